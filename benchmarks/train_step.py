@@ -1,0 +1,139 @@
+"""Training speed: pairs a second, the share of matrix products, and the machine's own limit.
+
+The model is the small one that stands for the paper's: query tower 4 layers, text 1, picture 2 on 12
+patches of 20 x 20, width 192; 256 items a step. Texts and pictures are random: speed does not
+depend on what they show. Run with `python benchmarks/train_step.py`.
+"""
+
+import argparse
+import json
+import time
+
+import numpy as np
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from smar.data.batching import Batch
+from smar.models.retriever import build_model
+from smar.models.tokenizer import train_tokenizer
+from smar.params import ImageTowerParams, LossParams, ModelParams, PretrainParams, TextTowerParams
+from smar.train.optim import build_optimizer
+from smar.train.precision import Precision
+from smar.train.step import pretrain_step
+
+MATRIX_PRODUCTS = ("mm", "bmm", "addmm", "linear", "convolution", "attention")
+
+
+def trial_params() -> tuple[ModelParams, PretrainParams, LossParams]:
+    """Return the parameters of the trial model."""
+    tower = {"pretrained": "", "architecture": "bert", "hidden": 192, "heads": 12}
+    model = ModelParams(
+        dim=128,
+        vocab_size=8192,
+        query=TextTowerParams(**tower, layers=4, max_tokens=24),
+        text=TextTowerParams(**tower, layers=1, max_tokens=48),
+        image=ImageTowerParams(**tower | {"architecture": "vit"}, layers=2, patch=20),
+        fusion="cross_attention",
+    )
+    pretrain = PretrainParams(
+        steps=1, items_per_step=256, queries_per_item=1, learning_rate=1e-3, warmup_frac=0.0,
+        weight_decay=0.01, max_grad_norm=1.0, precision="auto", checkpoint_s=1e9, log_every=1,
+        alpha=1.0, beta=1.0, gamma=1.0, real_frac=0.0,
+    )  # fmt: skip
+    return model, pretrain, LossParams(kind="softmax", temperature=0.05)
+
+
+def random_batch(num_items: int, queries_per_item: int, vocab_size: int) -> Batch:
+    """Return a batch with lengths like those of short titles (14 tokens) and queries (5 tokens)."""
+    rng = np.random.default_rng(0)
+    num_queries = num_items * queries_per_item
+    lengths = np.sort(np.clip(rng.poisson(5, num_queries), 2, 16))
+    buckets = []
+    for part in np.array_split(lengths, 4):
+        ids = rng.integers(2, vocab_size, (len(part), part.max()))
+        buckets.append((torch.from_numpy(ids), torch.from_numpy(part)))
+    item_lengths = np.clip(rng.poisson(14, num_items), 4, 40)
+    item_ids = rng.integers(2, vocab_size, (num_items, item_lengths.max()))
+    pictures = rng.integers(0, 256, (num_items, 80, 60, 3), dtype=np.uint8)
+    return Batch(
+        query_buckets=buckets,
+        item_ids=torch.from_numpy(item_ids),
+        item_lengths=torch.from_numpy(item_lengths),
+        pictures=torch.from_numpy(pictures),
+        owner=torch.arange(num_items),
+        target=torch.arange(num_items).repeat_interleave(queries_per_item),
+        allowed=torch.ones(num_queries, num_items, dtype=torch.bool),
+        visual=torch.zeros(num_queries),
+    )
+
+
+def measure(queries_per_item: int, precision: str, steps: int) -> dict[str, float | str]:
+    """Return the figures of one setting."""
+    torch.manual_seed(0)
+    params, pretrain, loss = trial_params()
+    words = [f"word{number}" for number in range(9000)]
+    tokenizer = train_tokenizer(words * 2, params.vocab_size, 24)
+    model = build_model(
+        params, query_tokenizer=tokenizer, text_tokenizer=tokenizer, picture_size=(80, 60)
+    )
+    optimizer = build_optimizer(model, 0.01)
+    step = pretrain_step(pretrain, loss)
+    batch = random_batch(256, queries_per_item, tokenizer.vocab_size)
+    chosen = Precision(precision, "benchmark")
+
+    def once() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        with chosen.autocast(model.device):
+            output = step(model, batch)
+        output.loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+    for _ in range(3):
+        once()
+    start = time.perf_counter()
+    for _ in range(steps):
+        once()
+    seconds = (time.perf_counter() - start) / steps
+    with profile(activities=[ProfilerActivity.CPU], with_flops=True) as trace:
+        once()
+    events = trace.key_averages()
+    total = sum(event.self_cpu_time_total for event in events)
+    products = sum(
+        event.self_cpu_time_total
+        for event in events
+        if any(name in event.key for name in MATRIX_PRODUCTS)
+    )
+    return {
+        "queries_per_item": queries_per_item,
+        "precision": precision,
+        "step_s": round(seconds, 4),
+        "pairs_per_s": round(len(batch.target) / seconds, 1),
+        "matrix_product_share": round(products / total, 3),
+        "gflop_per_s": round(sum(event.flops for event in events) / seconds / 1e9, 1),
+    }
+
+
+def dense_gflops(dtype: torch.dtype) -> float:
+    """Return what one large matrix product reaches on this machine, in GFLOP/s."""
+    left, right = (torch.randn(2048, 2048).to(dtype) for _ in range(2))
+    left @ right
+    start = time.perf_counter()
+    for _ in range(5):
+        left @ right
+    return 5 * 2 * 2048**3 / (time.perf_counter() - start) / 1e9
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=10)
+    steps = parser.parse_args().steps
+    for precision, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        for queries_per_item in (1, 4):
+            figures = measure(queries_per_item, precision, steps)
+            figures["dense_gflop_per_s"] = round(dense_gflops(dtype), 1)
+            print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

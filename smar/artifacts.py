@@ -1,0 +1,229 @@
+"""Artefacts that appear whole or not at all, each directory with a manifest.
+
+An output is written under a temporary name beside its place and renamed when it is complete, so
+that a reader, or a process killed at any moment, never sees half of it.
+"""
+
+import json
+import logging
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import file_digest
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from smar.errors import ArtifactError
+
+logger = logging.getLogger(__name__)
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+_LIBRARIES = ("numpy", "pandas", "pyarrow", "torch", "transformers", "tokenizers", "faiss-cpu")
+
+
+@dataclass(kw_only=True)
+class Manifest:
+    """What a directory artefact is and where it comes from; stored as manifest.json.
+
+    Args:
+        kind: What the directory holds, for example "embeddings"; readers refuse another kind.
+        inputs: Digest of every input, by path relative to the project root.
+        params: The parameters that made it.
+        counts: Row counts and sizes worth a look, by name.
+        dropped: How many rows were left out, by reason.
+        details: Anything else a reader needs to use the artefact.
+        files: Size and SHA-256 of every file beside the manifest (filled in when written).
+        versions: Library versions (filled in when written).
+        git_commit: The project's commit, "" outside git (filled in when written).
+        format: Version of the on-disk format.
+    """
+
+    kind: str
+    inputs: dict[str, str] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
+    counts: dict[str, float] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    git_commit: str = ""
+    format: int = FORMAT
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, or of a directory's manifest (which holds its files').
+
+    Raises:
+        ArtifactError: If nothing is there, or a directory has no manifest.
+    """
+    target = path / MANIFEST if path.is_dir() else path
+    if not target.is_file():
+        raise ArtifactError(
+            f"{target}: not found, though a later step reads it. Run `dvc repro` to make it."
+        )
+    with target.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def digests(root: Path, *paths: Path) -> dict[str, str]:
+    """Return the digest of every path, keyed by its place relative to `root`."""
+    return {os.path.relpath(path, root): digest(path) for path in paths}
+
+
+@contextmanager
+def write_directory(path: Path, manifest: Manifest) -> Iterator[Path]:
+    """Yield an empty folder that replaces `path`, manifest included, when the block succeeds.
+
+    The block may still fill in `manifest`. When it raises, or the process dies, `path` is as before.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    temporary.mkdir()
+    try:
+        yield temporary
+        manifest.files = {
+            str(file.relative_to(temporary)): {"bytes": file.stat().st_size, "sha256": digest(file)}
+            for file in sorted(temporary.rglob("*"))
+            if file.is_file()
+        }
+        manifest.versions = _versions()
+        manifest.git_commit = _git_commit(path.parent)
+        write_json(temporary / MANIFEST, vars(manifest))
+        _replace_directory(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def write_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary name that becomes `path` when the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    try:
+        yield temporary
+        _flush_to_disk(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file whole or not at all; NaN is refused because JSON has none."""
+    with write_file(path) as temporary:
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False, default=str)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_manifest(path: Path, kind: str) -> Manifest:
+    """Return the manifest of a directory after checking its kind, format and file sizes.
+
+    Raises:
+        ArtifactError: If the directory is missing, of another kind, newer than this library, or a
+            file in it is missing or of another size.
+    """
+    file = path / MANIFEST
+    if not file.is_file():
+        raise ArtifactError(f"{path}: no {MANIFEST} there. Run `dvc repro` to make it.")
+    try:
+        manifest = Manifest(**json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ArtifactError(f"{file}: not a manifest ({error}). Run `dvc repro` again.") from error
+    if manifest.kind != kind:
+        raise ArtifactError(f"{path}: holds '{manifest.kind}', expected '{kind}'.")
+    if manifest.format > FORMAT:
+        raise ArtifactError(
+            f"{path}: written in format {manifest.format}; this version of smar reads up to "
+            f"{FORMAT}. Upgrade smar."
+        )
+    problems = []
+    for name, facts in manifest.files.items():
+        part = path / name
+        size = part.stat().st_size if part.is_file() else None
+        if size != facts["bytes"]:
+            seen = "missing" if size is None else f"{size} bytes"
+            problems.append(f"{name} is {seen}, expected {facts['bytes']} bytes")
+    if problems:
+        raise ArtifactError(
+            f"{path}: damaged: {'; '.join(problems)}. Restore it with `dvc checkout`, or make it "
+            "again with `dvc repro`."
+        )
+    return manifest
+
+
+def verify_directory(path: Path, kind: str) -> Manifest:
+    """Return the manifest after re-hashing every file of the directory.
+
+    Raises:
+        ArtifactError: As `read_manifest`, or if a file's content changed.
+    """
+    manifest = read_manifest(path, kind)
+    changed = [
+        name for name, facts in manifest.files.items() if digest(path / name) != facts["sha256"]
+    ]
+    if changed:
+        raise ArtifactError(
+            f"{path}: the content of {', '.join(changed)} is not what was written. Restore it with "
+            "`dvc checkout`, or make it again with `dvc repro`."
+        )
+    return manifest
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed writers left behind, and put back a directory caught mid-swap."""
+    backup = path.with_name(f".{path.name}.old")
+    if backup.exists():
+        if path.exists():
+            shutil.rmtree(backup, ignore_errors=True)
+        else:
+            backup.rename(path)
+    for leftover in path.parent.glob(f".{path.name}.tmp-*"):
+        owner = leftover.name.rpartition("-")[2]
+        if not Path(f"/proc/{owner}").exists() or owner == str(os.getpid()):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _replace_directory(temporary: Path, path: Path) -> None:
+    for file in temporary.rglob("*"):
+        if file.is_file():
+            _flush_to_disk(file)
+    backup = path.with_name(f".{path.name}.old")
+    if path.exists():
+        path.rename(backup)
+    temporary.rename(path)
+    shutil.rmtree(backup, ignore_errors=True)
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _git_commit(folder: Path) -> str:
+    result = subprocess.run(
+        ["git", "rev-parse", "HEAD"],  # noqa: S607 - git is a prerequisite, found on PATH
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return result.stdout.strip() if result.returncode == 0 else ""

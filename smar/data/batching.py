@@ -1,0 +1,235 @@
+"""Training batches: drawn as a pure function of seed and step, assembled in the background.
+
+Shapes: Q queries, B items, M pictures, L tokens.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from smar.data.dataset import Pairs, TrainingData
+from smar.data.images import ImageStore
+from smar.data.tokens import PictureTable, TokenTable, token_tensors
+from smar.errors import DataError
+from smar.seeding import generator
+
+_BUCKETS = 4
+_PREFETCH = 2
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Which pairs a step sees.
+
+    Args:
+        items: Distinct rows of the item table, [B].
+        queries: Rows of the query texts, [Q].
+        target: Position in `items` of each query's own item, [Q].
+    """
+
+    items: NDArray[np.int64]
+    queries: NDArray[np.int64]
+    target: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's tensors.
+
+    Args:
+        query_buckets: (ids [q, l], lengths [q]) of queries of similar length; together Q.
+        item_ids: Token ids of the items, [B, L].
+        item_lengths: Tokens of each item, [B].
+        pictures: uint8, [M, height, width, 3].
+        owner: Position of the item each picture belongs to, [M].
+        target: Position of each query's own item, [Q].
+        allowed: True where an item may stand as a negative of a query, [Q, B].
+        visual: 1.0 where the query's own item is bought by eye, [Q].
+    """
+
+    query_buckets: list[tuple[Tensor, Tensor]]
+    item_ids: Tensor
+    item_lengths: Tensor
+    pictures: Tensor
+    owner: Tensor
+    target: Tensor
+    allowed: Tensor
+    visual: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device."""
+        moved = {
+            name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)
+        }
+        buckets = [(ids.to(device), lengths.to(device)) for ids, lengths in self.query_buckets]
+        return Batch(query_buckets=buckets, **moved)
+
+
+class PairSampler:
+    """Draws items without replacement epoch by epoch, and for each some of its queries.
+
+    Every item is encoded once and serves `queries_per_item` queries of the step.
+
+    Args:
+        data: The training data.
+        items_per_step: B; fewer if the catalogue is smaller.
+        queries_per_item: Queries drawn for each item.
+        real_frac: Share of draws from the log, where an item has both kinds of pairs.
+        seed: The draw of a step depends on this and on the step alone.
+
+    Raises:
+        DataError: If fewer than two items have a query.
+    """
+
+    def __init__(
+        self,
+        data: TrainingData,
+        *,
+        items_per_step: int,
+        queries_per_item: int,
+        real_frac: float,
+        seed: int,
+    ) -> None:
+        self._pools = [_Pool(data.real, data.num_items), _Pool(data.synthetic, data.num_items)]
+        shares = np.where(
+            [[real_frac > 0], [real_frac < 1]], [pool.counts > 0 for pool in self._pools], False
+        )
+        self._real_share = np.where(shares[0] & shares[1], real_frac, shares[0].astype(float))
+        self._candidates = np.flatnonzero(shares.any(0))
+        if len(self._candidates) < 2:
+            raise DataError(
+                f"training: {len(self._candidates)} items have a query, expected at least 2. Give "
+                "a search log, or raise synthesize.ratio and synthesize.max_per_item."
+            )
+        self._items_per_step = min(items_per_step, len(self._candidates))
+        self._queries_per_item = queries_per_item
+        self._seed = seed
+
+    def draw(self, step: int) -> Draw:
+        """Return the pairs of a step, counted from 0."""
+        items = self._items_of(step)
+        rng = generator(self._seed, "queries", step)
+        target = np.repeat(np.arange(len(items)), self._queries_per_item)
+        owners = items[target]
+        is_real = rng.random(len(owners)) < self._real_share[owners]
+        position = rng.random(len(owners))
+        queries = np.where(
+            is_real,
+            self._pools[0].pick(owners, position),
+            self._pools[1].pick(owners, position),
+        )
+        return Draw(items, queries, target)
+
+    def _items_of(self, step: int) -> NDArray[np.int64]:
+        per_epoch = len(self._candidates) // self._items_per_step
+        epoch, place = divmod(step, per_epoch)
+        order = generator(self._seed, "items", epoch).permutation(self._candidates)
+        start = place * self._items_per_step
+        return np.sort(order[start : start + self._items_per_step])
+
+
+class _Pool:
+    """Pairs by item, drawn by weight."""
+
+    def __init__(self, pairs: Pairs, num_items: int) -> None:
+        self.counts = np.bincount(pairs.item, minlength=num_items)
+        self._ends = np.cumsum(self.counts)
+        self._cumulative = np.concatenate([[0.0], np.cumsum(pairs.weight)])
+        self._query = pairs.query
+
+    def pick(self, items: NDArray[np.int64], position: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return one query row per item; 0 where the item has none (not used by the caller)."""
+        if not len(self._query):
+            return np.zeros(len(items), np.int64)
+        ends = self._ends[items]
+        starts = ends - self.counts[items]
+        low, high = self._cumulative[starts], self._cumulative[ends]
+        pair = np.searchsorted(self._cumulative, low + position * (high - low), side="right") - 1
+        pair = np.clip(pair, starts, np.maximum(ends - 1, starts))
+        return self._query[np.minimum(pair, len(self._query) - 1)]
+
+
+class BatchMaker:
+    """Turns draws into tensors; tokens and pictures are looked up, never computed again.
+
+    Args:
+        data: The training data.
+        query_tokens: Token ids of `data.queries`.
+        item_tokens: Token ids of the item texts.
+        pictures: Which pictures belong to which item.
+        images: The picture store.
+    """
+
+    def __init__(
+        self,
+        data: TrainingData,
+        *,
+        query_tokens: TokenTable,
+        item_tokens: TokenTable,
+        pictures: PictureTable,
+        images: ImageStore,
+    ) -> None:
+        self._data = data
+        self._query_tokens, self._item_tokens = query_tokens, item_tokens
+        self._pictures, self._images = pictures, images
+
+    def make(self, draw: Draw) -> Batch:
+        """Return the tensors of a draw; queries are ordered by length to keep padding short."""
+        order = np.argsort(self._query_tokens.lengths[draw.queries], kind="stable")
+        queries, target = draw.queries[order], draw.target[order]
+        cpu = torch.device("cpu")
+        buckets = [
+            token_tensors(self._query_tokens, rows, cpu)
+            for rows in np.array_split(queries, _BUCKETS)
+            if len(rows)
+        ]
+        item_ids, item_lengths = token_tensors(self._item_tokens, draw.items, cpu)
+        image_ids, owner = self._pictures.of_items(draw.items)
+        return Batch(
+            query_buckets=buckets,
+            item_ids=item_ids,
+            item_lengths=item_lengths,
+            pictures=torch.from_numpy(self._images.read(image_ids)),
+            owner=torch.from_numpy(owner),
+            target=torch.from_numpy(target),
+            allowed=torch.from_numpy(allowed_negatives(self._data, queries, draw.items, target)),
+            visual=torch.from_numpy(self._data.visual[draw.items[target]].astype(np.float32)),
+        )
+
+
+def allowed_negatives(
+    data: TrainingData,
+    queries: NDArray[np.int64],
+    items: NDArray[np.int64],
+    target: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Return which items may stand as negatives of which queries, [Q, B].
+
+    Left out are items engaged for the same query text, items that hold every word of the query
+    (any of them could have been its source), and items equal to the query's own.
+    """
+    known = data.known[queries][:, items].toarray() > 0
+    asked = data.query_words[queries]
+    shared = (asked @ data.item_words[items].T).toarray()
+    holds_all = shared >= np.maximum(asked.getnnz(axis=1), 1)[:, None]
+    same = data.group[items][None, :] == data.group[items[target]][:, None]
+    return ~(known | holds_all | same)
+
+
+def prefetch(maker: BatchMaker, sampler: PairSampler, first: int, last: int) -> Iterator[Batch]:
+    """Yield the batches of steps `first` to `last` - 1, assembled in a background thread."""
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+        waiting = [
+            pool.submit(lambda s: maker.make(sampler.draw(s)), step)
+            for step in range(first, min(first + _PREFETCH, last))
+        ]
+        for step in range(first, last):
+            batch = waiting.pop(0).result()
+            if step + _PREFETCH < last:
+                waiting.append(pool.submit(lambda s: maker.make(sampler.draw(s)), step + _PREFETCH))
+            yield batch

@@ -1,0 +1,153 @@
+"""Training pairs: which query text goes with which item, and which items never stand against it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from smar.data.schema import ACTIONS
+
+_TOP_GRADE = 4.0
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """(query, item) pairs sorted by item.
+
+    Args:
+        query: Row of the query text, [P].
+        item: Row of the item, ascending, [P].
+        weight: Chance of being drawn against the item's other pairs, > 0, [P].
+    """
+
+    query: NDArray[np.int64]
+    item: NDArray[np.int64]
+    weight: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.query)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Everything a trainer draws from; rows refer to `queries` and to the item table.
+
+    Args:
+        queries: Distinct query texts.
+        real: Pairs from the log.
+        synthetic: Pairs from the synthetic queries.
+        known: 1 where query and item are a pair of either kind, [queries, items].
+        query_words: Words of each query, [queries, words].
+        item_words: Words of each item's text, [items, words].
+        group: Items of one group are the same thing to a shopper (equal text and pictures), [items].
+        visual: Whether the item is bought by eye, [items].
+    """
+
+    queries: list[str]
+    real: Pairs
+    synthetic: Pairs
+    known: csr_matrix
+    query_words: csr_matrix
+    item_words: csr_matrix
+    group: NDArray[np.int64]
+    visual: NDArray[np.bool_]
+
+    @property
+    def num_items(self) -> int:
+        return int(self.item_words.shape[0])
+
+
+def build_training_data(
+    items: pd.DataFrame,
+    texts: list[str],
+    *,
+    graded: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    visual_categories: list[str],
+) -> TrainingData:
+    """Return the training data of a catalogue.
+
+    Args:
+        items: Item table (`schema.ITEMS`).
+        texts: What the text tower sees of each item.
+        graded: Columns query (text), item_id and grade, as `grade_engagements` gives.
+        synthetic: Columns query and item_id of the synthetic training queries.
+        visual_categories: Category prefixes of items that are bought by eye.
+    """
+    pairs = pd.concat(
+        [
+            graded[["query", "item_id"]].assign(weight=graded["grade"], real=True),
+            synthetic[["query", "item_id"]].assign(weight=1.0, real=False),
+        ],
+        ignore_index=True,
+    )
+    query_rows, queries = pd.factorize(pairs["query"])
+    row_of = pd.Series(np.arange(len(items)), index=items["item_id"])
+    item_rows = row_of.loc[pairs["item_id"]].to_numpy(np.int64)
+    real = pairs["real"].to_numpy(bool)
+    weight = pairs["weight"].to_numpy(np.float64)
+    query_words, item_words = _word_matrices(list(queries), texts)
+    content = pd.Series(texts) + "\n" + items["image_ids"].map(lambda ids: str(list(ids)))
+    return TrainingData(
+        queries=list(queries),
+        real=_sorted_pairs(query_rows[real], item_rows[real], weight[real]),
+        synthetic=_sorted_pairs(query_rows[~real], item_rows[~real], weight[~real]),
+        known=csr_matrix(
+            (np.ones(len(pairs), np.float32), (query_rows, item_rows)),
+            shape=(len(queries), len(items)),
+        ),
+        query_words=query_words,
+        item_words=item_words,
+        group=pd.factorize(content)[0].astype(np.int64),
+        visual=is_visual(items["category"], visual_categories),
+    )
+
+
+def grade_engagements(engagements: pd.DataFrame) -> pd.DataFrame:
+    """Return one grade per engaged (query_id, item_id), in (0, 4].
+
+    `4 (a P + b A + c C) / max over the query's items`, with purchases P, adds to cart A, clicks C,
+    and a = 1, b = |P|/|A|, c = |P|/|C|: an action counts the more the rarer it is (Target,
+    2609.31498). Where a kind of action never occurs, the rarest that does takes its place.
+    """
+    counts = engagements.groupby(["query_id", "item_id", "action"], observed=True).size()
+    table = counts.unstack("action", fill_value=0).reindex(columns=list(ACTIONS), fill_value=0)
+    totals = table.sum()
+    scarcest = totals[totals > 0].min() if len(table) else 1.0
+    weights = (scarcest / totals.where(totals > 0, np.inf)).clip(upper=1.0)
+    value = (table * weights).sum(axis=1)
+    grade = _TOP_GRADE * value / value.groupby(level="query_id").transform("max")
+    return grade.rename("grade").reset_index()
+
+
+def is_visual(category: pd.Series, visual_categories: list[str]) -> NDArray[np.bool_]:
+    """Return which categories equal a visual category or lie below one ("Shoes > Boots")."""
+    result = np.zeros(len(category), bool)
+    for prefix in visual_categories:
+        result |= (category == prefix).to_numpy(bool)
+        result |= category.str.startswith(f"{prefix} > ").to_numpy(bool)
+    return result
+
+
+def _sorted_pairs(
+    query: NDArray[np.int64], item: NDArray[np.int64], weight: NDArray[np.float64]
+) -> Pairs:
+    order = np.lexsort((query, item))
+    return Pairs(query[order].astype(np.int64), item[order], weight[order])
+
+
+def _word_matrices(queries: list[str], texts: list[str]) -> tuple[csr_matrix, csr_matrix]:
+    """Return which words occur in queries and in item texts, over one vocabulary."""
+    words = pd.Series([*queries, *texts]).str.lower().str.findall(r"\w+")
+    columns, vocabulary = pd.factorize(words.explode().dropna())
+    counted = words.str.len().to_numpy() > 0
+    rows = np.repeat(np.arange(len(words))[counted], words.str.len()[counted])
+    matrix = csr_matrix(
+        (np.ones(len(rows), np.float32), (rows, columns)),
+        shape=(len(words), max(1, len(vocabulary))),
+    )
+    matrix.sum_duplicates()
+    matrix.data[:] = 1
+    return matrix[: len(queries)], matrix[len(queries) :]

@@ -1,0 +1,113 @@
+"""The tables every stage reads and writes, as Arrow schemas; parquet on disk.
+
+items        one row per item of the catalogue
+queries      one row per distinct normalised query text and split
+searches     one row per search in the log
+engagements  one row per click, add to cart or purchase
+judgements   one row per judged (test query, item) pair
+synthetic    one row per synthetic (query, item) pair
+"""
+
+import unicodedata
+from pathlib import Path
+from typing import cast
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from smar.artifacts import write_file
+from smar.errors import ArtifactError
+
+ACTIONS = ("click", "add_to_cart", "purchase")
+SPLITS = ("train", "validation", "test")
+
+ITEMS = pa.schema(
+    [
+        pa.field("item_id", pa.string(), nullable=False),
+        pa.field("title", pa.string(), nullable=False),
+        pa.field("description", pa.string(), nullable=False),
+        pa.field("brand", pa.string(), nullable=False),
+        pa.field("category", pa.string(), nullable=False),  # "A > B > C", "" if unknown
+        pa.field("attributes", pa.string(), nullable=False),  # "name: value; name: value"
+        pa.field("group_id", pa.string(), nullable=False),  # item_group_id, "" if none
+        pa.field("price", pa.float64()),
+        pa.field("currency", pa.string(), nullable=False),
+        pa.field("image_ids", pa.list_(pa.int64()), nullable=False),  # rows of the picture store
+    ]
+)
+QUERIES = pa.schema(
+    [
+        pa.field("query_id", pa.string(), nullable=False),
+        pa.field("query", pa.string(), nullable=False),  # normalised
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("num_searches", pa.int64(), nullable=False),  # in the log's training part
+    ]
+)
+SEARCHES = pa.schema(
+    [
+        pa.field("search_id", pa.string(), nullable=False),
+        pa.field("query_id", pa.string(), nullable=False),
+        pa.field("client_id", pa.string(), nullable=False),
+        pa.field("timestamp", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("shown", pa.list_(pa.string()), nullable=False),  # item ids, best first
+    ]
+)
+ENGAGEMENTS = pa.schema(
+    [
+        pa.field("search_id", pa.string(), nullable=False),
+        pa.field("query_id", pa.string(), nullable=False),
+        pa.field("item_id", pa.string(), nullable=False),
+        pa.field("action", pa.string(), nullable=False),
+        pa.field("position", pa.int64()),  # 1 = first result
+        pa.field("timestamp", pa.timestamp("us", tz="UTC"), nullable=False),
+    ]
+)
+JUDGEMENTS = pa.schema(
+    [
+        pa.field("query_id", pa.string(), nullable=False),
+        pa.field("item_id", pa.string(), nullable=False),
+        pa.field("grade", pa.int64(), nullable=False),
+    ]
+)
+SYNTHETIC = pa.schema(
+    [
+        pa.field("query", pa.string(), nullable=False),
+        pa.field("item_id", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),  # train | validation
+    ]
+)
+
+
+def normalize_query(text: str) -> str:
+    """Return the form in which two spellings of one query are equal: NFKC, lower case, one space."""
+    return " ".join(unicodedata.normalize("NFKC", text).lower().split())
+
+
+def write_table(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:
+    """Write a table whole or not at all, with exactly the columns and types of `schema`."""
+    table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
+    with write_file(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(), temporary, compression="zstd")
+
+
+def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
+    """Return a table after checking its columns and types.
+
+    Raises:
+        ArtifactError: If the file is missing, not parquet, or has other columns or types.
+    """
+    if not path.is_file():
+        raise ArtifactError(f"{path}: not found. Run `dvc repro` to make it.")
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowException as error:
+        raise ArtifactError(
+            f"{path}: not a readable parquet file ({error}). Restore it with `dvc checkout`."
+        ) from error
+    if not table.schema.equals(schema):
+        raise ArtifactError(
+            f"{path}: columns are\n{table.schema}\nexpected\n{schema}\nRun `dvc repro` again."
+        )
+    return cast("pd.DataFrame", table.to_pandas())

@@ -1,0 +1,89 @@
+"""Queries and items to embeddings, outside training."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from smar.data.images import ImageStore
+from smar.data.text import item_texts
+from smar.data.tokens import PictureTable, TokenTable, token_tensors
+from smar.models.retriever import RetrieverModel
+
+_QUERY_BATCH = 512
+
+
+@dataclass(frozen=True)
+class QueryEmbeddings:
+    """Queries ready for search.
+
+    Args:
+        vector: Q, float32 unit rows, [Q, D].
+        gate: P(q), float32 in [0, 1], [Q].
+    """
+
+    vector: NDArray[np.float32]
+    gate: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ItemEmbeddings:
+    """Items ready for the index; float32, [N, D] each.
+
+    Args:
+        text: S_t, unit rows.
+        image: S_i, unit rows, zero without a picture.
+        multimodal: S_m, unit rows, equal to S_t without a picture.
+    """
+
+    text: NDArray[np.float32]
+    image: NDArray[np.float32]
+    multimodal: NDArray[np.float32]
+
+
+@torch.inference_mode()
+def encode_queries(model: RetrieverModel, texts: Sequence[str]) -> QueryEmbeddings:
+    """Return the embeddings and gates of query texts; batching does not change them."""
+    table = model.query_tokenizer.encode(texts)
+    vector = np.zeros((len(texts), model.dim), np.float32)
+    gate = np.zeros(len(texts), np.float32)
+    for rows in _by_length(table, _QUERY_BATCH):
+        output = model.encode_query_tokens(*token_tensors(table, rows, model.device))
+        vector[rows] = output.embedding.cpu().numpy()
+        gate[rows] = output.gate_logit.sigmoid().cpu().numpy()
+    return QueryEmbeddings(vector, gate)
+
+
+@torch.inference_mode()
+def encode_items(
+    model: RetrieverModel, items: pd.DataFrame, images: ImageStore, batch_size: int
+) -> ItemEmbeddings:
+    """Return S_t, S_i and S_m of items, a table as in `schema.ITEMS`, with their pictures."""
+    table = model.text_tokenizer.encode(item_texts(items))
+    pictures = PictureTable.of(items)
+    parts = [np.zeros((len(items), model.dim), np.float32) for _ in range(3)]
+    with tqdm(total=len(items), desc="encode", unit="item", disable=None) as bar:
+        for rows in _by_length(table, batch_size):
+            image_ids, owner = pictures.of_items(rows)
+            output = model.encode_item_tokens(
+                *token_tensors(table, rows, model.device),
+                torch.from_numpy(images.read(image_ids)).to(model.device),
+                torch.from_numpy(owner).to(model.device),
+            )
+            for part, value in zip(
+                parts, (output.text, output.image, output.multimodal), strict=True
+            ):
+                part[rows] = value.cpu().numpy()
+            bar.update(len(rows))
+    return ItemEmbeddings(*parts)
+
+
+def _by_length(table: TokenTable, batch_size: int) -> Iterator[NDArray[np.int64]]:
+    """Yield rows in batches of similar length, so that little is spent on padding."""
+    order = np.argsort(table.lengths, kind="stable")
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]

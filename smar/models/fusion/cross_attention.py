@@ -1,0 +1,59 @@
+"""SMAR's item multimodal tower.
+
+Shapes: B items, L text tokens, P patches, D embedding length.
+"""
+
+from typing import cast
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from smar.models.text import TowerOutput
+
+_HEADS = 4
+
+
+class CrossAttentionFusion(nn.Module):
+    """Text tokens attend to picture patches; the first token becomes the embedding.
+
+    `A = softmax((H_t W_Q)(H_i W_K)^T / sqrt(d_k)) (H_i W_V)`, `H_m = LN(H_t + A W_O)`, a
+    feed-forward layer with residual and LN, then `S_m = norm(W cls(H_m))` (SMAR, 2023; the form of
+    the block is our choice, as the paper gives only its inputs). Only the first token is kept, so
+    only its row of the attention is computed.
+
+    Args:
+        text_width: Width of the text hidden states.
+        image_width: Width of the image hidden states.
+        dim: Embedding length D.
+    """
+
+    def __init__(self, text_width: int, image_width: int, dim: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(text_width, text_width)
+        self.key_value = nn.Linear(image_width, 2 * text_width)
+        self.output = nn.Linear(text_width, text_width)
+        self.attention_norm = nn.LayerNorm(text_width)
+        self.expand = nn.Linear(text_width, 4 * text_width)
+        self.contract = nn.Linear(4 * text_width, text_width)
+        self.feed_forward_norm = nn.LayerNorm(text_width)
+        self.projection = nn.Linear(text_width, dim)
+
+    def forward(self, text: TowerOutput, image: TowerOutput) -> Tensor:
+        """Return S_m, [B, D]; rows of items without a picture are those of no attention."""
+        first = text.hidden[:, 0]  # [B, H]
+        batch, width = first.shape
+        heads = (batch, -1, _HEADS, width // _HEADS)
+        query = self.query(first).view(heads).transpose(1, 2)  # [B, heads, 1, d_k]
+        key, value = self.key_value(image.hidden).chunk(2, dim=-1)
+        attended = functional.scaled_dot_product_attention(
+            query,
+            key.reshape(heads).transpose(1, 2),
+            value.reshape(heads).transpose(1, 2),
+            # A row without any key would be NaN: let it see the (zero) slots, then drop the result.
+            attn_mask=(image.mask | ~image.mask.any(1, keepdim=True))[:, None, None, :],
+        )
+        attended = attended.transpose(1, 2).reshape(batch, width)
+        attended = self.output(attended) * image.mask.any(1)[:, None]
+        hidden = self.attention_norm(first + attended)
+        hidden = self.feed_forward_norm(hidden + self.contract(functional.gelu(self.expand(hidden))))
+        return cast("Tensor", functional.normalize(self.projection(hidden).float(), dim=-1))

@@ -1,0 +1,128 @@
+"""Models on disk: one directory that rebuilds itself and proves that it did.
+
+config.json holds the configs of the backbones and the preprocessing, model.safetensors the weights,
+*_tokenizer.json the tokenizers, and probe.safetensors the embeddings of fixed inputs, which are
+computed again at load: wrong pooling, other preprocessing or a half-loaded backbone cannot pass.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from smar.artifacts import Manifest, read_manifest, write_directory, write_json
+from smar.errors import ArtifactError
+from smar.models.backbone import config_dict, rebuild
+from smar.models.image import ImageTower
+from smar.models.retriever import RetrieverModel
+from smar.models.text import TextTower
+from smar.models.tokenizer import TextTokenizer
+
+KIND = "model"
+_TEXT_TOWERS = ("query", "text")
+_PROBE_TEXTS = ("red striped dress", "usb c cable 2m", "sofa")
+_PROBE_TOLERANCE = 1e-3
+
+
+def save_model(model: RetrieverModel, path: Path, manifest: Manifest) -> None:
+    """Write a model as a directory artefact, whole or not at all."""
+    manifest.details["model"] = {"dim": model.dim, "fusion": model.fusion_name}
+    with write_directory(path, manifest) as folder:
+        config: dict[str, Any] = model.settings()
+        config["backbones"] = {
+            name: config_dict(getattr(model, name).backbone) for name in (*_TEXT_TOWERS, "image")
+        }
+        config["tokenizers"] = {}
+        for name in _TEXT_TOWERS:
+            tokenizer: TextTokenizer = getattr(model, f"{name}_tokenizer")
+            tokenizer.tokenizer.save(str(folder / f"{name}_tokenizer.json"))
+            config["tokenizers"][name] = {
+                "pad_id": tokenizer.pad_id,
+                "max_tokens": tokenizer.max_tokens,
+            }
+        write_json(folder / "config.json", config)
+        weights = {name: value.detach().contiguous() for name, value in model.state_dict().items()}
+        save_file(weights, folder / "model.safetensors")
+        save_file(_probe(model), folder / "probe.safetensors")
+
+
+def load_model(path: Path) -> RetrieverModel:
+    """Return a saved model in evaluation mode, on the CPU.
+
+    Raises:
+        ArtifactError: If a file is missing or damaged, a weight is missing or left over, or the
+            rebuilt model gives other embeddings than the saved one did.
+    """
+    read_manifest(path, KIND)
+    try:
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        weights = load_file(path / "model.safetensors")
+        expected = load_file(path / "probe.safetensors")
+        model = _rebuild(config, path)
+        model.load_state_dict(weights, strict=True)
+    except (SafetensorError, RuntimeError, KeyError, ValueError) as error:
+        raise ArtifactError(
+            f"{path}: the model cannot be rebuilt ({error}). Restore it with `dvc checkout`, or "
+            "make it again with `dvc repro`."
+        ) from error
+    model.eval()
+    for name, value in _probe(model).items():
+        difference = float((value - expected[name]).abs().max())
+        if not difference <= _PROBE_TOLERANCE:
+            raise ArtifactError(
+                f"{path}: the loaded model gives other {name} embeddings than the saved one did "
+                f"(difference {difference:.2g}, expected at most {_PROBE_TOLERANCE}). A file was "
+                "changed, or a library computes differently; make it again with `dvc repro`."
+            )
+    return model
+
+
+def _rebuild(config: dict[str, Any], path: Path) -> RetrieverModel:
+    backbones = {name: rebuild(content) for name, content in config["backbones"].items()}
+    tokenizers = {
+        name: TextTokenizer(Tokenizer.from_file(str(path / f"{name}_tokenizer.json")), **settings)
+        for name, settings in config["tokenizers"].items()
+    }
+    return RetrieverModel(
+        query=TextTower(backbones["query"], config["dim"]),
+        text=TextTower(backbones["text"], config["dim"]),
+        image=ImageTower(backbones["image"], config["dim"], **config["image"]),
+        fusion=config["fusion"],
+        query_tokenizer=tokenizers["query"],
+        text_tokenizer=tokenizers["text"],
+    )
+
+
+@torch.inference_mode()
+def _probe(model: RetrieverModel) -> dict[str, Tensor]:
+    """Return the embeddings of three fixed queries and items, the last without a picture."""
+    height, width = model.image.size
+    ramp = torch.arange(2 * height * width * 3) % 251
+    pictures = ramp.to(torch.uint8).reshape(2, height, width, 3)
+    training = model.training
+    model.eval()
+    inputs = []
+    for tokenizer in (model.query_tokenizer, model.text_tokenizer):
+        table = tokenizer.encode(_PROBE_TEXTS)
+        inputs.append((torch.from_numpy(table.ids).long(), torch.from_numpy(table.lengths).long()))
+    device = model.device
+    query = model.encode_query_tokens(*(part.to(device) for part in inputs[0]))
+    item = model.encode_item_tokens(
+        *(part.to(device) for part in inputs[1]),
+        pictures.to(device),
+        torch.tensor([0, 1], device=device),
+    )
+    model.train(training)
+    named = {
+        "query": query.embedding,
+        "gate": query.gate_logit.sigmoid(),
+        "text": item.text,
+        "image": item.image,
+        "multimodal": item.multimodal,
+    }
+    return {name: value.cpu().contiguous() for name, value in named.items()}

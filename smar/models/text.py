@@ -1,0 +1,77 @@
+"""The query tower and the item text tower.
+
+Shapes: B texts, L tokens, H hidden width, D embedding length.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from smar.models.backbone import build_from_config, hidden_size, load_pretrained, new_config
+from smar.params import TextTowerParams
+
+
+@dataclass(frozen=True)
+class TowerOutput:
+    """What a tower makes of a batch.
+
+    Args:
+        hidden: Last hidden states, [B, L, H].
+        mask: True at real positions, [B, L].
+        embedding: Unit-norm embeddings, [B, D].
+        norm: Mean norm of the embeddings before they were scaled, scalar.
+    """
+
+    hidden: Tensor
+    mask: Tensor
+    embedding: Tensor
+    norm: Tensor
+
+
+class TextTower(nn.Module):
+    """Tokens -> Transformer encoder -> first token -> linear -> unit norm.
+
+    `Q(q) = norm(W cls(H_q))`: the paper's tower (SMAR, 2023) with a projection W, so that backbones
+    of any width end in one space.
+
+    Args:
+        backbone: A `transformers` encoder with `last_hidden_state`.
+        dim: Embedding length D.
+    """
+
+    def __init__(self, backbone: nn.Module, dim: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.projection = nn.Linear(hidden_size(backbone), dim)
+
+    def forward(self, ids: Tensor, mask: Tensor) -> TowerOutput:
+        """Return hidden states and unit-norm embeddings of token ids [B, L] with mask [B, L]."""
+        hidden = self.backbone(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+        projected = self.projection(hidden[:, 0]).float()  # [B, D]
+        norm = projected.detach().norm(dim=-1).mean()
+        return TowerOutput(hidden, mask, functional.normalize(projected, dim=-1), norm)
+
+
+def build_text_tower(params: TextTowerParams, dim: int, vocab_size: int, pad_id: int) -> TextTower:
+    """Return a text tower, pretrained or from nothing."""
+    if params.pretrained:
+        return TextTower(load_pretrained(params.pretrained, "text"), dim)
+    config = new_config(
+        params.architecture,
+        vocab_size=vocab_size,
+        hidden_size=params.hidden,
+        num_hidden_layers=params.layers,
+        num_attention_heads=params.heads,
+        intermediate_size=4 * params.hidden,
+        max_position_embeddings=max(params.max_tokens, 16),
+        type_vocab_size=1,
+        pad_token_id=pad_id,
+    )
+    return TextTower(build_from_config(config), dim)
+
+
+def pad_mask(ids: Tensor, lengths: Tensor) -> Tensor:
+    """Return the mask [B, L] that is True for the first `lengths` tokens of each row."""
+    return torch.arange(ids.shape[1], device=ids.device)[None, :] < lengths[:, None]

@@ -1,0 +1,88 @@
+"""Tokenizers: trained on the catalogue, or the one that belongs to a pretrained backbone."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+from smar.data.tokens import TokenTable
+from smar.errors import ParamsError
+
+_SPECIAL = ["[PAD]", "[CLS]"]
+
+
+class TextTokenizer:
+    """A fast tokenizer with its padding id and longest length.
+
+    Args:
+        tokenizer: The `tokenizers` object; its post-processor puts the first token in place.
+        pad_id: Id of the padding token.
+        max_tokens: Longer texts are cut.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, pad_id: int, max_tokens: int) -> None:
+        self.tokenizer = tokenizer
+        self.pad_id = pad_id
+        self.max_tokens = max_tokens
+        tokenizer.enable_truncation(max_tokens)
+        tokenizer.no_padding()
+
+    @property
+    def vocab_size(self) -> int:
+        return int(self.tokenizer.get_vocab_size())
+
+    def encode(self, texts: Sequence[str]) -> TokenTable:
+        """Return the token ids of texts; an empty text is its special tokens alone."""
+        encoded = [e.ids for e in self.tokenizer.encode_batch(list(texts))]
+        lengths = np.fromiter((len(ids) for ids in encoded), np.int32, len(encoded))
+        table = np.full((len(encoded), int(lengths.max(initial=1))), self.pad_id, np.int32)
+        table[np.arange(table.shape[1]) < lengths[:, None]] = np.concatenate(
+            [np.asarray(ids, np.int32) for ids in encoded] or [np.empty(0, np.int32)]
+        )
+        return TokenTable(table, lengths)
+
+
+def train_tokenizer(texts: Iterable[str], vocab_size: int, max_tokens: int) -> TextTokenizer:
+    """Return a byte-level BPE tokenizer trained on texts; `[CLS]` comes first.
+
+    Case, accents and widths are folded; no text is unknown, as bytes are the alphabet. The same
+    texts give the same tokenizer (the WordPiece trainer numbers its pieces in a random order).
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase()]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=_SPECIAL,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+        min_frequency=2,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A", special_tokens=[("[CLS]", tokenizer.token_to_id("[CLS]"))]
+    )
+    return TextTokenizer(tokenizer, tokenizer.token_to_id("[PAD]"), max_tokens)
+
+
+def pretrained_tokenizer(name: str, max_tokens: int) -> TextTokenizer:
+    """Return the tokenizer of a pretrained model.
+
+    Raises:
+        ParamsError: If there is none, or none of the fast kind.
+    """
+    from transformers import AutoTokenizer  # slow to import, and needed for this case only
+
+    try:
+        loaded = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise ParamsError(f"pretrained: no tokenizer can be loaded from '{name}' ({error}).") from error
+    if not loaded.is_fast or loaded.pad_token_id is None:
+        raise ParamsError(
+            f"pretrained: the tokenizer of '{name}' has no fast form or no padding token; choose "
+            "a model with a tokenizer.json."
+        )
+    return TextTokenizer(loaded.backend_tokenizer, int(loaded.pad_token_id), max_tokens)

@@ -1,0 +1,92 @@
+"""Where every artefact of a project lies, relative to the project's root folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The artefacts of one project.
+
+    Args:
+        root: The project's root folder: the one that holds dvc.yaml and params.yaml.
+    """
+
+    root: Path
+
+    @property
+    def params(self) -> Path:
+        return self.root / "params.yaml"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def items(self) -> Path:
+        return self.data / "items.parquet"
+
+    @property
+    def queries(self) -> Path:
+        return self.data / "queries.parquet"
+
+    @property
+    def searches(self) -> Path:
+        return self.data / "searches.parquet"
+
+    @property
+    def engagements(self) -> Path:
+        return self.data / "engagements.parquet"
+
+    @property
+    def judgements(self) -> Path:
+        return self.data / "judgements.parquet"
+
+    @property
+    def images(self) -> Path:
+        return self.data / "images"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.data / "quarantine"
+
+    @property
+    def synthetic(self) -> Path:
+        return self.data / "synthetic"
+
+    @property
+    def embeddings(self) -> Path:
+        return self.data / "embeddings"
+
+    @property
+    def index(self) -> Path:
+        return self.data / "index"
+
+    @property
+    def pretrained(self) -> Path:
+        return self.root / "models" / "pretrained"
+
+    @property
+    def retriever(self) -> Path:
+        return self.root / "models" / "retriever"
+
+    @property
+    def validation_report(self) -> Path:
+        return self.root / "reports" / "validation"
+
+    @property
+    def evaluation_report(self) -> Path:
+        return self.root / "reports" / "evaluation"
+
+    def metrics(self, stage: str) -> Path:
+        """Return the metrics file of a stage."""
+        return self.root / "metrics" / f"{stage}.json"
+
+    def history(self, stage: str) -> Path:
+        """Return the table of values logged while a stage trained."""
+        return self.root / "reports" / "training" / f"{stage}.tsv"
+
+    @property
+    def work(self) -> Path:
+        """The untracked folder for checkpoints and caches, which survives `dvc repro`."""
+        return self.root / ".smar"

@@ -1,0 +1,81 @@
+"""Click fine-tuning with the gate."""
+
+import logging
+from pathlib import Path
+
+from smar.params import load_params
+from smar.paths import Paths
+
+logger = logging.getLogger(__name__)
+
+
+def run(root: Path) -> None:
+    """Train the pretrained towers and the gate on clicks.
+
+    Without a search log the synthetic queries take the place of the clicks, so that a shop before
+    its first click has a gate too.
+
+    Reads:
+        data/items.parquet, data/queries.parquet, data/engagements.parquet, data/images/,
+        data/synthetic/, models/pretrained/
+    Writes:
+        models/retriever/, reports/training/finetune.tsv, metrics/finetune.json
+    """
+    from smar.artifacts import Manifest, digests, write_json
+    from smar.data import schema
+    from smar.data.batching import PairSampler
+    from smar.data.images import ImageStore
+    from smar.models.io import KIND, load_model, save_model
+    from smar.seeding import seed_torch
+    from smar.train.loop import finish, train
+    from smar.train.prepare import build_maker, place_model, places, read_training_data
+    from smar.train.step import check_losses, finetune_step
+
+    params = load_params(Paths(root).params)
+    paths = Paths(root)
+    check_losses(params.loss, params.gate)
+    settings = {
+        "seed": params.seed,
+        **{name: getattr(params, name).model_dump() for name in ("loss", "gate", "finetune")},
+    }
+    logger.info("finetune: %s", settings)
+    inputs = digests(
+        root,
+        paths.items,
+        paths.queries,
+        paths.engagements,
+        paths.images,
+        paths.synthetic,
+        paths.pretrained,
+    )
+    seed_torch(params.seed)
+    items = schema.read_table(paths.items, schema.ITEMS)
+    images = ImageStore.open(paths.images)
+    data = read_training_data(paths, items, params.gate.visual_categories)
+    if not len(data.real):
+        logger.warning("the log has no engagement: fine-tuning on the synthetic queries")
+    model = place_model(load_model(paths.pretrained), params.threads)
+    sampler = PairSampler(
+        data,
+        items_per_step=params.finetune.items_per_step,
+        queries_per_item=params.finetune.queries_per_item,
+        real_frac=1.0 if len(data.real) else 0.0,
+        seed=params.seed + 1,
+    )
+    where = places(paths, "finetune", settings | inputs)
+    figures = train(
+        model,
+        sampler,
+        build_maker(model, data, items, images),
+        step=finetune_step(params.finetune, params.loss, params.gate),
+        params=params.finetune,
+        places=where,
+    )
+    counts = {"pairs_real": len(data.real), "pairs_synthetic": len(data.synthetic)}
+    save_model(
+        model,
+        paths.retriever,
+        Manifest(kind=KIND, inputs=inputs, params=settings, counts=dict(counts)),
+    )
+    write_json(paths.metrics("finetune"), counts | figures)
+    finish(where)

@@ -1,0 +1,74 @@
+"""The source into typed tables and packed pictures; bad rows into quarantine."""
+
+import logging
+from pathlib import Path
+
+from smar.params import load_params
+from smar.paths import Paths
+
+logger = logging.getLogger(__name__)
+
+
+def run(root: Path) -> None:
+    """Read the feed, its pictures, the search log and the judgements.
+
+    Reads:
+        ingest.folder, or nothing for the embedded demo shop
+    Writes:
+        data/items.parquet, data/queries.parquet, data/searches.parquet, data/engagements.parquet,
+        data/judgements.parquet, data/images/, data/quarantine/, metrics/ingest.json
+    """
+    from contextlib import ExitStack
+    from tempfile import TemporaryDirectory
+
+    from smar.artifacts import Manifest, write_directory, write_json
+    from smar.data import schema
+    from smar.data.demo_shop import write_demo_shop
+    from smar.data.images import KIND, SHARD_SIZE
+    from smar.data.ingest import read_source
+    from smar.data.quarantine import QUARANTINE
+
+    params = load_params(Paths(root).params)
+    paths = Paths(root)
+    settings = params.ingest.model_dump()
+    logger.info("ingest: %s", settings)
+    with ExitStack() as stack:
+        folder = root / params.ingest.folder
+        if params.ingest.source == "demo":
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="smar-demo-")))
+            write_demo_shop(folder, **params.ingest.demo.model_dump(), seed=params.seed)
+        pictures = Manifest(kind=KIND, params=settings["images"])
+        pictures.details = {
+            "height": params.ingest.images.height,
+            "width": params.ingest.images.width,
+            "shard_size": SHARD_SIZE,
+        }
+        target = stack.enter_context(write_directory(paths.images, pictures))
+        tables = read_source(folder, params.ingest, params.seed, target)
+        dropped = tables.quarantine.counts()
+        pictures.dropped = {k: n for k, n in dropped.items() if k.startswith("pictures: ")}
+        left_out = Manifest(kind="quarantine", params=settings, counts=dict(dropped))
+        with write_directory(paths.quarantine, left_out) as part:
+            schema.write_table(
+                part / "quarantine.parquet", tables.quarantine.frame(), QUARANTINE
+            )
+        schema.write_table(paths.items, tables.items, schema.ITEMS)
+        schema.write_table(paths.queries, tables.queries, schema.QUERIES)
+        schema.write_table(paths.searches, tables.searches, schema.SEARCHES)
+        schema.write_table(paths.engagements, tables.engagements, schema.ENGAGEMENTS)
+        schema.write_table(paths.judgements, tables.judgements, schema.JUDGEMENTS)
+    splits = tables.queries["split"].value_counts()
+    counts = {
+        "items": len(tables.items),
+        "items_with_picture": int((tables.items["image_ids"].str.len() > 0).sum()),
+        "searches": len(tables.searches),
+        "engagements": len(tables.engagements),
+        "ignored_events": tables.ignored_events,
+        "judgements": len(tables.judgements),
+        "quarantined": sum(dropped.values()),
+        **{f"queries_{split}": int(splits.get(split, 0)) for split in schema.SPLITS},
+    }
+    write_json(paths.metrics("ingest"), counts)
+    for reason, number in dropped.items():
+        logger.warning("quarantined: %d x %s", number, reason)
+    logger.info("ingest: %s", counts)

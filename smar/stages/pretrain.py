@@ -1,0 +1,88 @@
+"""Multi-task pre-training on synthetic and logged queries."""
+
+import logging
+from pathlib import Path
+
+from smar.params import load_params
+from smar.paths import Paths
+
+logger = logging.getLogger(__name__)
+
+
+def run(root: Path) -> None:
+    """Train the towers on `alpha L_t + beta L_i + gamma L_m`.
+
+    Reads:
+        data/items.parquet, data/queries.parquet, data/engagements.parquet, data/images/,
+        data/synthetic/
+    Writes:
+        models/pretrained/, reports/training/pretrain.tsv, metrics/pretrain.json
+    """
+    from smar.artifacts import Manifest, digests, write_json
+    from smar.data import schema
+    from smar.data.batching import PairSampler
+    from smar.data.images import ImageStore
+    from smar.data.text import item_texts
+    from smar.models.io import KIND, save_model
+    from smar.models.retriever import build_model
+    from smar.seeding import seed_torch
+    from smar.train.loop import finish, train
+    from smar.train.prepare import (
+        build_maker,
+        build_tokenizers,
+        place_model,
+        places,
+        read_training_data,
+    )
+    from smar.train.step import check_losses, pretrain_step
+
+    params = load_params(Paths(root).params)
+    paths = Paths(root)
+    check_losses(params.loss, params.gate)
+    settings = {
+        "seed": params.seed,
+        **{name: getattr(params, name).model_dump() for name in ("model", "loss", "pretrain")},
+        "visual_categories": params.gate.visual_categories,
+    }
+    logger.info("pretrain: %s", settings)
+    inputs = digests(
+        root, paths.items, paths.queries, paths.engagements, paths.images, paths.synthetic
+    )
+    seed_torch(params.seed)
+    items = schema.read_table(paths.items, schema.ITEMS)
+    images = ImageStore.open(paths.images)
+    data = read_training_data(paths, items, params.gate.visual_categories)
+    query_tokenizer, text_tokenizer = build_tokenizers(
+        params.model, data.queries, item_texts(items)
+    )
+    model = build_model(
+        params.model,
+        query_tokenizer=query_tokenizer,
+        text_tokenizer=text_tokenizer,
+        picture_size=(images.height, images.width),
+    )
+    model = place_model(model, params.threads)
+    sampler = PairSampler(
+        data,
+        items_per_step=params.pretrain.items_per_step,
+        queries_per_item=params.pretrain.queries_per_item,
+        real_frac=params.pretrain.real_frac,
+        seed=params.seed,
+    )
+    where = places(paths, "pretrain", settings | inputs)
+    figures = train(
+        model,
+        sampler,
+        build_maker(model, data, items, images),
+        step=pretrain_step(params.pretrain, params.loss),
+        params=params.pretrain,
+        places=where,
+    )
+    counts = {"pairs_real": len(data.real), "pairs_synthetic": len(data.synthetic)}
+    save_model(
+        model,
+        paths.pretrained,
+        Manifest(kind=KIND, inputs=inputs, params=settings, counts=dict(counts)),
+    )
+    write_json(paths.metrics("pretrain"), counts | figures)
+    finish(where)

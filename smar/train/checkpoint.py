@@ -1,0 +1,89 @@
+"""Training state that survives kill -9, in safetensors and JSON."""
+
+import json
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from smar.artifacts import Manifest, read_manifest, write_directory, write_json
+from smar.errors import ArtifactError
+
+logger = logging.getLogger(__name__)
+
+KIND = "checkpoint"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands.
+
+    Args:
+        step: Steps done.
+        history: Rows logged so far.
+    """
+
+    step: int
+    history: list[dict[str, float]]
+
+
+def save_checkpoint(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
+) -> None:
+    """Write the whole training state; the last one stays until this one is complete."""
+    with write_directory(folder, Manifest(kind=KIND)) as part:
+        save_file(_contiguous(model.state_dict()), part / "model.safetensors")
+        save_file(_flat_state(optimizer), part / "optimizer.safetensors")
+        write_json(part / "progress.json", vars(progress))
+
+
+def load_checkpoint(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> Progress | None:
+    """Fill model and optimiser from a checkpoint; None if there is none that can be read."""
+    if not folder.exists():
+        return None
+    try:
+        read_manifest(folder, KIND)
+        progress = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+        weights = load_file(folder / "model.safetensors")
+        state = load_file(folder / "optimizer.safetensors")
+    except (ArtifactError, OSError, ValueError) as error:
+        logger.warning("checkpoint %s is not readable and is left aside: %s", folder, error)
+        return None
+    model.load_state_dict(weights, strict=True)
+    _restore(optimizer, state)
+    return Progress(int(progress["step"]), list(progress["history"]))
+
+
+def remove_checkpoint(folder: Path) -> None:
+    """Delete a checkpoint whose run is complete."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _contiguous(state: dict[str, Any]) -> dict[str, torch.Tensor]:
+    return {name: value.detach().cpu().contiguous() for name, value in state.items()}
+
+
+def _flat_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{name}": value.detach().cpu().contiguous()
+        for index, values in state.items()
+        for name, value in values.items()
+    }
+
+
+def _restore(optimizer: torch.optim.Optimizer, flat: dict[str, torch.Tensor]) -> None:
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in flat.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    content = optimizer.state_dict()
+    content["state"] = state
+    optimizer.load_state_dict(content)

@@ -1,0 +1,169 @@
+"""The order of events in a training run; what a step computes is not its business."""
+
+import logging
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from smar.artifacts import write_file
+from smar.data.batching import Batch, BatchMaker, PairSampler, prefetch
+from smar.errors import TrainingError
+from smar.models.retriever import RetrieverModel
+from smar.params import TrainParams
+from smar.train.checkpoint import Progress, load_checkpoint, remove_checkpoint, save_checkpoint
+from smar.train.optim import build_optimizer, learning_rate
+from smar.train.precision import Precision, choose_precision
+from smar.train.step import Step
+
+logger = logging.getLogger(__name__)
+
+_STUCK = 0.99  # share of ln(B) above which a loss has learned nothing
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run keeps what it writes on the way.
+
+    Args:
+        checkpoint: Folder of the last checkpoint; outside the stage's outputs.
+        history: Tab-separated file of the logged values, for plots.
+        precision: JSON file that remembers the measured precision.
+    """
+
+    checkpoint: Path
+    history: Path
+    precision: Path
+
+
+def train(
+    model: RetrieverModel,
+    sampler: PairSampler,
+    maker: BatchMaker,
+    *,
+    step: Step,
+    params: TrainParams,
+    places: Places,
+) -> dict[str, float]:
+    """Train a model in place, going on from a checkpoint if there is one; return run figures.
+
+    A run that was killed and goes on ends in the same weights as one that was not (same machine,
+    same number of threads).
+
+    Raises:
+        TrainingError: If a loss or a gradient is not finite; names the step.
+    """
+    optimizer = build_optimizer(model, params.weight_decay)
+    precision = _precision(model, sampler, maker, step, params, places)
+    logger.info("precision: %s (%s)", precision.name, precision.reason)
+    progress = load_checkpoint(places.checkpoint, model, optimizer) or Progress(0, [])
+    if progress.step:
+        logger.info("going on from step %d of %d", progress.step, params.steps)
+    history = list(progress.history)
+    started, saved = time.perf_counter(), time.perf_counter()
+    batches = prefetch(maker, sampler, progress.step, params.steps)
+    bar = tqdm(batches, total=params.steps, initial=progress.step, unit="step", disable=None)
+    queries = 0
+    model.train()
+    for number, batch in enumerate(bar, start=progress.step):
+        rate = learning_rate(number, params.steps, params.learning_rate, params.warmup_frac)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        try:
+            values = _update(model, batch.to(model.device), optimizer, step, precision, params)
+        except TrainingError as error:
+            raise TrainingError(f"step {number} of {params.steps}: {error}") from error
+        queries += len(batch.target)
+        if number % params.log_every == 0 or number + 1 == params.steps:
+            row = _row(number, rate, values)
+            history.append(row)
+            write_history(places.history, history)
+            bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if k.startswith("chance_")})
+        if time.perf_counter() - saved > params.checkpoint_s:
+            save_checkpoint(places.checkpoint, model, optimizer, Progress(number + 1, history))
+            saved = time.perf_counter()
+    model.eval()
+    _warn_if_stuck(history)
+    seconds = time.perf_counter() - started
+    return {
+        "seconds": seconds,
+        "pairs_per_s": queries / max(seconds, 1e-9),
+        **{k: v for k, v in (history[-1] if history else {}).items() if k != "step"},
+    }
+
+
+def finish(places: Places) -> None:
+    """Drop the checkpoint; call it once the run's output is in place."""
+    remove_checkpoint(places.checkpoint)
+
+
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """Write the logged values as a tab-separated table."""
+    with write_file(path) as temporary:
+        frame = pd.DataFrame(history)
+        frame.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+
+
+def _update(
+    model: RetrieverModel,
+    batch: Batch,
+    optimizer: torch.optim.Optimizer,
+    step: Step,
+    precision: Precision,
+    params: TrainParams,
+) -> dict[str, Tensor]:
+    optimizer.zero_grad(set_to_none=True)
+    with precision.autocast(model.device):
+        output = step(model, batch)
+    output.loss.backward()  # type: ignore[no-untyped-call]
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), params.max_grad_norm)
+    if not torch.isfinite(norm + output.loss.detach()):
+        raise TrainingError(
+            f"loss {float(output.loss):.4g}, gradient norm {float(norm):.4g}: not finite. Lower "
+            "learning_rate, or raise loss.temperature; the last checkpoint is kept."
+        )
+    optimizer.step()
+    return {"loss": output.loss.detach(), "grad_norm": norm, **output.parts}
+
+
+def _row(number: int, rate: float, values: dict[str, Tensor]) -> dict[str, float]:
+    return {
+        "step": number,
+        "learning_rate": rate,
+        **{name: float(value) for name, value in values.items()},
+    }
+
+
+def _precision(
+    model: RetrieverModel,
+    sampler: PairSampler,
+    maker: BatchMaker,
+    step: Step,
+    params: TrainParams,
+    places: Places,
+) -> Precision:
+    batch = maker.make(sampler.draw(0)).to(model.device)
+
+    def run_step(precision: Precision) -> None:
+        with precision.autocast(model.device):
+            loss = step(model, batch).loss
+        loss.backward()  # type: ignore[no-untyped-call]
+        model.zero_grad(set_to_none=True)
+
+    return choose_precision(params.precision, run_step, places.precision)
+
+
+def _warn_if_stuck(history: list[dict[str, float]]) -> None:
+    for name, value in (history[-1] if history else {}).items():
+        if name.startswith("chance_") and (value > _STUCK or math.isnan(value)):
+            logger.warning(
+                "%s ended at %.3f of ln(B), no better than chance: the towers may have collapsed. "
+                "Look at the learning rate and the temperature.",
+                name,
+                value,
+            )

@@ -1,0 +1,110 @@
+"""What pretrain and finetune read, and how it becomes batches."""
+
+import json
+import logging
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from smar.data import schema
+from smar.data.batching import BatchMaker
+from smar.data.dataset import TrainingData, build_training_data, grade_engagements
+from smar.data.images import ImageStore
+from smar.data.text import item_texts
+from smar.data.tokens import PictureTable
+from smar.models.retriever import RetrieverModel
+from smar.models.tokenizer import TextTokenizer, pretrained_tokenizer, train_tokenizer
+from smar.params import ModelParams, TextTowerParams
+from smar.paths import Paths
+from smar.train.loop import Places
+from smar.train.precision import choose_device
+
+logger = logging.getLogger(__name__)
+
+
+def read_training_data(
+    paths: Paths, items: pd.DataFrame, visual_categories: list[str]
+) -> TrainingData:
+    """Return the training pairs of a project: the log's training part and the synthetic queries."""
+    queries = schema.read_table(paths.queries, schema.QUERIES)
+    engagements = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
+    synthetic = schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC)
+    training = queries[queries["split"] == "train"].set_index("query_id")["query"]
+    graded = grade_engagements(engagements[engagements["query_id"].isin(training.index)])
+    graded["query"] = graded["query_id"].map(training)
+    data = build_training_data(
+        items,
+        item_texts(items),
+        graded=graded,
+        synthetic=synthetic[synthetic["split"] == "train"],
+        visual_categories=visual_categories,
+    )
+    logger.info(
+        "training pairs: %d from the log, %d synthetic", len(data.real), len(data.synthetic)
+    )
+    return data
+
+
+def build_tokenizers(
+    params: ModelParams, queries: list[str], texts: list[str]
+) -> tuple[TextTokenizer, TextTokenizer]:
+    """Return the tokenizers of the query and the text tower; both learn from the same texts."""
+
+    def of(tower: TextTowerParams) -> TextTokenizer:
+        if tower.pretrained:
+            return pretrained_tokenizer(tower.pretrained, tower.max_tokens)
+        return train_tokenizer([*texts, *queries], params.vocab_size, tower.max_tokens)
+
+    return of(params.query), of(params.text)
+
+
+def build_maker(
+    model: RetrieverModel, data: TrainingData, items: pd.DataFrame, images: ImageStore
+) -> BatchMaker:
+    """Return the batch maker of a model; every text is tokenised here, once."""
+    return BatchMaker(
+        data,
+        query_tokens=model.query_tokenizer.encode(data.queries),
+        item_tokens=model.text_tokenizer.encode(item_texts(items)),
+        pictures=PictureTable.of(items),
+        images=images,
+    )
+
+
+def set_threads(threads: int) -> int:
+    """Set torch's CPU threads (0 = as many as the process may use) and return the number."""
+    number = threads or len(os.sched_getaffinity(0))
+    torch.set_num_threads(number)
+    return number
+
+
+def place_model(model: RetrieverModel, threads: int) -> RetrieverModel:
+    """Move a model to the best device, and log which and why."""
+    device, reason = choose_device()
+    logger.info("device: %s (%s), %d CPU threads", device, reason, set_threads(threads))
+    return model.to(device)
+
+
+def places(paths: Paths, stage: str, settings: dict[str, Any]) -> Places:
+    """Return where a run keeps its state; a run with other settings or code has another place.
+
+    Args:
+        paths: The project's paths.
+        stage: Name of the stage.
+        settings: Everything that decides the result: parameters, seed, digests of the inputs.
+    """
+    code = sha256()
+    package = Path(__file__).parent.parent
+    for file in sorted(package.rglob("*.py")):
+        code.update(file.read_bytes())
+    content = json.dumps([settings, code.hexdigest(), torch.__version__], sort_keys=True)
+    key = sha256(content.encode()).hexdigest()[:16]
+    return Places(
+        checkpoint=paths.work / "checkpoints" / f"{stage}-{key}",
+        history=paths.history(stage),
+        precision=paths.work / f"precision-{stage}.json",
+    )

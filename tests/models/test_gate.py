@@ -1,0 +1,26 @@
+"""The gate and the mixture it stands for."""
+
+import pytest
+import torch
+
+from smar.models.gate import Gate, gated_scores
+
+
+def test_gate_is_one_half_before_training():
+    assert Gate(8)(torch.randn(3, 5, 8)).sigmoid().tolist() == pytest.approx([0.5] * 3)
+
+
+@pytest.mark.parametrize(("gate", "expected"), [(0.0, 0.2), (1.0, 0.8), (0.25, 0.35)])
+def test_gated_scores_mix_text_and_multimodal(gate: float, expected: float):
+    mixed = gated_scores(torch.tensor([[0.2]]), torch.tensor([[0.8]]), torch.tensor([gate]))
+    assert mixed.item() == pytest.approx(expected)
+
+
+def test_gated_scores_equal_one_product_of_joined_vectors():
+    torch.manual_seed(0)
+    query, text, multimodal = torch.randn(4, 6), torch.randn(9, 6), torch.randn(9, 6)
+    gate = torch.rand(4)
+    joined_query = torch.cat([(1 - gate)[:, None] * query, gate[:, None] * query], dim=1)
+    joined_items = torch.cat([text, multimodal], dim=1)
+    mixed = gated_scores(query @ text.T, query @ multimodal.T, gate)
+    assert torch.allclose(mixed, joined_query @ joined_items.T, atol=1e-5)

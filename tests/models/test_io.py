@@ -1,0 +1,145 @@
+"""A saved model is the model that was saved, or an error."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.torch import load_file, save_file
+from transformers import BertConfig, BertModel, ViTConfig, ViTModel
+
+from smar.artifacts import Manifest
+from smar.data.images import ImageStore
+from smar.errors import ArtifactError, ParamsError
+from smar.models.encode import encode_items, encode_queries
+from smar.models.io import load_model, save_model
+from smar.models.retriever import RetrieverModel, build_model
+from smar.models.tokenizer import train_tokenizer
+from smar.params import ModelParams
+from smar.train.prepare import build_tokenizers
+
+TEXTS = ["red boot", "a novel", "", "an unheard-of query \u00fc"]
+
+
+@pytest.fixture
+def saved(tiny_model: Callable[[], RetrieverModel], tmp_path: Path) -> Path:
+    path = tmp_path / "model"
+    save_model(tiny_model(), path, Manifest(kind="model"))
+    return path
+
+
+def test_model_reloads_to_the_same_embeddings(
+    tiny_model: Callable[[], RetrieverModel],
+    saved: Path,
+    tiny_items: pd.DataFrame,
+    tiny_images: ImageStore,
+):
+    first, second = tiny_model().eval(), load_model(saved)
+    for model in (first, second):
+        assert not model.training
+    assert np.array_equal(encode_queries(first, TEXTS).vector, encode_queries(second, TEXTS).vector)
+    one, two = (encode_items(model, tiny_items, tiny_images, 8) for model in (first, second))
+    for name in ("text", "image", "multimodal"):
+        assert np.array_equal(getattr(one, name), getattr(two, name))
+
+
+def test_model_saved_twice_is_the_same_bytes(
+    tiny_model: Callable[[], RetrieverModel], saved: Path, tmp_path: Path
+):
+    save_model(tiny_model(), tmp_path / "again", Manifest(kind="model"))
+    for file in saved.iterdir():
+        assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes()
+
+
+def test_model_with_changed_weights_is_refused(saved: Path):
+    weights = load_file(saved / "model.safetensors")
+    weights["query.projection.weight"] += 0.5
+    save_file(weights, saved / "model.safetensors")
+    with pytest.raises(ArtifactError, match="gives other query embeddings"):
+        load_model(saved)
+
+
+def test_model_with_other_preprocessing_is_refused(saved: Path):
+    config = json.loads((saved / "config.json").read_text())
+    config["image"]["mean"] = [0.4, 0.5, 0.6]
+    text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+    (saved / "config.json").write_text(text)
+    manifest = json.loads((saved / "manifest.json").read_text())
+    manifest["files"]["config.json"]["bytes"] = len(text)
+    (saved / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ArtifactError, match="gives other image embeddings"):
+        load_model(saved)
+
+
+def test_model_with_a_missing_weight_is_refused(saved: Path):
+    weights = load_file(saved / "model.safetensors")
+    del weights["query.projection.bias"]
+    save_file(weights, saved / "model.safetensors")
+    with pytest.raises(ArtifactError, match="damaged|cannot be rebuilt"):
+        load_model(saved)
+
+
+def test_truncated_model_is_refused(saved: Path):
+    file = saved / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-7])
+    with pytest.raises(ArtifactError, match=r"model\.safetensors is \d+ bytes, expected \d+"):
+        load_model(saved)
+
+
+def test_pretrained_backbones_load_from_local_folders(
+    tiny_model_params: ModelParams, tmp_path: Path
+):
+    """The same road as a hub model: config, weights and tokenizer from a folder."""
+    text, vision = tmp_path / "text", tmp_path / "vision"
+    small = {"hidden_size": 20, "num_hidden_layers": 1, "num_attention_heads": 2}
+    tokenizer = train_tokenizer(["red boot", "a novel"] * 3, 300, 8)
+    BertModel(
+        BertConfig(vocab_size=400, intermediate_size=24, max_position_embeddings=32, **small)
+    ).save_pretrained(text)
+    tokenizer.tokenizer.save(str(text / "tokenizer.json"))
+    (text / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"})
+    )
+    ViTModel(ViTConfig(image_size=32, patch_size=16, intermediate_size=24, **small)).save_pretrained(
+        vision
+    )
+    settings = {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.3, 0.2, 0.1]}
+    (vision / "preprocessor_config.json").write_text(json.dumps(settings))
+    params = tiny_model_params.model_dump()
+    for tower, folder in (("query", text), ("text", text), ("image", vision)):
+        params[tower]["pretrained"] = str(folder)
+    chosen = ModelParams(**params)
+    query_tokenizer, text_tokenizer = build_tokenizers(chosen, [], [])
+    model = build_model(
+        chosen,
+        query_tokenizer=query_tokenizer,
+        text_tokenizer=text_tokenizer,
+        picture_size=(16, 16),
+    )
+    assert model.image.size == (32, 32)
+    assert model.image.mean == [0.1, 0.2, 0.3]
+    save_model(model, tmp_path / "model", Manifest(kind="model"))
+    again = load_model(tmp_path / "model")
+    assert np.array_equal(
+        encode_queries(model.eval(), TEXTS).vector, encode_queries(again, TEXTS).vector
+    )
+
+
+def test_missing_pretrained_model_is_refused(tiny_model_params: ModelParams, tmp_path: Path):
+    params = tiny_model_params.model_dump()
+    params["query"]["pretrained"] = str(tmp_path / "nothing")
+    with pytest.raises(ParamsError, match="no tokenizer can be loaded from"):
+        build_tokenizers(ModelParams(**params), [], [])
+
+
+def test_unknown_fusion_is_refused(tiny_model_params: ModelParams):
+    tokenizer = train_tokenizer(["red boot"], 300, 8)
+    with pytest.raises(ParamsError, match=r"model\.fusion: unknown 'concatt'.*Did you mean 'concat'"):
+        build_model(
+            tiny_model_params.model_copy(update={"fusion": "concatt"}),
+            query_tokenizer=tokenizer,
+            text_tokenizer=tokenizer,
+            picture_size=(16, 16),
+        )

@@ -1,0 +1,65 @@
+"""What must and must not change an embedding."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from smar.data.images import ImageStore
+from smar.models.encode import encode_items, encode_queries
+from smar.models.retriever import RetrieverModel
+
+
+@pytest.fixture
+def model(tiny_model: Callable[[], RetrieverModel]) -> RetrieverModel:
+    return tiny_model().eval()
+
+
+def test_query_embedding_does_not_depend_on_its_batch(model: RetrieverModel):
+    texts = ["red", "a much longer query about red boots", "novel"]
+    together = encode_queries(model, texts)
+    alone = [encode_queries(model, [text]) for text in texts]
+    for row, one in enumerate(alone):
+        assert np.allclose(together.vector[row], one.vector[0], atol=1e-5)
+        assert together.gate[row] == pytest.approx(one.gate[0], abs=1e-5)
+
+
+def test_item_embeddings_do_not_depend_on_batch_size_or_order(
+    model: RetrieverModel, tiny_items: pd.DataFrame, tiny_images: ImageStore
+):
+    whole = encode_items(model, tiny_items, tiny_images, 64)
+    small = encode_items(model, tiny_items, tiny_images, 3)
+    turned = encode_items(model, tiny_items[::-1].reset_index(drop=True), tiny_images, 64)
+    for name in ("text", "image", "multimodal"):
+        assert np.allclose(getattr(whole, name), getattr(small, name), atol=1e-5)
+        assert np.allclose(getattr(whole, name), getattr(turned, name)[::-1], atol=1e-5)
+
+
+def test_items_without_a_picture_are_text_alone(
+    model: RetrieverModel, tiny_items: pd.DataFrame, tiny_images: ImageStore
+):
+    output = encode_items(model, tiny_items, tiny_images, 64)
+    without = (tiny_items["image_ids"].str.len() == 0).to_numpy()
+    assert without.any()
+    assert (output.image[without] == 0).all()
+    assert np.array_equal(output.multimodal[without], output.text[without])
+    for rows in (output.text, output.multimodal, output.image[~without]):
+        assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+
+
+def test_several_pictures_count_and_their_order_does_not(model: RetrieverModel):
+    torch.manual_seed(0)
+    ids, lengths = torch.tensor([[1, 5, 6]] * 3), torch.tensor([3] * 3)
+    pictures = torch.randint(0, 256, (2, 16, 16, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        output = model.encode_item_tokens(
+            ids,
+            lengths,
+            torch.cat([pictures, pictures.flip(0), pictures[:1]]),
+            torch.tensor([0, 0, 1, 1, 2]),
+        )
+    for rows in (output.image, output.multimodal):
+        assert torch.allclose(rows[0], rows[1], atol=1e-5)
+        assert not torch.allclose(rows[0], rows[2], atol=1e-3)
