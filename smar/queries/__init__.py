@@ -1,0 +1,1 @@
+"""Synthetic queries: generators, one small file each, and an entry in `GENERATORS`."""

@@ -1,0 +1,49 @@
+"""Synthetic queries from item texts."""
+
+import logging
+from pathlib import Path
+
+from smar.params import load_params
+from smar.paths import Paths
+
+logger = logging.getLogger(__name__)
+
+
+def run(root: Path) -> None:
+    """Write synthetic (query, item) pairs, never with the text of a test or validation query.
+
+    Reads:
+        data/items.parquet, data/queries.parquet
+    Writes:
+        data/synthetic/, metrics/synthesize.json
+    """
+    from smar.artifacts import Manifest, digests, write_directory, write_json
+    from smar.data import schema
+    from smar.queries.synthesize import synthesize
+
+    params = load_params(Paths(root).params)
+    paths = Paths(root)
+    settings = params.synthesize.model_dump() | {"seed": params.seed}
+    logger.info("synthesize: %s", settings)
+    items = schema.read_table(paths.items, schema.ITEMS)
+    queries = schema.read_table(paths.queries, schema.QUERIES)
+    made = synthesize(items, queries, params.synthesize, params.seed)
+    num_real = int((queries["split"] == "train").sum())
+    counts = {
+        "queries": len(made.queries),
+        "real_queries": num_real,
+        "per_real_query": len(made.queries) / max(1, num_real),
+        "validation": int((made.queries["split"] == "validation").sum()),
+        **{f"kind_{k}": int(n) for k, n in made.queries["kind"].value_counts().items()},
+    }
+    manifest = Manifest(
+        kind="synthetic",
+        inputs=digests(root, paths.items, paths.queries),
+        params=settings,
+        counts=counts,
+        dropped=made.dropped,
+    )
+    with write_directory(paths.synthetic, manifest) as folder:
+        schema.write_table(folder / "queries.parquet", made.queries, schema.SYNTHETIC)
+    write_json(paths.metrics("synthesize"), counts)
+    logger.info("synthesize: %s, left out %s", counts, made.dropped)
