@@ -1,0 +1,224 @@
+"""The vector index over `[S_t ; S_m]`: exact where that is fast, approximate above, always measured.
+
+Shapes: Q queries, N items, D embedding length; vectors in the index are 2 D long.
+"""
+
+import logging
+import math
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from smar.artifacts import Manifest, read_manifest, write_directory
+from smar.errors import ArtifactError, DataError
+from smar.index.exact import exact_search
+from smar.index.store import check_unit_rows
+from smar.params import IndexParams
+
+logger = logging.getLogger(__name__)
+
+KIND = "index"
+METRIC = "inner_product"
+_FILE = "index.faiss"
+
+
+@dataclass(frozen=True)
+class VectorIndex:
+    """Items that can be searched by gated queries.
+
+    Args:
+        index: The Faiss index.
+        item_ids: Ids, in the order of the index's rows, [N].
+        details: How it was built and what was measured.
+    """
+
+    index: Any
+    item_ids: list[str]
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path) -> "VectorIndex":
+        """Return the index of a directory artefact.
+
+        Raises:
+            ArtifactError: If it is missing, damaged, or of another metric, length or size than its
+                manifest says.
+        """
+        manifest = read_manifest(path, KIND)
+        try:
+            index = faiss.read_index(str(path / _FILE))
+        except RuntimeError as error:
+            raise ArtifactError(f"{path / _FILE}: cannot be read ({error}).") from error
+        item_ids = list(pd.read_parquet(path / "items.parquet")["item_id"])
+        seen = (index.metric_type, index.d, index.ntotal)
+        expected = (faiss.METRIC_INNER_PRODUCT, manifest.details["dim"], len(item_ids))
+        if seen != expected:
+            raise ArtifactError(
+                f"{path}: (metric, length, items) is {seen}, expected {expected}. Run `dvc repro`."
+            )
+        _apply(index, manifest.details["settings"])
+        return cls(index, item_ids, manifest.details)
+
+    def search(
+        self, vectors: NDArray[np.float32], k: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return scores in [-1, 1] and item rows, [Q, k] each, best first; row -1 means none.
+
+        Args:
+            vectors: Gated queries, [Q, 2 D].
+            k: Results per query, at least 1.
+
+        Raises:
+            DataError: If k is below 1 or the vectors have another length.
+        """
+        if k < 1 or vectors.shape[1] != self.index.d:
+            raise DataError(
+                f"search: k = {k} and vectors of length {vectors.shape[1]}; expected k >= 1 and "
+                f"{self.index.d}."
+            )
+        scores, rows = self.index.search(np.ascontiguousarray(vectors, np.float32), k)
+        # Faiss leaves the order of ties open: order by score, then by row, with -1 last.
+        order = np.lexsort((np.where(rows < 0, len(self.item_ids), rows), -scores), axis=1)
+        return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
+
+
+def gated_items(text: NDArray[np.float32], multimodal: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return item rows `[S_t ; S_m]`, [N, 2 D], from unit rows [N, D] each.
+
+    Raises:
+        ArtifactError: If a row is not of unit norm: inner product and cosine would part.
+    """
+    check_unit_rows(text, "S_t")
+    check_unit_rows(multimodal, "S_m")
+    return np.concatenate([text, multimodal], axis=1)
+
+
+def gated_queries(vector: NDArray[np.float32], gate: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return query rows `[(1-g) Q ; g Q]`, [Q, 2 D], from unit rows [Q, D] and gates [Q]."""
+    share = gate[:, None].astype(np.float32)
+    return np.concatenate([(1 - share) * vector, share * vector], axis=1)
+
+
+def set_faiss_threads(threads: int) -> None:
+    """Set Faiss's threads; 0 = as many as the process may use."""
+    faiss.omp_set_num_threads(threads or len(os.sched_getaffinity(0)))
+
+
+def build_index(
+    vectors: NDArray[np.float32],
+    item_ids: list[str],
+    params: IndexParams,
+    sample: Callable[[], NDArray[np.float32]],
+) -> VectorIndex:
+    """Return the cheapest index that reaches the recall target.
+
+    Below `exact_below` items it is flat. Above, inverted lists of 4-bit product codes with exact
+    refinement (`IVF,PQ,RFlat`) are tried from fast settings to slow ones; if none reaches the
+    target, a graph (`HNSW`) is, and at last the flat index.
+
+    Args:
+        vectors: Item rows `[S_t ; S_m]`, [N, 2 D].
+        item_ids: Ids, [N].
+        params: The `index` section.
+        sample: Returns query vectors to measure with, [Q, 2 D]; called for approximate ones only.
+    """
+    if len(vectors) < params.exact_below:
+        index = _flat(vectors)
+        reason = f"{len(vectors)} items, exact below {params.exact_below}"
+        return _described(index, item_ids, "flat", {}, 1.0, params, reason)
+    queries = sample()
+    k = min(params.recall_at, len(vectors))
+    truth = exact_search(queries, vectors, k)[1]
+    best = 0.0
+    for kind, build, settings in _candidates(vectors):
+        index = build()
+        for setting in settings:
+            _apply(index, setting)
+            recall = _recall(index.search(queries, k)[1], truth)
+            best = max(best, recall)
+            logger.info("index: %s %s: recall@%d %.4f", kind, setting, k, recall)
+            if recall >= params.recall_target:
+                reason = f"first to reach recall@{k} {params.recall_target}"
+                return _described(index, item_ids, kind, setting, recall, params, reason)
+    reason = f"no approximate index reached {params.recall_target} (best {best:.4f})"
+    return _described(_flat(vectors), item_ids, "flat", {}, 1.0, params, reason)
+
+
+def write_index(path: Path, index: VectorIndex, manifest: Manifest) -> None:
+    """Write an index as a directory artefact, whole or not at all."""
+    manifest.details |= index.details
+    with write_directory(path, manifest) as folder:
+        faiss.write_index(index.index, str(folder / _FILE))
+        pd.DataFrame({"item_id": index.item_ids}).to_parquet(folder / "items.parquet", index=False)
+
+
+def _flat(vectors: NDArray[np.float32]) -> Any:
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    return index
+
+
+def _candidates(
+    vectors: NDArray[np.float32],
+) -> Iterator[tuple[str, Callable[[], Any], list[dict[str, int]]]]:
+    """Yield (factory string, builder, settings from fast to slow)."""
+    dim = vectors.shape[1]
+    lists = 2 ** max(4, round(math.log2(4 * math.sqrt(len(vectors)))))
+    codes = next(m for m in (dim // 2, dim // 4, 1) if m and dim % m == 0)
+
+    def build(factory: str) -> Callable[[], Any]:
+        def make() -> Any:
+            index = faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT)
+            index.train(vectors)
+            index.add(vectors)
+            return index
+
+        return make
+
+    ivf = f"IVF{lists},PQ{codes}x4fs,RFlat"
+    steps = [(8, 4), (16, 4), (32, 8), (64, 8), (128, 16), (256, 16)]
+    yield ivf, build(ivf), [{"nprobe": min(n, lists), "k_factor": f} for n, f in steps]
+    yield "HNSW32,Flat", build("HNSW32,Flat"), [{"efSearch": e} for e in (64, 128, 256, 512)]
+
+
+def _apply(index: Any, settings: dict[str, int]) -> None:
+    if "nprobe" in settings:
+        refined = faiss.downcast_index(index)
+        refined.k_factor = settings["k_factor"]
+        faiss.extract_index_ivf(refined.base_index).nprobe = settings["nprobe"]
+    if "efSearch" in settings:
+        faiss.downcast_index(index).hnsw.efSearch = settings["efSearch"]
+
+
+def _recall(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
+    """Return the mean share of the true top k that was found."""
+    shared = [len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True)]
+    return float(np.mean(shared)) / truth.shape[1]
+
+
+def _described(
+    index: Any,
+    item_ids: list[str],
+    kind: str,
+    settings: dict[str, int],
+    recall: float,
+    params: IndexParams,
+    reason: str,
+) -> VectorIndex:
+    details = {
+        "kind": kind,
+        "settings": settings,
+        "metric": METRIC,
+        "dim": index.d,
+        "recall": recall,
+        "recall_at": params.recall_at,
+        "reason": reason,
+    }
+    return VectorIndex(index, item_ids, details)

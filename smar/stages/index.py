@@ -1,0 +1,74 @@
+"""Vector index over the item embeddings, measured against exact search."""
+
+import logging
+from pathlib import Path
+
+from smar.params import load_params
+from smar.paths import Paths
+
+logger = logging.getLogger(__name__)
+
+
+def run(root: Path) -> None:
+    """Index every item once as `[S_t ; S_m]`.
+
+    Reads:
+        data/embeddings/, data/queries.parquet and models/retriever/ (queries to measure with)
+    Writes:
+        data/index/, metrics/index.json
+    """
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from smar.artifacts import Manifest, digests, write_json
+    from smar.data import schema
+    from smar.index.ann import (
+        KIND,
+        build_index,
+        gated_items,
+        gated_queries,
+        set_faiss_threads,
+        write_index,
+    )
+    from smar.index.store import EmbeddingStore
+    from smar.seeding import generator
+
+    params = load_params(Paths(root).params)
+    paths = Paths(root)
+    logger.info("index: %s", params.index.model_dump())
+    set_faiss_threads(params.threads)
+    store = EmbeddingStore.load(paths.embeddings)
+    vectors = gated_items(store.text, store.multimodal)
+
+    def sample() -> NDArray[np.float32]:
+        """Return real queries, or, before there are any, items' own vectors at gate 0.5."""
+        rng = generator(params.seed, "index")
+        texts = schema.read_table(paths.queries, schema.QUERIES)["query"].to_numpy()
+        size = params.index.sample_queries
+        if len(texts):
+            from smar.models.encode import encode_queries
+            from smar.models.io import load_model
+
+            chosen = rng.choice(texts, min(size, len(texts)), replace=False)
+            encoded = encode_queries(load_model(paths.retriever), list(chosen))
+            return gated_queries(encoded.vector, encoded.gate)
+        rows = rng.choice(len(vectors), min(size, len(vectors)), replace=False)
+        return vectors[rows] / 2
+
+    index = build_index(vectors, store.item_ids, params.index, sample)
+    manifest = Manifest(
+        kind=KIND,
+        inputs=digests(root, paths.embeddings),
+        params=params.index.model_dump(),
+        counts={"items": len(store.item_ids)},
+        details={"model_sha": store.model_sha},
+    )
+    write_index(paths.index, index, manifest)
+    figures = {
+        "items": len(store.item_ids),
+        "recall": index.details["recall"],
+        "exact": int(index.details["kind"] == "flat"),
+        "bytes": (paths.index / "index.faiss").stat().st_size,
+    }
+    write_json(paths.metrics("index"), figures)
+    logger.info("index: %s, %s", index.details, figures)
