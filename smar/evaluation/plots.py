@@ -1,0 +1,111 @@
+"""Small charts as inline SVG: no script, no file beside the page.
+
+Colours are Okabe and Ito's, which colour-blind readers can tell apart.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from markupsafe import Markup, escape
+from numpy.typing import NDArray
+
+COLOURS = {
+    "gated": "#0072B2",
+    "multimodal": "#009E73",
+    "text": "#D55E00",
+    "image": "#CC79A7",
+    "bm25": "#8a8f98",
+}
+_WIDTH = 520
+
+
+def bars(rows: Sequence[tuple[str, str, float, tuple[float, float]]]) -> Markup:
+    """Return horizontal bars with interval whiskers.
+
+    Args:
+        rows: (key of the colour, label, value, (low, high)); values in [0, 1].
+    """
+    top = max([high for *_, (_, high) in rows] + [1e-9])
+    scale = (_WIDTH - 190) / top
+    parts = []
+    for place, (key, label, value, (low, high)) in enumerate(rows):
+        y = 8 + 34 * place
+        start, end = 120 + low * scale, 120 + high * scale
+        parts.append(
+            f'<text x="0" y="{y + 15}">{escape(label)}</text>'
+            f'<rect x="120" y="{y}" width="{value * scale:.1f}" height="22" rx="3" '
+            f'fill="{COLOURS.get(key, "#888")}" fill-opacity=".85"/>'
+            f'<path d="M{start:.1f} {y + 11}H{end:.1f}M{start:.1f} {y + 6}v10M{end:.1f} {y + 6}v10" '
+            'stroke="currentColor" stroke-width="1.4" fill="none"/>'
+            f'<text x="{end + 8:.1f}" y="{y + 15}">{value:.3f}</text>'
+        )
+    return _svg(16 + 34 * len(rows), "".join(parts))
+
+
+def lines(cutoffs: Sequence[int], series: dict[str, tuple[str, list[float]]]) -> Markup:
+    """Return one line per system over evenly spaced cutoffs.
+
+    Args:
+        cutoffs: Labels of the horizontal axis.
+        series: By key of the colour: (label, one value in [0, 1] per cutoff).
+    """
+    height, left, bottom = 230, 36, 28
+    top = max([max(values) for _, values in series.values()] + [1e-9])
+    xs = np.linspace(left + 10, _WIDTH - 130, len(cutoffs))
+
+    def y(value: float) -> float:
+        return 10 + (height - bottom - 10) * (1 - value / top)
+
+    parts = []
+    for tick in np.linspace(0, top, 5):
+        parts.append(
+            f'<line class="axis" x1="{left}" x2="{_WIDTH - 120}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
+            f'<text class="faint" x="0" y="{y(tick) + 4:.1f}">{tick:.2f}</text>'
+        )
+    for x, cutoff in zip(xs, cutoffs, strict=True):
+        parts.append(
+            f'<text class="faint" x="{x:.1f}" y="{height - 8}" text-anchor="middle">@{cutoff}</text>'
+        )
+    ends = _spread([y(values[-1]) for _, values in series.values()])
+    for (key, (label, values)), end in zip(series.items(), ends, strict=True):
+        points = " ".join(f"{x:.1f},{y(v):.1f}" for x, v in zip(xs, values, strict=True))
+        colour = COLOURS.get(key, "#888")
+        parts.append(
+            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.4"/>'
+            f'<text x="{_WIDTH - 118}" y="{end + 4:.1f}" style="fill:{colour}">{escape(label)}</text>'
+        )
+    return _svg(height, "".join(parts))
+
+
+def histogram(values: NDArray[np.float32], bins: int = 20) -> Markup:
+    """Return a histogram of values in [0, 1]."""
+    counts, _ = np.histogram(values, bins=bins, range=(0, 1))
+    height, width = 150, _WIDTH / bins
+    tallest = max(1, int(counts.max(initial=1)))
+    parts = [
+        f'<rect x="{place * width + 1:.1f}" y="{height - 20 - 120 * count / tallest:.1f}" '
+        f'width="{width - 2:.1f}" height="{120 * count / tallest:.1f}" fill="#0072B2" '
+        'fill-opacity=".8"/>'
+        for place, count in enumerate(counts)
+    ]
+    parts.append(
+        f'<text class="faint" x="0" y="{height - 4}">0: text</text>'
+        f'<text class="faint" x="{_WIDTH}" y="{height - 4}" text-anchor="end">1: picture</text>'
+    )
+    return _svg(height, "".join(parts))
+
+
+def _spread(places: list[float], gap: float = 15) -> list[float]:
+    """Return label heights moved apart so that none lies on another."""
+    order = sorted(range(len(places)), key=lambda number: places[number])
+    result = list(places)
+    for before, after in zip(order, order[1:], strict=False):
+        result[after] = max(result[after], result[before] + gap)
+    return result
+
+
+def _svg(height: int, body: str) -> Markup:
+    # Everything inside comes from numbers and from texts escaped above.
+    return Markup(  # noqa: S704
+        f'<svg viewBox="0 0 {_WIDTH} {height}" width="100%" role="img">{body}</svg>'
+    )

@@ -1,0 +1,249 @@
+"""What a person looks at: tables with intervals, charts, and queries with the pictures found."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from smar.data.images import ImageStore
+from smar.evaluation import plots
+from smar.evaluation.gallery import Example, Group, Strip, Tile, picture_uri, write_page
+from smar.evaluation.runs import grades_of
+from smar.evaluation.systems import GATED, LABELS, SetResult
+from smar.params import EvaluateParams
+from smar.seeding import generator
+
+_SHOWN = 8
+_HEADINGS = {
+    "test": ("Test queries", "Judged queries. Nothing was chosen by them."),
+    "validation": (
+        "Validation queries",
+        "Held-out queries of the log, judged by what shoppers did. Choices are made here.",
+    ),
+    "synthetic": (
+        "Synthetic queries",
+        "Held-out words of an item's own text; the item is the only answer.",
+    ),
+}
+_TABLE_METRICS = ("recall", "capped_recall", "precision", "f1", "ndcg", "mrr")
+SUMMARY_ORDER = ("test", "validation", "synthetic")
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What tiles are made of.
+
+    Args:
+        items: Item table (`schema.ITEMS`).
+        images: Picture store.
+    """
+
+    items: pd.DataFrame
+    images: ImageStore
+
+    def tile(self, row: int, grade: float | None, relevant_grade: int, hint: str) -> Tile:
+        """Return the tile of an item; its grade decides frame and badge (None: not judged)."""
+        item = self.items.iloc[row]
+        ids = item["image_ids"]
+        price = "" if math.isnan(item["price"]) else f"{item['price']:.2f} {item['currency']}"
+        picture = picture_uri(self.images.read(np.asarray(ids[:1]))[0]) if len(ids) else ""
+        return Tile(
+            title=item["title"],
+            subtitle=" \u00b7 ".join(part for part in (item["brand"], price) if part),
+            image=picture,
+            badge=f"{grade:g}" if grade else "",
+            relevant=None if grade is None else grade >= relevant_grade,
+            hint=hint,
+        )
+
+
+def write_report(
+    path: Path,
+    results: Sequence[SetResult],
+    catalogue: Catalogue,
+    params: EvaluateParams,
+    seed: int,
+) -> None:
+    """Write the HTML report of all query sets, examples from the first of them."""
+    groups = _examples(results[0], catalogue, params, seed) if results else []
+    write_page(
+        path,
+        "report.html.j2",
+        title="How well the search finds what was asked for",
+        subtitle=f"{len(catalogue.items):,} items, {len(catalogue.images):,} pictures. "
+        "Intervals are 95 % bootstrap intervals of the mean over queries.",
+        primary=params.primary,
+        metrics=_columns(params),
+        sets=[_set_content(result, params) for result in results],
+        groups=groups,
+    )
+
+
+def summary_text(results: Sequence[SetResult], params: EvaluateParams) -> str:
+    """Return the figures of the first query set as an aligned table for a terminal."""
+    if not results:
+        return "No judged query: give judgements or a search log, or raise synthesize.ratio.\n"
+    result = results[0]
+    columns = _columns(params)
+    label = f"{_HEADINGS[result.queries.name][0]} ({len(result.queries):,})"
+    lines = [f"{label:<28}" + "".join(f"{name:>19}" for name in columns)]
+    for system in _ordered(result):
+        cells = "".join(f"{result.mean(system, name):>19.4f}" for name in columns)
+        low, high = result.intervals[system][params.primary]
+        lines.append(f"{LABELS[system]:<28}{cells}   {params.primary} in [{low:.3f}, {high:.3f}]")
+    lines.append("")
+    names = [name for name, mask in result.slices.items() if mask.any()]
+    lines.append(f"{params.primary:<28}" + "".join(f"{name:>14}" for name in names))
+    for system in _ordered(result):
+        cells = "".join(f"{result.mean(system, params.primary, name):>14.4f}" for name in names)
+        lines.append(f"{LABELS[system]:<28}{cells}")
+    lines.append(f"{'queries':<28}" + "".join(f"{result.slices[n].sum():>14}" for n in names))
+    lines.append("")
+    lines += [f"{text}  {detail}" for text, detail, _ in _differences(result, params)]
+    return "\n".join(lines) + "\n"
+
+
+def _ordered(result: SetResult) -> list[str]:
+    return [system for system in LABELS if system in result.values]
+
+
+def _columns(params: EvaluateParams) -> list[str]:
+    """Return the metrics of the tables: the primary one, and each kind at a telling cutoff."""
+    middle = 10 if 10 in params.cutoffs else sorted(params.cutoffs)[len(params.cutoffs) // 2]
+    largest = max(params.cutoffs)
+    cutoff_of = {"recall": largest, "capped_recall": largest, "f1": largest}
+    names = [params.primary]
+    names += [f"{name}@{cutoff_of.get(name, middle)}" for name in _TABLE_METRICS]
+    return list(dict.fromkeys(names))
+
+
+def _differences(result: SetResult, params: EvaluateParams) -> list[tuple[str, str, str]]:
+    lines = []
+    for system, gap in result.differences.items():
+        sure = gap.low > 0 or gap.high < 0
+        word = "better" if gap.mean > 0 else "worse"
+        verdict = f"{word} than" if sure else "not clearly different from"
+        text = f"Gated is {verdict} {LABELS[system]}: {100 * gap.mean:+.1f} points {params.primary}"
+        detail = f"(95 % {100 * gap.low:+.1f} to {100 * gap.high:+.1f}, p = {gap.p_value:.2g})"
+        direction = ("up" if gap.mean > 0 else "down") if sure else "soft"
+        lines.append((text, detail, direction))
+    return lines
+
+
+def _set_content(result: SetResult, params: EvaluateParams) -> dict[str, Any]:
+    heading, note = _HEADINGS[result.queries.name]
+    systems = _ordered(result)
+    rows = []
+    for system in systems:
+        cells = []
+        for name in _columns(params):
+            low, high = result.intervals[system][name]
+            interval = f"{low:.3f}\u2013{high:.3f}" if name == params.primary else ""
+            cells.append({"value": f"{result.mean(system, name):.3f}", "interval": interval})
+        rows.append({"label": LABELS[system], "ours": system == GATED, "cells": cells})
+    primary = [
+        (s, LABELS[s], result.mean(s, params.primary), result.intervals[s][params.primary])
+        for s in systems
+    ]
+    curves = {
+        s: (LABELS[s], [result.mean(s, f"recall@{k}") for k in params.cutoffs]) for s in systems
+    }
+    return {
+        "heading": f"{heading} ({len(result.queries):,})",
+        "note": note,
+        "rows": rows,
+        "differences": [
+            {"text": text, "detail": detail, "direction": direction}
+            for text, detail, direction in _differences(result, params)
+        ],
+        "slice_labels": [LABELS[system] for system in systems],
+        "slices": [
+            {
+                "name": name.replace("_", " "),
+                "queries": int(mask.sum()),
+                "values": [f"{result.mean(s, params.primary, name):.3f}" for s in systems],
+            }
+            for name, mask in result.slices.items()
+            if mask.any()
+        ],
+        "bars": plots.bars(primary),
+        "lines": plots.lines(params.cutoffs, curves),
+        "gates": plots.histogram(result.gate),
+    }
+
+
+def _examples(
+    result: SetResult, catalogue: Catalogue, params: EvaluateParams, seed: int
+) -> list[Group]:
+    """Return queries where the picture helped most, where it cost most, lost ones and others."""
+    gain = result.values[GATED][params.primary] - result.values["text"][params.primary]
+    found = result.values[GATED][params.primary]
+    each = max(1, params.examples // 4)
+    order = np.argsort(-gain, kind="stable")
+    helped = [int(row) for row in order[:each] if gain[row] > 0]
+    hurt = [int(row) for row in order[::-1][:each] if gain[row] < 0]
+    rng = generator(seed, "examples")
+    shuffled = rng.permutation(len(found))
+    lost = [int(row) for row in shuffled if found[row] == 0][:each]
+    taken = {*helped, *hurt, *lost}
+    others = [int(row) for row in shuffled if row not in taken][:each]
+    kinds = (
+        ("Where the picture helped most", "Largest gain over the text vector alone.", helped),
+        ("Where the picture cost most", "Largest loss against the text vector alone.", hurt),
+        ("Found nothing right", "No relevant item among the results that count.", lost),
+        ("Drawn at random", "", others),
+    )
+    return [
+        Group(heading, note, [_example(result, row, catalogue, params) for row in rows])
+        for heading, note, rows in kinds
+        if rows
+    ]
+
+
+def _example(
+    result: SetResult, row: int, catalogue: Catalogue, params: EvaluateParams
+) -> Example:
+    strips = []
+    for system in (GATED, "text"):
+        run = result.runs[system]
+        grades = grades_of(run, result.queries)[row]
+        tiles = [
+            catalogue.tile(
+                int(item),
+                float(grades[rank]),
+                result.queries.relevant_grade,
+                f"rank {rank + 1}, score {run.scores[row, rank]:.3f}",
+            )
+            for rank, item in enumerate(run.rows[row, :_SHOWN])
+            if item >= 0
+        ]
+        value = result.values[system][params.primary][row]
+        strips.append(Strip(LABELS[system], f"{params.primary} {value:.2f}", tiles))
+    relevant = int(result.queries.relevant[row].sum())
+    searches = int(result.queries.num_searches[row])
+    note = f"{relevant} relevant items; searched {searches} times in the log"
+    return Example(result.queries.texts[row], note, float(result.gate[row]), strips)
+
+
+def write_tables(folder: Path, results: Sequence[SetResult], params: EvaluateParams) -> None:
+    """Write what `dvc plots show` draws: recall by cutoff and the gate's histogram."""
+    folder.mkdir(exist_ok=True)
+    columns = ["cutoff", *LABELS]
+    if not results:
+        pd.DataFrame(columns=columns).to_csv(folder / "recall.csv", index=False)
+        pd.DataFrame(columns=["gate", "queries"]).to_csv(folder / "gate.csv", index=False)
+        return
+    first = results[0]
+    rows = [
+        {"cutoff": k, **{s: round(first.mean(s, f"recall@{k}"), 6) for s in _ordered(first)}}
+        for k in params.cutoffs
+    ]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "recall.csv", index=False)
+    counts, edges = np.histogram(first.gate, bins=20, range=(0, 1))
+    table = pd.DataFrame({"gate": np.round(edges[:-1] + 0.025, 3), "queries": counts})
+    table.to_csv(folder / "gate.csv", index=False)
+

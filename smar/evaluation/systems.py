@@ -1,0 +1,143 @@
+"""The systems that are compared, and their figures on a query set.
+
+Shapes: Q queries, N items, D embedding length, K results.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from smar.evaluation.baselines import bm25_run
+from smar.evaluation.compare import Difference, mean_intervals, paired_difference
+from smar.evaluation.metrics import score_run
+from smar.evaluation.runs import QuerySet, Run
+from smar.index.ann import VectorIndex, gated_queries
+from smar.index.exact import exact_search
+from smar.index.store import EmbeddingStore
+from smar.models.encode import QueryEmbeddings
+from smar.params import EvaluateParams
+from smar.seeding import generator
+
+GATED = "gated"
+BASELINES = ("text", "bm25")
+LABELS = {
+    "gated": "gated (smar)",
+    "multimodal": "S_m alone",
+    "text": "S_t alone",
+    "image": "S_i alone",
+    "bm25": "BM25",
+}
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """What was measured on one query set.
+
+    Args:
+        queries: The set.
+        gate: P(q) of every query, [Q].
+        runs: The run of every system.
+        values: Metric values of every system, one per query.
+        intervals: 95 % interval of every mean, `{system: {metric: (low, high)}}`.
+        differences: The gated system against each baseline, on the primary metric.
+        slices: Masks by slice name.
+    """
+
+    queries: QuerySet
+    gate: NDArray[np.float32]
+    runs: dict[str, Run]
+    values: dict[str, dict[str, NDArray[np.float64]]]
+    intervals: dict[str, dict[str, tuple[float, float]]]
+    differences: dict[str, Difference]
+    slices: dict[str, NDArray[np.bool_]]
+
+    def mean(self, system: str, metric: str, part: str = "") -> float:
+        """Return a mean over the set, or over a slice of it (NaN if that is empty)."""
+        values = self.values[system][metric]
+        chosen = values[self.slices[part]] if part else values
+        return float(chosen.mean()) if len(chosen) else float("nan")
+
+    def summary(self) -> dict[str, Any]:
+        """Return the figures as nested plain types: means by system, slices, differences."""
+        result: dict[str, Any] = {"queries": len(self.queries)}
+        for system, values in self.values.items():
+            result[system] = {metric: round(self.mean(system, metric), 6) for metric in values}
+            result[system]["slices"] = {
+                name: {m: round(self.mean(system, m, name), 6) for m in values}
+                for name, mask in self.slices.items()
+                if mask.any()
+            }
+        result["slice_queries"] = {name: int(mask.sum()) for name, mask in self.slices.items()}
+        result["gate_mean"] = round(float(self.gate.mean()), 6)
+        for system, difference in self.differences.items():
+            gap = {name: round(value, 6) for name, value in vars(difference).items()}
+            result[f"{GATED}_minus_{system}"] = gap
+        return result
+
+
+def run_systems(
+    queries: QuerySet,
+    encoded: QueryEmbeddings,
+    store: EmbeddingStore,
+    index: VectorIndex,
+    item_texts: list[str],
+    k: int,
+) -> dict[str, Run]:
+    """Return the runs of all systems, k results each; `gated` goes through the index."""
+    runs = {}
+    scores, rows = index.search(gated_queries(encoded.vector, encoded.gate), k)
+    runs[GATED] = Run(GATED, rows, scores)
+    for name in ("multimodal", "text", "image"):
+        scores, rows = exact_search(encoded.vector, getattr(store, name), k)
+        if name == "image":  # an item without a picture has no S_i, so it is no result
+            rows = np.where(store.image[rows].any(axis=2) & (rows >= 0), rows, -1)
+        runs[name] = Run(name, rows, scores)
+    runs["bm25"] = bm25_run(item_texts, queries.texts, k)
+    return runs
+
+
+def measure(
+    queries: QuerySet,
+    gate: NDArray[np.float32],
+    runs: dict[str, Run],
+    slices: dict[str, NDArray[np.bool_]],
+    params: EvaluateParams,
+    seed: int,
+) -> SetResult:
+    """Return every metric of every run with intervals, and the paired differences."""
+    values = {name: score_run(run, queries, params.cutoffs) for name, run in runs.items()}
+    intervals: dict[str, dict[str, tuple[float, float]]] = {}
+    for system, metrics in values.items():
+        table = np.stack(list(metrics.values()), axis=1)  # [Q, M]
+        rng = generator(seed, "bootstrap", queries.name)  # the same resamples for every system
+        low, high = mean_intervals(table, params.bootstrap, rng)
+        intervals[system] = {
+            metric: (float(low[place]), float(high[place])) for place, metric in enumerate(metrics)
+        }
+    differences = {
+        baseline: paired_difference(
+            values[GATED][params.primary],
+            values[baseline][params.primary],
+            params.bootstrap,
+            generator(seed, "paired", queries.name, baseline),
+        )
+        for baseline in BASELINES
+    }
+    return SetResult(queries, gate, runs, values, intervals, differences, slices)
+
+
+def per_query_table(result: SetResult) -> pd.DataFrame:
+    """Return one row per query and system with every metric, for further analysis."""
+    frames = []
+    for system, metrics in result.values.items():
+        frame = pd.DataFrame(metrics)
+        frame.insert(0, "set", result.queries.name)
+        frame.insert(1, "query_id", result.queries.query_ids)
+        frame.insert(2, "query", result.queries.texts)
+        frame.insert(3, "system", system)
+        frame.insert(4, "gate", result.gate)
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)

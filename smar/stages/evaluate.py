@@ -1,0 +1,109 @@
+"""Retrieval metrics, slices, baselines and a report with pictures."""
+
+import logging
+from pathlib import Path
+
+from smar.params import load_params
+from smar.paths import Paths
+
+logger = logging.getLogger(__name__)
+
+
+def run(root: Path) -> None:
+    """Measure the gated system, its parts and BM25 on every query set there is.
+
+    Reads:
+        data/items.parquet, data/queries.parquet, data/engagements.parquet,
+        data/judgements.parquet, data/images/, data/synthetic/, data/embeddings/, data/index/,
+        models/retriever/
+    Writes:
+        reports/evaluation/, metrics/evaluate.json
+    """
+    import pandas as pd
+
+    from smar.artifacts import Manifest, digests, write_directory, write_json
+    from smar.data import schema
+    from smar.data.images import ImageStore
+    from smar.data.text import item_texts
+    from smar.evaluation import sets
+    from smar.evaluation.metrics import check_metric
+    from smar.evaluation.report import Catalogue, summary_text, write_report, write_tables
+    from smar.evaluation.runs import write_trec_qrels, write_trec_run
+    from smar.evaluation.slices import slices_of
+    from smar.evaluation.systems import measure, per_query_table, run_systems
+    from smar.index.ann import VectorIndex, set_faiss_threads
+    from smar.index.store import EmbeddingStore
+    from smar.models.encode import encode_queries
+    from smar.models.io import load_model
+    from smar.train.prepare import place_model
+
+    params = load_params(Paths(root).params)
+    paths = Paths(root)
+    settings = params.evaluate.model_dump()
+    logger.info("evaluate: %s", settings)
+    check_metric(params.evaluate.primary, params.evaluate.cutoffs)
+    inputs = digests(
+        root,
+        paths.items,
+        paths.queries,
+        paths.engagements,
+        paths.judgements,
+        paths.images,
+        paths.synthetic,
+        paths.embeddings,
+        paths.index,
+        paths.retriever,
+    )
+    set_faiss_threads(params.threads)
+    items = schema.read_table(paths.items, schema.ITEMS)
+    queries = schema.read_table(paths.queries, schema.QUERIES)
+    engagements = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
+    judgements = schema.read_table(paths.judgements, schema.JUDGEMENTS)
+    synthetic = schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC)
+    store, index = EmbeddingStore.load(paths.embeddings), VectorIndex.load(paths.index)
+    model = place_model(load_model(paths.retriever), params.threads)
+    item_ids, texts = store.item_ids, item_texts(items)
+    traffic = queries[queries["split"] != "test"]["num_searches"]
+    results = []
+    for query_set in (
+        sets.test_set(queries, judgements, item_ids, params.evaluate.relevant_grade),
+        sets.validation_set(queries, engagements, item_ids),
+        sets.synthetic_set(synthetic, item_ids, params.seed),
+    ):
+        if not len(query_set):
+            logger.info("evaluate: no %s query with a relevant item", query_set.name)
+            continue
+        encoded = encode_queries(model, query_set.texts)
+        runs = run_systems(
+            query_set, encoded, store, index, texts, max(params.evaluate.cutoffs)
+        )
+        slices = slices_of(query_set, items["category"], params.gate.visual_categories, traffic)
+        results.append(
+            measure(query_set, encoded.gate, runs, slices, params.evaluate, params.seed)
+        )
+    summary = summary_text(results, params.evaluate)
+    manifest = Manifest(kind="evaluation", inputs=inputs, params=settings)
+    manifest.counts = {f"queries_{result.queries.name}": len(result.queries) for result in results}
+    with write_directory(paths.evaluation_report, manifest) as folder:
+        write_report(
+            folder / "index.html",
+            results,
+            Catalogue(items, ImageStore.open(paths.images)),
+            params.evaluate,
+            params.seed,
+        )
+        (folder / "summary.txt").write_text(summary, encoding="utf-8")
+        write_tables(folder / "plots", results, params.evaluate)
+        for result in results:
+            name = result.queries.name
+            write_trec_qrels(folder / "runs" / f"{name}.qrels", result.queries, item_ids)
+            for system, ranked in result.runs.items():
+                target = folder / "runs" / f"{name}.{system}.trec"
+                write_trec_run(target, ranked, result.queries, item_ids)
+        if results:
+            tables = pd.concat([per_query_table(result) for result in results])
+            tables.to_parquet(folder / "per_query.parquet", index=False)
+    write_json(
+        paths.metrics("evaluate"), {result.queries.name: result.summary() for result in results}
+    )
+    logger.info("evaluate:\n%s", summary)
