@@ -1,0 +1,7 @@
+"""`python -m smar`."""
+
+import sys
+
+from smar.cli import main
+
+sys.exit(main())

@@ -1,0 +1,120 @@
+"""The `smar` command: one sub-command per stage, then search and demo. No logic lives here."""
+
+import argparse
+import importlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from smar.errors import ParamsError, SmarError
+
+# First line of each stage's docstring; a test keeps them equal (importing the stages is slow).
+STAGES = {
+    "ingest": "The source into typed tables and packed pictures; bad rows into quarantine.",
+    "validate": "Expectations over the tables; a failure stops what follows.",
+    "synthesize": "Synthetic queries from item texts.",
+    "pretrain": "Multi-task pre-training on synthetic and logged queries.",
+    "finetune": "Click fine-tuning with the gate.",
+    "embed": "Item vectors; only items whose content changed are encoded again.",
+    "index": "Vector index over the item embeddings, measured against exact search.",
+    "evaluate": "Retrieval metrics, slices, baselines and a report with pictures.",
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--root", type=Path, default=Path(), help="project folder (default: here)")
+    shared.add_argument("-q", "--quiet", action="store_true", help="warnings and errors only")
+    parser = argparse.ArgumentParser(
+        prog="smar",
+        description="Text search over items that have text and pictures.",
+        epilog="Hyper-parameters live in params.yaml; `dvc repro` runs all stages that need it.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, line in STAGES.items():
+        commands.add_parser(name, help=line, description=line, parents=[shared])
+    line = "Items for a text query, as a table, JSON or a page of pictures."
+    search = commands.add_parser("search", help=line, description=line, parents=[shared])
+    search.add_argument("query", help="what a shopper would type")
+    search.add_argument("-k", type=int, default=10, help="number of items (default: 10)")
+    form = search.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON")
+    form.add_argument("--html", type=Path, metavar="FILE", help="write a page of pictures")
+    line = "The demo shop's raw files, to see the formats that a shop's own data can have."
+    demo = commands.add_parser("demo", help=line, description=line, parents=[shared])
+    demo.add_argument("folder", type=Path, help="where to write them; must be empty or new")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit code: 0 done, 2 an error the user can mend."""
+    options = build_parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.WARNING if options.quiet else logging.INFO,
+        format="%(asctime)s %(levelname)-7s %(message)s",
+        datefmt="%H:%M:%S",
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    try:
+        if options.command == "search":
+            _search(options)
+        elif options.command == "demo":
+            _demo(options)
+        else:
+            _check_root(options.root)
+            importlib.import_module(f"smar.stages.{options.command}").run(options.root)
+    except SmarError as error:
+        sys.stderr.write(f"smar {options.command}: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write(f"smar {options.command}: interrupted\n")
+        return 130
+    return 0
+
+
+def _check_root(root: Path) -> None:
+    if not (root / "params.yaml").is_file():
+        raise ParamsError(
+            f"{root.resolve()}: no params.yaml there. Run smar in a project's folder, or name it "
+            "with --root."
+        )
+
+
+def _search(options: argparse.Namespace) -> None:
+    from smar.service.retriever import Retriever
+
+    if not options.json and not options.quiet:
+        logging.getLogger().setLevel(logging.WARNING)  # the table is what was asked for
+    _check_root(options.root)
+    retriever = Retriever.load(options.root)
+    hits = retriever.search(options.query, options.k)
+    if options.json:
+        sys.stdout.write(json.dumps([hit.as_dict() for hit in hits], ensure_ascii=False) + "\n")
+    elif options.html:
+        from smar.service.page import write_search_page
+
+        write_search_page(options.html, retriever, options.query, hits)
+        sys.stdout.write(f"{options.html.resolve()}\n")
+    else:
+        from smar.service.table import hit_table
+
+        gate = retriever.gate(options.query)
+        sys.stdout.write(f"{options.query}   (the picture counts {gate:.0%})\n{hit_table(hits)}")
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from smar.data.demo_shop import write_demo_shop
+    from smar.errors import DataError
+    from smar.params import load_params
+
+    if options.folder.exists() and any(options.folder.iterdir()):
+        raise DataError(f"{options.folder}: is not empty; name a new folder.")
+    _check_root(options.root)
+    params = load_params(options.root / "params.yaml")
+    write_demo_shop(options.folder, **params.ingest.demo.model_dump(), seed=params.seed)
+    sys.stdout.write(f"{options.folder.resolve()}\n")

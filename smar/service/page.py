@@ -1,0 +1,32 @@
+"""A search result as a page of pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from smar.data.images import ImageStore
+from smar.evaluation.gallery import Example, Group, Strip, Tile, picture_uri, write_gallery
+from smar.paths import Paths
+from smar.service.retriever import Hit, Retriever
+
+
+def write_search_page(path: Path, retriever: Retriever, query: str, hits: Sequence[Hit]) -> None:
+    """Write a self-contained HTML page with the hits of a query."""
+    images = ImageStore.open(Paths(retriever.root).images)
+    strip = Strip("", "", [_tile(hit, images) for hit in hits])
+    example = Example(query, "", retriever.gate(query), [strip])
+    subtitle = f"{len(hits)} of {len(retriever.items):,} items"
+    write_gallery(path, "Search", subtitle, [Group("", "", [example])])
+
+
+def _tile(hit: Hit, images: ImageStore) -> Tile:
+    price = "" if hit.price is None else f"{hit.price:.2f} {hit.currency}"
+    ids = np.array(hit.image_ids[:1], np.int64)
+    return Tile(
+        title=hit.title,
+        subtitle=" \u00b7 ".join(part for part in (hit.brand, price) if part),
+        image=picture_uri(images.read(ids)[0]) if len(ids) else "",
+        badge=str(hit.rank),
+        hint=f"{hit.item_id}, {hit.category}, score {hit.score:.3f}",
+    )
