@@ -1,7 +1,7 @@
 """Training speed: pairs a second, the share of matrix products, and the machine's own limit.
 
-The model is the small one that stands for the paper's: query tower 4 layers, text 1, picture 2 on 12
-patches of 20 x 20, width 192; 256 items a step. Texts and pictures are random: speed does not
+The model is the small one that stands for the paper's: query tower 4 layers, text 1, picture 2 on
+12 patches of 20 x 20, width 192; 256 items a step. Texts and pictures are random: speed does not
 depend on what they show. Run with `python benchmarks/train_step.py`.
 """
 

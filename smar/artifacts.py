@@ -47,8 +47,8 @@ class Manifest:
     kind: str
     inputs: dict[str, str] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
-    counts: dict[str, float] = field(default_factory=dict)
-    dropped: dict[str, int] = field(default_factory=dict)
+    counts: Mapping[str, float] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
@@ -80,7 +80,7 @@ def digests(root: Path, *paths: Path) -> dict[str, str]:
 def write_directory(path: Path, manifest: Manifest) -> Iterator[Path]:
     """Yield an empty folder that replaces `path`, manifest included, when the block succeeds.
 
-    The block may still fill in `manifest`. When it raises, or the process dies, `path` is as before.
+    The block may still fill in `manifest`. If it raises or the process dies, `path` is as before.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)

@@ -177,7 +177,7 @@ class FinetuneParams(TrainParams):
     alpha: NonNegative
     beta: NonNegative
     gamma: NonNegative
-    """Weights of the pre-training tasks kept beside the gated loss, so that the towers stay apart."""
+    """Weights of the pre-training tasks that are kept beside the gated loss."""
 
 
 class EmbedParams(Section):
@@ -240,22 +240,21 @@ def check_params(content: object, where: str) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        problems = [_describe(dict(problem)) for problem in error.errors()]
+        problems = [_describe(p["type"], p["loc"], p["msg"], p["input"]) for p in error.errors()]
         headline = f"{where}: {len(problems)} problem(s); nothing was started:"
         raise ParamsError(list_problems(headline, problems)) from error
 
 
-def _describe(problem: dict[str, object]) -> str:
-    location = tuple(problem["loc"])  # type: ignore[call-overload]
+def _describe(kind: str, location: tuple[int | str, ...], message: str, value: object) -> str:
     key = ".".join(str(part) for part in location)
-    if problem["type"] == "extra_forbidden":
+    if kind == "extra_forbidden":
         return f"{key}: unknown key.{near_match(str(location[-1]), _keys_at(location[:-1]))}"
-    if problem["type"] == "missing":
+    if kind == "missing":
         return f"{key}: missing."
-    return f"{key}: {problem['msg']}, got {problem['input']!r}."
+    return f"{key}: {message}, got {value!r}."
 
 
-def _keys_at(location: tuple[object, ...]) -> list[str]:
+def _keys_at(location: tuple[int | str, ...]) -> list[str]:
     """Return the keys that the section at `location` has."""
     section: type[BaseModel] = Params
     for part in location:

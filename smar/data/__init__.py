@@ -1,0 +1,1 @@
+"""Sources, tables, pictures and training data."""

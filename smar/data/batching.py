@@ -64,7 +64,9 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device."""
         moved = {
-            name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)
+            name: value.to(device)
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor)
         }
         buckets = [(ids.to(device), lengths.to(device)) for ids, lengths in self.query_buckets]
         return Batch(query_buckets=buckets, **moved)

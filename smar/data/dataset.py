@@ -1,5 +1,6 @@
 """Training pairs: which query text goes with which item, and which items never stand against it."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.sparse import csr_matrix
 from smar.data.schema import ACTIONS
 
 _TOP_GRADE = 4.0
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class TrainingData:
         known: 1 where query and item are a pair of either kind, [queries, items].
         query_words: Words of each query, [queries, words].
         item_words: Words of each item's text, [items, words].
-        group: Items of one group are the same thing to a shopper (equal text and pictures), [items].
+        group: Items of one group are one thing to a shopper (equal text and pictures), [items].
         visual: Whether the item is bought by eye, [items].
     """
 
@@ -56,6 +58,7 @@ class TrainingData:
 
     @property
     def num_items(self) -> int:
+        """Size of the catalogue."""
         return int(self.item_words.shape[0])
 
 
@@ -140,10 +143,10 @@ def _sorted_pairs(
 
 def _word_matrices(queries: list[str], texts: list[str]) -> tuple[csr_matrix, csr_matrix]:
     """Return which words occur in queries and in item texts, over one vocabulary."""
-    words = pd.Series([*queries, *texts]).str.lower().str.findall(r"\w+")
-    columns, vocabulary = pd.factorize(words.explode().dropna())
-    counted = words.str.len().to_numpy() > 0
-    rows = np.repeat(np.arange(len(words))[counted], words.str.len()[counted])
+    words = [_WORD.findall(text.lower()) for text in (*queries, *texts)]
+    rows = np.repeat(np.arange(len(words)), [len(of_text) for of_text in words])
+    flat = np.array([word for of_text in words for word in of_text], dtype=object)
+    columns, vocabulary = pd.factorize(flat)
     matrix = csr_matrix(
         (np.ones(len(rows), np.float32), (rows, columns)),
         shape=(len(words), max(1, len(vocabulary))),

@@ -152,7 +152,9 @@ def _make_item(item_id: str, kind: Kind, rng: np.random.Generator) -> DemoItem:
     low, high = kind.price
     price = round(float(low * (high / low) ** rng.random()), 2)
     if not kind.is_visual:
-        facts = {name: values[int(rng.integers(len(values)))] for name, values in kind.attributes.items()}
+        facts = {
+            name: values[int(rng.integers(len(values)))] for name, values in kind.attributes.items()
+        }
         words = [brand, *facts.values(), kind.name]
         return DemoItem(item_id, kind, brand, facts, tuple(facts), _title(words), price, "")
     colour = list(COLOURS)[int(rng.integers(len(COLOURS)))]

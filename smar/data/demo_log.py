@@ -99,7 +99,9 @@ class Shop:
         brand = facts.pop("brand")
         names = list(facts)
         size = min(len(names), 1 + int(rng.random() < 0.45))
-        chosen = {name: facts[name] for name in rng.choice(names, size, replace=False)} if names else {}
+        chosen = (
+            {name: facts[name] for name in rng.choice(names, size, replace=False)} if names else {}
+        )
         if rng.random() < 0.2 or not chosen:
             chosen["brand"] = brand
         return Wish(self.items[row].kind.name, tuple(sorted(chosen.items())))

@@ -5,6 +5,7 @@ Shapes are drawn once per kind with supersampling; items recolour them. Arrays a
 """
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from smar.data.demo_catalogue import COLOURS, DemoItem
 HEIGHT, WIDTH = 120, 96
 _OVERSAMPLING = 4
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 Points = list[tuple[float, float]]
 # Polygons ("p"), ellipses ("e"), rounded boxes ("r") in units of the picture's width (96) and height
 # (120), by layer: "body" takes colour and pattern, "detail" a darker tone of it, "frame" a neutral.
@@ -129,17 +130,19 @@ _BACKGROUNDS = ((247, 245, 240), (241, 244, 247), (246, 242, 246), (243, 246, 24
 def draw_item(item: DemoItem, rng: np.random.Generator) -> Image.Image:
     """Return the picture of an item, 96 x 120 pixels; light, place and shade vary a little."""
     if item.kind.is_visual:
-        shape, colour, pattern = item.kind.name, COLOURS[item.facts["colour"]], item.facts["pattern"]
+        shape, colour, pattern = (
+            item.kind.name,
+            COLOURS[item.facts["colour"]],
+            item.facts["pattern"],
+        )
     else:
         shape, pattern = _PACKAGE[item.kind.name], "plain"
         colour = _NEUTRALS[int(rng.integers(len(_NEUTRALS)))]
     size = (0.92, 1.0, 1.06)[int(rng.integers(3))]
     shift = tuple(int(pixels) for pixels in rng.integers(-3, 4, 2))
-    layers = {
-        name: np.roll(layer, shift, (0, 1)) for name, layer in _layers(shape, size).items()
-    }
+    layers = {name: np.roll(layer, shift, (0, 1)) for name, layer in _layers(shape, size).items()}
     background = np.array(_BACKGROUNDS[int(rng.integers(len(_BACKGROUNDS)))], np.float32) / 255
-    canvas = background * _vignette()[:, :, None]
+    canvas: Array = background * _vignette()[:, :, None]
     canvas = canvas * (1 - 0.28 * layers["shadow"][:, :, None])
     base = _shade(np.array(colour, np.float32) / 255, rng)
     surface = _with_pattern(base, pattern, rng) * _light()[:, :, None]
@@ -206,13 +209,13 @@ def _edge(value: Array, above: float) -> Array:
 @cache
 def _light() -> Array:
     """Return light that falls from the upper left."""
-    y, x = np.mgrid[0:1:HEIGHT * 1j, 0:1:WIDTH * 1j].astype(np.float32)
+    y, x = np.mgrid[0 : 1 : HEIGHT * 1j, 0 : 1 : WIDTH * 1j].astype(np.float32)
     return (1.06 - 0.16 * x - 0.08 * y).astype(np.float32)
 
 
 @cache
 def _vignette() -> Array:
-    y, x = np.mgrid[-1:1:HEIGHT * 1j, -1:1:WIDTH * 1j].astype(np.float32)
+    y, x = np.mgrid[-1 : 1 : HEIGHT * 1j, -1 : 1 : WIDTH * 1j].astype(np.float32)
     return (1.01 - 0.05 * (x**2 + y**2)).astype(np.float32)
 
 

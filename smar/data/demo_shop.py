@@ -63,7 +63,7 @@ def _write_feed(path: Path, items: list[DemoItem], pictures: list[list[str]]) ->
             description = f"{item.kind.name.capitalize()} by {item.brand}, ready to ship."
             writer.writerow(
                 [item.item_id, item.title, description, item.brand, category, item.group_id,
-                 f"{item.price:.2f} EUR", "in_stock", *(names + ["", ""])[:2]]
+                 f"{item.price:.2f} EUR", "in_stock", *[*names, "", ""][:2]]
             )  # fmt: skip
 
 

@@ -112,7 +112,8 @@ def judgements_contract(params: ValidateParams) -> Contract:
         ("an item of the item table",
          gxe.ExpectColumnValuesToBeInSet(column="knows_item", value_set=[True])),
         ("a grade >= 0", gxe.ExpectColumnValuesToBeBetween(column="grade", min_value=0)),
-        ("each pair once", gxe.ExpectCompoundColumnsToBeUnique(column_list=["query_id", "item_id"])),
+        ("each pair once",
+         gxe.ExpectCompoundColumnsToBeUnique(column_list=["query_id", "item_id"])),
     ]  # fmt: skip
 
 

@@ -199,8 +199,9 @@ def _value(raw: pd.DataFrame, ours: str, wanted: str) -> pd.Series:
     """Return a mapped column: a plain one, a template "images/{id}.jpg", or joined attributes."""
     names = _names_in(ours, wanted)
     if "{" in wanted:
-        rows = raw[names].to_dict("records")
-        return pd.Series([wanted.format(**row) for row in rows], index=raw.index)
+        records = zip(*(raw[name] for name in names), strict=True)
+        texts = [wanted.format(**dict(zip(names, row, strict=True))) for row in records]
+        return pd.Series(texts, index=raw.index)
     if ours != "attributes":
         return raw[wanted].str.strip()
     parts = [raw[name].str.strip() for name in names]
@@ -209,16 +210,15 @@ def _value(raw: pd.DataFrame, ours: str, wanted: str) -> pd.Series:
         part.where((part == "") | part.str.contains(": "), f"{name}: " + part)
         for name, part in zip(names, parts, strict=True)
     ]
-    rows = zip(*named, strict=True)
-    return pd.Series(["; ".join(v for v in row if v) for row in rows], index=raw.index)
+    joined = ["; ".join(str(v) for v in row if v) for row in zip(*named, strict=True)]
+    return pd.Series(joined, index=raw.index)
 
 
 def _pictures(frame: pd.DataFrame) -> list[PictureFile]:
-    files = []
+    files: list[PictureFile] = []
     columns = ("row", "id", "image_link", "additional_image_link")
     for row, item_id, main, more in zip(*(frame[name] for name in columns), strict=True):
         links = [main, *more.split(",")]
-        for link in dict.fromkeys(link.strip() for link in links):
-            if link:
-                files.append(PictureFile(item_id, row, link))
+        distinct = dict.fromkeys(link.strip() for link in links)
+        files += [PictureFile(item_id, row, link) for link in distinct if link]
     return files

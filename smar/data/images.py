@@ -162,9 +162,7 @@ class _ShardWriter:
         self._rows: list[dict[str, object]] = []
         self._by_digest: dict[str, int] = {}
 
-    def add(
-        self, link: str, digest: str, pixels: NDArray[np.uint8], size: tuple[int, int]
-    ) -> int:
+    def add(self, link: str, digest: str, pixels: NDArray[np.uint8], size: tuple[int, int]) -> int:
         """Return the image id of a picture, a new one unless its bytes are known."""
         if digest in self._by_digest:
             return self._by_digest[digest]

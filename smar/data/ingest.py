@@ -66,7 +66,8 @@ def _with_pictures(feed: Feed, image_ids: list[int]) -> pd.DataFrame:
         if image_id >= 0 and image_id not in ids[file.item_id]:
             ids[file.item_id].append(image_id)
     arrays = [np.array(ids[item_id], np.int64) for item_id in feed.items["item_id"]]
-    return feed.items.assign(image_ids=arrays)[schema.ITEMS.names]
+    column = pd.Series(arrays, index=feed.items.index, dtype=object)
+    return feed.items.assign(image_ids=column)[schema.ITEMS.names]
 
 
 def _query_table(

@@ -44,14 +44,22 @@ def read_judgements(
         row=range(1, len(queries) + 1), query=queries["query"].map(normalize_query)
     )
     quarantine.see(SOURCE, len(queries) + len(labels))
-    for column, reason, bad in (
-        ("query", "query is empty", queries["query"] == ""),
-        ("query_id", "query id is repeated", queries["query_id"].duplicated()),
-    ):
-        bad = bad.reindex(queries.index)
-        queries = quarantine.take(
-            SOURCE, queries, bad, key="query_id", column=column, reason=reason
-        )
+    queries = quarantine.take(
+        SOURCE,
+        queries,
+        queries["query"] == "",
+        key="query_id",
+        column="query",
+        reason="query is empty",
+    )
+    queries = quarantine.take(
+        SOURCE,
+        queries,
+        queries["query_id"].duplicated(),
+        key="query_id",
+        column="query_id",
+        reason="query id is repeated",
+    )
     labels = _clean_labels(labels, set(queries["query_id"]), item_ids, quarantine)
     return Judgements(
         queries[["query_id", "query"]].reset_index(drop=True), labels.reset_index(drop=True)
@@ -124,9 +132,7 @@ def _read_esci(folder: Path, params: JudgementParams) -> tuple[pd.DataFrame, pd.
 
 def _read_table(folder: Path, params: JudgementParams) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return a table of queries and a table of labels; columns mapped by ingest.judgements."""
-    queries = _columns(
-        folder / params.queries, params, {"query_id": "query_id", "query": "query"}
-    )
+    queries = _columns(folder / params.queries, params, {"query_id": "query_id", "query": "query"})
     labels = _columns(
         folder / params.labels,
         params,

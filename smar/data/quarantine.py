@@ -45,7 +45,14 @@ class Quarantine:
             self._parts.append(frame.assign(source=source))
 
     def take(
-        self, source: str, frame: pd.DataFrame, bad: pd.Series, *, key: str, column: str, reason: str
+        self,
+        source: str,
+        frame: pd.DataFrame,
+        bad: pd.Series,
+        *,
+        key: str,
+        column: str,
+        reason: str,
     ) -> pd.DataFrame:
         """Put the rows of `frame` where `bad` holds aside and return the others.
 
@@ -63,7 +70,9 @@ class Quarantine:
         if not self._parts:
             return QUARANTINE.empty_table().to_pandas()
         whole = pd.concat(self._parts, ignore_index=True)[QUARANTINE.names]
-        return whole.sort_values(["source", "row", "key", "reason"], kind="stable", ignore_index=True)
+        return whole.sort_values(
+            ["source", "row", "key", "reason"], kind="stable", ignore_index=True
+        )
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows left out, by "source: reason"."""

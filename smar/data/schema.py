@@ -81,7 +81,7 @@ SYNTHETIC = pa.schema(
 
 
 def normalize_query(text: str) -> str:
-    """Return the form in which two spellings of one query are equal: NFKC, lower case, one space."""
+    """Return the form that spellings of one query share: NFKC, lower case, single spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).lower().split())
 
 

@@ -128,7 +128,7 @@ def _read_plain_table(
     key = frame["client_id"] + "\t" + frame["query"].map(normalize_query) + "\t" + day
     frame["search_id"] = "s" + pd.Series(pd.factorize(key)[0], index=frame.index).astype(str)
     searches = frame.drop_duplicates("search_id")
-    searches = searches.assign(shown=[[] for _ in range(len(searches))])
+    searches = searches.assign(shown=pd.Series([[]] * len(searches), index=searches.index))
     frame["position"] = None
     return _clean(
         searches[["row", "search_id", "client_id", "query", "timestamp", "shown"]],
@@ -230,11 +230,11 @@ def _records(
                 if not line.strip():
                     continue
                 try:
-                    record = json.loads(line)
+                    parsed = json.loads(line)
                 except ValueError:
-                    record = None
-                if isinstance(record, dict):
-                    yield row, record
+                    parsed = None
+                if isinstance(parsed, dict):
+                    yield row, parsed
                 else:
                     quarantine.see(source, 1)
                     quarantine.put(source, [(row, "", "line", "line is not a JSON object", line)])

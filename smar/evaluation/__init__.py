@@ -1,0 +1,1 @@
+"""Metrics, comparisons, baselines and reports."""

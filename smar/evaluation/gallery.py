@@ -102,5 +102,8 @@ def write_gallery(path: Path, title: str, subtitle: str, groups: Sequence[Group]
 @cache
 def _environment() -> Environment:
     return Environment(
-        loader=PackageLoader("smar.evaluation"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("smar.evaluation"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )

@@ -4,6 +4,7 @@ Colours are Okabe and Ito's, which colour-blind readers can tell apart.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -35,7 +36,8 @@ def bars(rows: Sequence[tuple[str, str, float, tuple[float, float]]]) -> Markup:
             f'<text x="0" y="{y + 15}">{escape(label)}</text>'
             f'<rect x="120" y="{y}" width="{value * scale:.1f}" height="22" rx="3" '
             f'fill="{COLOURS.get(key, "#888")}" fill-opacity=".85"/>'
-            f'<path d="M{start:.1f} {y + 11}H{end:.1f}M{start:.1f} {y + 6}v10M{end:.1f} {y + 6}v10" '
+            f'<path d="M{start:.1f} {y + 11}H{end:.1f}'
+            f'M{start:.1f} {y + 6}v10M{end:.1f} {y + 6}v10" '
             'stroke="currentColor" stroke-width="1.4" fill="none"/>'
             f'<text x="{end + 8:.1f}" y="{y + 15}">{value:.3f}</text>'
         )
@@ -56,23 +58,23 @@ def lines(cutoffs: Sequence[int], series: dict[str, tuple[str, list[float]]]) ->
     def y(value: float) -> float:
         return 10 + (height - bottom - 10) * (1 - value / top)
 
-    parts = []
-    for tick in np.linspace(0, top, 5):
-        parts.append(
-            f'<line class="axis" x1="{left}" x2="{_WIDTH - 120}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
-            f'<text class="faint" x="0" y="{y(tick) + 4:.1f}">{tick:.2f}</text>'
-        )
-    for x, cutoff in zip(xs, cutoffs, strict=True):
-        parts.append(
-            f'<text class="faint" x="{x:.1f}" y="{height - 8}" text-anchor="middle">@{cutoff}</text>'
-        )
+    parts = [
+        f'<path class="axis" d="M{left} {y(tick):.1f}H{_WIDTH - 120}"/>'
+        f'<text class="faint" x="0" y="{y(tick) + 4:.1f}">{tick:.2f}</text>'
+        for tick in np.linspace(0, top, 5)
+    ]
+    parts += [
+        f'<text class="faint" x="{x:.1f}" y="{height - 8}" text-anchor="middle">@{cutoff}</text>'
+        for x, cutoff in zip(xs, cutoffs, strict=True)
+    ]
     ends = _spread([y(values[-1]) for _, values in series.values()])
     for (key, (label, values)), end in zip(series.items(), ends, strict=True):
         points = " ".join(f"{x:.1f},{y(v):.1f}" for x, v in zip(xs, values, strict=True))
         colour = COLOURS.get(key, "#888")
         parts.append(
             f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.4"/>'
-            f'<text x="{_WIDTH - 118}" y="{end + 4:.1f}" style="fill:{colour}">{escape(label)}</text>'
+            f'<text x="{_WIDTH - 118}" y="{end + 4:.1f}" style="fill:{colour}">'
+            f"{escape(label)}</text>"
         )
     return _svg(height, "".join(parts))
 
@@ -99,7 +101,7 @@ def _spread(places: list[float], gap: float = 15) -> list[float]:
     """Return label heights moved apart so that none lies on another."""
     order = sorted(range(len(places)), key=lambda number: places[number])
     result = list(places)
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in pairwise(order):
         result[after] = max(result[after], result[before] + gap)
     return result
 

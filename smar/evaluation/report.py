@@ -12,8 +12,8 @@ import pandas as pd
 from smar.data.images import ImageStore
 from smar.evaluation import plots
 from smar.evaluation.gallery import Example, Group, Strip, Tile, picture_uri, write_page
-from smar.evaluation.runs import grades_of
-from smar.evaluation.systems import GATED, LABELS, SetResult
+from smar.evaluation.runs import grades_of, write_trec_qrels, write_trec_run
+from smar.evaluation.systems import GATED, LABELS, SetResult, per_query_table
 from smar.params import EvaluateParams
 from smar.seeding import generator
 
@@ -30,7 +30,6 @@ _HEADINGS = {
     ),
 }
 _TABLE_METRICS = ("recall", "capped_recall", "precision", "f1", "ndcg", "mrr")
-SUMMARY_ORDER = ("test", "validation", "synthetic")
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,32 @@ class Catalogue:
             relevant=None if grade is None else grade >= relevant_grade,
             hint=hint,
         )
+
+
+def write_results(
+    folder: Path,
+    results: Sequence[SetResult],
+    catalogue: Catalogue,
+    params: EvaluateParams,
+    seed: int,
+) -> None:
+    """Write everything a person or a program may want to see into a folder.
+
+    The report as index.html and summary.txt, plots/*.csv, runs/*.trec and *.qrels, and
+    per_query.parquet.
+    """
+    item_ids = list(catalogue.items["item_id"])
+    write_report(folder / "index.html", results, catalogue, params, seed)
+    (folder / "summary.txt").write_text(summary_text(results, params), encoding="utf-8")
+    write_tables(folder / "plots", results, params)
+    for result in results:
+        name = result.queries.name
+        write_trec_qrels(folder / "runs" / f"{name}.qrels", result.queries, item_ids)
+        for system, run in result.runs.items():
+            write_trec_run(folder / "runs" / f"{name}.{system}.trec", run, result.queries, item_ids)
+    if results:
+        table = pd.concat([per_query_table(result) for result in results])
+        table.to_parquet(folder / "per_query.parquet", index=False)
 
 
 def write_report(
@@ -204,9 +229,7 @@ def _examples(
     ]
 
 
-def _example(
-    result: SetResult, row: int, catalogue: Catalogue, params: EvaluateParams
-) -> Example:
+def _example(result: SetResult, row: int, catalogue: Catalogue, params: EvaluateParams) -> Example:
     strips = []
     for system in (GATED, "text"):
         run = result.runs[system]
@@ -246,4 +269,3 @@ def write_tables(folder: Path, results: Sequence[SetResult], params: EvaluatePar
     counts, edges = np.histogram(first.gate, bins=20, range=(0, 1))
     table = pd.DataFrame({"gate": np.round(edges[:-1] + 0.025, 3), "queries": counts})
     table.to_csv(folder / "gate.csv", index=False)
-

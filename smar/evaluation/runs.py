@@ -84,7 +84,7 @@ def build_query_set(
     """
     item_row = pd.Series(np.arange(len(item_ids)), index=list(item_ids))
     unknown = [
-        f"{kind} {sorted(missing)[0]!r} and {len(missing) - 1} more"
+        f"{kind} {min(missing)!r} and {len(missing) - 1} more"
         for kind, missing in (
             ("query", set(labels["query_id"]) - set(queries["query_id"])),
             ("item", set(labels["item_id"]) - set(item_row.index)),

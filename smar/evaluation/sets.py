@@ -35,8 +35,8 @@ def validation_set(
     held_out = queries[queries["split"] == "validation"]
     used = engagements[engagements["query_id"].isin(held_out["query_id"])]
     grade = used["action"].map({action: place + 1 for place, action in enumerate(ACTIONS)})
-    labels = used.assign(grade=grade.astype("int64"))
-    labels = labels.groupby(["query_id", "item_id"], as_index=False)["grade"].max()
+    graded = used.assign(grade=grade.astype("int64"))
+    labels = graded.groupby(["query_id", "item_id"])["grade"].max().reset_index()
     return build_query_set("validation", held_out, labels, item_ids, 1)
 
 

@@ -1,4 +1,4 @@
-"""The vector index over `[S_t ; S_m]`: exact where that is fast, approximate above, always measured.
+"""The vector index over `[S_t ; S_m]`: exact where that is fast, else approximate and measured.
 
 Shapes: Q queries, N items, D embedding length; vectors in the index are 2 D long.
 """
@@ -190,11 +190,12 @@ def _candidates(
 
 def _apply(index: Any, settings: dict[str, int]) -> None:
     if "nprobe" in settings:
-        refined = faiss.downcast_index(index)
+        refined: Any = faiss.downcast_index(index)
         refined.k_factor = settings["k_factor"]
         faiss.extract_index_ivf(refined.base_index).nprobe = settings["nprobe"]
     if "efSearch" in settings:
-        faiss.downcast_index(index).hnsw.efSearch = settings["efSearch"]
+        graph: Any = faiss.downcast_index(index)
+        graph.hnsw.efSearch = settings["efSearch"]
 
 
 def _recall(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:

@@ -42,9 +42,7 @@ def exact_search(
     return scores, rows
 
 
-def top_of(
-    scores: NDArray[np.float32], k: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def top_of(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return the k best scores [Q, k] and their columns of a matrix [Q, N]; ties by column."""
     if k == 0:
         return scores[:, :0], np.empty((len(scores), 0), np.int64)

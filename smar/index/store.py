@@ -54,10 +54,14 @@ class EmbeddingStore:
         """
         manifest = read_manifest(path, KIND)
         try:
-            parts = {n: np.load(path / f"{n}.npy", mmap_mode="r", allow_pickle=False) for n in PARTS}
+            parts = {
+                n: np.load(path / f"{n}.npy", mmap_mode="r", allow_pickle=False) for n in PARTS
+            }
             table = pd.read_parquet(path / "items.parquet")
         except (OSError, ValueError) as error:
-            raise ArtifactError(f"{path}: cannot be read ({error}). Run `dvc repro` again.") from error
+            raise ArtifactError(
+                f"{path}: cannot be read ({error}). Run `dvc repro` again."
+            ) from error
         for name, part in parts.items():
             expected = (len(table), manifest.details["dim"])
             if part.shape != expected or part.dtype != np.float32:

@@ -1,0 +1,1 @@
+"""Towers, fusions, the gate, and models on disk."""

@@ -49,7 +49,7 @@ def load_pretrained(name: str, part: str) -> nn.Module:
     except (OSError, ValueError) as error:
         raise ParamsError(
             f"pretrained: no transformers model can be loaded from '{name}' ({error}). Give a "
-            "folder with config.json and model.safetensors, a hub name, or \"\"."
+            'folder with config.json and model.safetensors, a hub name, or "".'
         ) from error
     return _strip(getattr(model, f"{part}_model", model))
 
@@ -86,5 +86,5 @@ def hidden_size(backbone: nn.Module) -> int:
 def _strip(model: nn.Module) -> nn.Module:
     """Drop the pooler: towers pool by themselves, and an unused layer would never be trained."""
     if getattr(model, "pooler", None) is not None:
-        model.pooler = None
+        setattr(model, "pooler", None)  # noqa: B010 - the attribute is declared as a module
     return model

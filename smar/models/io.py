@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -16,6 +17,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from smar.artifacts import Manifest, read_manifest, write_directory, write_json
+from smar.data.tokens import token_tensors
 from smar.errors import ArtifactError
 from smar.models.backbone import config_dict, rebuild
 from smar.models.image import ImageTower
@@ -106,17 +108,11 @@ def _probe(model: RetrieverModel) -> dict[str, Tensor]:
     pictures = ramp.to(torch.uint8).reshape(2, height, width, 3)
     training = model.training
     model.eval()
-    inputs = []
-    for tokenizer in (model.query_tokenizer, model.text_tokenizer):
-        table = tokenizer.encode(_PROBE_TEXTS)
-        inputs.append((torch.from_numpy(table.ids).long(), torch.from_numpy(table.lengths).long()))
-    device = model.device
-    query = model.encode_query_tokens(*(part.to(device) for part in inputs[0]))
-    item = model.encode_item_tokens(
-        *(part.to(device) for part in inputs[1]),
-        pictures.to(device),
-        torch.tensor([0, 1], device=device),
-    )
+    query_ids, query_lengths = _probe_tokens(model.query_tokenizer, model.device)
+    item_ids, item_lengths = _probe_tokens(model.text_tokenizer, model.device)
+    owner = torch.tensor([0, 1], device=model.device)
+    query = model.encode_query_tokens(query_ids, query_lengths)
+    item = model.encode_item_tokens(item_ids, item_lengths, pictures.to(model.device), owner)
     model.train(training)
     named = {
         "query": query.embedding,
@@ -126,3 +122,9 @@ def _probe(model: RetrieverModel) -> dict[str, Tensor]:
         "multimodal": item.multimodal,
     }
     return {name: value.cpu().contiguous() for name, value in named.items()}
+
+
+def _probe_tokens(tokenizer: TextTokenizer, device: torch.device) -> tuple[Tensor, Tensor]:
+    table = tokenizer.encode(_PROBE_TEXTS)
+    rows = np.arange(len(_PROBE_TEXTS))
+    return token_tensors(table, rows, device)

@@ -96,6 +96,7 @@ class RetrieverModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are."""
         return self.query.projection.weight.device
 
     def encode_query_tokens(self, ids: Tensor, lengths: Tensor) -> QueryOutput:

@@ -3,7 +3,15 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 
 from smar.data.tokens import TokenTable
 from smar.errors import ParamsError
@@ -29,6 +37,7 @@ class TextTokenizer:
 
     @property
     def vocab_size(self) -> int:
+        """Number of token ids."""
         return int(self.tokenizer.get_vocab_size())
 
     def encode(self, texts: Sequence[str]) -> TokenTable:
@@ -65,7 +74,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, max_tokens: int) -> T
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A", special_tokens=[("[CLS]", tokenizer.token_to_id("[CLS]"))]
     )
-    return TextTokenizer(tokenizer, tokenizer.token_to_id("[PAD]"), max_tokens)
+    return TextTokenizer(tokenizer, int(tokenizer.token_to_id("[PAD]") or 0), max_tokens)
 
 
 def pretrained_tokenizer(name: str, max_tokens: int) -> TextTokenizer:
@@ -79,7 +88,9 @@ def pretrained_tokenizer(name: str, max_tokens: int) -> TextTokenizer:
     try:
         loaded = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        raise ParamsError(f"pretrained: no tokenizer can be loaded from '{name}' ({error}).") from error
+        raise ParamsError(
+            f"pretrained: no tokenizer can be loaded from '{name}' ({error})."
+        ) from error
     if not loaded.is_fast or loaded.pad_token_id is None:
         raise ParamsError(
             f"pretrained: the tokenizer of '{name}' has no fast form or no padding token; choose "

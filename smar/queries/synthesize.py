@@ -46,9 +46,9 @@ def synthesize(
 ) -> Synthetic:
     """Return synthetic queries, `ratio` per distinct real training query, spread over the items.
 
-    Each (query, item) pair occurs once. No query has the text of a test or validation query. Without
-    a log every item gets `max_per_item`. Which queries an item gets depends on the seed and on the
-    item alone, so a changed catalogue changes only what changed.
+    Each (query, item) pair occurs once, and no query has the text of a test or validation query.
+    Without a log every item gets `max_per_item`. Which queries an item gets depends on the seed
+    and on the item alone, so a changed catalogue changes only what changed.
 
     Args:
         items: Item table (`schema.ITEMS`).

@@ -9,7 +9,7 @@ _WIDEST = 48
 
 def hit_table(hits: Sequence[Hit]) -> str:
     """Return hits as an aligned table, one line each."""
-    rows = [("#", "score", "id", "title", "brand", "price")]
+    rows: list[tuple[str, ...]] = [("#", "score", "id", "title", "brand", "price")]
     for hit in hits:
         price = "" if hit.price is None else f"{hit.price:.2f} {hit.currency}".strip()
         fields = (hit.item_id, hit.title, hit.brand, price)

@@ -1,0 +1,1 @@
+"""Stages: one module each, files in and files out."""

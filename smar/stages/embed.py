@@ -48,9 +48,9 @@ def run(root: Path) -> None:
         for name in PARTS:
             parts[name] = np.ascontiguousarray(getattr(previous, name)[old])
     if previous is None or len(new):
+        from smar.models.device import place_model
         from smar.models.encode import encode_items
         from smar.models.io import load_model
-        from smar.train.prepare import place_model
 
         model = place_model(load_model(paths.retriever), params.threads)
         made = encode_items(
@@ -66,7 +66,7 @@ def run(root: Path) -> None:
         "without_picture": int((items["image_ids"].str.len() == 0).sum()),
     }
     store = EmbeddingStore(list(items["item_id"]), shas, model_sha=model_sha, **parts)
-    # The figures of this run stay out of the manifest: the same items and model give the same bytes.
+    # This run's own figures stay out of the manifest: same items and model, same bytes.
     counted = {name: counts[name] for name in ("items", "without_picture")}
     write_store(
         paths.embeddings,

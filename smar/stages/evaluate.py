@@ -19,23 +19,20 @@ def run(root: Path) -> None:
     Writes:
         reports/evaluation/, metrics/evaluate.json
     """
-    import pandas as pd
-
     from smar.artifacts import Manifest, digests, write_directory, write_json
     from smar.data import schema
     from smar.data.images import ImageStore
     from smar.data.text import item_texts
     from smar.evaluation import sets
     from smar.evaluation.metrics import check_metric
-    from smar.evaluation.report import Catalogue, summary_text, write_report, write_tables
-    from smar.evaluation.runs import write_trec_qrels, write_trec_run
+    from smar.evaluation.report import Catalogue, summary_text, write_results
     from smar.evaluation.slices import slices_of
-    from smar.evaluation.systems import measure, per_query_table, run_systems
+    from smar.evaluation.systems import measure, run_systems
     from smar.index.ann import VectorIndex, set_faiss_threads
     from smar.index.store import EmbeddingStore
+    from smar.models.device import place_model
     from smar.models.encode import encode_queries
     from smar.models.io import load_model
-    from smar.train.prepare import place_model
 
     params = load_params(Paths(root).params)
     paths = Paths(root)
@@ -74,35 +71,15 @@ def run(root: Path) -> None:
             logger.info("evaluate: no %s query with a relevant item", query_set.name)
             continue
         encoded = encode_queries(model, query_set.texts)
-        runs = run_systems(
-            query_set, encoded, store, index, texts, max(params.evaluate.cutoffs)
-        )
+        runs = run_systems(query_set, encoded, store, index, texts, max(params.evaluate.cutoffs))
         slices = slices_of(query_set, items["category"], params.gate.visual_categories, traffic)
-        results.append(
-            measure(query_set, encoded.gate, runs, slices, params.evaluate, params.seed)
-        )
+        results.append(measure(query_set, encoded.gate, runs, slices, params.evaluate, params.seed))
     summary = summary_text(results, params.evaluate)
     manifest = Manifest(kind="evaluation", inputs=inputs, params=settings)
     manifest.counts = {f"queries_{result.queries.name}": len(result.queries) for result in results}
+    catalogue = Catalogue(items, ImageStore.open(paths.images))
     with write_directory(paths.evaluation_report, manifest) as folder:
-        write_report(
-            folder / "index.html",
-            results,
-            Catalogue(items, ImageStore.open(paths.images)),
-            params.evaluate,
-            params.seed,
-        )
-        (folder / "summary.txt").write_text(summary, encoding="utf-8")
-        write_tables(folder / "plots", results, params.evaluate)
-        for result in results:
-            name = result.queries.name
-            write_trec_qrels(folder / "runs" / f"{name}.qrels", result.queries, item_ids)
-            for system, ranked in result.runs.items():
-                target = folder / "runs" / f"{name}.{system}.trec"
-                write_trec_run(target, ranked, result.queries, item_ids)
-        if results:
-            tables = pd.concat([per_query_table(result) for result in results])
-            tables.to_parquet(folder / "per_query.parquet", index=False)
+        write_results(folder, results, catalogue, params.evaluate, params.seed)
     write_json(
         paths.metrics("evaluate"), {result.queries.name: result.summary() for result in results}
     )

@@ -25,10 +25,11 @@ def run(root: Path) -> None:
     from smar.data import schema
     from smar.data.batching import PairSampler
     from smar.data.images import ImageStore
+    from smar.models.device import place_model
     from smar.models.io import KIND, load_model, save_model
     from smar.seeding import seed_torch
     from smar.train.loop import finish, train
-    from smar.train.prepare import build_maker, place_model, places, read_training_data
+    from smar.train.prepare import build_maker, places, read_training_data
     from smar.train.step import check_losses, finetune_step
 
     params = load_params(Paths(root).params)
@@ -75,7 +76,7 @@ def run(root: Path) -> None:
     save_model(
         model,
         paths.retriever,
-        Manifest(kind=KIND, inputs=inputs, params=settings, counts=dict(counts)),
+        Manifest(kind=KIND, inputs=inputs, params=settings, counts=counts),
     )
     write_json(paths.metrics("finetune"), counts | figures)
     finish(where)

@@ -53,7 +53,7 @@ def run(root: Path) -> None:
             encoded = encode_queries(load_model(paths.retriever), list(chosen))
             return gated_queries(encoded.vector, encoded.gate)
         rows = rng.choice(len(vectors), min(size, len(vectors)), replace=False)
-        return vectors[rows] / 2
+        return (vectors[rows] / 2).astype(np.float32)
 
     index = build_index(vectors, store.item_ids, params.index, sample)
     manifest = Manifest(

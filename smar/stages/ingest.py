@@ -47,11 +47,9 @@ def run(root: Path) -> None:
         tables = read_source(folder, params.ingest, params.seed, target)
         dropped = tables.quarantine.counts()
         pictures.dropped = {k: n for k, n in dropped.items() if k.startswith("pictures: ")}
-        left_out = Manifest(kind="quarantine", params=settings, counts=dict(dropped))
+        left_out = Manifest(kind="quarantine", params=settings, counts=dropped)
         with write_directory(paths.quarantine, left_out) as part:
-            schema.write_table(
-                part / "quarantine.parquet", tables.quarantine.frame(), QUARANTINE
-            )
+            schema.write_table(part / "quarantine.parquet", tables.quarantine.frame(), QUARANTINE)
         schema.write_table(paths.items, tables.items, schema.ITEMS)
         schema.write_table(paths.queries, tables.queries, schema.QUERIES)
         schema.write_table(paths.searches, tables.searches, schema.SEARCHES)

@@ -23,6 +23,7 @@ def run(root: Path) -> None:
     from smar.data.batching import PairSampler
     from smar.data.images import ImageStore
     from smar.data.text import item_texts
+    from smar.models.device import place_model
     from smar.models.io import KIND, save_model
     from smar.models.retriever import build_model
     from smar.seeding import seed_torch
@@ -30,7 +31,6 @@ def run(root: Path) -> None:
     from smar.train.prepare import (
         build_maker,
         build_tokenizers,
-        place_model,
         places,
         read_training_data,
     )
@@ -82,7 +82,7 @@ def run(root: Path) -> None:
     save_model(
         model,
         paths.pretrained,
-        Manifest(kind=KIND, inputs=inputs, params=settings, counts=dict(counts)),
+        Manifest(kind=KIND, inputs=inputs, params=settings, counts=counts),
     )
     write_json(paths.metrics("pretrain"), counts | figures)
     finish(where)

@@ -46,7 +46,7 @@ def run(root: Path) -> None:
             root, paths.items, paths.queries, paths.searches, paths.engagements, paths.judgements
         ),
         params=settings,
-        counts=dict(counts),
+        counts=counts,
     )
     with write_directory(paths.validation_report, manifest) as folder:
         sizes = {name: len(table) for name, table in tables.items()}

@@ -124,7 +124,7 @@ def _update(
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), params.max_grad_norm)
     if not torch.isfinite(norm + output.loss.detach()):
         raise TrainingError(
-            f"loss {float(output.loss):.4g}, gradient norm {float(norm):.4g}: not finite. Lower "
+            f"loss {float(output.loss.detach()):.4g}, gradient norm {float(norm):.4g}: not finite. Lower "
             "learning_rate, or raise loss.temperature; the last checkpoint is kept."
         )
     optimizer.step()

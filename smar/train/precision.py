@@ -1,6 +1,6 @@
-"""Device and number format, each with the reason for the choice."""
+"""The number format of training, with the reason for the choice."""
 
-import logging
+import json
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -10,8 +10,6 @@ from pathlib import Path
 import torch
 
 from smar.artifacts import write_json
-
-logger = logging.getLogger(__name__)
 
 _WORTH = 1.15  # bfloat16 loses digits: take it only for a clear gain
 _TRIALS = 3
@@ -34,13 +32,6 @@ class Precision:
         if self.name == "float32":
             return nullcontext()
         return torch.autocast(device.type, dtype=torch.bfloat16)
-
-
-def choose_device() -> tuple[torch.device, str]:
-    """Return the device and the reason for it."""
-    if torch.cuda.is_available():
-        return torch.device("cuda"), f"found {torch.cuda.get_device_name()}"
-    return torch.device("cpu"), "no CUDA device is visible"
 
 
 def choose_precision(
@@ -82,7 +73,5 @@ def _timed(run_step: Callable[[Precision], None], precision: Precision) -> float
 
 
 def _read(path: Path) -> dict[str, float]:
-    import json
-
     content: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
     return content

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from smar.models.tokenizer import TextTokenizer, pretrained_tokenizer, train_tok
 from smar.params import ModelParams, TextTowerParams
 from smar.paths import Paths
 from smar.train.loop import Places
-from smar.train.precision import choose_device
 
 logger = logging.getLogger(__name__)
 
@@ -73,20 +71,6 @@ def build_maker(
         pictures=PictureTable.of(items),
         images=images,
     )
-
-
-def set_threads(threads: int) -> int:
-    """Set torch's CPU threads (0 = as many as the process may use) and return the number."""
-    number = threads or len(os.sched_getaffinity(0))
-    torch.set_num_threads(number)
-    return number
-
-
-def place_model(model: RetrieverModel, threads: int) -> RetrieverModel:
-    """Move a model to the best device, and log which and why."""
-    device, reason = choose_device()
-    logger.info("device: %s (%s), %d CPU threads", device, reason, set_threads(threads))
-    return model.to(device)
 
 
 def places(paths: Paths, stage: str, settings: dict[str, Any]) -> Places:

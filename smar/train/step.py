@@ -120,9 +120,7 @@ def encode_batch(model: RetrieverModel, batch: Batch) -> tuple[QueryOutput, Item
         torch.cat([part.gate_logit for part in parts]),
         torch.stack([part.norm for part in parts]).mean(),
     )
-    item = model.encode_item_tokens(
-        batch.item_ids, batch.item_lengths, batch.pictures, batch.owner
-    )
+    item = model.encode_item_tokens(batch.item_ids, batch.item_lengths, batch.pictures, batch.owner)
     return query, item
 
 

@@ -1,13 +1,14 @@
 """Draws and batches."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from smar.data.batching import BatchMaker, PairSampler, allowed_negatives, prefetch
-from smar.data.dataset import TrainingData
+from smar.data.dataset import Pairs, TrainingData
 from smar.errors import DataError
 from smar.models.retriever import RetrieverModel
 
@@ -46,8 +47,8 @@ def test_draw_takes_the_kind_asked_for(tiny_data: TrainingData, real_frac: float
 
 
 def test_sampler_refuses_data_without_queries(tiny_data: TrainingData):
-    data = TrainingData(**vars(tiny_data) | {"real": tiny_data.real.__class__(*[np.array([])] * 3)})
-    empty = TrainingData(**vars(data) | {"synthetic": data.real})
+    none = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    empty = replace(tiny_data, real=none, synthetic=none)
     with pytest.raises(DataError, match="0 items have a query, expected at least 2"):
         sampler(empty)
 

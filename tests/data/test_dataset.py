@@ -13,7 +13,8 @@ def engagements(rows: list[tuple[str, str, str]]) -> pd.DataFrame:
 
 def test_grades_weigh_rare_actions_more_and_reach_four():
     log = engagements(
-        [("q", "a", "click")] * 4 + [("q", "b", "purchase"), ("q", "b", "add_to_cart")] * 1
+        [("q", "a", "click")] * 4
+        + [("q", "b", "purchase"), ("q", "b", "add_to_cart")] * 1
         + [("q", "c", "add_to_cart")]
     )
     grades = grade_engagements(log).set_index("item_id")["grade"]

@@ -77,7 +77,7 @@ def test_model_with_a_missing_weight_is_refused(saved: Path):
     weights = load_file(saved / "model.safetensors")
     del weights["query.projection.bias"]
     save_file(weights, saved / "model.safetensors")
-    with pytest.raises(ArtifactError, match="damaged|cannot be rebuilt"):
+    with pytest.raises(ArtifactError, match=r"damaged|cannot be rebuilt"):
         load_model(saved)
 
 
@@ -102,9 +102,9 @@ def test_pretrained_backbones_load_from_local_folders(
     (text / "tokenizer_config.json").write_text(
         json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"})
     )
-    ViTModel(ViTConfig(image_size=32, patch_size=16, intermediate_size=24, **small)).save_pretrained(
-        vision
-    )
+    ViTModel(
+        ViTConfig(image_size=32, patch_size=16, intermediate_size=24, **small)
+    ).save_pretrained(vision)
     settings = {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.3, 0.2, 0.1]}
     (vision / "preprocessor_config.json").write_text(json.dumps(settings))
     params = tiny_model_params.model_dump()
@@ -136,7 +136,9 @@ def test_missing_pretrained_model_is_refused(tiny_model_params: ModelParams, tmp
 
 def test_unknown_fusion_is_refused(tiny_model_params: ModelParams):
     tokenizer = train_tokenizer(["red boot"], 300, 8)
-    with pytest.raises(ParamsError, match=r"model\.fusion: unknown 'concatt'.*Did you mean 'concat'"):
+    with pytest.raises(
+        ParamsError, match=r"model\.fusion: unknown 'concatt'.*Did you mean 'concat'"
+    ):
         build_model(
             tiny_model_params.model_copy(update={"fusion": "concatt"}),
             query_tokenizer=tokenizer,

@@ -120,9 +120,7 @@ def test_training_stops_with_the_step_when_the_loss_is_not_finite(
 
 
 @pytest.mark.parametrize("kind", ["category", "learned"])
-def test_finetuning_trains_the_gate(
-    kind: str, setup: Setup, places: Places, tiny_finetune
-):
+def test_finetuning_trains_the_gate(kind: str, setup: Setup, places: Places, tiny_finetune):
     gate = GateParams(kind=kind, visual_categories=["Shoes"], weight=1.0)
     model, sampler, maker = setup()
     before = model.gate.contract.weight.clone()

@@ -1,5 +1,7 @@
 """Learning rate and optimiser groups."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ def test_learning_rate_rises_to_its_peak_and_falls():
     rates = [learning_rate(step, 100, 1.0, 0.1) for step in range(100)]
     assert rates[9] == pytest.approx(1.0)
     assert rates[0] == pytest.approx(0.1)
-    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a >= b for a, b in pairwise(rates[10:]))
     assert 0.02 <= rates[-1] < 0.03
 
 

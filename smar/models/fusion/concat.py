@@ -1,7 +1,5 @@
 """SMAR without cross-attention (SMAR-nc): text and pictures side by side through an MLP."""
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -28,4 +26,4 @@ class ConcatFusion(nn.Module):
         weights = image.mask / image.mask.sum(1, keepdim=True).clamp(min=1)  # [B, K * P]
         pooled = torch.einsum("bp,bph->bh", weights.to(image.hidden.dtype), image.hidden)
         joint = functional.gelu(self.joint(torch.cat([text.hidden[:, 0], pooled], dim=-1)))
-        return cast("Tensor", functional.normalize(self.projection(joint).float(), dim=-1))
+        return functional.normalize(self.projection(joint).float(), dim=-1)

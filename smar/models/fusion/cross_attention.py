@@ -3,8 +3,6 @@
 Shapes: B items, L text tokens, P patches, D embedding length.
 """
 
-from typing import cast
-
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -55,5 +53,7 @@ class CrossAttentionFusion(nn.Module):
         attended = attended.transpose(1, 2).reshape(batch, width)
         attended = self.output(attended) * image.mask.any(1)[:, None]
         hidden = self.attention_norm(first + attended)
-        hidden = self.feed_forward_norm(hidden + self.contract(functional.gelu(self.expand(hidden))))
-        return cast("Tensor", functional.normalize(self.projection(hidden).float(), dim=-1))
+        hidden = self.feed_forward_norm(
+            hidden + self.contract(functional.gelu(self.expand(hidden)))
+        )
+        return functional.normalize(self.projection(hidden).float(), dim=-1)

@@ -1,0 +1,51 @@
+# The two commands of the README are `make run` and `make test`; `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export TOKENIZERS_PARALLELISM := true
+export GX_ANALYTICS_ENABLED := False
+export DVC_NO_ANALYTICS := 1
+export PYTHONWARNINGS := ignore::DeprecationWarning
+
+.PHONY: help run test check env lock clean
+
+help:  ## what each target does
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+env: $(VENV)/.complete  ## the environment of requirements.lock in .venv
+
+$(VENV)/.complete: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "smar needs Python 3.11 or newer; run: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing the environment into $(VENV) (about 2.5 GB, some minutes) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index \
+	  --no-build-isolation -e .
+	@$(BIN)/python -c 'import smar, torch, dvc' && touch $@
+
+run: env  ## the whole pipeline on the embedded demo shop, its table, and three searches
+	@dvc repro
+	@echo && cat reports/evaluation/summary.txt
+	@for query in "red striped dress" "blue sofas" "usb c cable 2m"; do \
+	  echo && smar search "$$query" -k 5; done
+	@echo && echo "Report with pictures: reports/evaluation/index.html"
+
+test: env  ## the tests
+	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+check: env  ## lint, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+lock:  ## requirements.lock anew from requirements.in, in a fresh environment
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet -r requirements.in
+	(sed -n '/^#/p' requirements.lock; .venv-lock/bin/pip freeze --all --exclude-editable \
+	  | grep -v '^pip==' | sed 's/+cpu//') > requirements.new && mv requirements.new requirements.lock
+	rm -rf .venv-lock
+
+clean:  ## remove the environment and caches; data, models and reports stay
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache *.egg-info

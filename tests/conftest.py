@@ -1,0 +1,182 @@
+"""Fixtures shared by all tests: small real things, never stand-ins. No test reaches the network."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from smar.artifacts import Manifest, write_directory
+from smar.data.batching import BatchMaker
+from smar.data.dataset import TrainingData, build_training_data
+from smar.data.images import KIND, ImageStore, PictureFile, pack_images
+from smar.data.quarantine import Quarantine
+from smar.data.text import item_texts
+from smar.models.retriever import RetrieverModel, build_model
+from smar.models.tokenizer import train_tokenizer
+from smar.params import (
+    FinetuneParams,
+    ImageStoreParams,
+    ImageTowerParams,
+    ModelParams,
+    PretrainParams,
+    TextTowerParams,
+)
+from smar.train.prepare import build_maker
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Make every connection to another machine fail."""
+    if request.node.get_closest_marker("network"):
+        return
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        is_local = self.family == socket.AF_UNIX or address[0] in {"127.0.0.1", "::1", "localhost"}
+        assert is_local, f"a test tried to reach {address}"
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def tiny_model_params() -> ModelParams:
+    tower = {"pretrained": "", "hidden": 24, "layers": 1, "heads": 2}
+    return ModelParams(
+        dim=16,
+        vocab_size=400,
+        query=TextTowerParams(**tower, architecture="bert", max_tokens=12),
+        text=TextTowerParams(**tower, architecture="bert", max_tokens=16),
+        image=ImageTowerParams(**tower, architecture="vit", patch=8),
+        fusion="cross_attention",
+    )
+
+
+TRAIN = {
+    "steps": 6,
+    "items_per_step": 16,
+    "queries_per_item": 1,
+    "learning_rate": 0.01,
+    "warmup_frac": 0.1,
+    "weight_decay": 0.0,
+    "max_grad_norm": 1.0,
+    "precision": "float32",
+    "checkpoint_s": 1000.0,
+    "log_every": 1,
+    "alpha": 1.0,
+    "beta": 1.0,
+    "gamma": 1.0,
+}
+
+
+@pytest.fixture
+def tiny_pretrain() -> PretrainParams:
+    return PretrainParams(**TRAIN, real_frac=0.5)
+
+
+@pytest.fixture
+def tiny_finetune() -> FinetuneParams:
+    return FinetuneParams(**TRAIN)
+
+
+@pytest.fixture
+def tiny_images(tmp_path: Path) -> ImageStore:
+    """Twenty random pictures of 16 x 16 pixels."""
+    rng = np.random.default_rng(0)
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    names = [f"{number:02d}.png" for number in range(20)]
+    for name in names:
+        Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(raw / name)
+    manifest = Manifest(kind=KIND, details={"height": 16, "width": 16})
+    with write_directory(tmp_path / "images", manifest) as folder:
+        files = [PictureFile("i", 1, name) for name in names]
+        params = ImageStoreParams(height=16, width=16, max_pixels=10_000)
+        assert pack_images(raw, files, folder, params, Quarantine()) == list(range(20))
+    return ImageStore.open(tmp_path / "images")
+
+
+@pytest.fixture
+def tiny_items() -> pd.DataFrame:
+    """24 items in two categories; every sixth has no picture, every fifth has two."""
+    colours = ["red", "blue", "green", "black", "white", "brown"]
+    kinds = ["boot", "sandal", "novel", "atlas"]
+    rows = []
+    for number in range(24):
+        pictures = [] if number % 6 == 0 else [number % 20]
+        if number % 5 == 1:
+            pictures.append((number + 1) % 20)
+        rows.append(
+            {
+                "item_id": f"i{number:02d}",
+                "title": f"{colours[number % 6]} {kinds[number // 6]} no {number}",
+                "description": "",
+                "brand": "Acme" if number % 2 else "",
+                "category": "Shoes > Boots" if number < 12 else "Books",
+                "attributes": "",
+                "group_id": "",
+                "price": 10.0 + number,
+                "currency": "EUR",
+                "image_ids": np.array(pictures, np.int64),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def tiny_data(tiny_items: pd.DataFrame) -> TrainingData:
+    titles = tiny_items["title"].str.split()
+    graded = pd.DataFrame(
+        {
+            "query": [" ".join(words[:2]) for words in titles],
+            "item_id": tiny_items["item_id"],
+            "grade": 4.0,
+        }
+    )
+    synthetic = pd.DataFrame(
+        {
+            "query": [word for words in titles for word in (words[0], words[-1])],
+            "item_id": tiny_items["item_id"].repeat(2).to_numpy(),
+        }
+    )
+    return build_training_data(
+        tiny_items,
+        item_texts(tiny_items),
+        graded=graded,
+        synthetic=synthetic,
+        visual_categories=["Shoes"],
+    )
+
+
+@pytest.fixture
+def tiny_model(
+    tiny_model_params: ModelParams, tiny_items: pd.DataFrame
+) -> Callable[[], RetrieverModel]:
+    """Return a builder: each call gives an equal, untrained model."""
+
+    def build() -> RetrieverModel:
+        torch.manual_seed(0)
+        texts = item_texts(tiny_items)
+        return build_model(
+            tiny_model_params,
+            query_tokenizer=train_tokenizer(texts, 400, 12),
+            text_tokenizer=train_tokenizer(texts, 400, 16),
+            picture_size=(16, 16),
+        )
+
+    return build
+
+
+@pytest.fixture
+def tiny_maker(
+    tiny_data: TrainingData, tiny_items: pd.DataFrame, tiny_images: ImageStore
+) -> Callable[[RetrieverModel], BatchMaker]:
+    return lambda model: build_maker(model, tiny_data, tiny_items, tiny_images)
