@@ -151,7 +151,7 @@ def check_tables(tables: dict[str, pd.DataFrame], params: ValidateParams) -> lis
 
 
 def _read(table: str, words: str, result: Any) -> CheckResult:
-    raised = (result.exception_info or {}).get("exception_message")
+    raised = _exception(result.exception_info or {})
     if raised:
         raise DataError(
             f"{table}: '{words}' could not be evaluated: {raised}. The table lacks a column, or a "
@@ -172,6 +172,14 @@ def _read(table: str, words: str, result: Any) -> CheckResult:
         observed=observed,
         examples=[repr(value) for value in (seen.get("partial_unexpected_list") or [])[:_EXAMPLES]],
     )
+
+
+def _exception(info: dict[str, Any]) -> str:
+    """Return the message of an exception raised while an expectation was evaluated, or ""."""
+    # One entry, or one entry by metric.
+    entries = [info] if "raised_exception" in info else list(info.values())
+    messages = [entry["exception_message"] for entry in entries if entry.get("raised_exception")]
+    return "; ".join(map(str, messages))
 
 
 def _prepared(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:

@@ -77,7 +77,7 @@ def _read_ubi(
             _text(record.get("client_id")),
             _text(record.get("user_query")),
             record.get("timestamp"),
-            [str(item) for item in record.get("query_response_hit_ids") or []],
+            _ids(record.get("query_response_hit_ids")),
         )
         for row, record in _records(folder / params.queries, "searches", quarantine)
     ]
@@ -266,6 +266,12 @@ def _read_frame(path: Path) -> pd.DataFrame:
 
 def _frame(rows: list[tuple[Any, ...]], columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns, dtype=object if not rows else None)
+
+
+def _ids(value: object) -> list[str]:
+    """Return item ids from a JSON list or an array of a parquet file; nothing gives none."""
+    is_list = isinstance(value, Iterable) and not isinstance(value, str)
+    return [str(item) for item in value] if is_list else []
 
 
 def _text(value: object) -> str:

@@ -28,7 +28,7 @@ def slices_of(
     of_visual = relevant @ is_visual(category, visual_categories).astype(np.float64)
     visual = of_visual > 0.5 * np.asarray(relevant.sum(1)).ravel()
     ordered = np.sort(traffic.to_numpy())[::-1]
-    before = np.concatenate([[0], np.cumsum(ordered)[:-1]]) / max(1, ordered.sum())
+    before = (np.cumsum(ordered) - ordered) / max(1, ordered.sum())
     head_from = ordered[before < 1 / 3].min(initial=np.iinfo(np.int64).max)
     torso_from = ordered[before < 2 / 3].min(initial=np.iinfo(np.int64).max)
     searched = queries.num_searches

@@ -124,8 +124,8 @@ def _update(
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), params.max_grad_norm)
     if not torch.isfinite(norm + output.loss.detach()):
         raise TrainingError(
-            f"loss {float(output.loss.detach()):.4g}, gradient norm {float(norm):.4g}: not finite. Lower "
-            "learning_rate, or raise loss.temperature; the last checkpoint is kept."
+            f"loss {float(output.loss.detach()):.4g}, gradient norm {float(norm):.4g}: not finite. "
+            "Lower learning_rate, or raise loss.temperature; the last checkpoint is kept."
         )
     optimizer.step()
     return {"loss": output.loss.detach(), "grad_norm": norm, **output.parts}

@@ -51,7 +51,7 @@ def test_training_overfits_a_handful_of_pairs(
     figures = train(
         *setup(),
         step=pretrain_step(tiny_pretrain, LOSS),
-        params=tiny_pretrain.model_copy(update={"steps": 80}),
+        params=tiny_pretrain.model_copy(update={"steps": 160}),
         places=places,
     )
     assert figures["chance_text"] < 0.5

@@ -1,0 +1,141 @@
+"""The vector index: the gate as one vector, exactness, recall, and what it refuses."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smar.artifacts import Manifest
+from smar.errors import ArtifactError, DataError
+from smar.index.ann import (
+    VectorIndex,
+    build_index,
+    gated_items,
+    gated_queries,
+    write_index,
+)
+from smar.index.exact import exact_search
+from smar.params import IndexParams
+
+
+def unit(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    rows = rng.normal(size=shape).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+
+def params(**changes: float) -> IndexParams:
+    settings = {"exact_below": 50_000, "recall_target": 0.9, "recall_at": 10, "sample_queries": 50}
+    return IndexParams(**settings | changes)
+
+
+def refuse_sampling() -> np.ndarray:
+    raise AssertionError("an exact index needs no sample")
+
+
+def ids(number: int) -> list[str]:
+    return [f"i{row}" for row in range(number)]
+
+
+def test_gated_score_is_the_mixture_of_both_scores():
+    rng = np.random.default_rng(0)
+    text, both, query = unit(rng, 9, 8), unit(rng, 9, 8), unit(rng, 4, 8)
+    gate = rng.random(4, np.float32)
+    scores = gated_queries(query, gate) @ gated_items(text, both).T
+    expected = (1 - gate)[:, None] * (query @ text.T) + gate[:, None] * (query @ both.T)
+    assert np.allclose(scores, expected, atol=1e-6)
+    assert (np.abs(scores) <= 1 + 1e-5).all()
+
+
+@pytest.mark.parametrize(("gate", "part"), [(0.0, "text"), (1.0, "both")])
+def test_gate_at_its_ends_is_the_papers_switch(gate: float, part: str):
+    rng = np.random.default_rng(0)
+    vectors = {"text": unit(rng, 9, 8), "both": unit(rng, 9, 8)}
+    query = unit(rng, 4, 8)
+    index = build_index(
+        gated_items(vectors["text"], vectors["both"]), ids(9), params(), refuse_sampling
+    )
+    rows = index.search(gated_queries(query, np.full(4, gate, np.float32)), 9)[1]
+    assert (rows == exact_search(query, vectors[part], 9)[1]).all()
+
+
+def test_items_that_are_not_of_unit_norm_are_refused():
+    with pytest.raises(ArtifactError, match=r"S_m: 1 of 3 rows are not of unit norm \(row 1: 2\)"):
+        gated_items(np.eye(3, dtype=np.float32), np.diag([1, 2, 1]).astype(np.float32))
+
+
+def test_small_index_is_exact_and_pads():
+    items = gated_items(*unit(np.random.default_rng(0), 2, 5, 4))
+    index = build_index(items, ids(5), params(), refuse_sampling)
+    assert index.details["kind"] == "flat"
+    scores, rows = index.search(items[:1] / 2, 8)
+    assert rows[0, 0] == 0
+    assert scores[0, 0] == pytest.approx(1)
+    assert rows[0, 5:].tolist() == [-1, -1, -1]
+
+
+def test_large_index_is_approximate_and_reaches_its_target():
+    rng = np.random.default_rng(0)
+    centres = unit(rng, 40, 16)
+    near = centres[rng.integers(40, size=4000)] + 0.2 * rng.normal(size=(4000, 16))
+    rows = (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32)
+    items = gated_items(rows, np.roll(rows, 1, axis=1))
+    queries = items[rng.choice(4000, 50, replace=False)] / 2
+    index = build_index(items, ids(4000), params(exact_below=1000), lambda: queries)
+    assert index.details["kind"] != "flat"
+    found = index.search(queries, 10)[1]
+    truth = exact_search(queries, items, 10)[1]
+    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, truth, strict=True)])
+    assert recall >= 0.9
+    assert index.details["recall"] == pytest.approx(recall, abs=0.02)
+
+
+def test_index_falls_back_to_exact_when_the_target_is_out_of_reach():
+    rng = np.random.default_rng(0)
+    items = gated_items(*unit(rng, 2, 2000, 8))
+    queries = rng.normal(size=(30, 16)).astype(np.float32)
+    index = build_index(
+        items, ids(2000), params(exact_below=100, recall_target=1.0), lambda: queries
+    )
+    assert index.details["recall"] == 1.0
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    items = gated_items(*unit(np.random.default_rng(0), 2, 5, 4))
+    index = build_index(items, ids(5), params(), refuse_sampling)
+    write_index(tmp_path / "index", index, Manifest(kind="index", details={"model_sha": "x"}))
+    return tmp_path / "index"
+
+
+def test_index_reloads_to_the_same_results(saved: Path):
+    query = unit(np.random.default_rng(1), 3, 8)
+    index = VectorIndex.load(saved)
+    items = gated_items(*unit(np.random.default_rng(0), 2, 5, 4))
+    assert (index.search(query, 5)[1] == exact_search(query, items, 5)[1]).all()
+    assert index.item_ids == ids(5)
+
+
+def test_index_of_another_metric_is_refused(saved: Path):
+    import faiss
+
+    other = faiss.IndexFlatL2(8)
+    other.add(np.zeros((5, 8), np.float32))
+    faiss.write_index(other, str(saved / "index.faiss"))
+    manifest = json.loads((saved / "manifest.json").read_text())
+    manifest["files"]["index.faiss"]["bytes"] = (saved / "index.faiss").stat().st_size
+    (saved / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ArtifactError, match=r"\(metric, length, items\) is \(1, 8, 5\)"):
+        VectorIndex.load(saved)
+
+
+def test_truncated_index_is_refused(saved: Path):
+    file = saved / "index.faiss"
+    file.write_bytes(file.read_bytes()[:-3])
+    with pytest.raises(ArtifactError, match=r"index\.faiss is \d+ bytes"):
+        VectorIndex.load(saved)
+
+
+def test_search_refuses_k_below_one(saved: Path):
+    with pytest.raises(DataError, match="expected k >= 1"):
+        VectorIndex.load(saved).search(np.zeros((1, 8), np.float32), 0)
