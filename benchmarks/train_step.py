@@ -26,7 +26,7 @@ MATRIX_PRODUCTS = ("mm", "bmm", "addmm", "linear", "convolution", "attention")
 
 def trial_params() -> tuple[ModelParams, PretrainParams, LossParams]:
     """Return the parameters of the trial model."""
-    tower = {"pretrained": "", "architecture": "bert", "hidden": 192, "heads": 12}
+    tower = {"pretrained": "", "architecture": "bert", "hidden": 192, "heads": 12, "pooling": "cls"}
     model = ModelParams(
         dim=128,
         vocab_size=8192,

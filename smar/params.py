@@ -115,6 +115,7 @@ class TextTowerParams(Section):
     hidden: Count
     layers: Count
     heads: Count
+    pooling: Literal["cls", "mean"]
     max_tokens: Annotated[int, Field(ge=4, le=512)]
 
 

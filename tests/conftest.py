@@ -53,8 +53,8 @@ def tiny_model_params() -> ModelParams:
     return ModelParams(
         dim=16,
         vocab_size=400,
-        query=TextTowerParams(**tower, architecture="bert", max_tokens=12),
-        text=TextTowerParams(**tower, architecture="bert", max_tokens=16),
+        query=TextTowerParams(**tower, architecture="bert", pooling="cls", max_tokens=12),
+        text=TextTowerParams(**tower, architecture="bert", pooling="mean", max_tokens=16),
         image=ImageTowerParams(**tower, architecture="vit", patch=8),
         fusion="cross_attention",
     )

@@ -270,8 +270,9 @@ def _frame(rows: list[tuple[Any, ...]], columns: list[str]) -> pd.DataFrame:
 
 def _ids(value: object) -> list[str]:
     """Return item ids from a JSON list or an array of a parquet file; nothing gives none."""
-    is_list = isinstance(value, Iterable) and not isinstance(value, str)
-    return [str(item) for item in value] if is_list else []
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return []
+    return [str(item) for item in value]
 
 
 def _text(value: object) -> str:

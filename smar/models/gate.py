@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 class Gate(nn.Module):
-    """`P(q) = sigmoid(w_2 gelu(W_1 cls(H_q)))` in [0, 1]; 0.5 before training.
+    """`P(q) = sigmoid(w_2 gelu(W_1 pool(H_q)))` in [0, 1]; 0.5 before training.
 
     1 means that only `S_m` counts, 0 that only `S_t` does (SMAR, 2023; the header's shape is our
     choice). Between them a query is the mixture `[(1-g) Q ; g Q]` over items `[S_t ; S_m]`.
@@ -24,10 +24,10 @@ class Gate(nn.Module):
         nn.init.zeros_(self.contract.weight)
         nn.init.zeros_(self.contract.bias)
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Return logits of P(q), [B], from query hidden states [B, L, H]."""
-        first = functional.gelu(self.expand(hidden[:, 0]))
-        return cast("Tensor", self.contract(first).squeeze(-1).float())
+    def forward(self, pooled: Tensor) -> Tensor:
+        """Return logits of P(q), [B], from pooled query states [B, H]."""
+        hidden = functional.gelu(self.expand(pooled))
+        return cast("Tensor", self.contract(hidden).squeeze(-1).float())
 
 
 def gated_scores(text_scores: Tensor, multimodal_scores: Tensor, gate: Tensor) -> Tensor:

@@ -77,7 +77,7 @@ class ImageTower(nn.Module):
         norm = projected.detach().norm(dim=-1).sum() / has_picture.sum().clamp(min=1)
         embedding = functional.normalize(projected, dim=-1)
         mask = present[:, :, None].expand(-1, -1, num_patches).reshape(num_items, -1)
-        return TowerOutput(hidden.reshape(num_items, -1, width), mask, embedding, norm)
+        return TowerOutput(hidden.reshape(num_items, -1, width), pooled, mask, embedding, norm)
 
     def _encode(self, pictures: Tensor) -> Tensor:
         if not len(pictures):

@@ -91,8 +91,8 @@ def _rebuild(config: dict[str, Any], path: Path) -> RetrieverModel:
         for name, settings in config["tokenizers"].items()
     }
     return RetrieverModel(
-        query=TextTower(backbones["query"], config["dim"]),
-        text=TextTower(backbones["text"], config["dim"]),
+        query=TextTower(backbones["query"], config["dim"], config["pooling"]["query"]),
+        text=TextTower(backbones["text"], config["dim"], config["pooling"]["text"]),
         image=ImageTower(backbones["image"], config["dim"], **config["image"]),
         fusion=config["fusion"],
         query_tokenizer=tokenizers["query"],

@@ -102,7 +102,7 @@ class RetrieverModel(nn.Module):
     def encode_query_tokens(self, ids: Tensor, lengths: Tensor) -> QueryOutput:
         """Return the embeddings and gates of queries: ids [Q, L], lengths [Q]."""
         output = self.query(ids, pad_mask(ids, lengths))
-        return QueryOutput(output.embedding, self.gate(output.hidden), output.norm)
+        return QueryOutput(output.embedding, self.gate(output.pooled), output.norm)
 
     def encode_item_tokens(
         self, ids: Tensor, lengths: Tensor, pictures: Tensor, owner: Tensor
@@ -131,7 +131,12 @@ class RetrieverModel(nn.Module):
 
     def settings(self) -> dict[str, Any]:
         """Return what, beside the weights, rebuilds the model; plain JSON types."""
-        return {"dim": self.dim, "fusion": self.fusion_name, "image": self.image.settings()}
+        return {
+            "dim": self.dim,
+            "fusion": self.fusion_name,
+            "pooling": {"query": self.query.pooling, "text": self.text.pooling},
+            "image": self.image.settings(),
+        }
 
 
 def build_model(

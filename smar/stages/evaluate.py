@@ -61,6 +61,7 @@ def run(root: Path) -> None:
     model = place_model(load_model(paths.retriever), params.threads)
     item_ids, texts = store.item_ids, item_texts(items)
     traffic = queries[queries["split"] != "test"]["num_searches"]
+    trained = set(queries[queries["split"] == "train"]["query"])
     results = []
     for query_set in (
         sets.test_set(queries, judgements, item_ids, params.evaluate.relevant_grade),
@@ -72,7 +73,9 @@ def run(root: Path) -> None:
             continue
         encoded = encode_queries(model, query_set.texts)
         runs = run_systems(query_set, encoded, store, index, texts, max(params.evaluate.cutoffs))
-        slices = slices_of(query_set, items["category"], params.gate.visual_categories, traffic)
+        slices = slices_of(
+            query_set, items["category"], params.gate.visual_categories, traffic, trained
+        )
         results.append(measure(query_set, encoded.gate, runs, slices, params.evaluate, params.seed))
     summary = summary_text(results, params.evaluate)
     manifest = Manifest(kind="evaluation", inputs=inputs, params=settings)

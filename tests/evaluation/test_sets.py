@@ -58,7 +58,7 @@ def test_slices_follow_relevance_and_traffic():
     )
     result = build_query_set("test", table, labels, ITEMS, 2)
     category = pd.Series(["Shoes > Boots", "Shoes", "Books"])
-    slices = slices_of(result, category, ["Shoes"], pd.Series([50, 20, 20, 10]))
+    slices = slices_of(result, category, ["Shoes"], pd.Series([50, 20, 20, 10]), {"shoe", "book"})
     assert slices["visual"].tolist() == [True, False, False]
     assert slices["head"].tolist() == [True, False, False]
     assert slices["torso"].tolist() == [False, True, False]
@@ -70,7 +70,7 @@ def test_slices_of_a_shop_without_a_log_are_all_tail():
     table = queries([("1", "shoe", "test", 0)])
     labels = pd.DataFrame({"query_id": ["1"], "item_id": ["a"], "grade": [2]})
     result = build_query_set("test", table, labels, ITEMS, 2)
-    slices = slices_of(result, pd.Series(["", "", ""]), [], pd.Series([], dtype="int64"))
+    slices = slices_of(result, pd.Series(["", "", ""]), [], pd.Series([], dtype="int64"), set())
     assert slices["tail"].tolist() == [True]
     assert not slices["head"].any()
 

@@ -9,7 +9,7 @@ from smar.models.text import TowerOutput
 
 
 def tower(hidden: torch.Tensor, mask: torch.Tensor) -> TowerOutput:
-    return TowerOutput(hidden, mask, hidden[:, 0], hidden.new_zeros(()))
+    return TowerOutput(hidden, hidden[:, 0], mask, hidden[:, 0], hidden.new_zeros(()))
 
 
 @pytest.fixture

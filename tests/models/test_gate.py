@@ -7,7 +7,7 @@ from smar.models.gate import Gate, gated_scores
 
 
 def test_gate_is_one_half_before_training():
-    assert Gate(8)(torch.randn(3, 5, 8)).sigmoid().tolist() == pytest.approx([0.5] * 3)
+    assert Gate(8)(torch.randn(3, 8)).sigmoid().tolist() == pytest.approx([0.5] * 3)
 
 
 @pytest.mark.parametrize(("gate", "expected"), [(0.0, 0.2), (1.0, 0.8), (0.25, 0.35)])

@@ -8,7 +8,9 @@ from smar.models.text import TowerOutput
 
 
 class ConcatFusion(nn.Module):
-    """`S_m = norm(W_2 gelu(W_1 [cls(H_t); mean(H_i)]))`, the mean over all patches of all pictures.
+    """`S_m = norm(W_2 gelu(W_1 [pool(H_t); mean(H_i)]))`.
+
+    The mean is over all patches of all pictures.
 
     Args:
         text_width: Width of the text hidden states.
@@ -25,5 +27,5 @@ class ConcatFusion(nn.Module):
         """Return S_m, [B, D]."""
         weights = image.mask / image.mask.sum(1, keepdim=True).clamp(min=1)  # [B, K * P]
         pooled = torch.einsum("bp,bph->bh", weights.to(image.hidden.dtype), image.hidden)
-        joint = functional.gelu(self.joint(torch.cat([text.hidden[:, 0], pooled], dim=-1)))
+        joint = functional.gelu(self.joint(torch.cat([text.pooled, pooled], dim=-1)))
         return functional.normalize(self.projection(joint).float(), dim=-1)

@@ -12,11 +12,11 @@ _HEADS = 4
 
 
 class CrossAttentionFusion(nn.Module):
-    """Text tokens attend to picture patches; the first token becomes the embedding.
+    """The text attends to picture patches; the result becomes the embedding.
 
     `A = softmax((H_t W_Q)(H_i W_K)^T / sqrt(d_k)) (H_i W_V)`, `H_m = LN(H_t + A W_O)`, a
     feed-forward layer with residual and LN, then `S_m = norm(W cls(H_m))` (SMAR, 2023; the form of
-    the block is our choice, as the paper gives only its inputs). Only the first token is kept, so
+    the block is our choice, as the paper gives only its inputs). Only the pooled state is kept, so
     only its row of the attention is computed.
 
     Args:
@@ -38,7 +38,7 @@ class CrossAttentionFusion(nn.Module):
 
     def forward(self, text: TowerOutput, image: TowerOutput) -> Tensor:
         """Return S_m, [B, D]; rows of items without a picture are those of no attention."""
-        first = text.hidden[:, 0]  # [B, H]
+        first = text.pooled  # [B, H]
         batch, width = first.shape
         heads = (batch, -1, _HEADS, width // _HEADS)
         query = self.query(first).view(heads).transpose(1, 2)  # [B, heads, 1, d_k]

@@ -1,0 +1,72 @@
+"""The command line: frozen, quick to start, and errors that say the next step."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from smar.cli import STAGES, build_parser, main
+
+SHARED = {"-h", "--help", "--root", "-q", "--quiet"}
+
+
+def test_command_line_options_are_frozen():
+    subparsers = next(
+        action
+        for action in build_parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
+    options = {
+        name: {option for action in parser._actions for option in action.option_strings} - SHARED
+        for name, parser in subparsers.choices.items()
+    }
+    assert options == {stage: set() for stage in STAGES} | {
+        "search": {"-k", "--json", "--html"},
+        "demo": set(),
+    }
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom smar.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'torch', 'pandas', 'numpy', 'pydantic', 'yaml', 'transformers', 'faiss'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert all(stage in result.stdout for stage in STAGES)
+
+
+@pytest.mark.parametrize("arguments", [["embed"], ["search", "boot"]])
+def test_folder_without_params_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+):
+    assert main([*arguments, "--root", str(tmp_path)]) == 2
+    assert "no params.yaml there. Run smar in a project's folder" in capsys.readouterr().err
+
+
+def test_search_before_a_run_names_the_next_step(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "params.yaml").touch()
+    assert main(["search", "boot", "--root", str(tmp_path)]) == 2
+    assert "Run `dvc repro` to make it" in capsys.readouterr().err
+
+
+def test_demo_refuses_a_folder_that_is_not_empty(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "mine.txt").touch()
+    assert main(["demo", str(tmp_path)]) == 2
+    assert "is not empty" in capsys.readouterr().err
+
+
+def test_unknown_command_names_the_known_ones(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as error:
+        main(["trian"])
+    assert error.value.code == 2
+    assert "'finetune'" in capsys.readouterr().err

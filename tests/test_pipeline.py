@@ -1,0 +1,326 @@
+"""The whole way on a small demo shop: every stage for real, then search and mishaps."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from smar.artifacts import verify_directory
+from smar.cli import STAGES, main
+from smar.data import schema
+from smar.errors import ArtifactError, DataError
+from smar.index.store import EmbeddingStore
+from smar.paths import Paths
+from smar.service.page import write_search_page
+from smar.service.retriever import Retriever
+
+ROOT = Path(__file__).parent.parent
+TINY: dict[str, Any] = {
+    "threads": 1,
+    "ingest.demo": {"num_items": 240, "num_searches": 900},
+    "ingest.images": {"height": 40, "width": 32, "max_pixels": 100_000},
+    "model.dim": 32,
+    "model.vocab_size": 1000,
+    "synthesize.max_per_item": 10,
+    "synthesize.validation_frac": 0.05,
+    "evaluate.examples": 8,
+}
+TOWER = {"hidden": 48, "heads": 4, "layers": 1}
+TRAINING = {"steps": 100, "items_per_step": 48, "queries_per_item": 2, "precision": "float32"}
+
+
+def set_params(root: Path, changes: dict[str, Any]) -> None:
+    content = yaml.safe_load((root / "params.yaml").read_text())
+    for key, value in changes.items():
+        section = content
+        *parts, last = key.split(".")
+        for part in parts:
+            section = section[part]
+        section[last] = value
+    (root / "params.yaml").write_text(yaml.safe_dump(content))
+
+
+def make_project(root: Path) -> Path:
+    root.mkdir(exist_ok=True)
+    shutil.copy(ROOT / "params.yaml", root)
+    set_params(root, TINY)
+    set_params(
+        root,
+        {f"model.{t}.{k}": v for t in ("query", "text", "image") for k, v in TOWER.items()}
+        | {f"{s}.{k}": v for s in ("pretrain", "finetune") for k, v in TRAINING.items()}
+        | {"model.image.patch": 8, "pretrain.learning_rate": 0.003},
+    )
+    return root
+
+
+def smar(root: Path, *arguments: str) -> None:
+    assert main([*arguments, "--root", str(root)]) == 0
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which every stage has run."""
+    root = make_project(tmp_path_factory.mktemp("project"))
+    for stage in STAGES:
+        smar(root, stage)
+    return root
+
+
+@pytest.fixture
+def copy(project: Path, tmp_path: Path) -> Path:
+    """The project, to be changed."""
+    return Path(shutil.copytree(project, tmp_path / "copy"))
+
+
+def metrics(root: Path, stage: str) -> dict[str, Any]:
+    return json.loads(Paths(root).metrics(stage).read_text())
+
+
+def test_every_directory_artefact_verifies(project: Path):
+    paths = Paths(project)
+    for path, kind in (
+        (paths.images, "images"),
+        (paths.quarantine, "quarantine"),
+        (paths.validation_report, "validation"),
+        (paths.synthetic, "synthetic"),
+        (paths.pretrained, "model"),
+        (paths.retriever, "model"),
+        (paths.embeddings, "embeddings"),
+        (paths.index, "index"),
+        (paths.evaluation_report, "evaluation"),
+    ):
+        manifest = verify_directory(path, kind)
+        assert manifest.params or kind == "index"
+
+
+def test_tables_have_their_schema(project: Path):
+    paths = Paths(project)
+    for path, columns in (
+        (paths.items, schema.ITEMS),
+        (paths.queries, schema.QUERIES),
+        (paths.searches, schema.SEARCHES),
+        (paths.engagements, schema.ENGAGEMENTS),
+        (paths.judgements, schema.JUDGEMENTS),
+    ):
+        assert len(schema.read_table(path, columns))
+
+
+def test_no_test_or_validation_text_is_trained_on(project: Path):
+    paths = Paths(project)
+    queries = schema.read_table(paths.queries, schema.QUERIES)
+    synthetic = schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC)
+    held_out = set(queries.loc[queries["split"] != "train", "query"])
+    assert not held_out & set(synthetic["query"])
+    validation = set(queries.loc[queries["split"] == "validation", "query"])
+    assert not validation & set(queries.loc[queries["split"] == "train", "query"])
+
+
+def test_training_beats_chance(project: Path):
+    for stage in ("pretrain", "finetune"):
+        assert metrics(project, stage)["chance_text"] < 0.8
+    test = metrics(project, "evaluate")["test"]
+    chance = 50 / 240
+    assert test["gated"]["recall@50"] > 1.5 * chance
+
+
+def test_metrics_of_all_systems_and_slices_are_there(project: Path):
+    sets = metrics(project, "evaluate")
+    assert set(sets) == {"test", "validation", "synthetic"}
+    for name in ("gated", "multimodal", "text", "image", "bm25"):
+        assert set(sets["test"][name]["slices"]) >= {"visual", "non_visual", "tail"}
+    assert {"mean", "low", "high", "p_value"} == set(sets["test"]["gated_minus_text"])
+
+
+def test_trec_files_can_be_read_by_others(project: Path):
+    import ir_measures
+
+    folder = Paths(project).evaluation_report / "runs"
+    qrels = list(ir_measures.read_trec_qrels(str(folder / "test.qrels")))
+    run = list(ir_measures.read_trec_run(str(folder / "test.gated.trec")))
+    measure = ir_measures.R(rel=2) @ 50
+    theirs = ir_measures.calc_aggregate([measure], qrels, run)[measure]
+    assert theirs == pytest.approx(
+        metrics(project, "evaluate")["test"]["gated"]["recall@50"], abs=1e-5
+    )
+
+
+def test_report_shows_queries_with_their_pictures(project: Path):
+    page = (Paths(project).evaluation_report / "index.html").read_text()
+    assert page.count("data:image/jpeg;base64,") > 20
+    assert "Where the picture helped most" in page
+    assert "<script" not in page
+    summary = (Paths(project).evaluation_report / "summary.txt").read_text()
+    assert "gated (smar)" in summary
+
+
+def test_search_answers_with_items_in_order(project: Path):
+    retriever = Retriever.load(project)
+    hits = retriever.search("red dress", k=7)
+    assert [hit.rank for hit in hits] == list(range(1, 8))
+    scores = [hit.score for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+    assert -1 <= scores[-1] <= scores[0] <= 1
+    together = retriever.search_many(["sofa", "red dress"], k=7)[1]
+    assert [hit.item_id for hit in together] == [hit.item_id for hit in hits]
+    assert 0 <= retriever.gate("red dress") <= 1
+    assert len(retriever.search("boot", k=10_000)) == 240
+
+
+@pytest.mark.parametrize("query", ["", "  \t"])
+def test_query_without_text_is_refused(project: Path, query: str):
+    with pytest.raises(DataError, match="has no text"):
+        Retriever.load(project).search(query)
+
+
+def test_search_page_escapes_what_was_typed(project: Path, tmp_path: Path):
+    retriever = Retriever.load(project)
+    query = "<script>alert(1)</script> boot"
+    write_search_page(tmp_path / "page.html", retriever, query, retriever.search(query))
+    page = (tmp_path / "page.html").read_text()
+    assert "<script>" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_search_command_prints_table_and_json(project: Path, capsys: pytest.CaptureFixture[str]):
+    smar(project, "search", "blue sofa", "-k", "3")
+    assert "score" in capsys.readouterr().out
+    smar(project, "search", "blue sofa", "-k", "3", "--json")
+    hits = json.loads(capsys.readouterr().out)
+    assert [hit["rank"] for hit in hits] == [1, 2, 3]
+
+
+def test_stages_run_twice_give_the_same_bytes(copy: Path, project: Path):
+    for stage in ("ingest", "synthesize", "finetune", "index", "evaluate"):
+        smar(copy, stage)
+    for name in ("images", "synthetic", "index"):
+        assert_same_files(getattr(Paths(copy), name), getattr(Paths(project), name))
+    assert_same_files(Paths(copy).retriever, Paths(project).retriever)
+    assert_same_files(Paths(copy).evaluation_report, Paths(project).evaluation_report)
+
+
+def assert_same_files(one: Path, other: Path) -> None:
+    files = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
+    assert files
+    for file in files:
+        assert (one / file).read_bytes() == (other / file).read_bytes(), file
+
+
+def test_only_changed_items_are_encoded_again(copy: Path):
+    paths = Paths(copy)
+    items = schema.read_table(paths.items, schema.ITEMS)
+    before = EmbeddingStore.load(paths.embeddings)
+    old = np.array(before.multimodal)
+    items.loc[[3, 7], "title"] = ["Something else entirely", "And another thing"]
+    items = pd.concat([items.iloc[1:], items.iloc[:1]], ignore_index=True)
+    schema.write_table(paths.items, items, schema.ITEMS)
+    smar(copy, "embed")
+    figures = metrics(copy, "embed")
+    assert (figures["encoded"], figures["reused"]) == (2, 238)
+    after = EmbeddingStore.load(paths.embeddings)
+    assert after.item_ids == list(items["item_id"])
+    assert np.array_equal(after.multimodal[-1], old[0])
+    shutil.rmtree(paths.embeddings)
+    smar(copy, "embed")
+    fresh = EmbeddingStore.load(paths.embeddings)
+    assert np.allclose(fresh.multimodal, after.multimodal, atol=1e-5)
+
+
+def test_damaged_embeddings_are_made_again(copy: Path):
+    file = Paths(copy).embeddings / "text.npy"
+    file.write_bytes(file.read_bytes()[:-5])
+    smar(copy, "embed")
+    assert metrics(copy, "embed")["encoded"] == 240
+
+
+def test_model_and_index_of_different_runs_are_refused(copy: Path):
+    smar(copy, "finetune")
+    manifest = Paths(copy).retriever / "manifest.json"
+    manifest.write_text(manifest.read_text() + "\n")
+    with pytest.raises(ArtifactError, match="was built with another model"):
+        Retriever.load(copy)
+
+
+def test_failed_validation_stops_with_a_list_and_leaves_its_report(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+):
+    set_params(copy, {"validate.min_items": 1000, "validate.max_price": 1.0})
+    assert main(["validate", "--root", str(copy)]) == 2
+    message = capsys.readouterr().err
+    assert "items: expected at least 1000 rows; saw 240" in message
+    assert "items.price: expected a price from 0 to 1" in message
+    assert "fails" in (Paths(copy).validation_report / "index.html").read_text()
+
+
+def test_too_many_bad_rows_leave_the_last_tables_as_they_were(copy: Path, tmp_path: Path):
+    paths = Paths(copy)
+    before = paths.items.read_bytes()
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "products.csv").write_text("id,title\n1,a\n1,b\n,c\n")
+    set_params(
+        copy,
+        {
+            "ingest.source": "feed",
+            "ingest.folder": str(raw),
+            "ingest.log.kind": "none",
+            "ingest.judgements.kind": "none",
+        },
+    )
+    assert main(["ingest", "--root", str(copy)]) == 2
+    assert paths.items.read_bytes() == before
+    verify_directory(paths.images, "images")
+
+
+def test_shop_without_pictures_log_and_judgements_goes_all_the_way(tmp_path: Path):
+    root = make_project(tmp_path / "cold")
+    raw = root / "raw"
+    raw.mkdir()
+    kinds = ["boot", "bag", "sofa", "lamp", "novel", "cable"]
+    rows = [f"{n},{kinds[n % 6]} number {n},maker{n % 7},{kinds[n % 6]}s" for n in range(60)]
+    (raw / "products.csv").write_text("id,title,brand,product_type\n" + "\n".join(rows))
+    set_params(
+        root,
+        {
+            "ingest.source": "feed",
+            "ingest.folder": str(raw),
+            "ingest.log.kind": "none",
+            "ingest.judgements.kind": "none",
+        },
+    )
+    for stage in STAGES:
+        smar(root, stage)
+    assert list(metrics(root, "evaluate")) == ["synthetic"]
+    store = EmbeddingStore.load(Paths(root).embeddings)
+    assert np.array_equal(store.text, store.multimodal)
+    assert len(Retriever.load(root).search("boot maker1", 5)) == 5
+
+
+def test_training_killed_by_the_system_goes_on_to_the_same_model(copy: Path, project: Path):
+    """kill -9 in the middle, then the same command again."""
+    shutil.rmtree(Paths(copy).retriever)
+    set_params(copy, {"finetune.checkpoint_s": 0.2, "finetune.steps": 200})
+    command = [sys.executable, "-m", "smar", "finetune", "--root", str(copy)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        folder = copy / ".smar" / "checkpoints"
+        deadline = time.monotonic() + 60
+        while not list(folder.glob("finetune-*/progress.json")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    assert not Paths(copy).retriever.exists()
+    assert list(folder.glob("finetune-*"))
+    smar(copy, "finetune")
+    resumed = (Paths(copy).retriever / "model.safetensors").read_bytes()
+    assert not list(folder.glob("finetune-*"))
+    smar(copy, "finetune")
+    assert (Paths(copy).retriever / "model.safetensors").read_bytes() == resumed
