@@ -53,12 +53,12 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code: 0 done, 2 an error the user can mend."""
     options = build_parser().parse_args(arguments)
+    # Libraries speak up when something is wrong; smar also says what it does.
     logging.basicConfig(
-        level=logging.WARNING if options.quiet else logging.INFO,
-        format="%(asctime)s %(levelname)-7s %(message)s",
-        datefmt="%H:%M:%S",
+        level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S"
     )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    is_quiet = options.quiet or options.command == "search"
+    logging.getLogger("smar").setLevel(logging.WARNING if is_quiet else logging.INFO)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     try:
         if options.command == "search":
@@ -88,8 +88,6 @@ def _check_root(root: Path) -> None:
 def _search(options: argparse.Namespace) -> None:
     from smar.service.retriever import Retriever
 
-    if not options.json and not options.quiet:
-        logging.getLogger().setLevel(logging.WARNING)  # the table is what was asked for
     _check_root(options.root)
     retriever = Retriever.load(options.root)
     hits = retriever.search(options.query, options.k)

@@ -115,15 +115,48 @@ def test_outputs_lie_where_the_library_looks():
         assert metrics == [str(paths.metrics(stage))]
 
 
+def outs_of(stage: str) -> set[str]:
+    """Return the outputs of a stage that DVC keeps."""
+    outs = PIPELINE[stage]["outs"]
+    return {next(iter(out)) if isinstance(out, dict) else out for out in outs}
+
+
+def run_docstring(stage: str) -> str:
+    """Return the docstring of a stage's `run`."""
+    source = (ROOT / "smar" / "stages" / f"{stage}.py").read_text()
+    run = next(
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef) and node.name == "run"
+    )
+    return str(ast.get_docstring(run))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_depends_on_exactly_the_data_it_reads(stage: str):
+    read = run_docstring(stage).partition("Reads:")[2].partition("Writes:")[0]
+    named = {name.rstrip("/") for name in re.findall(r"(?:data|models|reports)/[\w./]+", read)}
+    named -= outs_of(stage)  # what the stage itself left there before
+    listed = {dep for dep in PIPELINE[stage]["deps"] if not dep.startswith("smar/")}
+    order_only = {"reports/validation"}  # read by no stage: a failed validation stops what follows
+    assert named == listed - order_only - {"${ingest.folder}"}
+
+
+def test_nothing_is_made_from_data_that_failed_validation():
+    later = STAGES[STAGES.index("validate") + 1 :]
+    assert [stage for stage in later if not needs("reports/validation", stage)] == []
+
+
+def needs(path: str, stage: str) -> bool:
+    """Return whether a stage, or one whose outputs it reads, depends on a path."""
+    deps = PIPELINE[stage]["deps"]
+    makers = {out: name for name in STAGES for out in outs_of(name)}
+    return path in deps or any(needs(path, makers[dep]) for dep in deps if dep in makers)
+
+
 def test_outputs_named_in_docstrings_are_those_of_the_pipeline():
     for stage in STAGES:
-        source = (ROOT / "smar" / "stages" / f"{stage}.py").read_text()
-        run = next(
-            node
-            for node in ast.parse(source).body
-            if isinstance(node, ast.FunctionDef) and node.name == "run"
-        )
-        written = str(ast.get_docstring(run)).partition("Writes:")[2]
+        written = run_docstring(stage).partition("Writes:")[2]
         named = {name.rstrip("/") for name in re.findall(r"[\w/]+(?:\.\w+)?/?", written)}
         content = PIPELINE[stage]
         listed = {
@@ -132,6 +165,11 @@ def test_outputs_named_in_docstrings_are_those_of_the_pipeline():
             for out in content.get(key, [])
         }
         assert named == listed, stage
+
+
+def test_outputs_in_data_are_ignored_by_git():
+    outs = {out for stage in STAGES for out in outs_of(stage) if out.startswith("data/")}
+    assert {f"data{line}" for line in (ROOT / "data/.gitignore").read_text().split()} == outs
 
 
 def test_library_imports_no_orchestrator_and_unpickles_nothing():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -324,3 +325,24 @@ def test_training_killed_by_the_system_goes_on_to_the_same_model(copy: Path, pro
     assert not list(folder.glob("finetune-*"))
     smar(copy, "finetune")
     assert (Paths(copy).retriever / "model.safetensors").read_bytes() == resumed
+
+
+def test_python_example_of_the_readme_runs(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    text = (ROOT / "README.md").read_text()
+    code = text.partition("```python\n")[2].partition("```")[0]
+    assert len(code.strip().splitlines()) <= 6
+    monkeypatch.chdir(project)
+    exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - our own words
+    assert len(capsys.readouterr().out.splitlines()) == 5
+
+
+def test_search_commands_of_the_readme_run(project: Path, monkeypatch: pytest.MonkeyPatch):
+    text = (ROOT / "README.md").read_text()
+    commands = [line.partition("#")[0] for line in text.splitlines() if line.startswith("smar ")]
+    assert commands
+    monkeypatch.chdir(project)
+    for command in commands:
+        assert main(shlex.split(command)[1:]) == 0
+    assert (project / "page.html").is_file()

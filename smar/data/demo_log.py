@@ -115,7 +115,7 @@ def simulate(
     A third of the test queries are popular wishes of the log, the others wishes that the log never
     has, in any wording.
     """
-    wishes = list(dict.fromkeys(shop.draw_wish(rng) for _ in range(max(60, num_searches // 3))))
+    wishes = list(dict.fromkeys(shop.draw_wish(rng) for _ in shop.items))
     num_test = max(30, len(wishes) // 4)
     held_out, logged = wishes[: 2 * num_test // 3], wishes[2 * num_test // 3 :]
     seen = logged[: num_test - len(held_out)]

@@ -59,7 +59,7 @@ def synthesize(
     held_out = set(queries.loc[queries["split"] != "train", "query"])
     per_item = _per_item(len(items), int((queries["split"] == "train").sum()), params)
     rows: list[tuple[str, str, str]] = []
-    dropped = {"text of a test or validation query": 0, "repeated for the item": 0}
+    dropped = {"text of a test or validation query": 0, "repeated for the item": 0, "no word": 0}
     columns = ("item_id", "title", "brand", "category", "attributes")
     bar = tqdm(total=len(items), desc="synthesize", unit="item", disable=None)
     for item_id, *fields in zip(*(items[name] for name in columns), strict=True):
@@ -72,7 +72,9 @@ def synthesize(
             kind = _pick_kind(rng.random(), params)
             drawn = GENERATORS[kind](words, rng, params.min_tokens, params.max_tokens)
             text = normalize_query(" ".join(drawn))
-            if text in seen:
+            if not text:
+                dropped["no word"] += 1
+            elif text in seen:
                 dropped["repeated for the item"] += 1
             elif text in held_out:
                 dropped["text of a test or validation query"] += 1

@@ -83,6 +83,9 @@ def train(
             row = _row(number, rate, values)
             history.append(row)
             write_history(places.history, history)
+            if number * 10 // params.steps > (number - params.log_every) * 10 // params.steps:
+                shares = {k: f"{v:.3f}" for k, v in row.items() if k.startswith("chance_")}
+                logger.info("step %d of %d: %s", number, params.steps, shares)
             bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if k.startswith("chance_")})
         if time.perf_counter() - saved > params.checkpoint_s:
             save_checkpoint(places.checkpoint, model, optimizer, Progress(number + 1, history))

@@ -1,0 +1,45 @@
+"""The number format is asked for, or measured once and kept."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from smar.train.precision import Precision, choose_precision
+
+
+def slow(name: str):
+    def run_step(precision: Precision) -> None:
+        time.sleep(0.02 if precision.name == name else 0.001)
+
+    return run_step
+
+
+@pytest.mark.parametrize(("slower", "chosen"), [("float32", "bfloat16"), ("bfloat16", "float32")])
+def test_faster_precision_is_chosen_with_its_reason(tmp_path: Path, slower: str, chosen: str):
+    precision = choose_precision("auto", slow(slower), tmp_path / "p.json")
+    assert precision.name == chosen
+    assert "measured here" in precision.reason
+
+
+def test_measurement_is_kept_so_that_runs_agree(tmp_path: Path):
+    first = choose_precision("auto", slow("float32"), tmp_path / "p.json")
+    assert choose_precision("auto", slow("bfloat16"), tmp_path / "p.json") == first
+
+
+def test_small_gain_does_not_pay_for_lost_digits(tmp_path: Path):
+    (tmp_path / "p.json").write_text(json.dumps({"float32": 1.1, "bfloat16": 1.0}))
+    assert choose_precision("auto", slow("float32"), tmp_path / "p.json").name == "float32"
+
+
+def test_precision_asked_for_is_taken_without_measuring(tmp_path: Path):
+    assert choose_precision("bfloat16", slow("bfloat16"), tmp_path / "p.json").name == "bfloat16"
+    assert not (tmp_path / "p.json").exists()
+
+
+def test_autocast_is_on_for_bfloat16_only():
+    for name, expected in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        with Precision(name, "").autocast(torch.device("cpu")):
+            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == expected
