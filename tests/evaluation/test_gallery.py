@@ -16,7 +16,7 @@ def test_every_text_of_a_page_is_escaped(tmp_path: Path):
     write_gallery(tmp_path / "page.html", EVIL, EVIL, [Group(EVIL, EVIL, [example])])
     page = (tmp_path / "page.html").read_text()
     assert "<script" not in page
-    assert page.count("&lt;script&gt;") == 11
+    assert page.count("&lt;script&gt;") == page.count("alert(1)") > 10
 
 
 def test_page_fetches_nothing(tmp_path: Path):
