@@ -26,13 +26,14 @@ MATRIX_PRODUCTS = ("mm", "bmm", "addmm", "linear", "convolution", "attention")
 
 def trial_params() -> tuple[ModelParams, PretrainParams, LossParams]:
     """Return the parameters of the trial model."""
-    tower = {"pretrained": "", "architecture": "bert", "hidden": 192, "heads": 12, "pooling": "cls"}
+    tower = {"pretrained": "", "hidden": 192, "heads": 12}
+    words = tower | {"architecture": "bert", "pooling": "cls"}
     model = ModelParams(
         dim=128,
         vocab_size=8192,
-        query=TextTowerParams(**tower, layers=4, max_tokens=24),
-        text=TextTowerParams(**tower, layers=1, max_tokens=48),
-        image=ImageTowerParams(**tower | {"architecture": "vit"}, layers=2, patch=20),
+        query=TextTowerParams(**words, layers=4, max_tokens=24),
+        text=TextTowerParams(**words, layers=1, max_tokens=48),
+        image=ImageTowerParams(**tower, architecture="vit", layers=2, patch=20),
         fusion="cross_attention",
     )
     pretrain = PretrainParams(
