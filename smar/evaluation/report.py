@@ -54,7 +54,7 @@ class Catalogue:
             title=item["title"],
             subtitle=" \u00b7 ".join(part for part in (item["brand"], price) if part),
             image=picture,
-            badge=f"{grade:g}" if grade else "",
+            badge=f"grade {grade:g}" if grade else "",
             relevant=None if grade is None else grade >= relevant_grade,
             hint=hint,
         )
@@ -246,10 +246,24 @@ def _example(result: SetResult, row: int, catalogue: Catalogue, params: Evaluate
         ]
         value = result.values[system][params.primary][row]
         strips.append(Strip(LABELS[system], f"{params.primary} {value:.2f}", tiles))
-    relevant = int(result.queries.relevant[row].sum())
+    strips.append(_wanted(result, row, catalogue))
     searches = int(result.queries.num_searches[row])
-    note = f"{relevant} relevant items; searched {searches} times in the log"
+    note = f"searched {searches} {'time' if searches == 1 else 'times'} in the log"
     return Example(result.queries.texts[row], note, float(result.gate[row]), strips)
+
+
+def _wanted(result: SetResult, row: int, catalogue: Catalogue) -> Strip:
+    """Return the relevant items with the rank at which search found them, best grade first."""
+    grades = result.queries.qrels[[row]].tocoo()
+    found = {int(item): rank + 1 for rank, item in enumerate(result.runs[GATED].rows[row])}
+    least = result.queries.relevant_grade
+    pairs = sorted(zip(-grades.data, grades.col, strict=True))
+    relevant = [(int(item), -float(grade)) for grade, item in pairs if -grade >= least]
+    tiles = []
+    for item, grade in relevant[:_SHOWN]:
+        hint = f"found at rank {found[item]}" if item in found else "not found"
+        tiles.append(catalogue.tile(item, grade, least, hint))
+    return Strip("relevant", f"{min(len(relevant), _SHOWN)} of {len(relevant)} items", tiles)
 
 
 def write_tables(folder: Path, results: Sequence[SetResult], params: EvaluateParams) -> None:
