@@ -23,6 +23,12 @@ STAGES = {
     "evaluate": "Retrieval metrics, slices, baselines and a report with pictures.",
 }
 
+STUDY_STEPS = {
+    "prepare": "One form of the data, once for all its runs.",
+    "run": "One variant on prepared data; an interrupted run goes on.",
+    "report": "Tables and figures of all results there are.",
+}
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the command line's parser."""
@@ -47,6 +53,16 @@ def build_parser() -> argparse.ArgumentParser:
     line = "The demo shop's raw files, to see the formats that a shop's own data can have."
     demo = commands.add_parser("demo", help=line, description=line, parents=[shared])
     demo.add_argument("folder", type=Path, help="where to write them; must be empty or new")
+    line = "Variants of the pipeline on the same data, compared with error bars."
+    study = commands.add_parser("study", help=line, description=line)
+    steps = study.add_subparsers(dest="step", required=True, metavar="STEP")
+    for step, line in STUDY_STEPS.items():
+        part = steps.add_parser(step, help=line, description=line, parents=[shared])
+        if step != "report":
+            part.add_argument("data", help="a name of the section data of studies/params.yaml")
+        if step == "run":
+            part.add_argument("variant", help="a name of its section variants")
+            part.add_argument("seed", type=int, help="seed of queries, weights and batches")
     return parser
 
 
@@ -65,6 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _search(options)
         elif options.command == "demo":
             _demo(options)
+        elif options.command == "study":
+            _study(options)
         else:
             _check_root(options.root)
             importlib.import_module(f"smar.stages.{options.command}").run(options.root)
@@ -116,3 +134,20 @@ def _demo(options: argparse.Namespace) -> None:
     params = load_params(options.root / "params.yaml")
     write_demo_shop(options.folder, **params.ingest.demo.model_dump(), seed=params.seed)
     sys.stdout.write(f"{options.folder.resolve()}\n")
+
+
+def _study(options: argparse.Namespace) -> None:
+    from smar.paths import Paths
+    from smar.study import report, run
+    from smar.study.plan import load_plan
+
+    _check_root(options.root)
+    plan = load_plan(Paths(options.root).study_plan)
+    if options.step == "prepare":
+        run.prepare(options.root, plan, options.data)
+    elif options.step == "run":
+        run.run(options.root, plan, options.data, options.variant, options.seed)
+    else:
+        page = report.write_study_report(options.root, plan)
+        tables = (page.parent / "tables.md").read_text(encoding="utf-8")
+        sys.stdout.write(f"{tables}\n{page.resolve()}\n")

@@ -44,16 +44,16 @@ def bars(rows: Sequence[tuple[str, str, float, tuple[float, float]]]) -> Markup:
     return _svg(16 + 34 * len(rows), "".join(parts))
 
 
-def lines(cutoffs: Sequence[int], series: dict[str, tuple[str, list[float]]]) -> Markup:
-    """Return one line per system over evenly spaced cutoffs.
+def lines(labels: Sequence[str], series: dict[str, tuple[str, list[float]]]) -> Markup:
+    """Return one line per system over evenly spaced places.
 
     Args:
-        cutoffs: Labels of the horizontal axis.
-        series: By key of the colour: (label, one value in [0, 1] per cutoff).
+        labels: Labels of the horizontal axis.
+        series: By key of the colour: (label, one value in [0, 1] per place).
     """
     height, left, bottom = 230, 36, 28
     top = max([max(values) for _, values in series.values()] + [1e-9])
-    xs = np.linspace(left + 10, _WIDTH - 130, len(cutoffs))
+    xs = np.linspace(left + 10, _WIDTH - 130, len(labels))
 
     def y(value: float) -> float:
         return 10 + (height - bottom - 10) * (1 - value / top)
@@ -64,8 +64,9 @@ def lines(cutoffs: Sequence[int], series: dict[str, tuple[str, list[float]]]) ->
         for tick in np.linspace(0, top, 5)
     ]
     parts += [
-        f'<text class="faint" x="{x:.1f}" y="{height - 8}" text-anchor="middle">@{cutoff}</text>'
-        for x, cutoff in zip(xs, cutoffs, strict=True)
+        f'<text class="faint" x="{x:.1f}" y="{height - 8}" text-anchor="middle">'
+        f"{escape(label)}</text>"
+        for x, label in zip(xs, labels, strict=True)
     ]
     ends = _spread([y(values[-1]) for _, values in series.values()])
     for (key, (label, values)), end in zip(series.items(), ends, strict=True):

@@ -196,7 +196,7 @@ def _set_content(result: SetResult, params: EvaluateParams) -> dict[str, Any]:
             if mask.any()
         ],
         "bars": plots.bars(primary),
-        "lines": plots.lines(params.cutoffs, curves),
+        "lines": plots.lines([f"@{k}" for k in params.cutoffs], curves),
         "gates": plots.histogram(result.gate),
     }
 

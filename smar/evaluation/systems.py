@@ -130,7 +130,13 @@ def measure(
 
 
 def per_query_table(result: SetResult) -> pd.DataFrame:
-    """Return one row per query and system with every metric, for further analysis."""
+    """Return one row per query and system with every metric, for further analysis.
+
+    `slices` names the slices of the query, parted by spaces.
+    """
+    names = np.array(list(result.slices))
+    masks = np.array(list(result.slices.values())).reshape(len(names), -1)
+    slices = [" ".join(names[masks[:, row]]) for row in range(len(result.queries))]
     frames = []
     for system, metrics in result.values.items():
         frame = pd.DataFrame(metrics)
@@ -139,5 +145,6 @@ def per_query_table(result: SetResult) -> pd.DataFrame:
         frame.insert(2, "query", result.queries.texts)
         frame.insert(3, "system", system)
         frame.insert(4, "gate", result.gate)
+        frame.insert(5, "slices", slices)
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)

@@ -31,7 +31,7 @@ def test_page_fetches_nothing(tmp_path: Path):
 
 def test_chart_labels_are_escaped():
     assert "<script" not in plots.bars([("x", EVIL, 0.5, (0.4, 0.6))])
-    assert "<script" not in plots.lines([1, 5], {"x": (EVIL, [0.1, 0.2])})
+    assert "<script" not in plots.lines([EVIL, "@5"], {"x": (EVIL, [0.1, 0.2])})
 
 
 def test_histogram_bars_follow_the_counts():

@@ -1,0 +1,133 @@
+"""What a study compares: studies/params.yaml as strict objects.
+
+A *setting* is a dotted key of params.yaml and its value, for example `model.fusion: moe`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import ValidationError
+
+from smar.errors import ParamsError, list_problems, near_match
+from smar.params import Count, Fraction, Section
+
+Settings = dict[str, Any]
+
+
+class DataPlan(Section):
+    """One form of the data.
+
+    A share of the pictures, `wrong_frac`, can be exchanged between items: the noise of a careless
+    feed.
+    """
+
+    settings: Settings
+    wrong_frac: Fraction
+
+
+class MatrixPlan(Section):
+    """Runs to do: every data form with every variant and every seed."""
+
+    data: list[str]
+    variants: list[str]
+    seeds: list[Count]
+
+
+class TablePlan(Section):
+    """A table of the report.
+
+    A row is a variant (its gated system) or `variant:system` with a system of the evaluation
+    (text, image, multimodal, bm25). Every row is tested against the row `against`.
+    """
+
+    title: str
+    note: str
+    set: Literal["test", "validation", "synthetic"]
+    data: list[str]
+    rows: list[str]
+    against: str
+    metrics: list[str]
+    slices: list[str]
+
+
+class FigurePlan(Section):
+    """A figure: a metric over the values of a setting, one line for all queries and each slice."""
+
+    title: str
+    set: Literal["test", "validation", "synthetic"]
+    data: str
+    points: dict[str, str]
+    """Variant: its label on the horizontal axis."""
+    metric: str
+    slices: list[str]
+
+
+class StudyPlan(Section):
+    """A study.
+
+    The settings of a run are `base`, then those of its data, then those of its variant.
+    """
+
+    base: Settings
+    data: dict[str, DataPlan]
+    variants: dict[str, Settings]
+    matrix: MatrixPlan
+    finalists: MatrixPlan
+    tables: list[TablePlan]
+    figures: list[FigurePlan]
+
+
+def load_plan(path: Path) -> StudyPlan:
+    """Return the plan of a study.
+
+    Raises:
+        ParamsError: Lists every problem of the file: unknown keys, and names that no section has.
+    """
+    if not path.is_file():
+        raise ParamsError(f"{path}: not found. Run `smar study` in a project's folder.")
+    try:
+        plan = StudyPlan.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}." for e in error.errors()]
+    else:
+        problems = _unknown_names(plan)
+        if not problems:
+            return plan
+    raise ParamsError(list_problems(f"{path}: {len(problems)} problem(s)", problems))
+
+
+def apply_settings(params: dict[str, Any], *settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters with settings put in, later ones over earlier ones.
+
+    Raises:
+        ParamsError: If a key's section does not exist; names the key.
+    """
+    result: dict[str, Any] = yaml.safe_load(yaml.safe_dump(params))
+    for group in settings:
+        for key, value in group.items():
+            *sections, last = key.split(".")
+            place = result
+            for section in sections:
+                if not isinstance(place.get(section), dict):
+                    raise ParamsError(f"{key}: params.yaml has no section '{section}'.")
+                place = place[section]
+            place[last] = value
+    return result
+
+
+def _unknown_names(plan: StudyPlan) -> list[str]:
+    used = [("matrix", plan.matrix.data, plan.matrix.variants)]
+    used.append(("finalists", plan.finalists.data, plan.finalists.variants))
+    for table in plan.tables:
+        rows = [row.partition(":")[0] for row in (*table.rows, table.against)]
+        used.append((f"tables '{table.title}'", table.data, rows))
+    used += [(f"figures '{each.title}'", [each.data], list(each.points)) for each in plan.figures]
+    return [
+        f"{where}: unknown {kind} '{name}'.{near_match(name, known)}"
+        for where, data, variants in used
+        for kind, names, known in (("data", data, plan.data), ("variant", variants, plan.variants))
+        for name in names
+        if name not in known
+    ]

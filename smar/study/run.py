@@ -1,0 +1,123 @@
+"""The runs of a study: stages of the pipeline in folders of their own."""
+
+import importlib
+import json
+import logging
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from smar.artifacts import Manifest, write_directory, write_json
+from smar.data import schema
+from smar.errors import ParamsError, near_match
+from smar.params import load_params
+from smar.paths import Paths
+from smar.seeding import generator
+from smar.study.plan import Settings, StudyPlan, apply_settings
+
+KIND_DATA, KIND_RESULT = "study-data", "study-result"
+_PREPARE = ("ingest", "validate")
+_RUN = ("synthesize", "pretrain", "finetune", "embed", "index", "evaluate")
+
+logger = logging.getLogger(__name__)
+
+
+def prepare(root: Path, plan: StudyPlan, data: str) -> None:
+    """Ingest and validate one form of the data, once for all its runs.
+
+    Writes:
+        studies/data/<data>/
+    """
+    chosen = plan.data[_known(data, plan.data, "data")]
+    params = _params(root, plan.base, chosen.settings)
+    params["ingest"]["folder"] = str((root / params["ingest"]["folder"]).resolve())
+    folder = Paths(root).study_data(data)
+    manifest = Manifest(kind=KIND_DATA, params={"settings": chosen.settings})
+    with write_directory(folder, manifest) as part:
+        _write_params(part, params)
+        _run_stages(part, _PREPARE)
+        if chosen.wrong_frac:
+            _exchange_pictures(Paths(part).items, chosen.wrong_frac, params["seed"])
+        shutil.rmtree(Paths(part).work, ignore_errors=True)
+
+
+def run(root: Path, plan: StudyPlan, data: str, variant: str, seed: int) -> None:
+    """Train and measure one variant on prepared data; an interrupted run goes on.
+
+    Reads:
+        studies/data/<data>/
+    Writes:
+        studies/results/<data>/<variant>/<seed>/
+    """
+    settings = plan.variants[_known(variant, plan.variants, "variant")]
+    chosen = plan.data[_known(data, plan.data, "data")]
+    prepared = Paths(root).study_data(data)
+    if not prepared.is_dir():
+        raise ParamsError(f"{prepared}: not found. First run: smar study prepare {data}")
+    params = _params(root, plan.base, chosen.settings, settings, {"seed": seed})
+    folder = Paths(root).work / "study" / f"{data}-{variant}-{seed}"
+    _link_data(prepared, folder)
+    _write_params(folder, params)
+    _run_stages(folder, _RUN)
+    done = Paths(folder)
+    figures = {name: json.loads(done.metrics(name).read_text()) for name in _RUN[1:]}
+    run_id = {"data": data, "variant": variant, "seed": seed}
+    manifest = Manifest(kind=KIND_RESULT, params=run_id | {"settings": settings})
+    with write_directory(Paths(root).study_result(data, variant, seed), manifest) as part:
+        write_json(part / "metrics.json", run_id | figures)
+        shutil.copy(done.evaluation_report / "per_query.parquet", part)
+        shutil.copytree(done.history("pretrain").parent, part / "training")
+    shutil.rmtree(folder)
+
+
+def _params(root: Path, *settings: Settings) -> dict[str, Any]:
+    params = yaml.safe_load(Paths(root).params.read_text(encoding="utf-8"))
+    return apply_settings(params, *settings)
+
+
+def _write_params(folder: Path, params: dict[str, Any]) -> None:
+    """Write params.yaml and refuse bad settings before any work."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = Paths(folder).params
+    path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    load_params(path)
+
+
+def _run_stages(folder: Path, stages: Sequence[str]) -> None:
+    for stage in stages:
+        importlib.import_module(f"smar.stages.{stage}").run(folder)
+
+
+def _link_data(prepared: Path, folder: Path) -> None:
+    """Link the prepared tables and pictures; what the run makes lies beside them."""
+    target = Paths(folder).data
+    target.mkdir(parents=True, exist_ok=True)
+    for source in sorted(Paths(prepared).data.iterdir()):
+        link = target / source.name
+        if not link.is_symlink():
+            link.symlink_to(source.resolve(), target_is_directory=source.is_dir())
+
+
+def _exchange_pictures(path: Path, share: float, seed: int) -> None:
+    """Give a share of the pictured items the pictures of one another, in a circle."""
+    items = schema.read_table(path, schema.ITEMS)
+    pictured = np.flatnonzero(items["image_ids"].str.len() > 0)
+    rng = generator(seed, "wrong pictures")
+    chosen = rng.choice(pictured, size=round(share * len(pictured)), replace=False)
+    pictures = pd.Series(items["image_ids"].to_numpy(), index=items.index)
+    pictures.iloc[chosen] = items["image_ids"].iloc[np.roll(chosen, 1)].to_numpy()
+    schema.write_table(path, items.assign(image_ids=pictures), schema.ITEMS)
+
+
+def _known(name: str, choices: dict[str, Any], kind: str) -> str:
+    if name not in choices:
+        raise ParamsError(
+            f"study: unknown {kind} '{name}'; expected one of {', '.join(choices)}."
+            f"{near_match(name, choices)}"
+        )
+    return name

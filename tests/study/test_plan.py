@@ -1,0 +1,57 @@
+"""Studies: the plan's names and settings."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from smar.errors import ParamsError
+from smar.params import Params
+from smar.study.plan import apply_settings, load_plan
+
+ROOT = Path(__file__).parents[2]
+PLAN = yaml.safe_load((ROOT / "studies" / "params.yaml").read_text())
+
+
+def write_plan(folder: Path, **changes: object) -> Path:
+    path = folder / "params.yaml"
+    path.write_text(yaml.safe_dump(PLAN | changes))
+    return path
+
+
+def test_every_variant_of_the_plan_gives_valid_parameters():
+    plan = load_plan(ROOT / "studies" / "params.yaml")
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for data in plan.data.values():
+        for settings in plan.variants.values():
+            Params.model_validate(apply_settings(params, plan.base, data.settings, settings))
+
+
+def test_later_settings_win_and_the_parameters_stay_as_they_were():
+    params = {"seed": 1, "model": {"dim": 8}}
+    result = apply_settings(params, {"model.dim": 16, "seed": 2}, {"model.dim": 32})
+    assert result == {"seed": 2, "model": {"dim": 32}}
+    assert params == {"seed": 1, "model": {"dim": 8}}
+
+
+def test_setting_of_an_unknown_section_is_refused():
+    with pytest.raises(ParamsError, match="no section 'modle'"):
+        apply_settings({"model": {}}, {"modle.dim": 1})
+
+
+def test_all_unknown_names_are_refused_at_once(tmp_path: Path):
+    matrix = {"data": ["demoo"], "variants": ["smarr"], "seeds": [1]}
+    with pytest.raises(ParamsError, match=r"2 problem") as caught:
+        load_plan(write_plan(tmp_path, matrix=matrix))
+    assert "matrix: unknown data 'demoo'. Did you mean 'demo'?" in str(caught.value)
+    assert "unknown variant 'smarr'. Did you mean 'smar'?" in str(caught.value)
+
+
+def test_unknown_key_of_the_plan_is_refused(tmp_path: Path):
+    with pytest.raises(ParamsError, match="sedes"):
+        load_plan(write_plan(tmp_path, sedes=[1]))
+
+
+def test_missing_plan_is_refused(tmp_path: Path):
+    with pytest.raises(ParamsError, match="not found"):
+        load_plan(tmp_path / "params.yaml")

@@ -1,0 +1,105 @@
+"""Studies: a small study for real, from prepared data to the report."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from smar.artifacts import verify_directory
+from smar.cli import main
+from smar.data import schema
+from smar.paths import Paths
+
+ROOT = Path(__file__).parents[2]
+TOWER = {"hidden": 24, "layers": 1, "heads": 2}
+BASE = {
+    "ingest.demo": {"num_items": 150, "num_searches": 600},
+    "model.dim": 16,
+    "pretrain.steps": 2,
+    "finetune.steps": 2,
+    "evaluate.examples": 4,
+    "evaluate.bootstrap": 100,
+    **{
+        f"model.{tower}.{key}": v
+        for tower in ("query", "text", "image")
+        for key, v in TOWER.items()
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of two variants on two forms of the data, two runs done."""
+    root = tmp_path_factory.mktemp("study")
+    shutil.copy(ROOT / "params.yaml", root)
+    Paths(root).study_plan.parent.mkdir()
+    plan = yaml.safe_load((ROOT / "studies" / "params.yaml").read_text())
+    plan["base"] = BASE
+    plan["variants"] = {"smar": {}, "plain": {"model.fusion": "concat"}}
+    plan["data"] = {
+        "demo": {"wrong_frac": 0.0, "settings": {}},
+        "wrong": {"wrong_frac": 0.5, "settings": {}},
+    }
+    plan["matrix"] = {"data": ["demo"], "variants": ["smar", "plain"], "seeds": [7]}
+    plan["finalists"] = {"data": ["demo"], "variants": ["smar"], "seeds": [8]}
+    table = plan["tables"][0]
+    plan["tables"] = [table | {"data": ["demo"], "rows": ["smar", "plain", "smar:bm25"]}]
+    plan["figures"] = []
+    Paths(root).study_plan.write_text(yaml.safe_dump(plan))
+    for step in (["prepare", "demo"], ["run", "demo", "smar", "7"], ["run", "demo", "smar", "8"]):
+        assert main(["study", *step, "--root", str(root), "-q"]) == 0
+    return root
+
+
+def test_results_verify_and_the_work_folder_is_gone(study: Path):
+    verify_directory(Paths(study).study_result("demo", "smar", 7), "study-result")
+    verify_directory(Paths(study).study_data("demo"), "study-data")
+    assert not (Paths(study).work / "study" / "demo-smar-7").exists()
+
+
+def test_report_tests_rows_over_seeds_and_names_what_was_not_run(
+    study: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["study", "report", "--root", str(study)]) == 0
+    text = capsys.readouterr().out
+    row = next(line for line in text.splitlines() if line.startswith("| smar |"))
+    both = [
+        pd.read_parquet(Paths(study).study_result("demo", "smar", seed) / "per_query.parquet")
+        for seed in (7, 8)
+    ]
+    means = [
+        table[(table["set"] == "test") & (table["system"] == "gated")]["recall@50"].mean()
+        for table in both
+    ]
+    assert f"{np.mean(means):.4f} \u00b1{np.std(means, ddof=1):.4f}" in row
+    assert "Not run: plain." in text
+    assert "p 0.0001" in next(line for line in text.splitlines() if line.startswith("| smar:bm25"))
+    page = (Paths(study).study_report / "index.html").read_text()
+    assert "smar:bm25" in page
+    assert "<script" not in page
+
+
+def test_wrong_pictures_are_exchanged_between_items(study: Path):
+    assert main(["study", "prepare", "wrong", "--root", str(study), "-q"]) == 0
+    clean, wrong = (
+        schema.read_table(Paths(Paths(study).study_data(name)).items, schema.ITEMS)["image_ids"]
+        for name in ("demo", "wrong")
+    )
+    pictured = clean.str.len() > 0
+    differ = pd.Series([list(a) != list(b) for a, b in zip(clean, wrong, strict=True)])
+    assert differ.sum() == round(0.5 * pictured.sum())
+    assert sorted(map(list, clean)) == sorted(map(list, wrong))
+
+
+def test_unprepared_data_is_refused(study: Path, capsys: pytest.CaptureFixture[str]):
+    shutil.rmtree(Paths(study).study_data("wrong"), ignore_errors=True)
+    assert main(["study", "run", "wrong", "smar", "7", "--root", str(study)]) == 2
+    assert "smar study prepare wrong" in capsys.readouterr().err
+
+
+def test_unknown_variant_is_refused(study: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["study", "run", "demo", "smra", "7", "--root", str(study)]) == 2
+    assert "Did you mean 'smar'?" in capsys.readouterr().err
