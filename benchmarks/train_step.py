@@ -38,21 +38,22 @@ MATRIX_PRODUCTS = ("mm", "bmm", "addmm", "linear", "convolution", "attention")
 
 def trial_params() -> tuple[ModelParams, PretrainParams, LossParams]:
     """Return the parameters of the trial model."""
-    tower = {"pretrained": "", "architecture": "bert", "hidden": 192, "heads": 12, "pooling": "cls"}
+    tower = {"pretrained": "", "architecture": "bert", "hidden": 192, "heads": 12}
+    text = tower | {"pooling": "cls"}
     model = ModelParams(
         dim=128,
         vocab_size=8192,
         field_markers=False,
         query_vectors=QueryVectorParams(count=1, beta=0.1),
-        query=TextTowerParams(**tower, layers=4, max_tokens=24),
-        text=TextTowerParams(**tower, layers=1, max_tokens=48),
+        query=TextTowerParams(**text, layers=4, max_tokens=24),
+        text=TextTowerParams(**text, layers=1, max_tokens=48),
         image=ImageTowerParams(**tower | {"architecture": "vit"}, layers=2, patch=20),
         fusion="cross_attention",
     )
     pretrain = PretrainParams(
         steps=1, items_per_step=256, queries_per_item=1, learning_rate=1e-3, warmup_frac=0.0,
-        weight_decay=0.01, max_grad_norm=1.0, field_mask_frac=0.0, precision="auto", checkpoint_s=1e9, log_every=1,
-        alpha=1.0, beta=1.0, gamma=1.0, real_frac=0.0,
+        weight_decay=0.01, max_grad_norm=1.0, field_mask_frac=0.0, precision="auto",
+        checkpoint_s=1e9, log_every=1, alpha=1.0, beta=1.0, gamma=1.0, real_frac=0.0,
     )  # fmt: skip
     return model, pretrain, load_params(ROOT / "params.yaml").loss
 

@@ -39,7 +39,7 @@ def adaptive_loss(
     loss = _one_side(scores, own, negative, margin, temperature)
     if symmetric:
         of_items = scores[:, pairs.target].T  # [Q, Q]: row i holds query i's item against queries
-        others = pairs.allowed[:, pairs.target].T
+        others = negative[:, pairs.target].T
         loss = loss + symmetric * _one_side(of_items, own, others, margin, temperature)
     return loss
 
