@@ -8,6 +8,7 @@ depend on what they show. Run with `python benchmarks/train_step.py`.
 import argparse
 import json
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,32 +17,45 @@ from torch.profiler import ProfilerActivity, profile
 from smar.data.batching import Batch
 from smar.models.retriever import build_model
 from smar.models.tokenizer import train_tokenizer
-from smar.params import ImageTowerParams, LossParams, ModelParams, PretrainParams, TextTowerParams
+from smar.params import (
+    ImageTowerParams,
+    LossParams,
+    ModelParams,
+    PretrainParams,
+    QueryVectorParams,
+    TextTowerParams,
+    load_params,
+)
 from smar.train.optim import build_optimizer
 from smar.train.precision import Precision
 from smar.train.step import pretrain_step
+from smar.train.weighting import TaskWeights
+
+ROOT = Path(__file__).parent.parent
 
 MATRIX_PRODUCTS = ("mm", "bmm", "addmm", "linear", "convolution", "attention")
 
 
 def trial_params() -> tuple[ModelParams, PretrainParams, LossParams]:
     """Return the parameters of the trial model."""
-    tower = {"pretrained": "", "hidden": 192, "heads": 12}
-    words = tower | {"architecture": "bert", "pooling": "cls"}
+    tower = {"pretrained": "", "architecture": "bert", "hidden": 192, "heads": 12}
+    text = tower | {"pooling": "cls"}
     model = ModelParams(
         dim=128,
         vocab_size=8192,
-        query=TextTowerParams(**words, layers=4, max_tokens=24),
-        text=TextTowerParams(**words, layers=1, max_tokens=48),
-        image=ImageTowerParams(**tower, architecture="vit", layers=2, patch=20),
+        field_markers=False,
+        query_vectors=QueryVectorParams(count=1, beta=0.1),
+        query=TextTowerParams(**text, layers=4, max_tokens=24),
+        text=TextTowerParams(**text, layers=1, max_tokens=48),
+        image=ImageTowerParams(**tower | {"architecture": "vit"}, layers=2, patch=20),
         fusion="cross_attention",
     )
     pretrain = PretrainParams(
         steps=1, items_per_step=256, queries_per_item=1, learning_rate=1e-3, warmup_frac=0.0,
-        weight_decay=0.01, max_grad_norm=1.0, precision="auto", checkpoint_s=1e9, log_every=1,
-        alpha=1.0, beta=1.0, gamma=1.0, real_frac=0.0,
+        weight_decay=0.01, max_grad_norm=1.0, field_mask_frac=0.0, precision="auto",
+        checkpoint_s=1e9, log_every=1, alpha=1.0, beta=1.0, gamma=1.0, real_frac=0.0,
     )  # fmt: skip
-    return model, pretrain, LossParams(kind="softmax", temperature=0.05)
+    return model, pretrain, load_params(ROOT / "params.yaml").loss
 
 
 def random_batch(num_items: int, queries_per_item: int, vocab_size: int) -> Batch:
@@ -64,7 +78,10 @@ def random_batch(num_items: int, queries_per_item: int, vocab_size: int) -> Batc
         owner=torch.arange(num_items),
         target=torch.arange(num_items).repeat_interleave(queries_per_item),
         allowed=torch.ones(num_queries, num_items, dtype=torch.bool),
+        shown=torch.zeros(num_queries, num_items, dtype=torch.bool),
+        grade=torch.ones(num_queries),
         visual=torch.zeros(num_queries),
+        group=torch.arange(num_items),
     )
 
 
@@ -78,7 +95,8 @@ def measure(queries_per_item: int, precision: str, steps: int) -> dict[str, floa
         params, query_tokenizer=tokenizer, text_tokenizer=tokenizer, picture_size=(80, 60)
     )
     optimizer = build_optimizer(model, 0.01)
-    step = pretrain_step(pretrain, loss)
+    tasks = {"text": pretrain.alpha, "image": pretrain.beta, "multimodal": pretrain.gamma}
+    step = pretrain_step(TaskWeights(tasks, is_learned=False), loss)
     batch = random_batch(256, queries_per_item, tokenizer.vocab_size)
     chosen = Precision(precision, "benchmark")
 

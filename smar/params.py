@@ -8,20 +8,67 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from smar.combinations import senseless
 from smar.errors import ParamsError, list_problems, near_match
+from smar.training_params import (
+    AdaptiveParams,
+    Count,
+    CurriculumParams,
+    CurriculumStages,
+    FinetuneParams,
+    Fraction,
+    FrozenParts,
+    GateParams,
+    GclParams,
+    HingeParams,
+    ImageTowerParams,
+    LossParams,
+    ModelParams,
+    NegativeParams,
+    Positive,
+    PretrainParams,
+    QueryVectorParams,
+    Section,
+    TextTowerParams,
+    ThreePartHingeParams,
+    TrainParams,
+)
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-NonNegative = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-
-
-class Section(BaseModel):
-    """Base of every section: frozen, strict, without defaults."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+__all__ = [
+    "AdaptiveParams",
+    "CurriculumParams",
+    "CurriculumStages",
+    "DemoParams",
+    "EmbedParams",
+    "EvaluateParams",
+    "FeedParams",
+    "FinetuneParams",
+    "FrozenParts",
+    "GateParams",
+    "GclParams",
+    "HingeParams",
+    "ImageStoreParams",
+    "ImageTowerParams",
+    "IndexParams",
+    "IngestParams",
+    "JudgementParams",
+    "LogParams",
+    "LossParams",
+    "ModelParams",
+    "NegativeParams",
+    "Params",
+    "PretrainParams",
+    "QueryVectorParams",
+    "SynthesizeParams",
+    "TextTowerParams",
+    "ThreePartHingeParams",
+    "TrainParams",
+    "ValidateParams",
+    "check_params",
+    "load_params",
+]
 
 
 class DemoParams(Section):
@@ -108,79 +155,6 @@ class SynthesizeParams(Section):
         return self
 
 
-class TextTowerParams(Section):
-    pretrained: str
-    """Local path or hub name of a `transformers` model; "" builds one from the keys below."""
-    architecture: str
-    hidden: Count
-    layers: Count
-    heads: Count
-    pooling: Literal["cls", "mean"]
-    max_tokens: Annotated[int, Field(ge=4, le=512)]
-
-
-class ImageTowerParams(Section):
-    pretrained: str
-    """Local path or hub name of a `transformers` model; "" builds one from the keys below."""
-    architecture: str
-    hidden: Count
-    layers: Count
-    heads: Count
-    patch: Count
-
-
-class ModelParams(Section):
-    dim: Count
-    vocab_size: Annotated[int, Field(ge=256)]
-    query: TextTowerParams
-    text: TextTowerParams
-    image: ImageTowerParams
-    fusion: str
-
-
-class LossParams(Section):
-    kind: str
-    temperature: Annotated[float, Field(gt=0, le=1)]
-
-
-class GateParams(Section):
-    kind: str
-    visual_categories: list[str]
-    """Category prefixes whose items are bought by eye; they label a query visual."""
-    weight: NonNegative
-    """Weight of the gate's own cross-entropy (lambda in the paper)."""
-
-
-class TrainParams(Section):
-    """What pretrain and finetune share."""
-
-    steps: Count
-    items_per_step: Annotated[int, Field(ge=2)]
-    queries_per_item: Count
-    learning_rate: Positive
-    warmup_frac: Fraction
-    weight_decay: NonNegative
-    max_grad_norm: Positive
-    precision: Literal["auto", "float32", "bfloat16"]
-    checkpoint_s: Positive
-    log_every: Count
-
-
-class PretrainParams(TrainParams):
-    alpha: NonNegative
-    beta: NonNegative
-    gamma: NonNegative
-    real_frac: Fraction
-    """Share of the training pairs that come from the log, where there is one."""
-
-
-class FinetuneParams(TrainParams):
-    alpha: NonNegative
-    beta: NonNegative
-    gamma: NonNegative
-    """Weights of the pre-training tasks that are kept beside the gated loss."""
-
-
 class EmbedParams(Section):
     batch_size: Count
 
@@ -210,6 +184,7 @@ class Params(Section):
     model: ModelParams
     loss: LossParams
     gate: GateParams
+    curriculum: CurriculumParams
     ingest: IngestParams
     validate_: ValidateParams = Field(alias="validate")
     synthesize: SynthesizeParams
@@ -218,6 +193,12 @@ class Params(Section):
     embed: EmbedParams
     index: IndexParams
     evaluate: EvaluateParams
+
+    @model_validator(mode="after")
+    def _check_combinations(self) -> Self:
+        if problems := senseless(self):
+            raise ValueError("; ".join(problems))
+        return self
 
 
 def load_params(path: Path) -> Params:
@@ -248,6 +229,8 @@ def check_params(content: object, where: str) -> Params:
 
 def _describe(kind: str, location: tuple[int | str, ...], message: str, value: object) -> str:
     key = ".".join(str(part) for part in location)
+    if not key and kind == "value_error":  # a combination of sections
+        return message.removeprefix("Value error, ")
     if kind == "extra_forbidden":
         return f"{key}: unknown key.{near_match(str(location[-1]), _keys_at(location[:-1]))}"
     if kind == "missing":

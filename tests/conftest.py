@@ -23,9 +23,14 @@ from smar.params import (
     FinetuneParams,
     ImageStoreParams,
     ImageTowerParams,
+    LossParams,
     ModelParams,
+    NegativeParams,
+    Params,
     PretrainParams,
+    QueryVectorParams,
     TextTowerParams,
+    load_params,
 )
 from smar.train.prepare import build_maker
 
@@ -53,6 +58,8 @@ def tiny_model_params() -> ModelParams:
     return ModelParams(
         dim=16,
         vocab_size=400,
+        field_markers=False,
+        query_vectors=QueryVectorParams(count=1, beta=0.1),
         query=TextTowerParams(**tower, architecture="bert", pooling="cls", max_tokens=12),
         text=TextTowerParams(**tower, architecture="bert", pooling="mean", max_tokens=16),
         image=ImageTowerParams(**tower, architecture="vit", patch=8),
@@ -68,6 +75,7 @@ TRAIN = {
     "warmup_frac": 0.1,
     "weight_decay": 0.0,
     "max_grad_norm": 1.0,
+    "field_mask_frac": 0.0,
     "precision": "float32",
     "checkpoint_s": 1000.0,
     "log_every": 1,
@@ -84,7 +92,22 @@ def tiny_pretrain() -> PretrainParams:
 
 @pytest.fixture
 def tiny_finetune() -> FinetuneParams:
-    return FinetuneParams(**TRAIN)
+    return FinetuneParams(
+        **TRAIN,
+        negatives=NegativeParams(impressed=0, mined=0, first_rank=2, last_rank=6),
+    )
+
+
+@pytest.fixture
+def shipped() -> Params:
+    """The parameters that ship with the project."""
+    return load_params(Path(__file__).parent.parent / "params.yaml")
+
+
+@pytest.fixture
+def tiny_loss(shipped: Params) -> LossParams:
+    """The shipped losses, softmax, at a temperature that tiny towers learn with in few steps."""
+    return shipped.loss.model_copy(update={"temperature": 0.1})
 
 
 @pytest.fixture

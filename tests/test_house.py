@@ -17,8 +17,14 @@ STAGES = list(cli.STAGES)
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # What these say reaches a stage as parameter values and paths, which DVC tracks by themselves, or
 # as the text of an error; as dependencies they would make every new parameter retrain the model.
-SEEN_OTHERWISE = {"smar/params.py", "smar/paths.py", "smar/errors.py"}
-SHARED_SECTIONS = {"seed", "threads", "model", "loss", "gate"}
+SEEN_OTHERWISE = {
+    "smar/params.py",
+    "smar/training_params.py",
+    "smar/combinations.py",
+    "smar/paths.py",
+    "smar/errors.py",
+}
+SHARED_SECTIONS = {"seed", "threads", "model", "loss", "gate", "curriculum"}
 
 
 @cache
@@ -96,7 +102,7 @@ def test_stage_tracks_exactly_the_parameters_it_reads(stage: str):
         field.alias or name for name, field in Params.model_fields.items()
     }
     if "getattr(params, name)" in source:  # sections handed on by name
-        read |= set(re.findall(r'"(model|loss|gate|pretrain|finetune)"', source))
+        read |= set(re.findall(r'"(model|loss|gate|curriculum|pretrain|finetune)"', source))
     assert set(PIPELINE[stage]["params"]) == read
 
 
@@ -184,7 +190,8 @@ def test_library_imports_no_orchestrator_and_unpickles_nothing():
 
 def test_imports_run_one_way():
     ranks = {
-        "errors": 0, "params": 0, "artifacts": 0, "paths": 0, "seeding": 0,
+        "errors": 0, "params": 0, "training_params": 0, "combinations": 0,
+        "artifacts": 0, "paths": 0, "seeding": 0,
         "data": 1, "queries": 1, "losses": 1, "models": 1,
         "index": 2, "train": 2, "evaluation": 2, "service": 2,
         "stages": 3, "cli": 4,

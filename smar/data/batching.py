@@ -1,9 +1,9 @@
 """Training batches: drawn as a pure function of seed and step, assembled in the background.
 
-Shapes: Q queries, B items, M pictures, L tokens.
+Shapes: Q queries, B items, F fields of an item's text, M pictures, L tokens.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,7 +14,9 @@ from torch import Tensor
 
 from smar.data.dataset import Pairs, TrainingData
 from smar.data.images import ImageStore
-from smar.data.tokens import PictureTable, TokenTable, token_tensors
+from smar.data.negatives import HardPool, hard_items
+from smar.data.text import FIELDS
+from smar.data.tokens import PictureTable, TokenTable, mask_fields, token_tensors
 from smar.errors import DataError
 from smar.seeding import generator
 
@@ -27,14 +29,18 @@ class Draw:
     """Which pairs a step sees.
 
     Args:
-        items: Distinct rows of the item table, [B].
+        items: Distinct rows of the item table, hard negatives last, [B].
         queries: Rows of the query texts, [Q].
         target: Position in `items` of each query's own item, [Q].
+        grade: Grade of each query with its own item, [Q].
+        hidden: True where a field of an item's text is left out, [B, F]; None: nowhere.
     """
 
     items: NDArray[np.int64]
     queries: NDArray[np.int64]
     target: NDArray[np.int64]
+    grade: NDArray[np.float64]
+    hidden: NDArray[np.bool_] | None
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,10 @@ class Batch:
         owner: Position of the item each picture belongs to, [M].
         target: Position of each query's own item, [Q].
         allowed: True where an item may stand as a negative of a query, [Q, B].
+        shown: True where the shop showed an item for a query and nobody engaged, [Q, B].
+        grade: Engagement grade of each query with its own item, in (0, 4], [Q].
         visual: 1.0 where the query's own item is bought by eye, [Q].
+        group: Items with equal numbers are one thing to a shopper, [B].
     """
 
     query_buckets: list[tuple[Tensor, Tensor]]
@@ -59,7 +68,10 @@ class Batch:
     owner: Tensor
     target: Tensor
     allowed: Tensor
+    shown: Tensor
+    grade: Tensor
     visual: Tensor
+    group: Tensor
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device."""
@@ -83,6 +95,8 @@ class PairSampler:
         queries_per_item: Queries drawn for each item.
         real_frac: Share of draws from the log, where an item has both kinds of pairs.
         seed: The draw of a step depends on this and on the step alone.
+        field_mask_frac: Chance that a field of an item's text is left out of a step.
+        hard: Pools of hard negatives that join the items of a step.
 
     Raises:
         DataError: If fewer than two items have a query.
@@ -96,6 +110,8 @@ class PairSampler:
         queries_per_item: int,
         real_frac: float,
         seed: int,
+        field_mask_frac: float = 0.0,
+        hard: Sequence[HardPool] = (),
     ) -> None:
         self._pools = [_Pool(data.real, data.num_items), _Pool(data.synthetic, data.num_items)]
         shares = np.where(
@@ -111,6 +127,7 @@ class PairSampler:
         self._items_per_step = min(items_per_step, len(self._candidates))
         self._queries_per_item = queries_per_item
         self._seed = seed
+        self._field_mask_frac, self._hard = field_mask_frac, hard
 
     def draw(self, step: int) -> Draw:
         """Return the pairs of a step, counted from 0."""
@@ -120,12 +137,22 @@ class PairSampler:
         owners = items[target]
         is_real = rng.random(len(owners)) < self._real_share[owners]
         position = rng.random(len(owners))
-        queries = np.where(
-            is_real,
-            self._pools[0].pick(owners, position),
-            self._pools[1].pick(owners, position),
+        (of_real, grade_of_real), (of_synthetic, grade_of_synthetic) = (
+            pool.pick(owners, position) for pool in self._pools
         )
-        return Draw(items, queries, target)
+        queries = np.where(is_real, of_real, of_synthetic)
+        grade = np.where(is_real, grade_of_real, grade_of_synthetic)
+        if self._hard:
+            hard_rng = generator(self._seed, "hard", step)
+            extra = hard_items(self._hard, queries, items, hard_rng)
+            items = np.concatenate([items, extra])
+        return Draw(items, queries, target, grade, self._hidden_of(step, len(items)))
+
+    def _hidden_of(self, step: int, num_items: int) -> NDArray[np.bool_] | None:
+        if not self._field_mask_frac:
+            return None
+        rng = generator(self._seed, "fields", step)
+        return rng.random((num_items, len(FIELDS))) < self._field_mask_frac
 
     def _items_of(self, step: int) -> NDArray[np.int64]:
         per_epoch = len(self._candidates) // self._items_per_step
@@ -142,18 +169,21 @@ class _Pool:
         self.counts = np.bincount(pairs.item, minlength=num_items)
         self._ends = np.cumsum(self.counts)
         self._cumulative = np.concatenate([[0.0], np.cumsum(pairs.weight)])
-        self._query = pairs.query
+        self._query, self._grade = pairs.query, pairs.weight
 
-    def pick(self, items: NDArray[np.int64], position: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Return one query row per item; 0 where the item has none (not used by the caller)."""
+    def pick(
+        self, items: NDArray[np.int64], position: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return a query row and its grade per item; anything where the item has none."""
         if not len(self._query):
-            return np.zeros(len(items), np.int64)
+            return np.zeros(len(items), np.int64), np.zeros(len(items))
         ends = self._ends[items]
         starts = ends - self.counts[items]
         low, high = self._cumulative[starts], self._cumulative[ends]
         pair = np.searchsorted(self._cumulative, low + position * (high - low), side="right") - 1
         pair = np.clip(pair, starts, np.maximum(ends - 1, starts))
-        return self._query[np.minimum(pair, len(self._query) - 1)]
+        pair = np.minimum(pair, len(self._query) - 1)
+        return self._query[pair], self._grade[pair]
 
 
 class BatchMaker:
@@ -184,14 +214,20 @@ class BatchMaker:
         """Return the tensors of a draw; queries are ordered by length to keep padding short."""
         order = np.argsort(self._query_tokens.lengths[draw.queries], kind="stable")
         queries, target = draw.queries[order], draw.target[order]
+        grade = draw.grade[order]
         cpu = torch.device("cpu")
         buckets = [
             token_tensors(self._query_tokens, rows, cpu)
             for rows in np.array_split(queries, _BUCKETS)
             if len(rows)
         ]
-        item_ids, item_lengths = token_tensors(self._item_tokens, draw.items, cpu)
+        if draw.hidden is None:
+            item_ids, item_lengths = token_tensors(self._item_tokens, draw.items, cpu)
+        else:
+            masked = mask_fields(self._item_tokens, draw.items, draw.hidden)
+            item_ids, item_lengths = token_tensors(masked, np.arange(len(draw.items)), cpu)
         image_ids, owner = self._pictures.of_items(draw.items)
+        allowed, shown = negatives_of(self._data, queries, draw.items, target)
         return Batch(
             query_buckets=buckets,
             item_ids=item_ids,
@@ -199,28 +235,35 @@ class BatchMaker:
             pictures=torch.from_numpy(self._images.read(image_ids)),
             owner=torch.from_numpy(owner),
             target=torch.from_numpy(target),
-            allowed=torch.from_numpy(allowed_negatives(self._data, queries, draw.items, target)),
+            allowed=torch.from_numpy(allowed),
+            shown=torch.from_numpy(shown),
+            grade=torch.from_numpy(grade.astype(np.float32)),
             visual=torch.from_numpy(self._data.visual[draw.items[target]].astype(np.float32)),
+            group=torch.from_numpy(self._data.group[draw.items]),
         )
 
 
-def allowed_negatives(
+def negatives_of(
     data: TrainingData,
     queries: NDArray[np.int64],
     items: NDArray[np.int64],
     target: NDArray[np.int64],
-) -> NDArray[np.bool_]:
-    """Return which items may stand as negatives of which queries, [Q, B].
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which items may stand against which queries, and which were shown, [Q, B] each.
 
     Left out are items engaged for the same query text, items that hold every word of the query
-    (any of them could have been its source), and items equal to the query's own.
+    (any of them could have been its source), and items equal to the query's own. What the shop
+    showed for the query without anybody engaging may stand although it holds every word.
     """
     known = data.known[queries][:, items].toarray() > 0
     asked = data.query_words[queries]
     shared = (asked @ data.item_words[items].T).toarray()
     holds_all = shared >= np.maximum(asked.getnnz(axis=1), 1)[:, None]
     same = data.group[items][None, :] == data.group[items[target]][:, None]
-    return ~(known | holds_all | same)
+    shown = np.zeros(known.shape, bool)
+    if data.shown is not None:
+        shown = (data.shown[queries][:, items].toarray() > 0) & ~known & ~same
+    return ~(known | same | (holds_all & ~shown)), shown
 
 
 def prefetch(maker: BatchMaker, sampler: PairSampler, first: int, last: int) -> Iterator[Batch]:

@@ -21,7 +21,8 @@ class Pairs:
     Args:
         query: Row of the query text, [P].
         item: Row of the item, ascending, [P].
-        weight: Chance of being drawn against the item's other pairs, > 0, [P].
+        weight: Grade of the engagement (1 for a synthetic pair), > 0: the pair's chance of being
+            drawn against the item's other pairs, [P].
     """
 
     query: NDArray[np.int64]
@@ -45,6 +46,8 @@ class TrainingData:
         item_words: Words of each item's text, [items, words].
         group: Items of one group are one thing to a shopper (equal text and pictures), [items].
         visual: Whether the item is bought by eye, [items].
+        shown: 1 where the shop showed the item for the query and nobody engaged,
+            [queries, items]; None if that was not asked for.
     """
 
     queries: list[str]
@@ -55,6 +58,7 @@ class TrainingData:
     item_words: csr_matrix
     group: NDArray[np.int64]
     visual: NDArray[np.bool_]
+    shown: csr_matrix | None = None
 
     @property
     def num_items(self) -> int:
@@ -69,6 +73,7 @@ def build_training_data(
     graded: pd.DataFrame,
     synthetic: pd.DataFrame,
     visual_categories: list[str],
+    shown: pd.DataFrame | None = None,
 ) -> TrainingData:
     """Return the training data of a catalogue.
 
@@ -78,6 +83,8 @@ def build_training_data(
         graded: Columns query (text), item_id and grade, as `grade_engagements` gives.
         synthetic: Columns query and item_id of the synthetic training queries.
         visual_categories: Category prefixes of items that are bought by eye.
+        shown: Columns query (text) and item_id of what was shown and not engaged, if it counts;
+            queries and items that are not trained on are left out.
     """
     pairs = pd.concat(
         [
@@ -105,6 +112,7 @@ def build_training_data(
         item_words=item_words,
         group=pd.factorize(content)[0].astype(np.int64),
         visual=is_visual(items["category"], visual_categories),
+        shown=None if shown is None else _shown_matrix(shown, pd.Index(queries), row_of),
     )
 
 
@@ -132,6 +140,14 @@ def is_visual(category: pd.Series, visual_categories: list[str]) -> NDArray[np.b
         result |= (category == prefix).to_numpy(bool)
         result |= category.str.startswith(f"{prefix} > ").to_numpy(bool)
     return result
+
+
+def _shown_matrix(shown: pd.DataFrame, queries: pd.Index, row_of: pd.Series) -> csr_matrix:
+    query = queries.get_indexer(pd.Index(shown["query"]))
+    item = row_of.reindex(shown["item_id"]).fillna(-1).to_numpy(np.int64)
+    used = (query >= 0) & (item >= 0)
+    ones = np.ones(int(used.sum()), np.float32)
+    return csr_matrix((ones, (query[used], item[used])), shape=(len(queries), len(row_of)))
 
 
 def _sorted_pairs(

@@ -206,12 +206,21 @@ def _value(raw: pd.DataFrame, ours: str, wanted: str) -> pd.Series:
         return raw[wanted].str.strip()
     parts = [raw[name].str.strip() for name in names]
     named = [
-        # A column that already holds "name: value" text is kept as it is.
-        part.where((part == "") | part.str.contains(": "), f"{name}: " + part)
+        # A column that already holds "name: value" text is kept as it is. The column decides, not
+        # the cell: in a column of sizes, "EU: 42" is a value.
+        part.where(
+            (part == "") | (_holds_names(part) & part.str.contains(": ")), f"{name}: " + part
+        )
         for name, part in zip(names, parts, strict=True)
     ]
     joined = ["; ".join(str(v) for v in row if v) for row in zip(*named, strict=True)]
     return pd.Series(joined, index=raw.index)
+
+
+def _holds_names(part: pd.Series) -> bool:
+    """Return whether most filled cells of a column are "name: value" text."""
+    filled = part[part != ""]
+    return bool(len(filled) and filled.str.contains(": ").mean() > 0.5)
 
 
 def _pictures(frame: pd.DataFrame) -> list[PictureFile]:

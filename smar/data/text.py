@@ -1,22 +1,53 @@
 """What the text tower, the tokenizer and BM25 see of an item."""
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+FIELDS = ("title", "brand", "category", "attributes")
+MARKERS = tuple(f"[{name.upper()}]" for name in FIELDS)
 _SEPARATOR = " ; "
+# The name of an attribute ends with the first colon and space: "ratio: 16:9", "size: EU: 42".
+_NAME = r"(?:^|;)\s*(?:[^:;]|:[^\s:;])*:\s+"
 
 
-def item_texts(items: pd.DataFrame) -> list[str]:
+def item_texts(items: pd.DataFrame, *, markers: bool = False) -> list[str]:
     """Return one text per item: title, brand, the last two category levels and attribute values.
 
     The paper's item text is title, category and brand. Attributes ("gender: Women; size: M") add
     their values; the description is left out: it is long, and says little that a query asks for.
-    Fields are parted by " ; "; an empty field leaves no trace.
+    An empty field leaves no trace.
 
     Args:
         items: Table with the columns of `schema.ITEMS` that are named above.
+        markers: False parts the fields by " ; ", True names them: "[TITLE] red boot [BRAND] Acme".
     """
+    return ["".join(parts) for parts in _parts(items, markers=markers)]
+
+
+def field_starts(items: pd.DataFrame, *, markers: bool = False) -> NDArray[np.int64]:
+    """Return where each field begins in its item's text, separator or marker included, [N, F].
+
+    An empty field begins where the next one does.
+    """
+    sizes = [[len(part) for part in parts[:-1]] for parts in _parts(items, markers=markers)]
+    first = np.zeros((len(sizes), 1), np.int64)
+    return np.concatenate(
+        [first, np.cumsum(np.array(sizes, np.int64).reshape(len(sizes), -1), 1)], 1
+    )
+
+
+def _parts(items: pd.DataFrame, *, markers: bool) -> list[list[str]]:
+    """Return what each field adds to each item's text, "" for an empty one."""
     category = items["category"].str.split(" > ").str[-2:].str.join(" ")
-    names = r"(?:^|;)\s*[^:;]*:\s*"
-    attributes = items["attributes"].str.replace(names, " ", regex=True).str.strip()
+    attributes = items["attributes"].str.replace(_NAME, " ", regex=True).str.strip()
     rows = zip(items["title"], items["brand"], category, attributes, strict=True)
-    return [_SEPARATOR.join(field for field in row if field) for row in rows]
+    result = []
+    for row in rows:
+        parts: list[str] = []
+        for marker, text in zip(MARKERS, row, strict=True):
+            apart = any(parts)
+            before = f"{' ' if apart else ''}{marker} " if markers else _SEPARATOR * apart
+            parts.append(f"{before}{text}" if text else "")
+        result.append(parts)
+    return result

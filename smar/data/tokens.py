@@ -7,6 +7,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from smar.errors import ShapeError
+
 
 @dataclass(frozen=True)
 class TokenTable:
@@ -15,10 +17,13 @@ class TokenTable:
     Args:
         ids: int32, [N, L], padded with the tokenizer's padding id.
         lengths: int32, [N], each at least 1.
+        fields: int8, [N, L]: the field each token belongs to, -1 for special tokens and padding;
+            None where texts have no fields.
     """
 
     ids: NDArray[np.int32]
     lengths: NDArray[np.int32]
+    fields: NDArray[np.int8] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,34 @@ class PictureTable:
         owner = np.repeat(np.arange(len(rows)), counts)
         within = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
         return self.image_ids[self.offsets[rows][owner] + within], owner
+
+
+def mask_fields(
+    table: TokenTable, rows: NDArray[np.int64], hidden: NDArray[np.bool_]
+) -> TokenTable:
+    """Return some rows of a table without the tokens of hidden fields.
+
+    What is left closes up, as if the field had been empty. A text whose every field is hidden is
+    left whole. The ids behind a row's length are no padding tokens; nothing reads them.
+
+    Args:
+        table: Texts with their fields.
+        rows: Rows of the table, [B].
+        hidden: True where a field is hidden, [B, F].
+
+    Raises:
+        ShapeError: If the texts were encoded without their fields.
+    """
+    if table.fields is None:
+        raise ShapeError("mask_fields: the table does not say which field a token belongs to.")
+    fields, lengths = table.fields[rows], table.lengths[rows]
+    number = np.arange(len(rows))[:, None]
+    of_field = fields >= 0
+    dropped = of_field & hidden[number, fields]
+    dropped &= (of_field & ~dropped).any(axis=1, keepdims=True)
+    kept = ~dropped & (np.arange(fields.shape[1]) < lengths[:, None])
+    order = np.argsort(~kept, axis=1, kind="stable")
+    return TokenTable(table.ids[rows[:, None], order], kept.sum(1).astype(np.int32))
 
 
 def token_tensors(

@@ -4,6 +4,7 @@ Shapes: Q queries, N items, D embedding length, K results.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from smar.evaluation.metrics import score_run
 from smar.evaluation.runs import QuerySet, Run
 from smar.index.ann import VectorIndex, gated_queries
 from smar.index.exact import exact_search
+from smar.index.heads import Found, search_heads
 from smar.index.store import EmbeddingStore
 from smar.models.encode import QueryEmbeddings
 from smar.params import EvaluateParams
@@ -91,12 +93,17 @@ def run_systems(
     scores, rows = index.search(gated_queries(encoded.vector, encoded.gate), k)
     runs[GATED] = Run(GATED, rows, scores)
     for name in ("multimodal", "text", "image"):
-        scores, rows = exact_search(encoded.vector, getattr(store, name), k)
+        part = getattr(store, name)
+        scores, rows = search_heads(partial(_exact, part), encoded.vector, k)
         if name == "image":  # an item without a picture has no S_i, so it is no result
             rows = np.where(store.image[rows].any(axis=2) & (rows >= 0), rows, -1)
         runs[name] = Run(name, rows, scores)
     runs["bm25"] = bm25_run(item_texts, queries.texts, k)
     return runs
+
+
+def _exact(items: NDArray[np.float32], vectors: NDArray[np.float32], k: int) -> Found:
+    return exact_search(vectors, items, k)
 
 
 def measure(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from smar.artifacts import Manifest, read_manifest, write_directory
 from smar.errors import ArtifactError, DataError
 from smar.index.exact import exact_search
+from smar.index.heads import Found, search_heads
 from smar.index.store import check_unit_rows
 from smar.params import IndexParams
 
@@ -72,17 +73,20 @@ class VectorIndex:
         """Return scores in [-1, 1] and item rows, [Q, k] each, best first; row -1 means none.
 
         Args:
-            vectors: Gated queries, [Q, 2 D].
+            vectors: Gated queries, [Q, 2 D], or [Q, K, 2 D] of K vectors each (the best counts).
             k: Results per query, at least 1.
 
         Raises:
             DataError: If k is below 1 or the vectors have another length.
         """
-        if k < 1 or vectors.shape[1] != self.index.d:
+        if k < 1 or vectors.shape[-1] != self.index.d:
             raise DataError(
-                f"search: k = {k} and vectors of length {vectors.shape[1]}; expected k >= 1 and "
+                f"search: k = {k} and vectors of length {vectors.shape[-1]}; expected k >= 1 and "
                 f"{self.index.d}."
             )
+        return search_heads(self._search, vectors, k)
+
+    def _search(self, vectors: NDArray[np.float32], k: int) -> Found:
         scores, rows = self.index.search(np.ascontiguousarray(vectors, np.float32), k)
         # Faiss leaves the order of ties open: order by score, then by row, with -1 last.
         order = np.lexsort((np.where(rows < 0, len(self.item_ids), rows), -scores), axis=1)
@@ -101,9 +105,14 @@ def gated_items(text: NDArray[np.float32], multimodal: NDArray[np.float32]) -> N
 
 
 def gated_queries(vector: NDArray[np.float32], gate: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return query rows `[(1-g) Q ; g Q]`, [Q, 2 D], from unit rows [Q, D] and gates [Q]."""
-    share = gate[:, None].astype(np.float32)
-    return np.concatenate([(1 - share) * vector, share * vector], axis=1)
+    """Return query rows `[(1-g) Q ; g Q]`, [Q, 2 D] or [Q, K, 2 D], from unit rows and gates [Q].
+
+    Args:
+        vector: Q, [Q, D], or [Q, K, D] of queries with K vectors each; all share the query's gate.
+        gate: P(q), [Q].
+    """
+    share = gate.astype(np.float32).reshape(-1, *[1] * (vector.ndim - 1))
+    return np.concatenate([(1 - share) * vector, share * vector], axis=-1)
 
 
 def set_faiss_threads(threads: int) -> None:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from smar.errors import ShapeError
+from smar.losses.scored import check_shapes
 
 
 def softmax_loss(scores: Tensor, target: Tensor, allowed: Tensor, temperature: float) -> Tensor:
@@ -29,11 +29,7 @@ def softmax_loss(scores: Tensor, target: Tensor, allowed: Tensor, temperature: f
     Note:
         Gradient accumulation does not add negatives.
     """
-    if scores.shape != allowed.shape or target.shape != scores.shape[:1]:
-        raise ShapeError(
-            f"softmax_loss: scores {tuple(scores.shape)}, target {tuple(target.shape)} and allowed "
-            f"{tuple(allowed.shape)} do not fit; expected [Q, B], [Q] and [Q, B]."
-        )
+    check_shapes("softmax_loss", scores, target, allowed)
     logits = scores.float() / temperature
     own = logits.gather(1, target[:, None])  # [Q, 1]
     considered = allowed.scatter(1, target[:, None], value=True)

@@ -22,7 +22,7 @@ class QueryEmbeddings:
     """Queries ready for search.
 
     Args:
-        vector: Q, float32 unit rows, [Q, D].
+        vector: Q, float32 unit rows, [Q, D]; [Q, K, D] if a query has K vectors.
         gate: P(q), float32 in [0, 1], [Q].
     """
 
@@ -49,7 +49,8 @@ class ItemEmbeddings:
 def encode_queries(model: RetrieverModel, texts: Sequence[str]) -> QueryEmbeddings:
     """Return the embeddings and gates of query texts; batching does not change them."""
     table = model.query_tokenizer.encode(texts)
-    vector = np.zeros((len(texts), model.dim), np.float32)
+    heads = (model.query.vectors,) if model.query.vectors > 1 else ()
+    vector = np.zeros((len(texts), *heads, model.dim), np.float32)
     gate = np.zeros(len(texts), np.float32)
     for rows in _by_length(table, _QUERY_BATCH):
         output = model.encode_query_tokens(*token_tensors(table, rows, model.device))
@@ -63,7 +64,7 @@ def encode_items(
     model: RetrieverModel, items: pd.DataFrame, images: ImageStore, batch_size: int
 ) -> ItemEmbeddings:
     """Return S_t, S_i and S_m of items, a table as in `schema.ITEMS`, with their pictures."""
-    table = model.text_tokenizer.encode(item_texts(items))
+    table = model.text_tokenizer.encode(item_texts(items, markers=model.options.field_markers))
     pictures = PictureTable.of(items)
     parts = [np.zeros((len(items), model.dim), np.float32) for _ in range(3)]
     with tqdm(total=len(items), desc="encode", unit="item", disable=None) as bar:

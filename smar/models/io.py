@@ -6,6 +6,7 @@ computed again at load: wrong pooling, other preprocessing or a half-loaded back
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from smar.data.tokens import token_tensors
 from smar.errors import ArtifactError
 from smar.models.backbone import config_dict, rebuild
 from smar.models.image import ImageTower
-from smar.models.retriever import RetrieverModel
+from smar.models.retriever import ModelOptions, RetrieverModel
 from smar.models.text import TextTower
 from smar.models.tokenizer import TextTokenizer
 
@@ -33,7 +34,7 @@ _PROBE_TOLERANCE = 1e-3
 
 def save_model(model: RetrieverModel, path: Path, manifest: Manifest) -> None:
     """Write a model as a directory artefact, whole or not at all."""
-    manifest.details["model"] = {"dim": model.dim, "fusion": model.fusion_name}
+    manifest.details["model"] = {"dim": model.dim, **asdict(model.options)}
     with write_directory(path, manifest) as folder:
         config: dict[str, Any] = model.settings()
         config["backbones"] = {
@@ -67,7 +68,7 @@ def load_model(path: Path) -> RetrieverModel:
         expected = load_file(path / "probe.safetensors")
         model = _rebuild(config, path)
         model.load_state_dict(weights, strict=True)
-    except (SafetensorError, RuntimeError, KeyError, ValueError) as error:
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError(
             f"{path}: the model cannot be rebuilt ({error}). Restore it with `dvc checkout`, or "
             "make it again with `dvc repro`."
@@ -91,10 +92,12 @@ def _rebuild(config: dict[str, Any], path: Path) -> RetrieverModel:
         for name, settings in config["tokenizers"].items()
     }
     return RetrieverModel(
-        query=TextTower(backbones["query"], config["dim"], config["pooling"]["query"]),
+        query=TextTower(
+            backbones["query"], config["dim"], config["pooling"]["query"], config["query_vectors"]
+        ),
         text=TextTower(backbones["text"], config["dim"], config["pooling"]["text"]),
         image=ImageTower(backbones["image"], config["dim"], **config["image"]),
-        fusion=config["fusion"],
+        options=ModelOptions(**config["options"]),
         query_tokenizer=tokenizers["query"],
         text_tokenizer=tokenizers["text"],
     )

@@ -1,9 +1,9 @@
 """The retriever: a query tower with its gate, and item text, image and multimodal towers.
 
-Shapes: Q queries, B items, M pictures, L tokens, D embedding length.
+Shapes: Q queries, K vectors a query, B items, M pictures, L tokens, D embedding length.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -11,11 +11,31 @@ from torch import Tensor, nn
 
 from smar.errors import ParamsError, near_match
 from smar.models.fusion import FUSIONS
-from smar.models.gate import Gate
+from smar.models.gate import GATES
+from smar.models.gate.base import GateWidths
 from smar.models.image import ImageTower, build_image_tower
 from smar.models.text import TextTower, build_text_tower, pad_mask
 from smar.models.tokenizer import TextTokenizer
 from smar.params import ModelParams
+
+PRETRAINING_GATE = "learned"
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Choices beside the towers that a saved model has to remember.
+
+    Args:
+        fusion: Name of the fusion, a key of `FUSIONS`.
+        gate: Name of the gate, a key of `GATES`.
+        beta: Softness of the maximum over a query's vectors; without effect on a single one.
+        field_markers: Whether item texts name their fields.
+    """
+
+    fusion: str
+    gate: str
+    beta: float
+    field_markers: bool
 
 
 @dataclass(frozen=True)
@@ -23,7 +43,7 @@ class QueryOutput:
     """Queries as the retriever sees them.
 
     Args:
-        embedding: Q, unit rows, [Q, D].
+        embedding: Q, unit rows, [Q, D]; [Q, K, D] if a query has several vectors.
         gate_logit: Logit of P(q), [Q].
         norm: Mean norm before scaling, scalar.
     """
@@ -61,12 +81,12 @@ class RetrieverModel(nn.Module):
         query: The query tower.
         text: The item text tower.
         image: The item image tower.
-        fusion: Name of the fusion, a key of `FUSIONS`.
+        options: What else makes up the model.
         query_tokenizer: Tokenizer of the query tower.
         text_tokenizer: Tokenizer of the item text tower.
 
     Raises:
-        ParamsError: If the fusion is unknown.
+        ParamsError: If the fusion or the gate is unknown.
     """
 
     def __init__(
@@ -75,29 +95,44 @@ class RetrieverModel(nn.Module):
         query: TextTower,
         text: TextTower,
         image: ImageTower,
-        fusion: str,
+        options: ModelOptions,
         query_tokenizer: TextTokenizer,
         text_tokenizer: TextTokenizer,
     ) -> None:
         super().__init__()
-        if fusion not in FUSIONS:
-            raise ParamsError(
-                f"model.fusion: unknown '{fusion}'; expected one of {', '.join(sorted(FUSIONS))}."
-                f"{near_match(fusion, FUSIONS)}"
-            )
+        for key, value, choices in (
+            ("model.fusion", options.fusion, list(FUSIONS)),
+            ("gate.kind", options.gate, list(GATES)),
+        ):
+            if value not in choices:
+                raise ParamsError(
+                    f"{key}: unknown '{value}'; expected one of {', '.join(sorted(choices))}."
+                    f"{near_match(value, choices)}"
+                )
         self.query, self.text, self.image = query, text, image
-        self.fusion_name = fusion
-        self.dim = query.projection.out_features
-        self.fusion = FUSIONS[fusion](
+        self.options = options
+        self.dim = text.projection.out_features
+        self.fusion = FUSIONS[options.fusion](
             text.projection.in_features, image.projection.in_features, self.dim
         )
-        self.gate = Gate(query.projection.in_features)
+        self.gate = GATES[options.gate](self._gate_widths())
         self.query_tokenizer, self.text_tokenizer = query_tokenizer, text_tokenizer
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.query.projection.weight.device
+
+    def set_gate(self, kind: str) -> None:
+        """Give the model a gate of another kind; weights that both kinds have are kept."""
+        if kind != self.options.gate:
+            gate = GATES[kind](self._gate_widths()).to(self.device)
+            gate.load_state_dict(
+                gate.state_dict()
+                | {k: v for k, v in self.gate.state_dict().items() if k in gate.state_dict()}
+            )
+            self.gate = gate
+            self.options = replace(self.options, gate=kind)
 
     def encode_query_tokens(self, ids: Tensor, lengths: Tensor) -> QueryOutput:
         """Return the embeddings and gates of queries: ids [Q, L], lengths [Q]."""
@@ -118,7 +153,7 @@ class RetrieverModel(nn.Module):
         text = self.text(ids, pad_mask(ids, lengths))
         image = self.image(pictures, owner, len(ids))
         has_picture = image.mask.any(1)
-        fused = self.fusion(text, image)
+        fused = self.gate.fold(text, image, self.fusion(text, image))
         multimodal = torch.where(has_picture[:, None], fused, text.embedding)
         return ItemOutput(
             text=text.embedding,
@@ -133,10 +168,19 @@ class RetrieverModel(nn.Module):
         """Return what, beside the weights, rebuilds the model; plain JSON types."""
         return {
             "dim": self.dim,
-            "fusion": self.fusion_name,
+            "options": asdict(self.options),
+            "query_vectors": self.query.vectors,
             "pooling": {"query": self.query.pooling, "text": self.text.pooling},
             "image": self.image.settings(),
         }
+
+    def _gate_widths(self) -> GateWidths:
+        return GateWidths(
+            query=self.query.projection.in_features,
+            text=self.text.projection.in_features,
+            image=self.image.projection.in_features,
+            dim=self.dim,
+        )
 
 
 def build_model(
@@ -148,21 +192,32 @@ def build_model(
 ) -> RetrieverModel:
     """Return a model before training; random numbers come from torch's global generator.
 
+    Its gate is one that clicks or categories can teach; fine-tuning chooses the kind.
+
     Args:
         params: The `model` section of params.yaml.
         query_tokenizer: Tokenizer of the query tower.
         text_tokenizer: Tokenizer of the item text tower.
         picture_size: Height and width of the stored pictures, in pixels.
     """
-    towers = [
-        build_text_tower(part, params.dim, tokenizer.vocab_size, tokenizer.pad_id)
-        for part, tokenizer in ((params.query, query_tokenizer), (params.text, text_tokenizer))
-    ]
+    vectors = params.query_vectors
+    query, text = (
+        build_text_tower(part, params.dim, tokenizer.vocab_size, tokenizer.pad_id, count)
+        for part, tokenizer, count in (
+            (params.query, query_tokenizer, vectors.count),
+            (params.text, text_tokenizer, 1),
+        )
+    )
     return RetrieverModel(
-        query=towers[0],
-        text=towers[1],
+        query=query,
+        text=text,
         image=build_image_tower(params.image, params.dim, *picture_size),
-        fusion=params.fusion,
+        options=ModelOptions(
+            fusion=params.fusion,
+            gate=PRETRAINING_GATE,
+            beta=vectors.beta,
+            field_markers=params.field_markers,
+        ),
         query_tokenizer=query_tokenizer,
         text_tokenizer=text_tokenizer,
     )

@@ -1,6 +1,6 @@
 """The query tower and the item text tower.
 
-Shapes: B texts, L tokens, H hidden width, D embedding length.
+Shapes: B texts, L tokens, H hidden width, D embedding length, K vectors a text.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class TowerOutput:
         hidden: Last hidden states, [B, L, H].
         pooled: One state for the whole, [B, H].
         mask: True at real positions, [B, L].
-        embedding: Unit-norm embeddings, [B, D].
+        embedding: Unit-norm embeddings, [B, D]; [B, K, D] of a query tower with several vectors.
         norm: Mean norm of the embeddings before they were scaled, scalar.
     """
 
@@ -43,13 +43,15 @@ class TextTower(nn.Module):
         dim: Embedding length D.
         pooling: "cls" takes the first token (the paper), "mean" the mean over the tokens, which
             learns faster from nothing.
+        vectors: K, vectors per text; above 1 for DPSR's query heads, each a projection of its own.
     """
 
-    def __init__(self, backbone: nn.Module, dim: int, pooling: str) -> None:
+    def __init__(self, backbone: nn.Module, dim: int, pooling: str, vectors: int = 1) -> None:
         super().__init__()
         self.backbone = backbone
         self.pooling = pooling
-        self.projection = nn.Linear(hidden_size(backbone), dim)
+        self.vectors = vectors
+        self.projection = nn.Linear(hidden_size(backbone), dim * vectors)
 
     def forward(self, ids: Tensor, mask: Tensor) -> TowerOutput:
         """Return hidden states and unit-norm embeddings of token ids [B, L] with mask [B, L]."""
@@ -60,14 +62,18 @@ class TextTower(nn.Module):
         else:
             pooled = hidden[:, 0]
         projected = self.projection(pooled).float()  # [B, D]
+        if self.vectors > 1:
+            projected = projected.unflatten(1, (self.vectors, -1))  # [B, K, D]
         norm = projected.detach().norm(dim=-1).mean()
         return TowerOutput(hidden, pooled, mask, functional.normalize(projected, dim=-1), norm)
 
 
-def build_text_tower(params: TextTowerParams, dim: int, vocab_size: int, pad_id: int) -> TextTower:
+def build_text_tower(
+    params: TextTowerParams, dim: int, vocab_size: int, pad_id: int, vectors: int = 1
+) -> TextTower:
     """Return a text tower, pretrained or from nothing."""
     if params.pretrained:
-        return TextTower(load_pretrained(params.pretrained, "text"), dim, params.pooling)
+        return TextTower(load_pretrained(params.pretrained, "text"), dim, params.pooling, vectors)
     config = new_config(
         params.architecture,
         vocab_size=vocab_size,
@@ -79,7 +85,7 @@ def build_text_tower(params: TextTowerParams, dim: int, vocab_size: int, pad_id:
         type_vocab_size=1,
         pad_token_id=pad_id,
     )
-    return TextTower(build_from_config(config), dim, params.pooling)
+    return TextTower(build_from_config(config), dim, params.pooling, vectors)
 
 
 def pad_mask(ids: Tensor, lengths: Tensor) -> Tensor:

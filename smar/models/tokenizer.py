@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import (
     Tokenizer,
     decoders,
@@ -40,22 +41,44 @@ class TextTokenizer:
         """Number of token ids."""
         return int(self.tokenizer.get_vocab_size())
 
-    def encode(self, texts: Sequence[str]) -> TokenTable:
-        """Return the token ids of texts; an empty text is its special tokens alone."""
-        encoded = [e.ids for e in self.tokenizer.encode_batch(list(texts))]
+    def encode(self, texts: Sequence[str], starts: NDArray[np.int64] | None = None) -> TokenTable:
+        """Return the token ids of texts; an empty text is its special tokens alone.
+
+        Args:
+            texts: The texts.
+            starts: Where each of a text's fields begins, [N, F], as `field_starts` gives; the
+                table then says which field each token belongs to.
+        """
+        encodings = self.tokenizer.encode_batch(list(texts))
+        encoded = [e.ids for e in encodings]
         lengths = np.fromiter((len(ids) for ids in encoded), np.int32, len(encoded))
         table = np.full((len(encoded), int(lengths.max(initial=1))), self.pad_id, np.int32)
         table[np.arange(table.shape[1]) < lengths[:, None]] = np.concatenate(
             [np.asarray(ids, np.int32) for ids in encoded] or [np.empty(0, np.int32)]
         )
-        return TokenTable(table, lengths)
+        if starts is None:
+            return TokenTable(table, lengths)
+        fields = np.full(table.shape, -1, np.int8)
+        for row, encoding in enumerate(encodings):
+            spans = np.array(encoding.offsets, np.int64).reshape(-1, 2)
+            place = np.searchsorted(starts[row], spans[:, 0], side="right") - 1
+            fields[row, : len(spans)] = np.where(spans[:, 1] > spans[:, 0], place, -1)
+        return TokenTable(table, lengths, fields)
 
 
-def train_tokenizer(texts: Iterable[str], vocab_size: int, max_tokens: int) -> TextTokenizer:
+def train_tokenizer(
+    texts: Iterable[str], vocab_size: int, max_tokens: int, markers: Sequence[str] = ()
+) -> TextTokenizer:
     """Return a byte-level BPE tokenizer trained on texts; `[CLS]` comes first.
 
     Case, accents and widths are folded; no text is unknown, as bytes are the alphabet. The same
     texts give the same tokenizer (the WordPiece trainer numbers its pieces in a random order).
+
+    Args:
+        texts: The texts.
+        vocab_size: Most ids.
+        max_tokens: Longer texts are cut.
+        markers: Each of these is one token, wherever it stands in a text.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence(
@@ -65,7 +88,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, max_tokens: int) -> T
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
-        special_tokens=_SPECIAL,
+        special_tokens=[*_SPECIAL, *markers],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
         min_frequency=2,

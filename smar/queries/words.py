@@ -21,7 +21,8 @@ class ItemWords:
 
 def item_words(title: str, brand: str, category: str, attributes: str) -> ItemWords:
     """Return the words of an item from its columns."""
-    values = [part.rpartition(": ")[2] for part in attributes.split(";")]
+    # The name of an attribute ends with the first colon and space: "size: EU: 42".
+    values = [part.split(": ", 1)[-1] for part in attributes.split(";")]
     fields = [words_of(text) for text in (brand, category.rpartition(" > ")[2], *values)]
     return ItemWords(words_of(title) or [title.lower()], [words for words in fields if words])
 

@@ -16,8 +16,8 @@ def run(root: Path) -> None:
     its first click has a gate too.
 
     Reads:
-        data/items.parquet, data/queries.parquet, data/engagements.parquet, data/images/,
-        data/synthetic/, models/pretrained/
+        data/items.parquet, data/queries.parquet, data/searches.parquet, data/engagements.parquet,
+        data/images/, data/synthetic/, models/pretrained/
     Writes:
         models/retriever/, reports/training/finetune.tsv, metrics/finetune.json
     """
@@ -28,13 +28,15 @@ def run(root: Path) -> None:
     from smar.models.device import place_model
     from smar.models.io import KIND, load_model, save_model
     from smar.seeding import seed_torch
+    from smar.train.curriculum import finetune_course
+    from smar.train.kinds import check_kinds
     from smar.train.loop import finish, train
+    from smar.train.mining import hard_pools
     from smar.train.prepare import build_maker, places, read_training_data
-    from smar.train.step import check_losses, finetune_step
 
     params = load_params(Paths(root).params)
     paths = Paths(root)
-    check_losses(params.loss, params.gate)
+    check_kinds(loss=params.loss.kind, gate=params.gate.kind)
     settings = {
         "seed": params.seed,
         **{name: getattr(params, name).model_dump() for name in ("loss", "gate", "finetune")},
@@ -44,6 +46,7 @@ def run(root: Path) -> None:
         root,
         paths.items,
         paths.queries,
+        paths.searches,
         paths.engagements,
         paths.images,
         paths.synthetic,
@@ -52,23 +55,33 @@ def run(root: Path) -> None:
     seed_torch(params.seed)
     items = schema.read_table(paths.items, schema.ITEMS)
     images = ImageStore.open(paths.images)
-    data = read_training_data(paths, items, params.gate.visual_categories)
+    negatives = params.finetune.negatives
+    data = read_training_data(
+        paths,
+        items,
+        params.gate.visual_categories,
+        with_shown=params.loss.kind == "three_part_hinge" or negatives.impressed > 0,
+    )
     if not len(data.real):
         logger.warning("the log has no engagement: fine-tuning on the synthetic queries")
     model = place_model(load_model(paths.pretrained), params.threads)
+    hard = hard_pools(model, data, items, images, negatives, params.seed)
+    model.set_gate(params.gate.kind)
     sampler = PairSampler(
         data,
         items_per_step=params.finetune.items_per_step,
         queries_per_item=params.finetune.queries_per_item,
         real_frac=1.0 if len(data.real) else 0.0,
         seed=params.seed + 1,
+        field_mask_frac=params.finetune.field_mask_frac,
+        hard=hard,
     )
     where = places(paths, "finetune", settings | inputs)
     figures = train(
         model,
         sampler,
         build_maker(model, data, items, images),
-        step=finetune_step(params.finetune, params.loss, params.gate),
+        course=finetune_course(params.finetune, params.loss, params.gate),
         params=params.finetune,
         places=where,
     )

@@ -51,7 +51,8 @@ def run(root: Path) -> None:
 
             chosen = rng.choice(texts, min(size, len(texts)), replace=False)
             encoded = encode_queries(load_model(paths.retriever), list(chosen))
-            return gated_queries(encoded.vector, encoded.gate)
+            gated = gated_queries(encoded.vector, encoded.gate)
+            return gated.reshape(-1, gated.shape[-1])  # each of several vectors is a search
         rows = rng.choice(len(vectors), min(size, len(vectors)), replace=False)
         return (vectors[rows] / 2).astype(np.float32)
 

@@ -10,11 +10,11 @@ logger = logging.getLogger(__name__)
 
 
 def run(root: Path) -> None:
-    """Train the towers on `alpha L_t + beta L_i + gamma L_m`.
+    """Train the towers on `alpha L_t + beta L_i + gamma L_m`, together or stage by stage.
 
     Reads:
-        data/items.parquet, data/queries.parquet, data/engagements.parquet, data/images/,
-        data/synthetic/
+        data/items.parquet, data/queries.parquet, data/searches.parquet, data/engagements.parquet,
+        data/images/, data/synthetic/
     Writes:
         models/pretrained/, reports/training/pretrain.tsv, metrics/pretrain.json
     """
@@ -27,6 +27,8 @@ def run(root: Path) -> None:
     from smar.models.io import KIND, save_model
     from smar.models.retriever import build_model
     from smar.seeding import seed_torch
+    from smar.train.curriculum import CURRICULA
+    from smar.train.kinds import check_kinds
     from smar.train.loop import finish, train
     from smar.train.prepare import (
         build_maker,
@@ -34,24 +36,42 @@ def run(root: Path) -> None:
         places,
         read_training_data,
     )
-    from smar.train.step import check_losses, pretrain_step
 
     params = load_params(Paths(root).params)
     paths = Paths(root)
-    check_losses(params.loss, params.gate)
+    check_kinds(
+        fusion=params.model.fusion,
+        loss=params.loss.kind,
+        gate=params.gate.kind,
+        curriculum=params.curriculum.kind,
+    )
     settings = {
         "seed": params.seed,
-        **{name: getattr(params, name).model_dump() for name in ("model", "loss", "pretrain")},
+        **{
+            name: getattr(params, name).model_dump()
+            for name in ("model", "loss", "curriculum", "pretrain")
+        },
         "visual_categories": params.gate.visual_categories,
     }
     logger.info("pretrain: %s", settings)
     inputs = digests(
-        root, paths.items, paths.queries, paths.engagements, paths.images, paths.synthetic
+        root,
+        paths.items,
+        paths.queries,
+        paths.searches,
+        paths.engagements,
+        paths.images,
+        paths.synthetic,
     )
     seed_torch(params.seed)
     items = schema.read_table(paths.items, schema.ITEMS)
     images = ImageStore.open(paths.images)
-    data = read_training_data(paths, items, params.gate.visual_categories)
+    data = read_training_data(
+        paths,
+        items,
+        params.gate.visual_categories,
+        with_shown=params.loss.kind == "three_part_hinge",
+    )
     query_tokenizer, text_tokenizer = build_tokenizers(
         params.model, data.queries, item_texts(items)
     )
@@ -68,13 +88,14 @@ def run(root: Path) -> None:
         queries_per_item=params.pretrain.queries_per_item,
         real_frac=params.pretrain.real_frac,
         seed=params.seed,
+        field_mask_frac=params.pretrain.field_mask_frac,
     )
     where = places(paths, "pretrain", settings | inputs)
     figures = train(
         model,
         sampler,
         build_maker(model, data, items, images),
-        step=pretrain_step(params.pretrain, params.loss),
+        course=CURRICULA[params.curriculum.kind](params.pretrain, params.loss, params.curriculum),
         params=params.pretrain,
         places=where,
     )

@@ -5,10 +5,11 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from smar.artifacts import write_file
@@ -17,13 +18,14 @@ from smar.errors import TrainingError
 from smar.models.retriever import RetrieverModel
 from smar.params import TrainParams
 from smar.train.checkpoint import Progress, load_checkpoint, remove_checkpoint, save_checkpoint
-from smar.train.optim import build_optimizer, learning_rate
+from smar.train.curriculum import Course
+from smar.train.optim import add_weights, build_optimizer, learning_rate
 from smar.train.precision import Precision, choose_precision
 from smar.train.step import Step
 
 logger = logging.getLogger(__name__)
 
-_STUCK = 0.99  # share of ln(B) above which a loss has learned nothing
+_STUCK = 0.99  # share of the loss without learning above which a task has learned nothing
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def train(
     sampler: PairSampler,
     maker: BatchMaker,
     *,
-    step: Step,
+    course: Course,
     params: TrainParams,
     places: Places,
 ) -> dict[str, float]:
@@ -58,10 +60,12 @@ def train(
     Raises:
         TrainingError: If a loss or a gradient is not finite; names the step.
     """
+    trained = nn.ModuleList([model, course.weights])
     optimizer = build_optimizer(model, params.weight_decay)
-    precision = _precision(model, sampler, maker, step, params, places)
+    add_weights(optimizer, course.weights)
+    precision = _precision(model, sampler, maker, course.phases[-1].step, params, places)
     logger.info("precision: %s (%s)", precision.name, precision.reason)
-    progress = load_checkpoint(places.checkpoint, model, optimizer) or Progress(0, [])
+    progress = load_checkpoint(places.checkpoint, trained, optimizer) or Progress(0, [])
     if progress.step:
         logger.info("going on from step %d of %d", progress.step, params.steps)
     history = list(progress.history)
@@ -69,13 +73,21 @@ def train(
     batches = prefetch(maker, sampler, progress.step, params.steps)
     bar = tqdm(batches, total=params.steps, initial=progress.step, unit="step", disable=None)
     queries = 0
+    tasks: frozenset[str] = frozenset()
     model.train()
     for number, batch in enumerate(bar, start=progress.step):
-        rate = learning_rate(number, params.steps, params.learning_rate, params.warmup_frac)
+        phase = course.phase_of(number)
+        if number in (phase.first, progress.step):
+            logger.info("steps %d to %d: %s", phase.first, phase.last - 1, phase.name)
+            phase.freeze(model)
+        steps = phase.last - phase.first
+        rate = learning_rate(number - phase.first, steps, params.learning_rate, params.warmup_frac)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("rate_scale", 1.0)
         try:
-            values = _update(model, batch.to(model.device), optimizer, step, precision, params)
+            values, tasks = _update(
+                trained, batch.to(model.device), optimizer, phase.step, precision, params
+            )
         except TrainingError as error:
             raise TrainingError(f"step {number} of {params.steps}: {error}") from error
         queries += len(batch.target)
@@ -88,10 +100,10 @@ def train(
                 logger.info("step %d of %d: %s", number, params.steps, shares)
             bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if k.startswith("chance_")})
         if time.perf_counter() - saved > params.checkpoint_s:
-            save_checkpoint(places.checkpoint, model, optimizer, Progress(number + 1, history))
+            save_checkpoint(places.checkpoint, trained, optimizer, Progress(number + 1, history))
             saved = time.perf_counter()
-    model.eval()
-    _warn_if_stuck(history)
+    model.eval().requires_grad_()
+    _warn_if_stuck(history, tasks)
     seconds = time.perf_counter() - started
     return {
         "seconds": seconds,
@@ -113,25 +125,26 @@ def write_history(path: Path, history: list[dict[str, float]]) -> None:
 
 
 def _update(
-    model: RetrieverModel,
+    trained: nn.ModuleList,
     batch: Batch,
     optimizer: torch.optim.Optimizer,
     step: Step,
     precision: Precision,
     params: TrainParams,
-) -> dict[str, Tensor]:
+) -> tuple[dict[str, Tensor], frozenset[str]]:
+    model = cast("RetrieverModel", trained[0])
     optimizer.zero_grad(set_to_none=True)
     with precision.autocast(model.device):
         output = step(model, batch)
     output.loss.backward()  # type: ignore[no-untyped-call]
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), params.max_grad_norm)
+    norm = torch.nn.utils.clip_grad_norm_(trained.parameters(), params.max_grad_norm)
     if not torch.isfinite(norm + output.loss.detach()):
         raise TrainingError(
             f"loss {float(output.loss.detach()):.4g}, gradient norm {float(norm):.4g}: not finite. "
             "Lower learning_rate, or raise loss.temperature; the last checkpoint is kept."
         )
     optimizer.step()
-    return {"loss": output.loss.detach(), "grad_norm": norm, **output.parts}
+    return {"loss": output.loss.detach(), "grad_norm": norm, **output.parts}, output.tasks
 
 
 def _row(number: int, rate: float, values: dict[str, Tensor]) -> dict[str, float]:
@@ -161,12 +174,14 @@ def _precision(
     return choose_precision(params.precision, run_step, places.precision)
 
 
-def _warn_if_stuck(history: list[dict[str, float]]) -> None:
-    for name, value in (history[-1] if history else {}).items():
-        if name.startswith("chance_") and (value > _STUCK or math.isnan(value)):
+def _warn_if_stuck(history: list[dict[str, float]], tasks: frozenset[str]) -> None:
+    last = history[-1] if history else {}
+    for name in sorted(tasks):
+        value = last.get(f"chance_{name}", 0.0)
+        if value > _STUCK or math.isnan(value):
             logger.warning(
-                "%s ended at %.3f of ln(B), no better than chance: the towers may have collapsed. "
-                "Look at the learning rate and the temperature.",
+                "chance_%s ended at %.3f of the loss of equal scores, no better than chance: the "
+                "towers may have collapsed. Look at the learning rate and the temperature.",
                 name,
                 value,
             )

@@ -5,6 +5,9 @@ import math
 import torch
 from torch import nn
 
+# Adam moves a parameter by about its rate a step: at the towers' rate a weight could not come far.
+_WEIGHTS_RATE = 10.0
+
 
 def build_optimizer(model: nn.Module, weight_decay: float) -> torch.optim.AdamW:
     """Return AdamW; weights are decayed, biases and norms are not."""
@@ -14,6 +17,14 @@ def build_optimizer(model: nn.Module, weight_decay: float) -> torch.optim.AdamW:
         {"params": [p for _, p in named if p.dim() <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
+
+
+def add_weights(optimizer: torch.optim.Optimizer, weights: nn.Module) -> None:
+    """Let an optimiser train learned task weights too, if there are any."""
+    if parameters := list(weights.parameters()):
+        optimizer.add_param_group(
+            {"params": parameters, "weight_decay": 0.0, "rate_scale": _WEIGHTS_RATE}
+        )
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup_frac: float) -> float:

@@ -13,7 +13,8 @@ from smar.data import schema
 from smar.data.batching import BatchMaker
 from smar.data.dataset import TrainingData, build_training_data, grade_engagements
 from smar.data.images import ImageStore
-from smar.data.text import item_texts
+from smar.data.negatives import impressions
+from smar.data.text import MARKERS, field_starts, item_texts
 from smar.data.tokens import PictureTable
 from smar.models.retriever import RetrieverModel
 from smar.models.tokenizer import TextTokenizer, pretrained_tokenizer, train_tokenizer
@@ -25,21 +26,34 @@ logger = logging.getLogger(__name__)
 
 
 def read_training_data(
-    paths: Paths, items: pd.DataFrame, visual_categories: list[str]
+    paths: Paths, items: pd.DataFrame, visual_categories: list[str], *, with_shown: bool = False
 ) -> TrainingData:
-    """Return the training pairs of a project: the log's training part and the synthetic queries."""
+    """Return the training pairs of a project: the log's training part and the synthetic queries.
+
+    Args:
+        paths: The project's paths.
+        items: Item table (`schema.ITEMS`).
+        visual_categories: Category prefixes of items that are bought by eye.
+        with_shown: Whether what was shown and not engaged is read too.
+    """
     queries = schema.read_table(paths.queries, schema.QUERIES)
     engagements = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
     synthetic = schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC)
     training = queries[queries["split"] == "train"].set_index("query_id")["query"]
     graded = grade_engagements(engagements[engagements["query_id"].isin(training.index)])
     graded["query"] = graded["query_id"].map(training)
+    shown = None
+    if with_shown:
+        searches = schema.read_table(paths.searches, schema.SEARCHES)
+        shown = impressions(searches[searches["query_id"].isin(training.index)], engagements)
+        shown["query"] = shown["query_id"].map(training)
     data = build_training_data(
         items,
         item_texts(items),
         graded=graded,
         synthetic=synthetic[synthetic["split"] == "train"],
         visual_categories=visual_categories,
+        shown=shown,
     )
     logger.info(
         "training pairs: %d from the log, %d synthetic", len(data.real), len(data.synthetic)
@@ -50,12 +64,17 @@ def read_training_data(
 def build_tokenizers(
     params: ModelParams, queries: list[str], texts: list[str]
 ) -> tuple[TextTokenizer, TextTokenizer]:
-    """Return the tokenizers of the query and the text tower; both learn from the same texts."""
+    """Return the tokenizers of the query and the text tower; both learn from the same texts.
+
+    A field marker is one token of a tokenizer that is trained here; the tokenizer of a pretrained
+    model reads it as plain words, because that model has no embedding for it.
+    """
 
     def of(tower: TextTowerParams) -> TextTokenizer:
         if tower.pretrained:
             return pretrained_tokenizer(tower.pretrained, tower.max_tokens)
-        return train_tokenizer([*texts, *queries], params.vocab_size, tower.max_tokens)
+        markers = MARKERS if params.field_markers else ()
+        return train_tokenizer([*texts, *queries], params.vocab_size, tower.max_tokens, markers)
 
     return of(params.query), of(params.text)
 
@@ -64,10 +83,13 @@ def build_maker(
     model: RetrieverModel, data: TrainingData, items: pd.DataFrame, images: ImageStore
 ) -> BatchMaker:
     """Return the batch maker of a model; every text is tokenised here, once."""
+    markers = model.options.field_markers
     return BatchMaker(
         data,
         query_tokens=model.query_tokenizer.encode(data.queries),
-        item_tokens=model.text_tokenizer.encode(item_texts(items)),
+        item_tokens=model.text_tokenizer.encode(
+            item_texts(items, markers=markers), field_starts(items, markers=markers)
+        ),
         pictures=PictureTable.of(items),
         images=images,
     )

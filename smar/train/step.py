@@ -3,20 +3,20 @@
 Shapes: Q queries, B items.
 """
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from smar.data.batching import Batch
-from smar.errors import ParamsError, near_match
-from smar.losses import LOSSES
-from smar.models.gate import gated_scores
-from smar.models.retriever import ItemOutput, QueryOutput, RetrieverModel
-from smar.params import FinetuneParams, GateParams, LossParams, PretrainParams
+from smar.losses import LOSSES, loss_of_equal_scores
+from smar.losses.scored import ScoredPairs
+from smar.models.retriever import RetrieverModel
+from smar.params import GateParams, LossParams
+from smar.train.gating import GATE_LOSSES, mixed_pairs
+from smar.train.scoring import Encoded, encode_batch, encode_items_of, pairs_of
+from smar.train.weighting import TaskWeights
 
 
 @dataclass(frozen=True)
@@ -26,139 +26,136 @@ class StepOutput:
     Args:
         loss: The scalar that is minimised.
         parts: Values worth logging, detached, by name.
+        tasks: The tasks that are trained: those whose `chance_` should fall.
     """
 
     loss: Tensor
     parts: dict[str, Tensor]
+    tasks: frozenset[str]
 
 
 Step = Callable[[RetrieverModel, Batch], StepOutput]
 
 
-def pretrain_step(params: PretrainParams, loss: LossParams) -> Step:
-    """Return the step `L = alpha L_t + beta L_i + gamma L_m` (SMAR, 2023)."""
+_LEAST_CHANCE = 1e-6  # no negative is allowed anywhere: 0 of 0
+TASKS = ("text", "image", "multimodal")
+
+
+def pretrain_step(weights: TaskWeights, loss: LossParams, tasks: Sequence[str] = TASKS) -> Step:
+    """Return the step `L = alpha L_t + beta L_i + gamma L_m` (SMAR, 2023), or some of its terms."""
+    trained = frozenset(tasks) & set(weights.tasks)
 
     def step(model: RetrieverModel, batch: Batch) -> StepOutput:
-        query, item = encode_batch(model, batch)
-        tasks = _task_losses(query, item, batch, loss)
-        total = params.alpha * tasks["text"] + params.beta * tasks["image"]
-        total = total + params.gamma * tasks["multimodal"]
-        return StepOutput(total, _log(tasks, query, item, batch))
+        encoded = encode_batch(model, _without_unused_pictures(model, batch, trained))
+        losses, chances = _task_losses(encoded, batch, loss)
+        parts = _log(losses, chances, weights) | _norms(encoded)
+        total = weights({name: losses[name] for name in trained})
+        return StepOutput(total, parts, trained)
 
     return step
 
 
-def finetune_step(params: FinetuneParams, loss: LossParams, gate: GateParams) -> Step:
-    """Return the step on clicks with the gate, plus the pre-training tasks at small weights."""
-    gated_loss = GATE_LOSSES[gate.kind]
+def alignment_step(weights: TaskWeights, loss: LossParams) -> Step:
+    """Return the step that aligns S_t and S_i of each item, without any query.
 
-    def step(model: RetrieverModel, batch: Batch) -> StepOutput:
-        query, item = encode_batch(model, batch)
-        tasks = _task_losses(query, item, batch, loss)
-        tasks["gated"] = gated_loss(query, item, batch, loss, gate)
-        total = tasks["gated"] + params.alpha * tasks["text"] + params.beta * tasks["image"]
-        total = total + params.gamma * tasks["multimodal"]
-        parts = _log(tasks, query, item, batch)
-        parts["gate_mean"] = query.gate_logit.sigmoid().mean().detach()
-        return StepOutput(total, parts)
-
-    return step
-
-
-def _category_gate_loss(
-    query: QueryOutput, item: ItemOutput, batch: Batch, loss: LossParams, gate: GateParams
-) -> Tensor:
-    """Return the mean of `P L_m + (1-P) L_t + lambda CE(P, y)`, y = 1 for a visual query."""
-    kind = LOSSES[loss.kind]
-    chance = query.gate_logit.sigmoid()  # [Q]
-    of_text, of_both = (
-        kind(_similarity(query, items), batch.target, batch.allowed, loss.temperature)
-        for items in (item.text, item.multimodal)
-    )
-    supervised = functional.binary_cross_entropy_with_logits(query.gate_logit, batch.visual)
-    return (chance * of_both + (1 - chance) * of_text).mean() + gate.weight * supervised
-
-
-def _learned_gate_loss(
-    query: QueryOutput, item: ItemOutput, batch: Batch, loss: LossParams, gate: GateParams
-) -> Tensor:
-    """Return the mean loss of the mixed scores `(1-P) Q.S_t + P Q.S_m`: clicks alone teach P."""
-    scores = gated_scores(
-        _similarity(query, item.text),
-        _similarity(query, item.multimodal),
-        query.gate_logit.sigmoid(),
-    )
-    return LOSSES[loss.kind](scores, batch.target, batch.allowed, loss.temperature).mean()
-
-
-GateLoss = Callable[[QueryOutput, ItemOutput, Batch, LossParams, GateParams], Tensor]
-GATE_LOSSES: dict[str, GateLoss] = {"category": _category_gate_loss, "learned": _learned_gate_loss}
-
-
-def check_losses(loss: LossParams, gate: GateParams) -> None:
-    """Refuse unknown kinds of loss or gate before any work.
-
-    Raises:
-        ParamsError: Names the key, the value seen and the choices.
+    The loss of texts against pictures and of pictures against texts, half each, over the items that
+    have a picture (CLIP, 2021). Items equal in text and pictures are no negatives of each other.
     """
-    for key, value, choices in (
-        ("loss.kind", loss.kind, LOSSES),
-        ("gate.kind", gate.kind, GATE_LOSSES),
-    ):
-        if value not in choices:
-            raise ParamsError(
-                f"{key}: unknown '{value}'; expected one of {', '.join(sorted(choices))}."
-                f"{near_match(value, choices)}"
+
+    def step(model: RetrieverModel, batch: Batch) -> StepOutput:
+        item = encode_items_of(model, batch)
+        rows = item.has_picture.nonzero().squeeze(1)
+        with torch.autocast(item.text.device.type, enabled=False):
+            scores = item.text[rows] @ item.image[rows].T
+        group = batch.group[rows]
+        allowed = group[:, None] != group[None, :]
+        losses, chances = [], []
+        for matrix in (scores, scores.T):
+            pairs = ScoredPairs(
+                scores=matrix,
+                target=torch.arange(len(rows), device=rows.device),
+                allowed=allowed,
+                shown=torch.zeros_like(allowed),
+                grade=matrix.new_ones(len(rows)),
             )
+            losses.append(LOSSES[loss.kind](pairs, loss).sum() / max(1, len(rows)))
+            chances.append(loss_of_equal_scores(pairs, loss).sum() / max(1, len(rows)))
+        named = {"alignment": (losses[0] + losses[1]) / 2}
+        parts = _log(named, {"alignment": (chances[0] + chances[1]) / 2}, weights)
+        parts |= {"norm_text": item.text_norm, "norm_image": item.image_norm}
+        return StepOutput(weights(named), parts, frozenset(named))
+
+    return step
 
 
-def encode_batch(model: RetrieverModel, batch: Batch) -> tuple[QueryOutput, ItemOutput]:
-    """Return the queries and items of a batch; each item is encoded once."""
-    parts = [model.encode_query_tokens(ids, lengths) for ids, lengths in batch.query_buckets]
-    query = QueryOutput(
-        torch.cat([part.embedding for part in parts]),
-        torch.cat([part.gate_logit for part in parts]),
-        torch.stack([part.norm for part in parts]).mean(),
-    )
-    item = model.encode_item_tokens(batch.item_ids, batch.item_lengths, batch.pictures, batch.owner)
-    return query, item
+def finetune_step(weights: TaskWeights, loss: LossParams, gate: GateParams) -> Step:
+    """Return the step on clicks with the gate, plus the pre-training tasks at small weights."""
+    trained = frozenset(weights.tasks)
+
+    def step(model: RetrieverModel, batch: Batch) -> StepOutput:
+        encoded = encode_batch(model, _without_unused_pictures(model, batch, trained))
+        losses, chances = _task_losses(encoded, batch, loss)
+        losses["gated"] = GATE_LOSSES[gate.kind](encoded, batch, loss, gate)
+        with torch.no_grad():
+            chances["gated"] = loss_of_equal_scores(mixed_pairs(encoded, batch), loss).mean()
+        parts = _log(losses, chances, weights) | _norms(encoded)
+        parts["gate_mean"] = encoded.query.gate_logit.sigmoid().mean().detach()
+        return StepOutput(weights(losses), parts, trained)
+
+    return step
+
+
+def _without_unused_pictures(model: RetrieverModel, batch: Batch, trained: frozenset[str]) -> Batch:
+    """Return the batch without its pictures if nothing that is trained looks at them."""
+    if model.options.fusion != "text_only" or "image" in trained:
+        return batch
+    return replace(batch, pictures=batch.pictures[:0], owner=batch.owner[:0])
 
 
 def _task_losses(
-    query: QueryOutput, item: ItemOutput, batch: Batch, loss: LossParams
-) -> dict[str, Tensor]:
-    """Return the mean losses Q.S_t, Q.S_i and Q.S_m.
+    encoded: Encoded, batch: Batch, loss: LossParams
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return the mean losses Q.S_t, Q.S_i and Q.S_m, and what each is without learning.
 
     The image task leaves out items without a picture, on both sides; the multimodal task keeps them
     (their S_m is S_t), so that one ranking holds both kinds.
     """
-    kind = LOSSES[loss.kind]
+    item = encoded.item
     pictured = item.has_picture[batch.target]  # [Q]
     with_picture = batch.allowed & item.has_picture[None, :]
-
-    def of(items: Tensor, allowed: Tensor) -> Tensor:
-        return kind(_similarity(query, items), batch.target, allowed, loss.temperature)
-
-    of_image = of(item.image, with_picture) * pictured
-    return {
-        "text": of(item.text, batch.allowed).mean(),
-        "image": of_image.sum() / pictured.sum().clamp(min=1),
-        "multimodal": of(item.multimodal, batch.allowed).mean(),
-    }
-
-
-def _similarity(query: QueryOutput, items: Tensor) -> Tensor:
-    """Return dot products [Q, B] in float32: bfloat16 would blur scores by a tenth of a logit."""
-    with torch.autocast(items.device.type, enabled=False):
-        return query.embedding @ items.T
+    losses: dict[str, Tensor] = {}
+    chances: dict[str, Tensor] = {}
+    for name, items, allowed in (
+        ("image", item.image, with_picture),
+        ("text", item.text, batch.allowed),
+        ("multimodal", item.multimodal, batch.allowed),
+    ):
+        pairs = pairs_of(encoded.merged(encoded.similarity(items)), batch, allowed)
+        values, level = LOSSES[loss.kind](pairs, loss), loss_of_equal_scores(pairs, loss)
+        if name == "image":
+            num_pictured = pictured.sum().clamp(min=1)
+            losses[name] = (values * pictured).sum() / num_pictured
+            chances[name] = (level * pictured).sum() / num_pictured
+        else:
+            losses[name], chances[name] = values.mean(), level.mean()
+    return {name: losses[name] for name in TASKS}, chances
 
 
 def _log(
-    tasks: dict[str, Tensor], query: QueryOutput, item: ItemOutput, batch: Batch
+    losses: dict[str, Tensor], chances: dict[str, Tensor], weights: TaskWeights
 ) -> dict[str, Tensor]:
-    """Return each loss, its share of ln(B) (1 means no better than chance), and the norms."""
-    chance = math.log(max(2, batch.allowed.shape[1]))
-    parts = {f"loss_{name}": value.detach() for name, value in tasks.items()}
-    shares = {f"chance_{name}": value.detach() / chance for name, value in tasks.items()}
-    norms = {"norm_query": query.norm, "norm_text": item.text_norm, "norm_image": item.image_norm}
-    return parts | shares | norms
+    """Return each loss, its share of that of equal scores (1: chance), and the learned weights."""
+    parts = {f"loss_{name}": value.detach() for name, value in losses.items()}
+    shares = {
+        f"chance_{name}": value.detach() / chances[name].clamp(min=_LEAST_CHANCE)
+        for name, value in losses.items()
+    }
+    return parts | shares | weights.values()
+
+
+def _norms(encoded: Encoded) -> dict[str, Tensor]:
+    return {
+        "norm_query": encoded.query.norm,
+        "norm_text": encoded.item.text_norm,
+        "norm_image": encoded.item.image_norm,
+    }

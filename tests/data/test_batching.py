@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from smar.data.batching import BatchMaker, PairSampler, allowed_negatives, prefetch
+from smar.data.batching import BatchMaker, PairSampler, negatives_of, prefetch
 from smar.data.dataset import Pairs, TrainingData
 from smar.errors import DataError
 from smar.models.retriever import RetrieverModel
@@ -55,7 +55,8 @@ def test_sampler_refuses_data_without_queries(tiny_data: TrainingData):
 
 def test_allowed_negatives_equal_a_double_loop(tiny_data: TrainingData):
     draw = sampler(tiny_data, items_per_step=16).draw(1)
-    allowed = allowed_negatives(tiny_data, draw.queries, draw.items, draw.target)
+    allowed, shown = negatives_of(tiny_data, draw.queries, draw.items, draw.target)
+    assert not shown.any()
     for q, query in enumerate(draw.queries):
         own = draw.items[draw.target[q]]
         words = set(tiny_data.query_words[query].indices)

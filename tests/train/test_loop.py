@@ -1,141 +1,196 @@
 """Training runs: they learn, repeat to the bit, survive being stopped, and refuse nonsense."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from smar.data.batching import BatchMaker, PairSampler
 from smar.data.dataset import TrainingData
+from smar.data.images import ImageStore
 from smar.errors import TrainingError
 from smar.models.retriever import RetrieverModel
-from smar.params import GateParams, LossParams, PretrainParams
+from smar.params import FinetuneParams, GateParams, LossParams, PretrainParams
+from smar.train.curriculum import Course, finetune_course
 from smar.train.loop import Places, train
-from smar.train.step import Step, StepOutput, check_losses, finetune_step, pretrain_step
+from smar.train.prepare import build_maker
+from smar.train.step import Step, StepOutput
 
 Setup = Callable[[], tuple[RetrieverModel, PairSampler, BatchMaker]]
-LOSS = LossParams(kind="softmax", temperature=0.1)
+CourseOf = Callable[..., Course]
 
 
 def weights(model: RetrieverModel) -> torch.Tensor:
     return torch.cat([value.flatten() for value in model.state_dict().values()])
 
 
-@pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return Places(tmp_path / "checkpoint", tmp_path / "history.tsv", tmp_path / "precision.json")
-
-
-@pytest.fixture
-def setup(
-    tiny_model: Callable[[], RetrieverModel],
-    tiny_data: TrainingData,
-    tiny_maker: Callable[[RetrieverModel], BatchMaker],
-) -> Setup:
-    def make() -> tuple[RetrieverModel, PairSampler, BatchMaker]:
-        model = tiny_model()
-        sampler = PairSampler(
-            tiny_data, items_per_step=16, queries_per_item=1, real_frac=0.5, seed=3
-        )
-        return model, sampler, tiny_maker(model)
-
-    return make
-
-
 def test_training_overfits_a_handful_of_pairs(
-    setup: Setup, places: Places, tiny_pretrain: PretrainParams
+    setup: Setup, places: Places, tiny_pretrain: PretrainParams, course_of: CourseOf
 ):
-    figures = train(
-        *setup(),
-        step=pretrain_step(tiny_pretrain, LOSS),
-        params=tiny_pretrain.model_copy(update={"steps": 160}),
-        places=places,
-    )
+    params = tiny_pretrain.model_copy(update={"steps": 160})
+    figures = train(*setup(), course=course_of(params), params=params, places=places)
     assert figures["chance_text"] < 0.5
     history = pd.read_csv(places.history, sep="\t")
     assert history["chance_text"].iloc[0] > 0.9
     assert {"learning_rate", "norm_query", "norm_text", "norm_image"} <= set(history.columns)
 
 
+def test_no_modality_starves_in_joint_training(
+    setup: Setup, places: Places, tiny_pretrain: PretrainParams, course_of: CourseOf
+):
+    """Text tells every item apart; the picture, which does too, must be learned beside it."""
+    params = tiny_pretrain.model_copy(update={"steps": 160})
+    figures = train(*setup(), course=course_of(params), params=params, places=places)
+    for name in ("text", "image", "multimodal"):
+        assert figures[f"chance_{name}"] < 0.75, name
+
+
 def test_training_twice_gives_the_same_weights(
-    setup: Setup, places: Places, tiny_pretrain: PretrainParams
+    setup: Setup, places: Places, tiny_pretrain: PretrainParams, course_of: CourseOf
 ):
     results = []
     for _ in range(2):
         model, sampler, maker = setup()
-        step = pretrain_step(tiny_pretrain, LOSS)
-        train(model, sampler, maker, step=step, params=tiny_pretrain, places=places)
+        course = course_of(tiny_pretrain)
+        train(model, sampler, maker, course=course, params=tiny_pretrain, places=places)
         results.append(weights(model))
     assert torch.equal(*results)
 
 
+@pytest.mark.parametrize("stopped_after", [1, 5, 8])
+@pytest.mark.parametrize(
+    ("kind", "loss"),
+    [("joint", {}), ("staged", {}), ("joint", {"weights": "learned"})],
+    ids=["joint", "staged", "learned"],
+)
 def test_training_goes_on_from_a_checkpoint_to_the_same_weights(
-    setup: Setup, places: Places, tiny_pretrain: PretrainParams
+    kind: str,
+    loss: dict[str, Any],
+    stopped_after: int,
+    setup: Setup,
+    places: Places,
+    tiny_pretrain: PretrainParams,
+    course_of: CourseOf,
 ):
-    params = tiny_pretrain.model_copy(update={"steps": 8, "checkpoint_s": 1e-9})
+    params = tiny_pretrain.model_copy(update={"steps": 10, "checkpoint_s": 1e-9})
     whole, sampler, maker = setup()
-    step = pretrain_step(params, LOSS)
-    train(whole, sampler, maker, step=step, params=params, places=places)
+    course = course_of(params, kind, **loss)
+    train(whole, sampler, maker, course=course, params=params, places=places)
+    expected = [value.clone() for value in course.weights.parameters()]
     elsewhere = replace(places, checkpoint=places.checkpoint.with_name("stopped"))
     stopped, sampler, maker = setup()
     with pytest.raises(KeyboardInterrupt):
-        train(stopped, sampler, maker, step=_stop_after(step, 5), params=params, places=elsewhere)
+        train(
+            stopped,
+            sampler,
+            maker,
+            course=_stopped(course_of(params, kind, **loss), stopped_after),
+            params=params,
+            places=elsewhere,
+        )
     resumed, sampler, maker = setup()
-    train(resumed, sampler, maker, step=step, params=params, places=elsewhere)
+    course = course_of(params, kind, **loss)
+    train(resumed, sampler, maker, course=course, params=params, places=elsewhere)
     assert torch.equal(weights(whole), weights(resumed))
+    assert all(map(torch.equal, expected, course.weights.parameters()))
 
 
-def _stop_after(step: Step, number: int) -> Step:
-    """Return a step that runs as given, and is killed from outside after some calls."""
+def _stopped(course: Course, number: int) -> Course:
+    """Return a course that is killed from outside after some steps."""
     calls = 0
 
-    def wrapped(model, batch) -> StepOutput:
-        nonlocal calls
-        calls += 1
-        if calls > number:
-            raise KeyboardInterrupt
-        return step(model, batch)
+    def stopping(step: Step) -> Step:
+        def wrapped(model: RetrieverModel, batch: Any) -> StepOutput:
+            nonlocal calls
+            calls += 1
+            if calls > number:
+                raise KeyboardInterrupt
+            return step(model, batch)
 
-    return wrapped
+        return wrapped
+
+    phases = [replace(phase, step=stopping(phase.step)) for phase in course.phases]
+    return replace(course, phases=phases)
 
 
 def test_training_stops_with_the_step_when_the_loss_is_not_finite(
-    setup: Setup, places: Places, tiny_pretrain: PretrainParams
+    setup: Setup, places: Places, tiny_pretrain: PretrainParams, course_of: CourseOf
 ):
     model, sampler, maker = setup()
     with torch.no_grad():
         model.query.projection.weight.fill_(float("nan"))
+    course = course_of(tiny_pretrain)
     with pytest.raises(TrainingError, match=r"step 0 of 6: .*not finite"):
-        train(
-            model,
-            sampler,
-            maker,
-            step=pretrain_step(tiny_pretrain, LOSS),
-            params=tiny_pretrain,
-            places=places,
-        )
+        train(model, sampler, maker, course=course, params=tiny_pretrain, places=places)
 
 
-@pytest.mark.parametrize("kind", ["category", "learned"])
-def test_finetuning_trains_the_gate(kind: str, setup: Setup, places: Places, tiny_finetune):
+@pytest.mark.parametrize("kind", ["softmax", "hinge", "adaptive"])
+def test_collapsed_towers_are_reported_as_no_better_than_chance(
+    kind: str,
+    setup: Setup,
+    places: Places,
+    tiny_pretrain: PretrainParams,
+    course_of: CourseOf,
+    caplog: pytest.LogCaptureFixture,
+):
+    """The query tower gives one vector whatever the text, and cannot get out of it."""
+    model, sampler, maker = setup()
+    with torch.no_grad():
+        model.query.projection.weight.zero_()
+        model.query.projection.bias.fill_(1.0)
+        for part in (model.text, model.image):
+            part.projection.weight.zero_()
+            part.projection.bias.fill_(1.0)
+    params = tiny_pretrain.model_copy(update={"learning_rate": 1e-9})
+    course = course_of(params, loss_kind=kind)
+    train(model, sampler, maker, course=course, params=params, places=places)
+    assert "chance_text ended at 1.000" in caplog.text
+
+
+def test_pictures_that_are_all_alike_are_reported(
+    setup: Setup,
+    places: Places,
+    tiny_items: pd.DataFrame,
+    tiny_data: TrainingData,
+    tiny_images: ImageStore,
+    tiny_pretrain: PretrainParams,
+    course_of: CourseOf,
+    caplog: pytest.LogCaptureFixture,
+):
+    model, sampler, _ = setup()
+    same = tiny_items.assign(image_ids=[np.array([0])] * len(tiny_items))
+    maker = build_maker(model, tiny_data, same, tiny_images)
+    params = tiny_pretrain.model_copy(update={"steps": 120})
+    with caplog.at_level(logging.WARNING):
+        train(model, sampler, maker, course=course_of(params), params=params, places=places)
+    assert "chance_image ended at" in caplog.text
+    assert "chance_text ended at" not in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["category", "learned", "per_item"])
+def test_finetuning_trains_the_gate(
+    kind: str,
+    setup: Setup,
+    places: Places,
+    tiny_finetune: FinetuneParams,
+    tiny_loss: LossParams,
+):
     gate = GateParams(kind=kind, visual_categories=["Shoes"], weight=1.0)
     model, sampler, maker = setup()
-    before = model.gate.contract.weight.clone()
+    model.set_gate(kind)
+    before = {name: value.clone() for name, value in model.gate.state_dict().items()}
     train(
         model,
         sampler,
         maker,
-        step=finetune_step(tiny_finetune, LOSS, gate),
+        course=finetune_course(tiny_finetune, tiny_loss, gate),
         params=tiny_finetune,
         places=places,
     )
-    assert not torch.equal(before, model.gate.contract.weight)
-
-
-def test_unknown_kinds_are_refused_with_a_near_match():
-    gate = GateParams(kind="lerned", visual_categories=[], weight=0.0)
-    with pytest.raises(ValueError, match=r"gate\.kind: unknown 'lerned'.*Did you mean 'learned'"):
-        check_losses(LOSS, gate)
+    unchanged = [n for n, v in model.gate.state_dict().items() if torch.equal(before[n], v)]
+    assert unchanged == []

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from smar.models.fusion.patches import mean_patches
 from smar.models.text import TowerOutput
 
 
@@ -25,7 +26,7 @@ class ConcatFusion(nn.Module):
 
     def forward(self, text: TowerOutput, image: TowerOutput) -> Tensor:
         """Return S_m, [B, D]."""
-        weights = image.mask / image.mask.sum(1, keepdim=True).clamp(min=1)  # [B, K * P]
-        pooled = torch.einsum("bp,bph->bh", weights.to(image.hidden.dtype), image.hidden)
-        joint = functional.gelu(self.joint(torch.cat([text.pooled, pooled], dim=-1)))
-        return functional.normalize(self.projection(joint).float(), dim=-1)
+        both = torch.cat([text.pooled, mean_patches(image)], dim=-1)
+        return functional.normalize(
+            self.projection(functional.gelu(self.joint(both))).float(), dim=-1
+        )

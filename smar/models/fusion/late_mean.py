@@ -1,0 +1,36 @@
+"""The weighted mean of the fields' own embeddings, as in GCL.
+
+Shapes: B items, D embedding length.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from smar.models.text import TowerOutput
+
+
+class LateMeanFusion(nn.Module):
+    """`S_m = norm(w_t S_t + w_i S_i)` with `w = softmax(weights)`.
+
+    A missing field's weight goes to the rest. GCL (2404.08535) sets the weights by hand (image .9,
+    title .1). Here the two are learned, from equal shares (our choice): which field says more
+    differs from shop to shop.
+
+    Args:
+        text_width: Not used; every fusion is built alike.
+        image_width: Not used.
+        dim: Not used.
+    """
+
+    def __init__(self, text_width: int, image_width: int, dim: int) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.zeros(2))  # text, image
+
+    def forward(self, text: TowerOutput, image: TowerOutput) -> Tensor:
+        """Return S_m, [B, D]."""
+        logits = self.weights.float().expand(len(image.mask), 2)
+        absent = torch.stack([torch.zeros_like(image.mask[:, 0]), ~image.mask.any(1)], dim=1)
+        share = logits.masked_fill(absent, -torch.inf).softmax(dim=1)  # [B, 2]
+        mean = share[:, :1] * text.embedding + share[:, 1:] * image.embedding
+        return functional.normalize(mean, dim=-1)

@@ -1,0 +1,38 @@
+"""What every gate has in common.
+
+Shapes: Q queries, B items, H hidden width, D embedding length.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from smar.models.text import TowerOutput
+
+
+@dataclass(frozen=True)
+class GateWidths:
+    """Widths of what a gate may see.
+
+    Args:
+        query: Query hidden states.
+        text: Item text hidden states.
+        image: Item image hidden states.
+        dim: Embeddings.
+    """
+
+    query: int
+    text: int
+    image: int
+    dim: int
+
+
+class Gate(nn.Module):
+    """How much the picture counts: for a query, and, where a kind says so, for an item.
+
+    A kind gives `forward(pooled [Q, H]) -> logits [Q]` of P(q), and may change `fold`.
+    """
+
+    def fold(self, text: TowerOutput, image: TowerOutput, fused: Tensor) -> Tensor:
+        """Return S_m as it is indexed, unit rows [B, D], from the fusion's S_m."""
+        return fused

@@ -1,0 +1,118 @@
+"""Hard negatives from the index of a model that is about to be trained on.
+
+Shapes: Q queries, R ranks.
+"""
+
+import logging
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from smar.data.dataset import TrainingData
+from smar.data.images import ImageStore
+from smar.data.negatives import HardPool
+from smar.index.ann import build_index, gated_items, gated_queries
+from smar.models.encode import encode_items, encode_queries
+from smar.models.retriever import RetrieverModel
+from smar.params import IndexParams, NegativeParams
+from smar.seeding import generator
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 512
+_BLOCK = 4096  # queries whose words are compared at once
+_EXACT_BELOW = 50_000  # an approximate index is good enough: a missed hard negative costs nothing
+_RECALL = 0.8
+
+
+def hard_pools(
+    model: RetrieverModel,
+    data: TrainingData,
+    items: pd.DataFrame,
+    images: ImageStore,
+    params: NegativeParams,
+    seed: int,
+) -> list[HardPool]:
+    """Return the pools of hard negatives that were asked for; arguments as `mine_negatives`."""
+    pools = []
+    if params.impressed and data.shown is not None:
+        pools.append(HardPool(data.shown, params.impressed))
+    if params.mined:
+        pools.append(mine_negatives(model, data, items, images, params, seed))
+    return pools
+
+
+def mine_negatives(
+    model: RetrieverModel,
+    data: TrainingData,
+    items: pd.DataFrame,
+    images: ImageStore,
+    params: NegativeParams,
+    seed: int,
+) -> HardPool:
+    """Return for every logged query the items that a model ranks high, but that are not right.
+
+    Searched as the model searches: `[(1-g) Q ; g Q]` over `[S_t ; S_m]`. Right, and so left out,
+    is what was engaged for the query (or is its source, if it is synthetic), what equals such an
+    item, and what holds every word of the query.
+
+    Args:
+        model: The model, in evaluation mode or not; it is left as it was.
+        data: The training data.
+        items: Item table (`schema.ITEMS`).
+        images: The picture store.
+        params: Ranks and how many join a step.
+        seed: Decides which queries an approximate index is measured with.
+    """
+    training = model.training
+    model.eval()
+    made = encode_items(model, items, images, _BATCH)
+    pairs = data.real if len(data.real) else data.synthetic
+    queries = np.unique(pairs.query)
+    encoded = encode_queries(model, [data.queries[row] for row in queries])
+    model.train(training)
+    vectors = gated_queries(encoded.vector, encoded.gate)
+
+    def sample() -> NDArray[np.float32]:
+        flat = vectors.reshape(-1, vectors.shape[-1])
+        return generator(seed, "mining").choice(flat, min(500, len(flat)), replace=False)
+
+    settings = IndexParams(
+        exact_below=_EXACT_BELOW,
+        recall_target=_RECALL,
+        recall_at=params.last_rank,
+        sample_queries=500,
+    )
+    index = build_index(
+        gated_items(made.text, made.multimodal), list(items["item_id"]), settings, sample
+    )
+    rows = index.search(vectors, params.last_rank)[1][:, params.first_rank - 1 :]  # [Q, R]
+    query = np.repeat(queries, rows.shape[1])
+    item = rows.ravel()
+    wrong = item >= 0
+    wrong[wrong] = ~_is_right(data, query[wrong], item[wrong])
+    shape = (len(data.queries), data.num_items)
+    ones = np.ones(int(wrong.sum()), np.float32)
+    pool = HardPool(csr_matrix((ones, (query[wrong], item[wrong])), shape=shape), params.mined)
+    logger.info("mined %d negatives for %d queries", len(ones), len(queries))
+    return pool
+
+
+def _is_right(
+    data: TrainingData, query: NDArray[np.int64], item: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return which (query, item) pairs are no negatives."""
+    in_group = csr_matrix(
+        (np.ones(data.num_items, np.float32), (np.arange(data.num_items), data.group)),
+        shape=(data.num_items, int(data.group.max()) + 1),
+    )
+    known = data.known @ in_group  # [queries, groups]
+    result = np.asarray(known[query, data.group[item]]).ravel() > 0
+    for start in range(0, len(query), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        asked = data.query_words[query[part]]
+        shared = np.asarray(asked.multiply(data.item_words[item[part]]).sum(1)).ravel()
+        result[part] |= shared >= np.maximum(asked.getnnz(axis=1), 1)
+    return result

@@ -1,0 +1,49 @@
+"""What training runs of the tests share."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from smar.data.batching import BatchMaker, PairSampler
+from smar.data.dataset import TrainingData
+from smar.models.retriever import RetrieverModel
+from smar.params import LossParams, Params, PretrainParams
+from smar.train.curriculum import CURRICULA, Course
+from smar.train.loop import Places
+
+Setup = Callable[[], tuple[RetrieverModel, PairSampler, BatchMaker]]
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return Places(tmp_path / "checkpoint", tmp_path / "history.tsv", tmp_path / "precision.json")
+
+
+@pytest.fixture
+def setup(
+    tiny_model: Callable[[], RetrieverModel],
+    tiny_data: TrainingData,
+    tiny_maker: Callable[[RetrieverModel], BatchMaker],
+) -> Setup:
+    def make() -> tuple[RetrieverModel, PairSampler, BatchMaker]:
+        model = tiny_model()
+        sampler = PairSampler(
+            tiny_data, items_per_step=16, queries_per_item=1, real_frac=0.5, seed=3
+        )
+        return model, sampler, tiny_maker(model)
+
+    return make
+
+
+@pytest.fixture
+def course_of(tiny_loss: LossParams, shipped: Params) -> Callable[..., Course]:
+    """Return a builder: parameters of a run and the kind of curriculum to its course."""
+
+    def build(
+        params: PretrainParams, kind: str = "joint", *, loss_kind: str = "softmax", **loss: object
+    ) -> Course:
+        chosen = tiny_loss.model_copy(update={"kind": loss_kind, **loss})
+        return CURRICULA[kind](params, chosen, shipped.curriculum)
+
+    return build
