@@ -251,8 +251,9 @@ def negatives_of(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which items may stand against which queries, and which were shown, [Q, B] each.
 
-    Left out are items engaged for the same query text, items that hold every word of the query
-    (any of them could have been its source), and items equal to the query's own. What the shop
+    Left out are items engaged for the same query text, items that hold every word of the query in
+    their text or in queries they were engaged for (they probably fit it as well), and items equal
+    to the query's own. What the shop
     showed for the query without anybody engaging may stand although it holds every word.
     """
     known = data.known[queries][:, items].toarray() > 0

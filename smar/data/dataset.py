@@ -43,7 +43,8 @@ class TrainingData:
         synthetic: Pairs from the synthetic queries.
         known: 1 where query and item are a pair of either kind, [queries, items].
         query_words: Words of each query, [queries, words].
-        item_words: Words of each item's text, [items, words].
+        item_words: Words of each item's text and of the queries it was engaged for,
+            [items, words].
         group: Items of one group are one thing to a shopper (equal text and pictures), [items].
         visual: Whether the item is bought by eye, [items].
         shown: 1 where the shop showed the item for the query and nobody engaged,
@@ -99,6 +100,12 @@ def build_training_data(
     real = pairs["real"].to_numpy(bool)
     weight = pairs["weight"].to_numpy(np.float64)
     query_words, item_words = _word_matrices(list(queries), texts)
+    engaged = csr_matrix(
+        (np.ones(int(real.sum()), np.float32), (item_rows[real], query_rows[real])),
+        shape=(len(items), len(queries)),
+    )
+    item_words += engaged @ query_words
+    item_words.data[:] = 1
     content = pd.Series(texts) + "\n" + items["image_ids"].map(lambda ids: str(list(ids)))
     return TrainingData(
         queries=list(queries),

@@ -63,6 +63,20 @@ def test_training_data_keeps_real_and_synthetic_pairs_apart(items: pd.DataFrame)
     assert data.visual.tolist() == [True, False, True]
 
 
+def test_words_of_an_item_include_those_it_was_engaged_for(items: pd.DataFrame):
+    data = build_training_data(
+        items,
+        ["red boot", "a novel", "red boot"],
+        graded=pd.DataFrame({"query": ["blue boot"], "item_id": ["b"], "grade": [4.0]}),
+        synthetic=pd.DataFrame({"query": ["red"], "item_id": ["b"]}),
+        visual_categories=[],
+    )
+    asked = data.query_words[data.queries.index("blue boot")]
+    shared = (asked @ data.item_words.T).toarray()[0]
+    assert shared.tolist() == [1.0, 2.0, 1.0]
+    assert data.item_words.data.max() == 1.0
+
+
 def test_training_data_groups_items_with_equal_text_and_pictures(items: pd.DataFrame):
     data = build_training_data(
         items,
