@@ -21,6 +21,15 @@ def clustered(number: int, dim: int, rng: np.random.Generator) -> NDArray[np.flo
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
+def near(
+    rows: NDArray[np.float32], distance: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return unit rows with a cosine of about 1 / sqrt(1 + distance ** 2) to the given ones."""
+    noise = rng.normal(size=rows.shape) * distance / np.sqrt(rows.shape[1])
+    moved = rows + noise
+    return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
+
+
 def queries_per_s(index: VectorIndex, queries: NDArray[np.float32], batch: int) -> float:
     """Return the rate of searching 50 items for queries in batches."""
     index.search(queries[:batch], 50)
@@ -38,11 +47,9 @@ def main() -> None:
     set_faiss_threads(0)
     rng = np.random.default_rng(0)
     text = clustered(options.items, options.dim, rng)
-    vectors = gated_items(text, clustered(options.items, options.dim, rng))
+    vectors = gated_items(text, near(text, 0.5, rng))
     chosen = rng.choice(options.items, 1000, replace=False)
-    near = text[chosen] + 0.05 * rng.normal(size=(1000, options.dim)).astype(np.float32)
-    near /= np.linalg.norm(near, axis=1, keepdims=True)
-    queries = gated_queries(near.astype(np.float32), rng.random(1000, np.float32))
+    queries = gated_queries(near(text[chosen], 0.5, rng), rng.random(1000, np.float32))
     ids = [str(row) for row in range(options.items)]
     params = {"recall_target": 0.97, "recall_at": 50, "sample_queries": 500}
     rates = {}
