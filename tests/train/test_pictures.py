@@ -49,9 +49,9 @@ def images(tmp_path: Path) -> ImageStore:
 
 @pytest.fixture
 def items() -> pd.DataFrame:
-    """Two items of each colour; only the second picture of an item tells which."""
+    """Two items of each colour; only the second picture of an item tells which it is."""
     rows = [
-        {"item_id": f"i{n}", "title": f"thing {n}", "brand": "", "category": "", "attributes": ""}
+        {"item_id": f"i{n}", "title": "thing", "brand": "", "category": "", "attributes": ""}
         for n in range(12)
     ]
     pictures = [np.array([GREY, 1 + n % 6]) for n in range(12)]
