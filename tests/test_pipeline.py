@@ -307,25 +307,69 @@ def test_shop_without_pictures_log_and_judgements_goes_all_the_way(tmp_path: Pat
     assert len(Retriever.load(root).search("boot maker1", 5)) == 5
 
 
-def test_training_killed_by_the_system_goes_on_to_the_same_model(copy: Path, project: Path):
+@pytest.mark.parametrize(
+    ("stage", "changes"),
+    [("finetune", {"finetune.steps": 200}), ("pretrain", {"curriculum.kind": "staged"})],
+    ids=["finetune", "staged"],
+)
+def test_training_killed_by_the_system_goes_on_to_the_same_model(
+    stage: str, changes: dict[str, Any], copy: Path
+):
     """kill -9 in the middle, then the same command again."""
-    shutil.rmtree(Paths(copy).retriever)
-    set_params(copy, {"finetune.checkpoint_s": 0.2, "finetune.steps": 200})
-    command = [sys.executable, "-m", "smar", "finetune", "--root", str(copy)]
+    model = Paths(copy).retriever if stage == "finetune" else Paths(copy).pretrained
+    shutil.rmtree(model)
+    set_params(copy, changes | {f"{stage}.checkpoint_s": 0.2})
+    command = [sys.executable, "-m", "smar", stage, "--root", str(copy)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         folder = copy / ".smar" / "checkpoints"
         deadline = time.monotonic() + 60
-        while not list(folder.glob("finetune-*/progress.json")) and time.monotonic() < deadline:
+        while not list(folder.glob(f"{stage}-*/progress.json")) and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
-    assert not Paths(copy).retriever.exists()
-    assert list(folder.glob("finetune-*"))
-    smar(copy, "finetune")
-    resumed = (Paths(copy).retriever / "model.safetensors").read_bytes()
-    assert not list(folder.glob("finetune-*"))
-    smar(copy, "finetune")
-    assert (Paths(copy).retriever / "model.safetensors").read_bytes() == resumed
+    assert not model.exists()
+    assert list(folder.glob(f"{stage}-*"))
+    smar(copy, stage)
+    resumed = (model / "model.safetensors").read_bytes()
+    assert not list(folder.glob(f"{stage}-*"))
+    smar(copy, stage)
+    assert (model / "model.safetensors").read_bytes() == resumed
+
+
+def test_other_models_go_all_the_way(copy: Path):
+    """Stages, several query vectors, field markers and masking, hard negatives, a gate per item."""
+    set_params(
+        copy,
+        {
+            "model.fusion": "residual",
+            "model.field_markers": True,
+            "model.query_vectors.count": 2,
+            "curriculum.kind": "staged",
+            "loss.kind": "three_part_hinge",
+            "gate.kind": "per_item",
+            "pretrain.steps": 30,
+            "pretrain.field_mask_frac": 0.2,
+            "finetune.steps": 20,
+            "finetune.negatives": {"impressed": 8, "mined": 8, "first_rank": 3, "last_rank": 20},
+        },
+    )
+    for stage in ("pretrain", "finetune", "embed", "index", "evaluate"):
+        smar(copy, stage)
+    for name, value in metrics(copy, "finetune").items():
+        assert np.isfinite(value), name
+    hits = Retriever.load(copy).search("red dress", k=5)
+    assert [hit.rank for hit in hits] == [1, 2, 3, 4, 5]
+    assert len({hit.item_id for hit in hits}) == 5
+
+
+def test_report_says_whether_the_gate_can_be_believed(project: Path):
+    page = (Paths(project).evaluation_report / "index.html").read_text()
+    assert "expected calibration error" in page
+    figures = metrics(project, "evaluate")["test"]["gate_calibration"]
+    assert 0 <= figures["visual"]["error"] <= 1
+    table = pd.read_csv(Paths(project).evaluation_report / "plots" / "reliability.csv")
+    of_visual = table[table["outcome"] == "visual"]
+    assert of_visual["queries"].sum() == figures["visual"]["queries"]
 
 
 def test_python_example_of_the_readme_runs(

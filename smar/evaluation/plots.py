@@ -98,6 +98,41 @@ def histogram(values: NDArray[np.float32], bins: int = 20) -> Markup:
     return _svg(height, "".join(parts))
 
 
+def reliability(bins: Sequence[tuple[float, float, int]]) -> Markup:
+    """Return a reliability plot: dots on the diagonal say what happens, dots below it too much.
+
+    Args:
+        bins: (predicted chance, observed share, number of queries), both in [0, 1]; a dot's area
+            follows the number.
+    """
+    size, left = 200, 40
+    most = max([queries for *_, queries in bins] + [1])
+
+    def place(predicted: float, observed: float) -> tuple[float, float]:
+        return left + predicted * size, 10 + (1 - observed) * size
+
+    start, end = place(0, 0), place(1, 1)
+    parts = [
+        f'<path class="axis" d="M{start[0]} {start[1]}L{end[0]} {end[1]}" stroke-dasharray="4 4"/>'
+        f'<path class="axis" d="M{left} 10V{10 + size}H{left + size}" fill="none"/>'
+    ]
+    for share in (0.0, 0.5, 1.0):
+        x, y = place(share, share)
+        parts.append(
+            f'<text class="faint" x="0" y="{y + 4:.1f}">{share:.1f}</text>'
+            f'<text class="faint" x="{x:.1f}" y="{size + 28}" text-anchor="middle">'
+            f"{share:.1f}</text>"
+        )
+    for predicted, observed, queries in bins:
+        x, y = place(predicted, observed)
+        parts.append(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{3 + 9 * (queries / most) ** 0.5:.1f}" '
+            'fill="#0072B2" fill-opacity=".6"><title>'
+            f"P(q) {predicted:.2f}, observed {observed:.2f}, {queries} queries</title></circle>"
+        )
+    return _svg(size + 40, "".join(parts))
+
+
 def _spread(places: list[float], gap: float = 15) -> list[float]:
     """Return label heights moved apart so that none lies on another."""
     order = sorted(range(len(places)), key=lambda number: places[number])

@@ -198,6 +198,15 @@ def _set_content(result: SetResult, params: EvaluateParams) -> dict[str, Any]:
         "bars": plots.bars(primary),
         "lines": plots.lines([f"@{k}" for k in params.cutoffs], curves),
         "gates": plots.histogram(result.gate),
+        "calibrations": [
+            {
+                "outcome": calibration.outcome,
+                "note": f"expected calibration error {calibration.error:.3f}, "
+                f"{calibration.queries:,} queries",
+                "plot": plots.reliability(list(calibration.bins.itertuples(index=False))),
+            }
+            for calibration in result.calibration.values()
+        ],
     }
 
 
@@ -267,8 +276,9 @@ def _wanted(result: SetResult, row: int, catalogue: Catalogue) -> Strip:
 
 
 def write_tables(folder: Path, results: Sequence[SetResult], params: EvaluateParams) -> None:
-    """Write what `dvc plots show` draws: recall by cutoff and the gate's histogram."""
+    """Write what `dvc plots show` draws: recall by cutoff, the gate's histogram and reliability."""
     folder.mkdir(exist_ok=True)
+    _write_reliability(folder / "reliability.csv", results)
     columns = ["cutoff", *LABELS]
     if not results:
         pd.DataFrame(columns=columns).to_csv(folder / "recall.csv", index=False)
@@ -283,3 +293,10 @@ def write_tables(folder: Path, results: Sequence[SetResult], params: EvaluatePar
     counts, edges = np.histogram(first.gate, bins=20, range=(0, 1))
     table = pd.DataFrame({"gate": np.round(edges[:-1] + 0.025, 3), "queries": counts})
     table.to_csv(folder / "gate.csv", index=False)
+
+
+def _write_reliability(path: Path, results: Sequence[SetResult]) -> None:
+    found = results[0].calibration if results else {}
+    tables = [c.bins.round(6).assign(outcome=name) for name, c in found.items()]
+    empty = pd.DataFrame(columns=["predicted", "observed", "queries", "outcome"])
+    pd.concat(tables or [empty]).to_csv(path, index=False)

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from smar.evaluation.baselines import bm25_run
+from smar.evaluation.calibration import Calibration, gate_calibrations
 from smar.evaluation.compare import Difference, mean_intervals, paired_difference
 from smar.evaluation.metrics import score_run
 from smar.evaluation.runs import QuerySet, Run
@@ -46,6 +47,7 @@ class SetResult:
         intervals: 95 % interval of every mean, `{system: {metric: (low, high)}}`.
         differences: The gated system against each baseline, on the primary metric.
         slices: Masks by slice name.
+        calibration: The gate against what it may foretell, by outcome.
     """
 
     queries: QuerySet
@@ -55,6 +57,7 @@ class SetResult:
     intervals: dict[str, dict[str, tuple[float, float]]]
     differences: dict[str, Difference]
     slices: dict[str, NDArray[np.bool_]]
+    calibration: dict[str, Calibration]
 
     def mean(self, system: str, metric: str, part: str = "") -> float:
         """Return a mean over the set, or over a slice of it (NaN if that is empty)."""
@@ -74,6 +77,9 @@ class SetResult:
             }
         result["slice_queries"] = {name: int(mask.sum()) for name, mask in self.slices.items()}
         result["gate_mean"] = round(float(self.gate.mean()), 6)
+        result["gate_calibration"] = {
+            name: calibration.summary() for name, calibration in self.calibration.items()
+        }
         for system, difference in self.differences.items():
             gap = {name: round(value, 6) for name, value in vars(difference).items()}
             result[f"{GATED}_minus_{system}"] = gap
@@ -133,7 +139,13 @@ def measure(
         )
         for baseline in BASELINES
     }
-    return SetResult(queries, gate, runs, values, intervals, differences, slices)
+    calibration = gate_calibrations(
+        gate,
+        slices["visual"],
+        values["multimodal"][params.primary],
+        values["text"][params.primary],
+    )
+    return SetResult(queries, gate, runs, values, intervals, differences, slices, calibration)
 
 
 def per_query_table(result: SetResult) -> pd.DataFrame:

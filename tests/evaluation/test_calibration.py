@@ -1,0 +1,51 @@
+"""Calibration of the gate against closed forms."""
+
+import numpy as np
+import pytest
+
+from smar.evaluation import plots
+from smar.evaluation.calibration import calibrate, gate_calibrations
+
+
+def test_error_of_a_hand_made_gate():
+    gate = np.array([0.15, 0.15, 0.85, 0.85, 1.0], np.float32)
+    happened = np.array([False, True, True, True, False])
+    result = calibrate("it rains", gate, happened)
+    # Bins: [.1, .2) says .15, half of 2; [.8, .9) says .85, all of 2; [.9, 1] says 1, none of 1.
+    assert result.bins["predicted"].tolist() == pytest.approx([0.15, 0.85, 1.0])
+    assert result.bins["observed"].tolist() == [0.5, 1.0, 0.0]
+    assert result.bins["queries"].tolist() == [2, 2, 1]
+    assert result.error == pytest.approx((2 * 0.35 + 2 * 0.15 + 1 * 1.0) / 5)
+    assert result.brier == pytest.approx((0.15**2 + 0.85**2 + 2 * 0.15**2 + 1) / 5)
+
+
+def test_gate_that_says_the_truth_has_no_error():
+    rng = np.random.default_rng(0)
+    gate = rng.random(40_000).astype(np.float32)
+    assert calibrate("x", gate, rng.random(40_000) < gate).error < 0.01
+    assert calibrate("x", gate, rng.random(40_000) < 0.5).error > 0.2
+
+
+def test_ties_say_nothing_about_whether_the_picture_helps():
+    gate = np.array([0.9, 0.1, 0.5, 0.5], np.float32)
+    found = gate_calibrations(
+        gate,
+        visual=np.array([True, False, True, False]),
+        multimodal=np.array([1.0, 0.0, 0.3, 0.3]),
+        text=np.array([0.5, 0.5, 0.3, 0.3]),
+    )
+    assert found["picture_helps"].queries == 2
+    assert found["picture_helps"].error == pytest.approx(0.1, abs=1e-6)
+    assert found["visual"].queries == 4
+
+
+def test_outcome_that_never_or_always_happens_is_left_out():
+    gate = np.array([0.9, 0.1], np.float32)
+    values = np.array([0.5, 0.5])
+    assert gate_calibrations(gate, np.array([True, True]), values, values) == {}
+
+
+def test_reliability_plot_has_a_dot_for_every_bin():
+    plot = str(plots.reliability([(0.1, 0.0, 4), (0.9, 0.5, 1)]))
+    assert plot.count("<circle") == 2
+    assert 'cx="60.0" cy="210.0" r="12.0"' in plot  # a tenth across, at the bottom, the largest

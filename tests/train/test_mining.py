@@ -1,0 +1,54 @@
+"""Negatives mined from a model's own index."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from smar.data.dataset import TrainingData
+from smar.data.images import ImageStore
+from smar.models.encode import encode_items, encode_queries
+from smar.models.retriever import RetrieverModel
+from smar.params import NegativeParams
+from smar.train.mining import hard_pools, mine_negatives
+
+
+def test_mined_items_rank_high_and_are_never_right(
+    tiny_model: Callable[[], RetrieverModel],
+    tiny_data: TrainingData,
+    tiny_items: pd.DataFrame,
+    tiny_images: ImageStore,
+):
+    model = tiny_model().eval()
+    params = NegativeParams(impressed=0, mined=4, first_rank=3, last_rank=9)
+    pool = mine_negatives(model, tiny_data, tiny_items, tiny_images, params, seed=0)
+    made = encode_items(model, tiny_items, tiny_images, 24)
+    queries = np.unique(tiny_data.real.query)
+    vector = encode_queries(model, [tiny_data.queries[row] for row in queries]).vector
+    scores = vector @ (made.text + made.multimodal).T / 2  # an untrained gate says 0.5
+    order = np.argsort(-scores, axis=1, kind="stable")[:, 2:9]
+    some = 0
+    for place, query in enumerate(queries):
+        words = set(tiny_data.query_words[query].indices)
+        expected = {
+            int(item)
+            for item in order[place]
+            if not tiny_data.known[query, item]
+            and not words <= set(tiny_data.item_words[item].indices)
+        }
+        found = set(pool.items[query].indices.tolist())
+        assert found == expected
+        some += len(found)
+    assert some > len(queries)
+    assert pool.per_step == 4
+    assert not model.training
+
+
+def test_nothing_is_mined_unless_asked_for(
+    tiny_model: Callable[[], RetrieverModel],
+    tiny_data: TrainingData,
+    tiny_items: pd.DataFrame,
+    tiny_images: ImageStore,
+):
+    params = NegativeParams(impressed=3, mined=0, first_rank=1, last_rank=5)
+    assert hard_pools(tiny_model(), tiny_data, tiny_items, tiny_images, params, 0) == []
