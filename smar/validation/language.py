@@ -32,7 +32,7 @@ _SCRIPTS = {
     "hangul": re.compile(r"[\u1100-\u11ff\uac00-\ud7af]"),
     "han_kana": re.compile(r"[\u3040-\u30ff\u3400-\u9fff]"),
 }
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"\b[^\W\d_]+\b")  # not the m of 2m
 _LARGEST_SAMPLE = 20_000
 
 
