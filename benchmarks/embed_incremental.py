@@ -44,6 +44,7 @@ def make_project(root: Path, num_items: int) -> None:
     content["ingest"]["demo"] = {"num_items": num_items, "num_searches": 1000}
     (root / "params.yaml").write_text(yaml.safe_dump(content))
     smar(root, "ingest")
+    smar(root, "validate")
     params, paths = load_params(root / "params.yaml"), Paths(root)
     items = schema.read_table(paths.items, schema.ITEMS)
     images = ImageStore.open(paths.images)

@@ -14,7 +14,7 @@ from smar.errors import ParamsError, SmarError
 # First line of each stage's docstring; a test keeps them equal (importing the stages is slow).
 STAGES = {
     "ingest": "The source into typed tables and packed pictures; bad rows into quarantine.",
-    "validate": "Expectations over the tables; a failure stops what follows.",
+    "validate": "Contracts over the tables; bad rows are left out, bad tables stop what follows.",
     "synthesize": "Synthetic queries from item texts.",
     "pretrain": "Multi-task pre-training on synthetic and logged queries.",
     "finetune": "Click fine-tuning with the gate.",

@@ -4,11 +4,12 @@ One section per stage, and the sections `model`, `loss` and `gate` that several 
 All problems of the file are reported at once, before any work starts.
 """
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from smar.combinations import senseless
 from smar.errors import ParamsError, list_problems, near_match
@@ -27,6 +28,7 @@ from smar.training_params import (
     LossParams,
     ModelParams,
     NegativeParams,
+    NonNegative,
     Positive,
     PretrainParams,
     QueryVectorParams,
@@ -69,6 +71,9 @@ __all__ = [
     "check_params",
     "load_params",
 ]
+
+
+AboveOne = Annotated[float, Field(gt=1)]
 
 
 class DemoParams(Section):
@@ -127,12 +132,105 @@ class IngestParams(Section):
     """Share of the log's distinct queries held out for choices."""
 
 
-class ValidateParams(Section):
-    min_items: Count
-    max_missing_title_frac: Fraction
-    min_picture_coverage: Fraction
+class ItemRules(Section):
+    """Bounds of the rules over items."""
+
+    min_rows: Count
     max_title_chars: Count
+    max_description_chars: Count
+    min_price: NonNegative
     max_price: Positive
+    max_price_ratio: AboveOne
+    """Of a price to the median of its category, or the other way round."""
+    categories: list[str]
+    """Top-level categories that there may be; [] allows any."""
+    max_items_per_group: Count
+    max_items_per_picture: Count
+    min_picture_contrast: NonNegative
+    """A picture whose pixels deviate less from their mean (0-255) is blank."""
+    max_picture_difference: NonNegative
+    """Pictures look the same below this difference of their thumbnails (0-255)."""
+    min_picture_coverage: Fraction
+    min_category_coverage: Fraction
+    min_price_coverage: Fraction
+    min_main_currency_frac: Fraction
+    min_main_script_frac: Fraction
+    min_distinct_titles_frac: Fraction
+    max_copies_frac: Fraction
+
+
+class QueryRules(Section):
+    """Bounds of the rules over queries."""
+
+    max_query_chars: Count
+    min_main_script_frac: Fraction
+
+
+class LogRules(Section):
+    """Bounds of the rules over searches and engagements."""
+
+    as_of: str
+    """Date that freshness is measured from, "now" for the clock, "" not to measure it."""
+    max_age_days: Count
+    max_span_days: Count
+    min_day_frac: Fraction
+    max_day_ratio: AboveOne
+    max_searches_per_client_day: Count
+    max_shown: Count
+    min_shown_known_frac: Fraction
+    max_zero_result_frac: Fraction
+    min_client_frac: Fraction
+    max_position: Count
+    max_days_after_search: Count
+    max_engagements_per_search: Count
+    min_click_through: Fraction
+    max_click_through: Fraction
+    max_place_click_through: Fraction
+    max_lower_over_top: Positive
+
+    @field_validator("as_of")
+    @classmethod
+    def _check_date(cls, value: str) -> str:
+        if value not in {"", "now"}:
+            try:
+                date.fromisoformat(value)
+            except ValueError as error:
+                raise ValueError('expected a date such as "2026-10-01", "now" or ""') from error
+        return value
+
+
+class JudgementRules(Section):
+    """Bounds of the rules over judgements."""
+
+    max_grade: Count
+    min_judged_frac: Fraction
+    max_item_frac: Fraction
+
+
+class PreviousRules(Section):
+    """How far accepted data may differ from the data accepted before."""
+
+    max_rows_lost_frac: Fraction
+    max_rows_ratio: AboveOne
+    max_missing_rise_frac: Fraction
+    max_new_category_frac: Fraction
+    min_items_kept_frac: Fraction
+    max_price_shift: AboveOne
+    max_language_shift: Fraction
+    max_new_words_frac: Fraction
+    max_click_through_shift: AboveOne
+
+
+class ValidateParams(Section):
+    severity: dict[str, Literal["stop", "quarantine", "warn"]]
+    """Severity by rule, where it is to differ from the contract's."""
+    max_quarantined_frac: Fraction
+    """More quarantined rows than this share of any table stop the stage."""
+    items: ItemRules
+    queries: QueryRules
+    log: LogRules
+    judgements: JudgementRules
+    previous: PreviousRules
 
 
 class SynthesizeParams(Section):

@@ -23,24 +23,28 @@ class Paths:
         return self.root / "data"
 
     @property
+    def accepted(self) -> Path:
+        return self.data / "accepted"
+
+    @property
     def items(self) -> Path:
-        return self.data / "items.parquet"
+        return self.accepted / "items.parquet"
 
     @property
     def queries(self) -> Path:
-        return self.data / "queries.parquet"
+        return self.accepted / "queries.parquet"
 
     @property
     def searches(self) -> Path:
-        return self.data / "searches.parquet"
+        return self.accepted / "searches.parquet"
 
     @property
     def engagements(self) -> Path:
-        return self.data / "engagements.parquet"
+        return self.accepted / "engagements.parquet"
 
     @property
     def judgements(self) -> Path:
-        return self.data / "judgements.parquet"
+        return self.accepted / "judgements.parquet"
 
     @property
     def images(self) -> Path:
@@ -97,6 +101,14 @@ class Paths:
     def study_result(self, data: str, variant: str, seed: int) -> Path:
         """Return what one run of a study left."""
         return self.study_results / data / variant / str(seed)
+
+    def ingested(self, table: str) -> Path:
+        """Return a table as ingest wrote it; only validate reads it."""
+        return self.data / f"{table}.parquet"
+
+    def profile(self, source: str) -> Path:
+        """Return what is remembered of the data last accepted from a source."""
+        return self.work / "validation" / f"{source}.json"
 
     def metrics(self, stage: str) -> Path:
         """Return the metrics file of a stage."""

@@ -1,7 +1,8 @@
 """Fixtures shared by all tests: small real things, never stand-ins. No test reaches the network."""
 
-import socket
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,21 +36,61 @@ from smar.params import (
 from smar.train.prepare import build_maker
 
 torch.set_num_threads(1)
+# Children inherit these: programs that tests start find no way out either.
+for _name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+    os.environ[_name] = "http://127.0.0.1:9"
+for _name in ("no_proxy", "NO_PROXY"):
+    os.environ[_name] = "localhost,127.0.0.1,::1"
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["GX_ANALYTICS_ENABLED"] = "False"
+
+
+class NetworkGuard:
+    """An audit hook that refuses every way to another machine, whichever library asks.
+
+    Python reports connecting, sending and name look-ups before they happen, also those of modules
+    that go past `socket.socket`. What was refused is remembered, so that a test whose code swallows
+    the error fails all the same.
+    """
+
+    events = ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo",
+              "socket.gethostbyname", "socket.gethostbyaddr")  # fmt: skip
+
+    def __init__(self) -> None:
+        self.is_open = False
+        self.refused: list[str] = []
+        sys.addaudithook(self._hook)
+
+    def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.is_open or event not in self.events:
+            return
+        target = arguments[0] if event.startswith("socket.get") else arguments[1]
+        if not _is_local(target):
+            self.refused.append(f"{event} {target}")
+            raise PermissionError(f"a test tried to reach {target} ({event})")
+
+
+def _is_local(target: Any) -> bool:
+    host = target[0] if isinstance(target, tuple) and target else target
+    if host is None or not isinstance(host, str | bytes):
+        return True  # any own address, or a family without hosts
+    text = host.decode() if isinstance(host, bytes) else host
+    is_path = not isinstance(target, tuple) and "/" in text  # a socket in the file system
+    return is_path or text in {"", "localhost", "::1"} or text.startswith("127.")
+
+
+GUARD = NetworkGuard()
 
 
 @pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """Make every connection to another machine fail."""
-    if request.node.get_closest_marker("network"):
-        return
-    connect = socket.socket.connect
-
-    def guarded(self: socket.socket, address: Any) -> None:
-        is_local = self.family == socket.AF_UNIX or address[0] in {"127.0.0.1", "::1", "localhost"}
-        assert is_local, f"a test tried to reach {address}"
-        connect(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", guarded)
+def _no_network(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Make every way to another machine fail, in this process and, by proxies, in its children."""
+    GUARD.refused.clear()
+    GUARD.is_open = bool(request.node.get_closest_marker("network"))
+    yield
+    GUARD.is_open = False
+    expected = request.node.get_closest_marker("refused_by_guard")
+    assert expected or not GUARD.refused, f"tried to reach: {GUARD.refused}"
 
 
 @pytest.fixture

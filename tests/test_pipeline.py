@@ -107,14 +107,8 @@ def test_every_directory_artefact_verifies(project: Path):
 
 def test_tables_have_their_schema(project: Path):
     paths = Paths(project)
-    for path, columns in (
-        (paths.items, schema.ITEMS),
-        (paths.queries, schema.QUERIES),
-        (paths.searches, schema.SEARCHES),
-        (paths.engagements, schema.ENGAGEMENTS),
-        (paths.judgements, schema.JUDGEMENTS),
-    ):
-        assert len(schema.read_table(path, columns))
+    for name, columns in schema.TABLES.items():
+        assert len(schema.read_table(getattr(paths, name), columns))
 
 
 def test_no_test_or_validation_text_is_trained_on(project: Path):
@@ -255,17 +249,26 @@ def test_model_and_index_of_different_runs_are_refused(copy: Path):
 def test_failed_validation_stops_with_a_list_and_leaves_its_report(
     copy: Path, capsys: pytest.CaptureFixture[str]
 ):
-    set_params(copy, {"validate.min_items": 1000, "validate.max_price": 1.0})
+    accepted = Paths(copy).items.read_bytes()
+    set_params(
+        copy,
+        {
+            "validate.items.min_rows": 1000,
+            "validate.items.max_price": 1.0,
+            "validate.severity": {"items.price_range": "stop"},
+        },
+    )
     assert main(["validate", "--root", str(copy)]) == 2
     message = capsys.readouterr().err
-    assert "items: expected at least 1000 rows; saw 240" in message
-    assert "items.price: expected a price from 0 to 1" in message
-    assert "fails" in (Paths(copy).validation_report / "index.html").read_text()
+    assert "items.rows: expected at least 1000 rows; saw 240" in message
+    assert "items.price: expected a price from 0.01 to 1" in message
+    assert "Stopped" in (Paths(copy).validation_report / "index.html").read_text()
+    assert Paths(copy).items.read_bytes() == accepted
 
 
 def test_too_many_bad_rows_leave_the_last_tables_as_they_were(copy: Path, tmp_path: Path):
     paths = Paths(copy)
-    before = paths.items.read_bytes()
+    before = paths.ingested("items").read_bytes()
     raw = tmp_path / "raw"
     raw.mkdir()
     (raw / "products.csv").write_text("id,title\n1,a\n1,b\n,c\n")
@@ -279,7 +282,7 @@ def test_too_many_bad_rows_leave_the_last_tables_as_they_were(copy: Path, tmp_pa
         },
     )
     assert main(["ingest", "--root", str(copy)]) == 2
-    assert paths.items.read_bytes() == before
+    assert paths.ingested("items").read_bytes() == before
     verify_directory(paths.images, "images")
 
 

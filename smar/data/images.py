@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -30,6 +31,8 @@ SHARD_SIZE = 4096
 _TABLE = "images.parquet"
 _CHUNK = 512
 _MAX_BYTES = 64 * 2**20
+# What browsers show. Pillow reads more, and some of it (EPS) by starting other programs.
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 
 class ImageStore:
@@ -207,20 +210,33 @@ def _read(root: Path, link: str, params: ImageStoreParams) -> _Read:
     return _decode(content, params)
 
 
+@cache
+def _formats() -> list[str]:
+    """Return the formats that this build of Pillow has."""
+    Image.init()
+    return [name for name in _FORMATS if name in Image.OPEN]
+
+
 def _decode(content: bytes, params: ImageStoreParams) -> _Read:
+    too_large = f"has more than {params.max_pixels} pixels"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(BytesIO(content))
+            image = Image.open(BytesIO(content), formats=_formats())
         size = image.size
+        reason = ""
         if size[0] * size[1] > params.max_pixels:
-            return _Read(reason=f"has more than {params.max_pixels} pixels")
-        if getattr(image, "is_animated", False):
-            return _Read(reason="is animated")
-        if image.mode == "CMYK":
-            return _Read(reason="is CMYK, expected RGB")
+            reason = too_large
+        elif getattr(image, "is_animated", False):
+            reason = "is animated"
+        elif image.mode == "CMYK":
+            reason = "is CMYK, expected RGB"
+        if reason:
+            return _Read(reason=reason)
         pixels = _letterbox(image, params.height, params.width)
-    except (UnidentifiedImageError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
+        return _Read(reason=too_large)
+    except UnidentifiedImageError:
         return _Read(reason="is not a picture")
     except (OSError, ValueError, SyntaxError, EOFError):
         return _Read(reason="is corrupt")

@@ -79,6 +79,15 @@ SYNTHETIC = pa.schema(
     ]
 )
 
+# What a shop is made of, in the order of what refers to what.
+TABLES = {
+    "items": ITEMS,
+    "queries": QUERIES,
+    "searches": SEARCHES,
+    "engagements": ENGAGEMENTS,
+    "judgements": JUDGEMENTS,
+}
+
 
 def normalize_query(text: str) -> str:
     """Return the form that spellings of one query share: NFKC, lower case, single spaces."""
@@ -87,9 +96,9 @@ def normalize_query(text: str) -> str:
 
 def write_table(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:
     """Write a table whole or not at all, with exactly the columns and types of `schema`."""
-    table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
-    with write_file(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(), temporary, compression="zstd")
+    write_arrow(
+        path, pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
+    )
 
 
 def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
@@ -98,16 +107,31 @@ def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
     Raises:
         ArtifactError: If the file is missing, not parquet, or has other columns or types.
     """
-    if not path.is_file():
-        raise ArtifactError(f"{path}: not found. Run `dvc repro` to make it.")
-    try:
-        table = pq.read_table(path)
-    except pa.ArrowException as error:
-        raise ArtifactError(
-            f"{path}: not a readable parquet file ({error}). Restore it with `dvc checkout`."
-        ) from error
+    table = read_arrow(path)
     if not table.schema.equals(schema):
         raise ArtifactError(
             f"{path}: columns are\n{table.schema}\nexpected\n{schema}\nRun `dvc repro` again."
         )
     return cast("pd.DataFrame", table.to_pandas())
+
+
+def read_arrow(path: Path) -> pa.Table:
+    """Return a table as it is, whatever its columns.
+
+    Raises:
+        ArtifactError: If the file is missing or not parquet.
+    """
+    if not path.is_file():
+        raise ArtifactError(f"{path}: not found. Run `dvc repro` to make it.")
+    try:
+        return pq.read_table(path)
+    except pa.ArrowException as error:
+        raise ArtifactError(
+            f"{path}: not a readable parquet file ({error}). Restore it with `dvc checkout`."
+        ) from error
+
+
+def write_arrow(path: Path, table: pa.Table) -> None:
+    """Write a table whole or not at all."""
+    with write_file(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(), temporary, compression="zstd")

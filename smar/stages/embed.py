@@ -13,7 +13,8 @@ def run(root: Path) -> None:
     """Write S_t, S_i and S_m of every item, taking over those of unchanged items.
 
     Reads:
-        data/items.parquet, data/images/, models/retriever/, data/embeddings/ (the previous ones)
+        data/accepted/items.parquet, data/images/, models/retriever/, data/embeddings/ (the previous
+        ones)
     Writes:
         data/embeddings/, metrics/embed.json
     """

@@ -13,9 +13,9 @@ def run(root: Path) -> None:
     """Measure the gated system, its parts and BM25 on every query set there is.
 
     Reads:
-        data/items.parquet, data/queries.parquet, data/engagements.parquet,
-        data/judgements.parquet, data/images/, data/synthetic/, data/embeddings/, data/index/,
-        models/retriever/
+        data/accepted/items.parquet, data/accepted/queries.parquet,
+        data/accepted/engagements.parquet, data/accepted/judgements.parquet, data/images/,
+        data/synthetic/, data/embeddings/, data/index/, models/retriever/
     Writes:
         reports/evaluation/, metrics/evaluate.json
     """

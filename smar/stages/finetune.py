@@ -16,8 +16,9 @@ def run(root: Path) -> None:
     its first click has a gate too.
 
     Reads:
-        data/items.parquet, data/queries.parquet, data/searches.parquet, data/engagements.parquet,
-        data/images/, data/synthetic/, models/pretrained/
+        data/accepted/items.parquet, data/accepted/queries.parquet,
+        data/accepted/searches.parquet, data/accepted/engagements.parquet, data/images/,
+        data/synthetic/, models/pretrained/
     Writes:
         models/retriever/, reports/training/finetune.tsv, metrics/finetune.json
     """

@@ -13,7 +13,8 @@ def run(root: Path) -> None:
     """Index every item once as `[S_t ; S_m]`.
 
     Reads:
-        data/embeddings/, data/queries.parquet and models/retriever/ (queries to measure with)
+        data/embeddings/, data/accepted/queries.parquet and models/retriever/ (queries to measure
+        with)
     Writes:
         data/index/, metrics/index.json
     """

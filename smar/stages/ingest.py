@@ -50,11 +50,8 @@ def run(root: Path) -> None:
         left_out = Manifest(kind="quarantine", params=settings, counts=dropped)
         with write_directory(paths.quarantine, left_out) as part:
             schema.write_table(part / "quarantine.parquet", tables.quarantine.frame(), QUARANTINE)
-        schema.write_table(paths.items, tables.items, schema.ITEMS)
-        schema.write_table(paths.queries, tables.queries, schema.QUERIES)
-        schema.write_table(paths.searches, tables.searches, schema.SEARCHES)
-        schema.write_table(paths.engagements, tables.engagements, schema.ENGAGEMENTS)
-        schema.write_table(paths.judgements, tables.judgements, schema.JUDGEMENTS)
+        for name, columns in schema.TABLES.items():
+            schema.write_table(paths.ingested(name), getattr(tables, name), columns)
     splits = tables.queries["split"].value_counts()
     counts = {
         "items": len(tables.items),

@@ -13,8 +13,9 @@ def run(root: Path) -> None:
     """Train the towers on `alpha L_t + beta L_i + gamma L_m`, together or stage by stage.
 
     Reads:
-        data/items.parquet, data/queries.parquet, data/searches.parquet, data/engagements.parquet,
-        data/images/, data/synthetic/
+        data/accepted/items.parquet, data/accepted/queries.parquet,
+        data/accepted/searches.parquet, data/accepted/engagements.parquet, data/images/,
+        data/synthetic/
     Writes:
         models/pretrained/, reports/training/pretrain.tsv, metrics/pretrain.json
     """

@@ -13,7 +13,7 @@ def run(root: Path) -> None:
     """Write synthetic (query, item) pairs, never with the text of a test or validation query.
 
     Reads:
-        data/items.parquet, data/queries.parquet
+        data/accepted/items.parquet, data/accepted/queries.parquet
     Writes:
         data/synthetic/, metrics/synthesize.json
     """

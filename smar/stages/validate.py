@@ -1,7 +1,8 @@
-"""Expectations over the tables; a failure stops what follows."""
+"""Contracts over the tables; bad rows are left out, bad tables stop what follows."""
 
 import logging
 import os
+import shutil
 from pathlib import Path
 
 from smar.params import load_params
@@ -11,53 +12,74 @@ logger = logging.getLogger(__name__)
 
 
 def run(root: Path) -> None:
-    """Check every table against its contract; the report is written in either case.
+    """Check every table against its contract and write the rows that what follows may see.
+
+    The report is written in either case; tables and profile only if no rule stops the stage.
 
     Reads:
         data/items.parquet, data/queries.parquet, data/searches.parquet, data/engagements.parquet,
-        data/judgements.parquet
+        data/judgements.parquet, data/images/, data/quarantine/
     Writes:
-        reports/validation/, metrics/validate.json
+        data/accepted/items.parquet, data/accepted/queries.parquet, data/accepted/searches.parquet,
+        data/accepted/engagements.parquet, data/accepted/judgements.parquet, reports/validation/,
+        metrics/validate.json
     """
     os.environ["GX_ANALYTICS_ENABLED"] = "False"  # read when Great Expectations is imported
-    from smar.artifacts import Manifest, digests, write_directory, write_json
+    from smar.artifacts import (
+        Manifest,
+        digests,
+        read_manifest,
+        write_directory,
+        write_file,
+        write_json,
+    )
     from smar.data import schema
-    from smar.data.expectations import check_tables
-    from smar.data.validation_page import write_validation_page
+    from smar.data.images import ImageStore
     from smar.errors import DataError, list_problems
+    from smar.validation.pictures import read_picture_facts
+    from smar.validation.previous import read_profile, source_key, write_profile
+    from smar.validation.report import counts_of, write_report
+    from smar.validation.shop import validate_shop
 
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     params = load_params(Paths(root).params)
     paths = Paths(root)
-    settings = params.validate_.model_dump()
+    rules = params.validate_
+    settings = rules.model_dump()
     logger.info("validate: %s", settings)
-    tables = {
-        "items": schema.read_table(paths.items, schema.ITEMS),
-        "queries": schema.read_table(paths.queries, schema.QUERIES),
-        "searches": schema.read_table(paths.searches, schema.SEARCHES),
-        "engagements": schema.read_table(paths.engagements, schema.ENGAGEMENTS),
-        "judgements": schema.read_table(paths.judgements, schema.JUDGEMENTS),
-    }
-    results = check_tables(tables, params.validate_)
-    failed = [result for result in results if not result.success]
-    counts = {"expectations": len(results), "failed": len(failed)}
-    manifest = Manifest(
-        kind="validation",
-        inputs=digests(
-            root, paths.items, paths.queries, paths.searches, paths.engagements, paths.judgements
-        ),
-        params=settings,
-        counts=counts,
+    sources = {name: paths.ingested(name) for name in schema.TABLES}
+    inputs = digests(root, *sources.values(), paths.images, paths.quarantine)
+    ingested = read_manifest(paths.quarantine, "quarantine")
+    profile_path = paths.profile(source_key(ingested.params))
+    before = read_profile(profile_path)
+    facts = read_picture_facts(
+        ImageStore.open(paths.images),
+        rules.items.min_picture_contrast,
+        rules.items.max_picture_difference,
     )
+    tables = {name: schema.read_arrow(path) for name, path in sources.items()}
+    outcome = validate_shop(tables, facts, rules, before)
+    counts = counts_of(outcome, tables)
+    manifest = Manifest(kind="validation", inputs=inputs, params=settings, counts=counts)
     with write_directory(paths.validation_report, manifest) as folder:
-        sizes = {name: len(table) for name, table in tables.items()}
-        write_validation_page(folder / "index.html", results, sizes)
-        write_json(folder / "results.json", {"results": [vars(result) for result in results]})
+        write_report(folder, outcome, tables, ingested.counts, is_compared=before is not None)
     write_json(paths.metrics("validate"), counts)
-    if failed:
+    for result in outcome.warnings:
+        logger.warning("validate: %s", result.problem())
+    if outcome.stops:
         headline = (
-            f"{len(failed)} of {len(results)} expectations failed; see "
-            f"{paths.validation_report / 'index.html'}. Mend the source, or change the bounds in "
-            "the validate section of params.yaml:"
+            f"{len(outcome.stops)} of {len(outcome.results)} rules stop the work; nothing was "
+            f"accepted. See {paths.validation_report / 'index.html'}. Mend the source, or change "
+            "bounds or severity in the validate section of params.yaml; if data differs from what "
+            f"was accepted before and is meant to, remove {profile_path}:"
         )
-        raise DataError(list_problems(headline, [result.problem() for result in failed]))
-    logger.info("validate: all %d expectations hold", len(results))
+        raise DataError(list_problems(headline, [r.problem() for r in outcome.stops]))
+    for name, table in outcome.accepted.items():
+        if table is tables[name]:  # every row was accepted
+            with write_file(getattr(paths, name)) as temporary:
+                shutil.copyfile(sources[name], temporary)
+        else:
+            schema.write_arrow(getattr(paths, name), table)
+    if outcome.profile is not None:
+        write_profile(profile_path, outcome.profile)
+    logger.info("validate: %s", counts)

@@ -53,7 +53,7 @@ def test_metrics_and_manifest_count_what_was_written(paths: Paths):
     assert sum(kinds.values()) == len(frame)
     manifest = verify_directory(paths.synthetic, "synthetic")
     assert manifest.counts == figures
-    assert set(manifest.inputs) == {"data/items.parquet", "data/queries.parquet"}
+    assert set(manifest.inputs) == {"data/accepted/items.parquet", "data/accepted/queries.parquet"}
 
 
 def test_ratio_of_the_parameters_is_reached_where_titles_allow(paths: Paths):

@@ -1,0 +1,194 @@
+"""Contracts put to frames by Great Expectations: what held, what did not, and in which rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import great_expectations as gx
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from smar.errors import DataError
+from smar.validation.contract import QUARANTINE, Contract, Rule
+
+_EXAMPLES = 3
+_LONGEST_VALUE = 200
+
+# Rows that are left out, one line for every rule that a row breaks.
+LEFT_OUT = pa.schema(
+    [
+        pa.field("table", pa.string(), nullable=False),
+        pa.field("row", pa.int64(), nullable=False),  # row of the ingested table, from 1
+        pa.field("key", pa.string(), nullable=False),  # item id, search id, ...
+        pa.field("column", pa.string(), nullable=False),
+        pa.field("rule", pa.string(), nullable=False),
+        pa.field("value", pa.string(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One rule and what was seen.
+
+    Args:
+        rule: Full name of the rule.
+        table: Table it is about.
+        column: Column it is about.
+        severity: stop, quarantine or warn.
+        expected: What was expected, in words.
+        success: Whether it held.
+        broken: Rows that break it.
+        rows: Rows that were looked at.
+        observed: What was seen, in words.
+        examples: A few rows that broke it.
+    """
+
+    rule: str
+    table: str
+    column: str
+    severity: str
+    expected: str
+    success: bool
+    broken: int
+    rows: int
+    observed: str
+    examples: list[str] = field(default_factory=list)
+
+    def problem(self) -> str:
+        """Return the line that a person reads when it failed."""
+        shown = f" (for example {'; '.join(self.examples)})" if self.examples else ""
+        place = f"{self.table}.{self.column}"
+        return f"{place}: expected {self.expected}; {self.observed}{shown} [{self.rule}]"
+
+
+@dataclass
+class Checker:
+    """Puts contracts to frames and keeps what came out.
+
+    Args:
+        severities: Severity by full rule name, where it differs from the contract's.
+    """
+
+    severities: Mapping[str, str]
+    results: list[CheckResult] = field(default_factory=list)
+    suites: dict[str, Any] = field(default_factory=dict)
+    contracts: list[Contract] = field(default_factory=list)
+    _left_out: list[pd.DataFrame] = field(default_factory=list)
+    _source: Any = None
+
+    def check(self, contract: Contract, frame: pd.DataFrame) -> NDArray[np.bool_]:
+        """Return which rows of a frame are to be kept: all but those that rules quarantine.
+
+        Raises:
+            DataError: If a rule could not be evaluated (that is no verdict on the data).
+        """
+        contract = contract.with_severities(self.severities)
+        self.contracts.append(contract)
+        outcome = self._run(contract, frame.reset_index(drop=True))
+        keep = np.ones(len(frame), bool)
+        for rule, result in zip(contract.rules, outcome.results, strict=True):
+            _raise_if_not_evaluated(contract, rule, result)
+            bad = np.asarray(result.result.get("unexpected_index_list") or [], np.int64)
+            self.results.append(_read(contract, rule, result.success, bad, frame))
+            if rule.severity == QUARANTINE and len(bad):
+                keep[bad] = False
+                self._left_out.append(_rows_of(contract, rule, bad, frame))
+        return keep
+
+    def left_out(self) -> pd.DataFrame:
+        """Return the rows left out, as in `LEFT_OUT`, in a stable order."""
+        if not self._left_out:
+            return LEFT_OUT.empty_table().to_pandas()
+        whole = pd.concat(self._left_out, ignore_index=True)
+        return whole.sort_values(["table", "row", "rule"], kind="stable", ignore_index=True)
+
+    def _run(self, contract: Contract, frame: pd.DataFrame) -> Any:
+        if self._source is None:
+            context = gx.get_context(mode="ephemeral")
+            context.variables.progress_bars = {"globally": False}
+            self._source = context.data_sources.add_pandas("tables")
+        suite = gx.ExpectationSuite(
+            name=contract.name,
+            expectations=[
+                rule.expectation.copy(
+                    update={"notes": f"{rule.name} ({rule.severity}): {rule.words}"}
+                )
+                for rule in contract.rules
+            ],
+        )
+        definition = self._source.add_dataframe_asset(contract.name)
+        batch = definition.add_batch_definition_whole_dataframe("all").get_batch(
+            batch_parameters={"dataframe": frame}
+        )
+        outcome = batch.validate(suite, result_format="COMPLETE")
+        self.suites[contract.name] = (suite, outcome)
+        return outcome
+
+
+def _read(
+    contract: Contract, rule: Rule, success: bool, bad: NDArray[np.int64], frame: pd.DataFrame
+) -> CheckResult:
+    shown = [_describe(contract, rule, int(row), frame) for row in bad[:_EXAMPLES]]
+    one_row = len(frame) == 1 and not contract.is_over_rows
+    observed = f"{len(bad):,} of {len(frame):,} are not so"
+    if one_row and rule.column in frame:
+        observed = f"saw {_text(frame[rule.column].iloc[0])}"
+        shown = []
+    return CheckResult(
+        rule=f"{contract.table}.{rule.name}",
+        table=contract.table,
+        column=rule.column,
+        severity=rule.severity,
+        expected=rule.words,
+        success=bool(success),
+        broken=len(bad),
+        rows=len(frame),
+        observed=observed,
+        examples=shown,
+    )
+
+
+def _describe(contract: Contract, rule: Rule, row: int, frame: pd.DataFrame) -> str:
+    value = _text(frame[rule.column].iloc[row])
+    if not contract.key:
+        return value
+    key = _text(frame[contract.key].iloc[row])
+    if not contract.is_over_rows:
+        return f"{key}: {value}"
+    return f"row {row + 1}, '{key}': {value!r}"
+
+
+def _rows_of(
+    contract: Contract, rule: Rule, bad: NDArray[np.int64], frame: pd.DataFrame
+) -> pd.DataFrame:
+    rows = frame.iloc[bad]
+    return pd.DataFrame(
+        {
+            "table": contract.table,
+            "row": bad + 1,
+            "key": rows[contract.key].astype(str).to_numpy(),
+            "column": rule.column,
+            "rule": f"{contract.table}.{rule.name}",
+            "value": [_text(value) for value in rows[rule.column]],
+        }
+    )
+
+
+def _text(value: object) -> str:
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "..."
+
+
+def _raise_if_not_evaluated(contract: Contract, rule: Rule, result: Any) -> None:
+    info = result.exception_info or {}
+    # One entry, or one entry by metric.
+    entries = [info] if "raised_exception" in info else list(info.values())
+    raised = [str(e["exception_message"]) for e in entries if e.get("raised_exception")]
+    if raised:
+        raise DataError(
+            f"{contract.table}.{rule.name}: could not be evaluated: {'; '.join(raised)}. This is "
+            "no verdict on the data but an error in the rule; report it with this message."
+        )

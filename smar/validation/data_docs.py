@@ -1,0 +1,62 @@
+"""Great Expectations' Data Docs of the suites that ran; texts from data are escaped.
+
+Data Docs put values into pages as they are: a title with a script in it would run. So every text
+of a result is escaped before it is handed over, and long lists of rows are cut.
+"""
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import great_expectations as gx
+from great_expectations.core import RunIdentifier
+from great_expectations.data_context.types.resource_identifiers import (
+    ExpectationSuiteIdentifier,
+    ValidationResultIdentifier,
+)
+
+from smar.validation.checker import Checker
+
+_SITE = "site"
+_MOST_VALUES = 20
+_RUN = "validate"
+
+
+def write_data_docs(folder: Path, checker: Checker) -> None:
+    """Write the site of all suites that ran into a folder; index.html is its entry."""
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    context.add_data_docs_site(
+        _SITE,
+        {
+            "class_name": "SiteBuilder",
+            "show_how_to_buttons": False,
+            "store_backend": {
+                "class_name": "TupleFilesystemStoreBackend",
+                "base_directory": str(folder.resolve()),
+            },
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        },
+    )
+    for name, (suite, outcome) in checker.suites.items():
+        context.suites.add(suite)
+        for result in outcome.results:
+            result.result = {key: _shown(value) for key, value in result.result.items()}
+        key = ValidationResultIdentifier(
+            expectation_suite_identifier=ExpectationSuiteIdentifier(name),
+            run_id=RunIdentifier(run_name=_RUN),
+            batch_identifier=name,
+        )
+        context.validation_results_store.set(key, outcome)
+    context.build_data_docs(site_names=[_SITE])
+
+
+def _shown(value: Any) -> Any:
+    """Return a part of a result with short lists and escaped texts."""
+    if isinstance(value, str):
+        return escape(value)
+    if isinstance(value, dict):
+        return {key: _shown(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_shown(part) for part in value[:_MOST_VALUES]]
+    return value

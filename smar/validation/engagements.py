@@ -1,0 +1,186 @@
+"""What the engagement table promises."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from smar.data.schema import ACTIONS
+from smar.params import LogRules
+from smar.validation.contract import (
+    QUARANTINE,
+    STOP,
+    WARN,
+    Contract,
+    Rule,
+    between,
+    holds,
+    one_of,
+)
+from smar.validation.items import one_row
+
+_DAY = 86_400_000_000  # microseconds
+_TOP, _LOWER = 3, 8  # places 1 to 3 against place 8 and below
+_FEWEST_CLICKS = 200  # with fewer, click-through by place is noise
+
+
+def rows(params: LogRules) -> Contract:
+    """Return what every engagement promises."""
+    rules = [
+        Rule("search_known", QUARANTINE, "a search of the accepted search table",
+             holds("knows_search"), "search_id"),
+        Rule("item_known", QUARANTINE, "an item of the accepted item table", holds("knows_item"),
+             "item_id"),
+        Rule("query_agrees", QUARANTINE, "the query of its search", holds("agrees_on_query"),
+             "query_id"),
+        Rule("action_known", QUARANTINE, f"one of {', '.join(ACTIONS)}",
+             one_of("action", ACTIONS)),
+        Rule("position_range", QUARANTINE, f"a position from 1 to {params.max_position}",
+             between("position", 1, params.max_position)),
+        Rule("position_agrees", WARN, "the item that was shown at the position",
+             holds("was_shown_there"), "position"),
+        Rule("time_near", QUARANTINE,
+             f"a time at most 1 day before and {params.max_days_after_search} days after its "
+             "search", between("days_after_search", -1, params.max_days_after_search),
+             "timestamp"),
+        Rule("logged_once", QUARANTINE, "no second row of the search, item, action and time",
+             holds("is_logged_once"), "timestamp"),
+        Rule("not_a_bot", QUARANTINE,
+             f"a search with at most {params.max_engagements_per_search} engagements",
+             between("in_search", most=params.max_engagements_per_search), "search_id"),
+    ]  # fmt: skip
+    return Contract("engagements", "rows", rules, key="search_id")
+
+
+def whole(params: LogRules, max_quarantined_frac: float) -> Contract:
+    """Return what the accepted engagements promise together."""
+    rules = [
+        Rule("quarantined", STOP, f"at most {max_quarantined_frac:.0%} of the rows quarantined",
+             between("quarantined", most=max_quarantined_frac)),
+        Rule("click_through", STOP,
+             f"an engagement after {params.min_click_through:.2%} of the searches or more",
+             between("click_through", params.min_click_through)),
+        Rule("click_through_most", WARN,
+             f"a click for at most {params.max_click_through:.0%} of the searches with results",
+             between("click_through_shown", most=params.max_click_through)),
+        Rule("top_clicked_most", WARN,
+             "more clicks per search on places 1 to 3 than on places from 8 on",
+             between("lower_over_top", most=params.max_lower_over_top)),
+        Rule("purchases_after_clicks", WARN, "no more purchases than clicks",
+             between("purchases_per_click", most=1.0)),
+    ]  # fmt: skip
+    return Contract("engagements", "whole", rules)
+
+
+def places(params: LogRules) -> Contract:
+    """Return what every place of the results promises."""
+    rules = [
+        Rule("place_click_through", WARN,
+             f"a click in at most {params.max_place_click_through:.0%} of the searches showing it",
+             between("click_through", most=params.max_place_click_through)),
+    ]  # fmt: skip
+    return Contract("engagements", "places", rules, key="place")
+
+
+def prepare(
+    table: pa.Table, searches: pa.Table, searches_kept: NDArray[np.bool_], item_ids: pd.Series
+) -> pd.DataFrame:
+    """Return the engagements with the columns that the rules need."""
+    frame: pd.DataFrame = table.to_pandas()
+    row = _row_of_search(table["search_id"], searches["search_id"], searches_kept)
+    known = row >= 0
+    safe = pa.array(np.where(known, row, 0))
+    frame["knows_search"] = known
+    items = pa.array(item_ids, pa.string())
+    frame["knows_item"] = pc.is_in(table["item_id"], value_set=items).to_numpy()
+    frame["agrees_on_query"] = True
+    frame["days_after_search"] = 0.0
+    frame["was_shown_there"] = True
+    if len(searches) and len(frame):
+        theirs = searches["query_id"].take(safe)
+        same = pc.equal(theirs.combine_chunks(), table["query_id"].combine_chunks()).to_numpy(False)
+        frame["agrees_on_query"] = ~known | same
+        start = searches["timestamp"].take(safe).cast(pa.int64()).to_numpy()
+        delay = (table["timestamp"].cast(pa.int64()).to_numpy() - start) / _DAY
+        frame["days_after_search"] = np.where(known, delay, 0.0)
+        shown = _shown_at(searches["shown"], np.where(known, row, 0), frame["position"])
+        matching = pc.equal(shown, table["item_id"].combine_chunks())
+        frame["was_shown_there"] = ~known | matching.fill_null(True).to_numpy(False)
+    frame["search_row"] = row
+    again = frame.duplicated(["search_id", "item_id", "action", "timestamp"])
+    frame["is_logged_once"] = ~again
+    in_search = np.bincount(row[known], minlength=1)
+    frame["in_search"] = np.where(known, in_search[np.where(known, row, 0)], 0)
+    return frame
+
+
+def _row_of_search(
+    ids: pa.ChunkedArray, search_ids: pa.ChunkedArray, kept: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Return the row of each engagement's search, -1 where it was not accepted."""
+    accepted = np.flatnonzero(kept)
+    known = search_ids.filter(pa.array(kept)).combine_chunks()
+    found = pc.index_in(ids, value_set=known)
+    place = pc.fill_null(found, -1).to_numpy().astype(np.int64)
+    if len(accepted) == 0:
+        return place
+    return np.where(place >= 0, accepted[place], -1)
+
+
+def _shown_at(shown: pa.ChunkedArray, rows_of: NDArray[np.int64], position: pd.Series) -> pa.Array:
+    """Return the item ids shown at positions, null where nothing is known about the place."""
+    lists = shown.combine_chunks()
+    offsets = lists.offsets.to_numpy()
+    place = position.fillna(0).to_numpy().astype(np.int64)
+    begin, end = offsets[rows_of], offsets[rows_of + 1]
+    index = begin + place - 1
+    is_there = (place >= 1) & (index < end)
+    return lists.values.take(pa.array(np.where(is_there, index, 0), mask=~is_there))
+
+
+def place_table(
+    frame: pd.DataFrame, num_shown: NDArray[np.int64], searches_kept: NDArray[np.bool_]
+) -> pd.DataFrame:
+    """Return click-through of every place over the accepted searches that show it."""
+    shown = np.bincount(num_shown[searches_kept], minlength=2)
+    showing = shown[::-1].cumsum()[::-1][1:]  # searches that show place 1, 2, ...
+    usable = (frame["action"] == "click") & frame["position"].notna() & (frame["search_row"] >= 0)
+    clicks = frame.loc[usable, ["search_row", "position"]].drop_duplicates()
+    inside = clicks["position"].between(1, len(showing))
+    place = clicks.loc[inside, "position"].to_numpy(np.int64)
+    counts = np.bincount(place, minlength=len(showing) + 1)[1:]
+    table = pd.DataFrame(
+        {"place": np.arange(1, len(showing) + 1), "clicks": counts, "searches": showing}
+    )
+    table["click_through"] = table["clicks"] / table["searches"].where(table["searches"] > 0)
+    return table[table["searches"] >= _FEWEST_CLICKS].reset_index(drop=True)
+
+
+def figures(
+    frame: pd.DataFrame,
+    kept: NDArray[np.bool_],
+    num_shown: NDArray[np.int64],
+    searches_kept: NDArray[np.bool_],
+    by_place: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return the figures of the accepted engagements, one row; NaN where nothing can be judged."""
+    engagements = frame[kept]
+    clicks = engagements[engagements["action"] == "click"]
+    searches = int(searches_kept.sum())
+    clicked = clicks["search_row"].unique()
+    with_results = int((num_shown[searches_kept] > 0).sum())
+    clicked_shown = int((num_shown[clicked] > 0).sum()) if len(clicked) else 0
+    purchases = int((engagements["action"] == "purchase").sum())
+    top = by_place[by_place["place"] <= _TOP]["click_through"].mean()
+    lower = by_place[by_place["place"] >= _LOWER]["click_through"].mean()
+    enough = by_place["clicks"].sum() >= _FEWEST_CLICKS and top > 0
+    any_action = engagements["search_row"].nunique()
+    return one_row(
+        rows=len(engagements),
+        quarantined=float(1 - kept.mean()) if len(kept) else 0.0,
+        click_through=any_action / searches if searches else np.nan,
+        click_through_shown=clicked_shown / with_results if with_results else np.nan,
+        lower_over_top=lower / top if enough else np.nan,
+        purchases_per_click=purchases / len(clicks) if len(clicks) else np.nan,
+    )

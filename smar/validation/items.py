@@ -1,0 +1,188 @@
+"""What the item table promises."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from smar.params import ItemRules
+from smar.validation.contract import (
+    QUARANTINE,
+    STOP,
+    WARN,
+    Contract,
+    Rule,
+    between,
+    chars,
+    holds,
+    lacks,
+    matches,
+    one_of,
+)
+from smar.validation.language import sample, script_shares
+from smar.validation.pictures import PictureFacts
+
+# Control characters, the replacement character, and UTF-8 that was read as Latin-1. The characters
+# stand for themselves: Arrow's regular expressions have no escapes for them.
+BROKEN_TEXT = (
+    "[\x01-\x08\x0b-\x1f\x7f-\x9f\ufffd]|\u00c3[\u00a0-\u00bf\u0192]|\u00e2\u20ac|\u00c2\u00a0"
+)
+MARKUP = r"<[A-Za-z/!][^>]*>|&(?:[a-z]+|#\d+);"
+_LEVELS = r"^[^<>]*[^<>\s](?: > [^<>\s][^<>]*)*$|^$"
+_ATTRIBUTES = r"^$|^[^:;]+: [^;]+(?:; [^:;]+: [^;]+)*$"
+_TEXT = ("title", "description", "brand", "category", "attributes")
+
+
+def rows(params: ItemRules) -> Contract:
+    """Return what every item promises."""
+    rules = [
+        Rule("id_given", QUARANTINE, "an id", matches("item_id", r"\S")),
+        Rule("id_unique", QUARANTINE, "each id once", holds("id_is_new"), "item_id"),
+        Rule("title_given", QUARANTINE, "a title", matches("title", r"\S")),
+        Rule("title_length", QUARANTINE, f"at most {params.max_title_chars} characters",
+             chars("title", 0, params.max_title_chars)),
+        Rule("title_readable", QUARANTINE, "text without broken characters",
+             lacks("title", BROKEN_TEXT)),
+        Rule("title_plain", WARN, "text without HTML", lacks("title", MARKUP)),
+        Rule("description_length", WARN, f"at most {params.max_description_chars} characters",
+             chars("description", 0, params.max_description_chars)),
+        Rule("attributes_form", WARN, "'name: value; name: value'",
+             matches("attributes", _ATTRIBUTES)),
+        Rule("category_form", WARN, "levels parted by ' > '", matches("category", _LEVELS)),
+        *_vocabulary(params.categories),
+        Rule("price_range", QUARANTINE,
+             f"a price from {params.min_price:g} to {params.max_price:g}",
+             between("price", params.min_price, params.max_price)),
+        Rule("price_typical", WARN,
+             f"a price within {params.max_price_ratio:g} times the median of its category",
+             between("times_median", 1 / params.max_price_ratio, params.max_price_ratio), "price"),
+        Rule("price_currency", WARN, "a currency of three capitals, or none",
+             matches("currency", r"^(?:[A-Z]{3})?$")),
+        Rule("group_size", WARN, f"at most {params.max_items_per_group} items in a group",
+             between("in_group", most=params.max_items_per_group), "group_id"),
+        Rule("picture_known", STOP, "pictures that the store has", holds("has_its_pictures"),
+             "image_ids"),
+        Rule("picture_blank", WARN, "a main picture that shows something", holds("shows_something"),
+             "image_ids"),
+        Rule("picture_own", WARN,
+             f"a main picture that at most {params.max_items_per_picture} items share, equal looks "
+             "counted", between("share_picture", most=params.max_items_per_picture), "image_ids"),
+    ]  # fmt: skip
+    return Contract("items", "rows", rules, key="item_id")
+
+
+def whole(params: ItemRules, max_quarantined_frac: float) -> Contract:
+    """Return what the accepted items promise together."""
+    rules = [
+        Rule("rows", STOP, f"at least {params.min_rows} rows", between("rows", params.min_rows)),
+        Rule("quarantined", STOP, f"at most {max_quarantined_frac:.0%} of the rows quarantined",
+             between("quarantined", most=max_quarantined_frac)),
+        Rule("picture_coverage", STOP,
+             f"a picture for {params.min_picture_coverage:.0%} of the items or more",
+             between("with_picture", params.min_picture_coverage)),
+        Rule("category_coverage", WARN,
+             f"a category for {params.min_category_coverage:.0%} of the items or more",
+             between("with_category", params.min_category_coverage)),
+        Rule("price_coverage", WARN,
+             f"a price for {params.min_price_coverage:.0%} of the items or more",
+             between("with_price", params.min_price_coverage)),
+        Rule("one_currency", WARN,
+             f"one currency for {params.min_main_currency_frac:.0%} of the prices or more",
+             between("main_currency", params.min_main_currency_frac)),
+        Rule("one_script", WARN,
+             f"one script for {params.min_main_script_frac:.0%} of the titles or more",
+             between("main_script", params.min_main_script_frac)),
+        Rule("distinct_titles", WARN,
+             f"distinct titles for {params.min_distinct_titles_frac:.0%} of the items or more",
+             between("distinct_titles", params.min_distinct_titles_frac)),
+        Rule("no_copies", WARN,
+             f"at most {params.max_copies_frac:.0%} of the items equal to another in all but id",
+             between("copies", most=params.max_copies_frac)),
+    ]  # fmt: skip
+    return Contract("items", "whole", rules)
+
+
+def _vocabulary(categories: list[str]) -> list[Rule]:
+    if not categories:
+        return []
+    words = f"a top-level category out of {', '.join(categories)}"
+    expectation = one_of("top_category", categories)
+    return [Rule("category_vocabulary", QUARANTINE, words, expectation, "category")]
+
+
+def prepare(table: pa.Table, pictures: PictureFacts) -> pd.DataFrame:
+    """Return the items with the columns that the rules need."""
+    frame: pd.DataFrame = table.drop_columns(["image_ids"]).to_pandas()
+    lists = table["image_ids"].combine_chunks()
+    main, count = first_pictures(lists)
+    flat = pc.list_flatten(lists).to_numpy(zero_copy_only=False)
+    owner = np.repeat(np.arange(len(frame)), count)
+    unknown = np.zeros(len(frame), bool)
+    unknown[owner[(flat < 0) | (flat >= len(pictures))]] = True
+    known = (main >= 0) & (main < len(pictures))
+    shown = np.where(known, main, 0)
+    frame["image_ids"] = main
+    frame["pictures"] = count
+    frame["id_is_new"] = ~frame["item_id"].duplicated()
+    frame["has_its_pictures"] = ~unknown
+    top = frame["category"].str.split(" > ", n=1).str[0]
+    frame["top_category"] = top
+    median = frame["price"].groupby(frame["category"]).transform("median")
+    frame["times_median"] = (frame["price"] / median.where(median > 0)).where(frame["price"] > 0)
+    grouped = frame.groupby("group_id")["item_id"].transform("size")
+    frame["in_group"] = grouped.where(frame["group_id"] != "", 1)
+    frame["shows_something"] = ~known
+    frame["share_picture"] = 0
+    if len(pictures):
+        frame["shows_something"] = ~(known & pictures.blank[shown])
+        look = np.where(known, pictures.look[shown], -1)
+        frame["share_picture"] = _sharing(frame, look)
+    return frame
+
+
+def _sharing(frame: pd.DataFrame, look: NDArray[np.int64]) -> pd.Series:
+    """Return how many things share each item's look; items of one group are one thing."""
+    thing = frame["group_id"].where(frame["group_id"] != "", "\0" + frame["item_id"])
+    things = thing.groupby(look).transform("nunique")
+    return things.where(look >= 0, 0)
+
+
+def figures(frame: pd.DataFrame, kept: NDArray[np.bool_]) -> pd.DataFrame:
+    """Return the figures of the accepted items, one row; NaN where there is nothing to judge."""
+    items = frame[kept]
+    prices = items["price"].notna()
+    titles = items["title"]
+    scripts = script_shares(sample(titles))
+    currencies = items.loc[prices, "currency"].value_counts(normalize=True)
+    content = [*_TEXT, "price", "currency", "group_id", "image_ids"]
+    copies = items.duplicated(content, keep="first").mean()
+    return one_row(
+        rows=len(items),
+        quarantined=float(1 - kept.mean()) if len(kept) else 0.0,
+        with_picture=(items["pictures"] > 0).mean(),
+        with_category=(items["category"] != "").mean(),
+        with_price=prices.mean(),
+        main_currency=currencies.max() if len(currencies) else np.nan,
+        main_script=max(scripts.values(), default=np.nan),
+        distinct_titles=titles.nunique() / len(items) if len(items) else np.nan,
+        copies=copies,
+    )
+
+
+def one_row(**values: object) -> pd.DataFrame:
+    """Return a frame of one row of figures."""
+    numbers: Mapping[str, list[float]] = {name: [float(v)] for name, v in values.items()}  # type: ignore[arg-type]
+    return pd.DataFrame(numbers)
+
+
+def first_pictures(lists: pa.ListArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first image id of every item, -1 for none, and the number of its pictures."""
+    count = pc.list_value_length(lists).to_numpy(zero_copy_only=False).astype(np.int64)
+    flat = pc.list_flatten(lists).to_numpy(zero_copy_only=False)
+    start = np.cumsum(count) - count
+    main = np.full(len(count), -1, np.int64)
+    main[count > 0] = flat[start[count > 0]]
+    return main, count

@@ -1,0 +1,95 @@
+"""Which scripts and languages texts are written in, and which words they use."""
+
+import re
+from collections import Counter
+
+import pandas as pd
+from bm25s import stopwords
+
+# Stop words decide: short texts have few, but a catalogue has thousands of texts.
+_STOPWORDS = {
+    "da": stopwords.STOPWORDS_DANISH,
+    "de": stopwords.STOPWORDS_GERMAN,
+    "en": stopwords.STOPWORDS_EN,
+    "es": stopwords.STOPWORDS_SPANISH,
+    "fr": stopwords.STOPWORDS_FRENCH,
+    "it": stopwords.STOPWORDS_ITALIAN,
+    "nl": stopwords.STOPWORDS_DUTCH,
+    "no": stopwords.STOPWORDS_NORWEGIAN,
+    "pt": stopwords.STOPWORDS_PORTUGUESE,
+    "ru": stopwords.STOPWORDS_RUSSIAN,
+    "sv": stopwords.STOPWORDS_SWEDISH,
+    "tr": stopwords.STOPWORDS_TURKISH,
+}
+_SCRIPTS = {
+    "latin": re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]"),
+    "cyrillic": re.compile(r"[\u0400-\u052f]"),
+    "greek": re.compile(r"[\u0370-\u03ff]"),
+    "arabic": re.compile(r"[\u0600-\u06ff\u0750-\u077f]"),
+    "hebrew": re.compile(r"[\u0590-\u05ff]"),
+    "devanagari": re.compile(r"[\u0900-\u097f]"),
+    "thai": re.compile(r"[\u0e00-\u0e7f]"),
+    "hangul": re.compile(r"[\u1100-\u11ff\uac00-\ud7af]"),
+    "han_kana": re.compile(r"[\u3040-\u30ff\u3400-\u9fff]"),
+}
+_WORD = re.compile(r"\b[^\W\d_]+\b")  # not the m of 2m
+_LARGEST_SAMPLE = 20_000
+
+
+def sample(texts: pd.Series) -> pd.Series:
+    """Return at most 20,000 texts, evenly spread, so that a large catalogue costs no more."""
+    return texts.iloc[:: max(1, -(-len(texts) // _LARGEST_SAMPLE))]
+
+
+def script_shares(texts: pd.Series) -> dict[str, float]:
+    """Return the share of each script among the texts with letters, by their most used script."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        letters = {name: len(pattern.findall(text)) for name, pattern in _SCRIPTS.items()}
+        best = max(letters, key=letters.__getitem__)
+        if letters[best]:
+            counts[best] += 1
+    return _shares(counts)
+
+
+def language_counts(texts: pd.Series) -> dict[str, int]:
+    """Return the number of texts of each language; texts whose stop words do not decide aside."""
+    of_word: dict[str, list[str]] = {}
+    for language, words in _STOPWORDS.items():
+        for word in words:
+            of_word.setdefault(word, []).append(language)
+    counts: Counter[str] = Counter()
+    for text in texts:
+        hits: Counter[str] = Counter()
+        for word in _WORD.findall(text.lower()):
+            hits.update(of_word.get(word, ()))
+        first, second = [*hits.most_common(2), ("", 0), ("", 0)][:2]
+        if first[1] > second[1]:
+            counts[first[0]] += 1
+    return dict(sorted(counts.items()))
+
+
+def frequent_words(texts: pd.Series, most: int) -> list[str]:
+    """Return the words that most texts use, the most frequent first."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(_WORD.findall(text.lower()))
+    return [word for word, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most]]
+
+
+def known_words_frac(texts: pd.Series, known: list[str]) -> float:
+    """Return the share of the words of the texts that are known; 1 where there are no words."""
+    vocabulary = set(known)
+    words = [word for text in texts for word in _WORD.findall(text.lower())]
+    return sum(word in vocabulary for word in words) / len(words) if words else 1.0
+
+
+def distance(one: dict[str, int], other: dict[str, int]) -> float:
+    """Return how much of one mix would have to change to become the other, in [0, 1]."""
+    left, right = _shares(Counter(one)), _shares(Counter(other))
+    return sum(abs(left.get(name, 0.0) - right.get(name, 0.0)) for name in {*one, *other}) / 2
+
+
+def _shares(counts: Counter[str]) -> dict[str, float]:
+    total = sum(counts.values())
+    return {name: counts[name] / total for name in sorted(counts)}

@@ -1,0 +1,103 @@
+"""What validation knows of every picture: whether it is blank, and which ones look the same.
+
+Shapes: n pictures of H x W pixels; G x G x 3 thumbnails, flattened to T numbers.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from smar.data.images import ImageStore
+
+_GRID = 8  # G
+_CHUNK = 1024
+_ORDERS = 4
+_NEIGHBOURS = 3
+_SEED = 5
+
+
+@dataclass(frozen=True)
+class PictureFacts:
+    """Facts by image id.
+
+    Args:
+        blank: Whether the picture is of one colour, [n].
+        look: Number of its look; pictures that look the same have the same one, [n].
+    """
+
+    blank: NDArray[np.bool_]
+    look: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.look)
+
+
+def read_picture_facts(store: ImageStore, blank_below: float, same_below: float) -> PictureFacts:
+    """Return the facts of every picture of a store.
+
+    Two pictures look the same when the root mean square difference of their thumbnails is below a
+    bound: a picture saved again, scaled or compressed otherwise, still looks the same.
+
+    Args:
+        store: The pictures.
+        blank_below: A picture whose pixels deviate less than this from their mean is blank (0-255).
+        same_below: Bound of the difference (0-255).
+    """
+    thumbnails = np.empty((len(store), _GRID * _GRID * 3), np.float32)  # [n, T]
+    spread = np.empty(len(store), np.float32)
+    for start in range(0, len(store), _CHUNK):
+        ids = np.arange(start, min(start + _CHUNK, len(store)))
+        pixels = store.read(ids)
+        thumbnails[ids] = _thumbnails(pixels)
+        spread[ids] = pixels[:, ::2, ::2].std(axis=(1, 2), dtype=np.float32).max(axis=1)
+    return PictureFacts(blank=spread < blank_below, look=group_looks(thumbnails, same_below))
+
+
+def group_looks(thumbnails: NDArray[np.float32], same_below: float) -> NDArray[np.int64]:
+    """Return the number of each thumbnail's group, [n].
+
+    Pictures that look the same lie side by side in any projection, so each is compared with its
+    neighbours in a few random ones: n log n instead of n * n.
+    """
+    count = len(thumbnails)
+    if count < 2:
+        return np.zeros(count, np.int64)
+    axes = np.random.default_rng(_SEED).normal(size=(thumbnails.shape[1], _ORDERS))
+    pairs = []
+    for values in (thumbnails @ axes.astype(np.float32)).T:
+        order = np.argsort(values, kind="stable")
+        for step in range(1, min(_NEIGHBOURS, count - 1) + 1):
+            one, other = order[:-step], order[step:]
+            difference = _difference(thumbnails, one, other)
+            same = difference < same_below
+            pairs.append(np.stack([one[same], other[same]]))
+    one, other = np.concatenate(pairs, axis=1)
+    links = coo_matrix((np.ones(len(one), np.int8), (one, other)), shape=(count, count))
+    return connected_components(links, directed=False)[1].astype(np.int64)
+
+
+def _difference(
+    thumbnails: NDArray[np.float32], one: NDArray[np.int64], other: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return root mean square differences, in chunks that bound the memory."""
+    result = np.empty(len(one), np.float32)
+    for start in range(0, len(one), 16 * _CHUNK):
+        part = slice(start, start + 16 * _CHUNK)
+        gap = thumbnails[one[part]] - thumbnails[other[part]]
+        result[part] = np.sqrt(np.einsum("nt,nt->n", gap, gap) / thumbnails.shape[1])
+    return result
+
+
+def _thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return block means, [n, T], of pictures [n, H, W, 3]."""
+    height, width = pixels.shape[1:3]
+    rows = np.linspace(0, height, _GRID, endpoint=False).astype(int)
+    columns = np.linspace(0, width, _GRID, endpoint=False).astype(int)
+    sums = np.add.reduceat(pixels.astype(np.float32), rows, axis=1)
+    sums = np.add.reduceat(sums, columns, axis=2)
+    sizes = np.outer(np.diff([*rows, height]), np.diff([*columns, width]))
+    means = sums / sizes[None, :, :, None]
+    return means.reshape(len(pixels), -1).astype(np.float32)

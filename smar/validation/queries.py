@@ -1,0 +1,107 @@
+"""What the query table promises."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from smar.data.schema import SPLITS, normalize_query
+from smar.params import QueryRules
+from smar.validation.contract import (
+    QUARANTINE,
+    STOP,
+    WARN,
+    Contract,
+    Rule,
+    between,
+    chars,
+    holds,
+    lacks,
+    matches,
+    one_of,
+)
+from smar.validation.items import BROKEN_TEXT, MARKUP, one_row
+from smar.validation.language import sample, script_shares
+
+
+def rows(params: QueryRules) -> Contract:
+    """Return what every query promises."""
+    rules = [
+        Rule("id_unique", STOP, "each id once", holds("id_is_new"), "query_id"),
+        Rule("split_known", STOP, f"one of {', '.join(SPLITS)}", one_of("split", SPLITS)),
+        Rule("split_apart", STOP, "no text in training or validation twice, none of both",
+             holds("is_in_one_split"), "query"),
+        Rule("no_leak", STOP, "no validation query with the text of a test query",
+             holds("is_no_leak"), "query"),
+        Rule("searches_agree", STOP, "the number of its searches in the search table",
+             holds("counts_agree"), "num_searches"),
+        Rule("text_given", QUARANTINE, "a text", matches("query", r"\S")),
+        Rule("text_length", QUARANTINE, f"at most {params.max_query_chars} characters",
+             chars("query", 0, params.max_query_chars)),
+        Rule("text_readable", QUARANTINE, "text without broken characters",
+             lacks("query", BROKEN_TEXT)),
+        Rule("text_plain", QUARANTINE, "text without HTML and addresses",
+             lacks("query", rf"{MARKUP}|https?://|www\.")),
+        Rule("text_normal", QUARANTINE, "normalised text (NFKC, lower case, single spaces)",
+             holds("is_normal"), "query"),
+    ]  # fmt: skip
+    return Contract("queries", "rows", rules, key="query_id")
+
+
+def left() -> Contract:
+    """Return what every accepted query promises once searches are left out."""
+    rules = [
+        Rule("still_searched", QUARANTINE, "a search that was accepted, if it ever had one",
+             holds("is_still_searched"), "query"),
+    ]  # fmt: skip
+    return Contract("queries", "rows-left", rules, key="query_id")
+
+
+def whole(params: QueryRules, max_quarantined_frac: float) -> Contract:
+    """Return what the accepted queries promise together."""
+    rules = [
+        Rule("quarantined", STOP, f"at most {max_quarantined_frac:.0%} of the rows quarantined",
+             between("quarantined", most=max_quarantined_frac)),
+        Rule("one_script", WARN,
+             f"one script for {params.min_main_script_frac:.0%} of the queries or more",
+             between("main_script", params.min_main_script_frac)),
+    ]  # fmt: skip
+    return Contract("queries", "whole", rules)
+
+
+def prepare(table: pa.Table, searches: pa.Table) -> pd.DataFrame:
+    """Return the queries with the columns that the rules need."""
+    frame: pd.DataFrame = table.to_pandas()
+    test = frame["split"] == "test"
+    frame["id_is_new"] = ~frame["query_id"].duplicated()
+    frame["is_in_one_split"] = test | ~frame["query"].where(~test).duplicated()
+    leaks = (frame["split"] == "validation") & frame["query"].isin(frame.loc[test, "query"])
+    frame["is_no_leak"] = ~leaks
+    frame["counts_agree"] = frame["num_searches"] == count_searches(frame, searches["query_id"])
+    frame["is_normal"] = frame["query"] == frame["query"].map(normalize_query)
+    return frame
+
+
+def count_searches(queries: pd.DataFrame, query_ids: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Return the number of searches of each query's text; a test query shares those of its text."""
+    counted = pc.value_counts(query_ids)
+    by_id = pd.Series(
+        counted.field("counts").to_numpy(zero_copy_only=False),
+        index=counted.field("values").to_pandas(),
+    )
+    logged = queries[queries["split"] != "test"].drop_duplicates("query")
+    by_text = pd.Series(
+        logged["query_id"].map(by_id).fillna(0).to_numpy(np.int64), index=logged["query"]
+    )
+    return queries["query"].map(by_text).fillna(0).to_numpy(np.int64)
+
+
+def figures(frame: pd.DataFrame, kept: NDArray[np.bool_]) -> pd.DataFrame:
+    """Return the figures of the accepted queries, one row."""
+    scripts = script_shares(sample(frame.loc[kept, "query"]))
+    return one_row(
+        rows=int(kept.sum()),
+        quarantined=float(1 - kept.mean()) if len(kept) else 0.0,
+        main_script=max(scripts.values(), default=np.nan),
+    )

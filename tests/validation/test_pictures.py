@@ -1,0 +1,59 @@
+"""Pictures that are blank and pictures that look the same."""
+
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from smar.data.images import ImageStore
+from smar.validation.pictures import group_looks, read_picture_facts
+
+
+def store_of(pictures: list[np.ndarray]) -> ImageStore:
+    table = pd.DataFrame({"sha256": [""] * len(pictures)})
+    array = np.array(pictures, np.uint8).reshape(-1, 40, 32, 3)
+    return ImageStore([array], table, 40, 32)
+
+
+def photograph(seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 256, (3, 3, 3), dtype=np.uint8))
+    return np.asarray(small.resize((32, 40), Image.Resampling.BICUBIC))
+
+
+def saved_again(picture: np.ndarray, quality: int) -> np.ndarray:
+    buffer = BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer))
+
+
+def test_picture_saved_again_looks_the_same_and_another_does_not():
+    pictures = [photograph(1), photograph(2), saved_again(photograph(1), 90), photograph(3)]
+    facts = read_picture_facts(store_of(pictures), 2.0, 2.0)
+    assert facts.look[0] == facts.look[2]
+    assert len(set(facts.look)) == 3
+
+
+@pytest.mark.parametrize("colour", [0, 128, 255])
+def test_picture_of_one_colour_is_blank(colour: int):
+    plain = np.full((40, 32, 3), colour)
+    noisy = np.clip(plain + np.random.default_rng(0).integers(-1, 2, plain.shape), 0, 255)
+    facts = read_picture_facts(store_of([plain, noisy, photograph(1)]), 2.0, 2.0)
+    assert facts.blank.tolist() == [True, True, False]
+
+
+def test_no_pictures_have_no_facts():
+    assert len(read_picture_facts(store_of([]), 2.0, 2.0)) == 0
+
+
+def test_groups_are_those_of_comparing_all_with_all():
+    rng = np.random.default_rng(3)
+    centres = rng.uniform(0, 255, (40, 192))
+    thumbnails = np.repeat(centres, 3, axis=0) + rng.normal(0, 0.5, (120, 192))
+    thumbnails = rng.permutation(thumbnails).astype(np.float32)
+    gap = thumbnails[:, None] - thumbnails[None]
+    same = np.sqrt((gap**2).mean(axis=2)) < 2.0
+    looks = group_looks(thumbnails, 2.0)
+    assert np.array_equal(looks[:, None] == looks[None], same)

@@ -1,0 +1,85 @@
+"""What is remembered of accepted data."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from smar.validation.previous import (
+    category_table,
+    figures,
+    profile_of,
+    read_profile,
+    source_key,
+    volume_table,
+    write_profile,
+)
+
+ROWS = {"items": 4, "queries": 0, "searches": 0, "engagements": 0, "judgements": 0}
+
+
+def items(count: int, prefix: str = "i") -> pd.DataFrame:
+    numbers = range(count)
+    return pd.DataFrame(
+        {
+            "item_id": [f"{prefix}{n}" for n in numbers],
+            "title": [f"boot {n}" for n in numbers],
+            "description": "a boot that is made for you",
+            "brand": "Acme",
+            "category": "Shoes",
+            "attributes": "",
+            "price": np.nan,
+            "pictures": 1,
+        }
+    )
+
+
+def test_profile_survives_the_disk_missing_numbers_included(tmp_path: Path):
+    profile = profile_of(items(4), ROWS, math.nan)
+    write_profile(tmp_path / "a.json", profile)
+    again = read_profile(tmp_path / "a.json")
+    assert again is not None
+    assert math.isnan(again.price)
+    assert math.isnan(again.click_through)
+    assert replace(again, price=0, click_through=0) == replace(profile, price=0, click_through=0)
+    assert read_profile(tmp_path / "b.json") is None
+
+
+def test_profile_of_another_form_counts_as_none(tmp_path: Path):
+    write_profile(tmp_path / "a.json", replace(profile_of(items(4), ROWS, 0.5), format=99))
+    assert read_profile(tmp_path / "a.json") is None
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_share_of_ids_kept_is_estimated_well(share: float):
+    before, stay = items(5000), int(5000 * share)
+    now = pd.concat([items(stay), items(5000 - stay, "new")])
+    then = profile_of(before, ROWS, math.nan)
+    seen = figures(now, profile_of(now, ROWS, math.nan), then)
+    assert seen["items_kept"].iloc[0] == pytest.approx(share, abs=0.06)
+
+
+def test_nothing_to_compare_is_not_judged():
+    nothing = profile_of(items(4)[:0], ROWS | {"items": 0}, math.nan)
+    seen = figures(items(4), profile_of(items(4), ROWS, math.nan), nothing)
+    assert seen.drop(columns="new_words").isna().all(axis=None)
+    assert volume_table(profile_of(items(4), ROWS, math.nan), nothing).empty
+
+
+def test_new_categories_are_told_with_their_size():
+    before = profile_of(items(4), ROWS, math.nan)
+    now = items(5).assign(category=["Shoes", "Bags", "Bags", "", "Shoes"])
+    table = category_table(now, before).set_index("category")
+    assert table["is_known"].to_dict() == {"Shoes": True, "Bags": False, "": True}
+    assert table.loc["Bags", "items"] == "2 items"
+
+
+def test_source_key_tells_shops_apart_but_not_reader_settings():
+    one = {"source": "feed", "folder": "a", "feed": {"file": "x.csv"}, "demo": {"num_items": 1}}
+    assert source_key(one) == source_key(one | {"demo": {"num_items": 2}, "validation_frac": 0.5})
+    assert source_key(one) != source_key(one | {"folder": "b"})
+    demo = one | {"source": "demo"}
+    assert source_key(demo) != source_key(demo | {"demo": {"num_items": 2}})
