@@ -201,6 +201,22 @@ class EvaluateParams(Section):
     examples: Count
 
 
+class PromoteParams(Section):
+    margin: Fraction
+    """Overall, the lower end of the 95 % interval of the difference stays above `-margin`."""
+    slice_margin: Fraction
+    """A protected slice that is worse by more, for sure, refuses the candidate."""
+    level: Annotated[float, Field(gt=0, lt=1)]
+    """Family-wise level of the tests over protected slices."""
+    protected: list[str]
+    min_queries: Count
+    """A comparison, or a slice, with fewer judged queries is not judged."""
+    min_index_recall: Fraction
+    max_latency_ms: Positive
+    max_latency_ratio: Annotated[float, Field(ge=1)]
+    examples: Annotated[int, Field(ge=0)]
+
+
 class Params(Section):
     """All of params.yaml."""
 
@@ -218,6 +234,7 @@ class Params(Section):
     embed: EmbedParams
     index: IndexParams
     evaluate: EvaluateParams
+    promote: PromoteParams
 
 
 def load_params(path: Path) -> Params:

@@ -71,12 +71,30 @@ class Paths:
         return self.root / "models" / "retriever"
 
     @property
+    def release(self) -> Path:
+        """The current release as an output of the pipeline: what DVC pushes and pulls."""
+        return self.root / "models" / "release"
+
+    @property
+    def releases(self) -> Path:
+        """Every release, and the link to the current one; never an output that DVC removes."""
+        return self.root / "releases"
+
+    @property
     def validation_report(self) -> Path:
         return self.root / "reports" / "validation"
 
     @property
     def evaluation_report(self) -> Path:
         return self.root / "reports" / "evaluation"
+
+    @property
+    def promotion_report(self) -> Path:
+        return self.root / "reports" / "promote"
+
+    @property
+    def drift_report(self) -> Path:
+        return self.root / "reports" / "drift"
 
     def metrics(self, stage: str) -> Path:
         """Return the metrics file of a stage."""
