@@ -24,6 +24,7 @@ STAGES = {
     "index": "Vector index over the item embeddings, measured against exact search.",
     "evaluate": "Retrieval metrics, slices, baselines and a report with pictures.",
     "promote": "Candidate against current release: a new release, or the reasons against it.",
+    "drift": "The newest data against the current release's: keep, refresh or retrain.",
 }
 
 

@@ -217,6 +217,22 @@ class PromoteParams(Section):
     examples: Annotated[int, Field(ge=0)]
 
 
+class DriftParams(Section):
+    window_days: Positive
+    """Today is the newest part of the log, this long."""
+    level: Annotated[float, Field(gt=0, lt=1)]
+    """Family-wise level over all signals."""
+    min_rows: Count
+    max_distance: Positive
+    """Jensen-Shannon distance of categories, Wasserstein distance over the standard deviation."""
+    max_share_rise: Fraction
+    max_new_category: Fraction
+    max_not_indexed: Fraction
+    max_click_change: Positive
+    max_quality_fall: Fraction
+    max_auc: Annotated[float, Field(ge=0.5, le=1)]
+
+
 class Params(Section):
     """All of params.yaml."""
 
@@ -235,6 +251,7 @@ class Params(Section):
     index: IndexParams
     evaluate: EvaluateParams
     promote: PromoteParams
+    drift: DriftParams
 
 
 def load_params(path: Path) -> Params:

@@ -11,6 +11,7 @@ import pandas as pd
 from smar.artifacts import MANIFEST, Manifest, digests, read_manifest, write_json
 from smar.data.images import ImageStore
 from smar.errors import ArtifactError
+from smar.monitoring.snapshot import Snapshot
 from smar.paths import Paths
 from smar.release.judged import JudgedQueries
 from smar.release.registry import KIND
@@ -54,13 +55,19 @@ def release_manifest(paths: Paths, params: dict[str, Any], figures: dict[str, An
 
 
 def fill_release(
-    folder: Path, paths: Paths, judged: JudgedQueries, retriever: Retriever, decision: Path
+    folder: Path,
+    paths: Paths,
+    judged: JudgedQueries,
+    retriever: Retriever,
+    decision: Path,
+    reference: Snapshot,
 ) -> None:
     """Write a release's files into an empty folder.
 
     model/, index/, items.parquet and pictures.parquet answer queries; judged/ is what later
-    candidates are compared on; decision/ says why it was promoted; searches.json holds answers that
-    `smar verify` asks for again; metrics/, params.yaml and dvc.lock tell where it comes from.
+    candidates are compared on, reference/ what drift is measured from; decision/ says why it was
+    promoted; searches.json holds answers that `smar verify` asks for again; metrics/, params.yaml
+    and dvc.lock tell where it comes from.
 
     Args:
         folder: The empty folder.
@@ -68,6 +75,7 @@ def fill_release(
         judged: The judged queries.
         retriever: The candidate, loaded.
         decision: Folder with the decision's files.
+        reference: Snapshot of the data that it was made from.
     """
     shutil.copytree(paths.retriever, folder / "model")
     shutil.copytree(paths.index, folder / "index")
@@ -77,6 +85,7 @@ def fill_release(
     table.to_parquet(folder / "pictures.parquet", index=False)
     (folder / "judged").mkdir()
     judged.write(folder / "judged")
+    reference.write(folder / "reference")
     texts = list(judged.queries["query"][:_STORED])
     write_json(folder / SEARCHES, {"searches": [answer(retriever, text) for text in texts]})
     (folder / "metrics").mkdir()

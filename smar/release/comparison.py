@@ -150,9 +150,10 @@ def slice_rows(
 
 
 def latency_ms(retrievers: Sequence[Retriever], texts: list[str], k: int) -> list[float]:
-    """Return the 95th percentile of the time of one search, in ms, of each retriever.
+    """Return the 95th percentile of the CPU time of one search, in ms, of each retriever.
 
-    Their searches take turns, so that a busy machine slows both alike.
+    CPU time, because other work on the machine must not decide about a release; their searches take
+    turns, so that caches and clock rates favour none.
     """
     if not texts:
         return [0.0] * len(retrievers)
@@ -160,8 +161,8 @@ def latency_ms(retrievers: Sequence[Retriever], texts: list[str], k: int) -> lis
     for number in range(_WARM_UP + _TIMED):
         text = texts[number % len(texts)]
         for retriever, taken in zip(retrievers, times, strict=True):
-            start = time.perf_counter()
+            start = time.process_time()
             retriever.search(text, k)
             if number >= _WARM_UP:
-                taken.append(1000 * (time.perf_counter() - start))
+                taken.append(1000 * (time.process_time() - start))
     return [float(np.percentile(taken, 95)) for taken in times]

@@ -31,7 +31,7 @@ class Figures:
 
     Args:
         index_recall: Recall of its index against exact search.
-        latency_ms: 95th percentile of one search.
+        latency_ms: 95th percentile of one search, CPU time.
         old_latency_ms: The same of the current release, measured in turns; None without one.
     """
 
@@ -124,7 +124,7 @@ def judge_figures(figures: Figures, params: PromoteParams) -> list[Rule]:
         Rule(
             "latency",
             figures.latency_ms <= params.max_latency_ms,
-            f"95 % of searches take at most {figures.latency_ms:.1f} ms; allowed are "
+            f"95 % of searches take at most {figures.latency_ms:.1f} ms of CPU; allowed are "
             f"{params.max_latency_ms:g} ms",
         ),
     ]
@@ -132,7 +132,7 @@ def judge_figures(figures: Figures, params: PromoteParams) -> list[Rule]:
         # Below a millisecond the ratio is noise of the clock.
         allowed = params.max_latency_ratio * max(figures.old_latency_ms, 1.0)
         text = (
-            f"95 % of searches take {figures.latency_ms:.1f} ms, {figures.old_latency_ms:.1f} ms "
+            f"95 % of searches take {figures.latency_ms:.1f} ms of CPU, {figures.old_latency_ms:.1f} ms "
             f"before; at most {params.max_latency_ratio:g} times as long is allowed"
         )
         rules.append(Rule("latency ratio", figures.latency_ms <= allowed, text))

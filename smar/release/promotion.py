@@ -15,6 +15,7 @@ from smar.errors import ArtifactError
 from smar.evaluation.gallery import Group
 from smar.index.ann import set_faiss_threads
 from smar.models.device import place_model
+from smar.monitoring.snapshot import read_shop, take_snapshot
 from smar.params import EvaluateParams, GateParams, PromoteParams
 from smar.paths import Paths
 from smar.release import registry
@@ -160,12 +161,12 @@ def _release(project: Project, verdict: _Verdict, decision: Path, current: str, 
             "index_recall": verdict.index_recall,
         },
     )
-    return registry.publish(
-        paths.root,
-        lambda folder: fill_release(folder, paths, verdict.judged, verdict.retriever, decision),
-        manifest,
-        expected=current,
-    )
+    reference = take_snapshot(read_shop(paths), verdict.retriever, project.evaluate, project.seed)
+
+    def fill(folder: Path) -> None:
+        fill_release(folder, paths, verdict.judged, verdict.retriever, decision, reference)
+
+    return registry.publish(paths.root, fill, manifest, expected=current)
 
 
 def _conclude(project: Project, decision: Path, released: str) -> str:

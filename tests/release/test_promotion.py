@@ -18,7 +18,12 @@ from smar.service.page import write_search_page
 from smar.service.retriever import Retriever
 
 Change = Callable[[Path, dict[str, Any]], None]
-GENEROUS = {"promote.margin": 1.0, "promote.slice_margin": 1.0, "promote.max_latency_ratio": 100.0}
+GENEROUS = {
+    "promote.margin": 1.0,
+    "promote.slice_margin": 1.0,
+    "promote.max_latency_ms": 60_000.0,
+    "promote.max_latency_ratio": 100.0,
+}
 
 
 def smar(root: Path, *arguments: str) -> None:
