@@ -101,6 +101,18 @@ def write_directory(path: Path, manifest: Manifest) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def copy_directory(source: Path, path: Path) -> None:
+    """Make `path` an exact copy of the directory artefact `source`, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    try:
+        shutil.copytree(source, temporary)
+        _replace_directory(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 @contextmanager
 def write_file(path: Path) -> Iterator[Path]:
     """Yield a temporary name that becomes `path` when the block succeeds."""

@@ -1,6 +1,7 @@
-"""The `smar` command: one sub-command per stage, then search and demo. No logic lives here."""
+"""The `smar` command: a sub-command per stage, then search, releases and demo. No logic is here."""
 
 import argparse
+import errno
 import importlib
 import json
 import logging
@@ -8,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from smar.errors import ParamsError, SmarError
 
@@ -21,6 +23,8 @@ STAGES = {
     "embed": "Item vectors; only items whose content changed are encoded again.",
     "index": "Vector index over the item embeddings, measured against exact search.",
     "evaluate": "Retrieval metrics, slices, baselines and a report with pictures.",
+    "promote": "Candidate against current release: a new release, or the reasons against it.",
+    "drift": "The newest data against the current release's: keep, refresh or retrain.",
 }
 
 STUDY_STEPS = {
@@ -47,9 +51,16 @@ def build_parser() -> argparse.ArgumentParser:
     search = commands.add_parser("search", help=line, description=line, parents=[shared])
     search.add_argument("query", help="what a shopper would type")
     search.add_argument("-k", type=int, default=10, help="number of items (default: 10)")
+    search.add_argument(
+        "--release",
+        default="auto",
+        metavar="VERSION",
+        help="a version; current; none: the working tree (default: the current one, if any)",
+    )
     form = search.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--html", type=Path, metavar="FILE", help="write a page of pictures")
+    _add_release_commands(commands, shared)
     line = "The demo shop's raw files, to see the formats that a shop's own data can have."
     demo = commands.add_parser("demo", help=line, description=line, parents=[shared])
     demo.add_argument("folder", type=Path, help="where to write them; must be empty or new")
@@ -66,6 +77,23 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_release_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
+    line = "Every release with its date and figures."
+    releases = commands.add_parser("releases", help=line, description=line, parents=[shared])
+    releases.add_argument("--json", action="store_true", help="print JSON")
+    line = "Make an earlier release current, in one switch."
+    rollback = commands.add_parser("rollback", help=line, description=line, parents=[shared])
+    rollback.add_argument("version", nargs="?", default="", help="default: what it replaced")
+    line = "What differs between two releases: quality, data, parameters, and queries that moved."
+    diff = commands.add_parser("diff", help=line, description=line, parents=[shared])
+    diff.add_argument("old", help="a version")
+    diff.add_argument("new", help="a version")
+    diff.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures")
+    line = "Every hash of a release, stored embeddings and searches, checked again."
+    verify = commands.add_parser("verify", help=line, description=line, parents=[shared])
+    verify.add_argument("version", nargs="?", default="auto", help="default: the current release")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code: 0 done, 2 an error the user can mend."""
     options = build_parser().parse_args(arguments)
@@ -73,26 +101,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S"
     )
-    is_quiet = options.quiet or options.command == "search"
+    is_quiet = options.quiet or options.command not in {*STAGES, "demo", "study"}
     logging.getLogger("smar").setLevel(logging.WARNING if is_quiet else logging.INFO)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     try:
-        if options.command == "search":
-            _search(options)
-        elif options.command == "demo":
-            _demo(options)
-        elif options.command == "study":
-            _study(options)
-        else:
+        if options.command in STAGES:
             _check_root(options.root)
             importlib.import_module(f"smar.stages.{options.command}").run(options.root)
+        else:
+            _COMMANDS[options.command](options)
     except SmarError as error:
         sys.stderr.write(f"smar {options.command}: {error}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"smar {options.command}: {_explain(error)}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write(f"smar {options.command}: interrupted\n")
         return 130
     return 0
+
+
+def _explain(error: OSError) -> str:
+    """Return what to do about a file system that refuses."""
+    steps = {
+        errno.ENOSPC: "Free space on that disk",
+        errno.EDQUOT: "Free space, or raise your quota",
+        errno.EROFS: "Make the folder writable",
+        errno.EACCES: "Make the folder writable for this user",
+        errno.EPERM: "Make the folder writable for this user",
+    }
+    step = steps.get(error.errno or 0, "Mend the file system")
+    return f"{error}. {step}, then run it again; what was complete before is as it was."
 
 
 def _check_root(root: Path) -> None:
@@ -107,7 +147,7 @@ def _search(options: argparse.Namespace) -> None:
     from smar.service.retriever import Retriever
 
     _check_root(options.root)
-    retriever = Retriever.load(options.root)
+    retriever = Retriever.load(options.root, options.release)
     hits = retriever.search(options.query, options.k)
     if options.json:
         sys.stdout.write(json.dumps([hit.as_dict() for hit in hits], ensure_ascii=False) + "\n")
@@ -120,7 +160,44 @@ def _search(options: argparse.Namespace) -> None:
         from smar.service.table import hit_table
 
         gate = retriever.gate(options.query)
-        sys.stdout.write(f"{options.query}   (the picture counts {gate:.0%})\n{hit_table(hits)}")
+        origin = retriever.release or "working tree"
+        sys.stdout.write(f"{options.query}   (the picture counts {gate:.0%}; {origin})\n")
+        sys.stdout.write(hit_table(hits))
+
+
+def _releases(options: argparse.Namespace) -> None:
+    from smar.release.listing import releases_table
+    from smar.release.registry import list_releases
+
+    _check_root(options.root)
+    rows = list_releases(options.root)
+    sys.stdout.write(json.dumps(rows) + "\n" if options.json else releases_table(rows))
+
+
+def _rollback(options: argparse.Namespace) -> None:
+    from smar.release.registry import rollback
+
+    _check_root(options.root)
+    switch = rollback(options.root, options.version)
+    sys.stdout.write(f"{switch.previous or 'nothing'} -> {switch.version}\n")
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from smar.release.verify import verify_release
+
+    _check_root(options.root)
+    sys.stdout.write("\n".join(verify_release(options.root, options.version)) + "\n")
+
+
+def _diff(options: argparse.Namespace) -> None:
+    from smar.release.diff import diff_releases, diff_text, write_diff_page
+
+    _check_root(options.root)
+    difference = diff_releases(options.root, options.old, options.new)
+    sys.stdout.write(diff_text(difference))
+    if options.html:
+        write_diff_page(options.html, options.root, difference)
+        sys.stdout.write(f"\n{options.html.resolve()}\n")
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -151,3 +228,14 @@ def _study(options: argparse.Namespace) -> None:
         page = report.write_study_report(options.root, plan)
         tables = (page.parent / "tables.md").read_text(encoding="utf-8")
         sys.stdout.write(f"{tables}\n{page.resolve()}\n")
+
+
+_COMMANDS = {
+    "search": _search,
+    "releases": _releases,
+    "rollback": _rollback,
+    "diff": _diff,
+    "verify": _verify,
+    "demo": _demo,
+    "study": _study,
+}

@@ -27,6 +27,10 @@ class ShapeError(SmarError, ValueError):
     """Tensors or arrays do not fit each other."""
 
 
+class ReleaseError(SmarError, ValueError):
+    """A release is missing or unknown, or cannot become the current one."""
+
+
 class TrainingError(SmarError, RuntimeError):
     """Training cannot go on, for example because the loss is not finite."""
 

@@ -273,6 +273,38 @@ class EvaluateParams(Section):
     examples: Count
 
 
+class PromoteParams(Section):
+    margin: Fraction
+    """Overall, the lower end of the 95 % interval of the difference stays above `-margin`."""
+    slice_margin: Fraction
+    """A protected slice that is worse by more, for sure, refuses the candidate."""
+    level: Annotated[float, Field(gt=0, lt=1)]
+    """Family-wise level of the tests over protected slices."""
+    protected: list[str]
+    min_queries: Count
+    """A comparison, or a slice, with fewer judged queries is not judged."""
+    min_index_recall: Fraction
+    max_latency_ms: Positive
+    max_latency_ratio: Annotated[float, Field(ge=1)]
+    examples: Annotated[int, Field(ge=0)]
+
+
+class DriftParams(Section):
+    window_days: Positive
+    """Today is the newest part of the log, this long."""
+    level: Annotated[float, Field(gt=0, lt=1)]
+    """Family-wise level over all signals."""
+    min_rows: Count
+    max_distance: Positive
+    """Jensen-Shannon distance of categories, Wasserstein distance over the standard deviation."""
+    max_share_rise: Fraction
+    max_new_category: Fraction
+    max_not_indexed: Fraction
+    max_click_change: Positive
+    max_quality_fall: Fraction
+    max_auc: Annotated[float, Field(ge=0.5, le=1)]
+
+
 class Params(Section):
     """All of params.yaml."""
 
@@ -291,6 +323,8 @@ class Params(Section):
     embed: EmbedParams
     index: IndexParams
     evaluate: EvaluateParams
+    promote: PromoteParams
+    drift: DriftParams
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:

@@ -75,6 +75,16 @@ class Paths:
         return self.root / "models" / "retriever"
 
     @property
+    def release(self) -> Path:
+        """The current release as an output of the pipeline: what DVC pushes and pulls."""
+        return self.root / "models" / "release"
+
+    @property
+    def releases(self) -> Path:
+        """Every release, and the link to the current one; never an output that DVC removes."""
+        return self.root / "releases"
+
+    @property
     def validation_report(self) -> Path:
         return self.root / "reports" / "validation"
 
@@ -109,6 +119,14 @@ class Paths:
     def profile(self, source: str) -> Path:
         """Return what is remembered of the data last accepted from a source."""
         return self.work / "validation" / f"{source}.json"
+
+    @property
+    def promotion_report(self) -> Path:
+        return self.root / "reports" / "promote"
+
+    @property
+    def drift_report(self) -> Path:
+        return self.root / "reports" / "drift"
 
     def metrics(self, stage: str) -> Path:
         """Return the metrics file of a stage."""

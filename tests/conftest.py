@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: small real things, never stand-ins. No test reaches the network."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from smar.artifacts import Manifest, write_directory
+from smar.cli import STAGES, main
 from smar.data.batching import BatchMaker
 from smar.data.dataset import TrainingData, build_training_data
 from smar.data.images import KIND, ImageStore, PictureFile, pack_images
@@ -244,3 +247,67 @@ def tiny_maker(
     tiny_data: TrainingData, tiny_items: pd.DataFrame, tiny_images: ImageStore
 ) -> Callable[[RetrieverModel], BatchMaker]:
     return lambda model: build_maker(model, tiny_data, tiny_items, tiny_images)
+
+
+# A project so small that every stage takes about a second; its model has hardly learned.
+SMALL_PROJECT: dict[str, Any] = {
+    "threads": 1,
+    "ingest.demo": {"num_items": 150, "num_searches": 600},
+    "ingest.images": {"height": 16, "width": 16, "max_pixels": 100_000},
+    "model.dim": 32,
+    "model.vocab_size": 500,
+    "model.image.patch": 8,
+    "synthesize.max_per_item": 6,
+    "synthesize.validation_frac": 0.05,
+    "evaluate.bootstrap": 200,
+    "evaluate.examples": 4,
+    **{
+        f"model.{tower}.{key}": value
+        for tower in ("query", "text", "image")
+        for key, value in {"hidden": 48, "heads": 4, "layers": 1}.items()
+    },
+    **{
+        f"{stage}.{key}": value
+        for stage in ("pretrain", "finetune")
+        for key, value in {
+            "steps": 12,
+            "items_per_step": 32,
+            "queries_per_item": 1,
+            "precision": "float32",
+        }.items()
+    },
+}
+
+
+def set_params(root: Path, changes: dict[str, Any]) -> None:
+    """Change values of a project's params.yaml by dotted keys."""
+    file = root / "params.yaml"
+    content = yaml.safe_load(file.read_text())
+    for key, value in changes.items():
+        section = content
+        *parts, last = key.split(".")
+        for part in parts:
+            section = section[part]
+        section[last] = value
+    file.write_text(yaml.safe_dump(content))
+
+
+@pytest.fixture(scope="session")
+def change_params() -> Callable[[Path, dict[str, Any]], None]:
+    return set_params
+
+
+@pytest.fixture(scope="session")
+def _small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("small")
+    shutil.copy(Path(__file__).parent.parent / "params.yaml", root)
+    set_params(root, SMALL_PROJECT)
+    for stage in STAGES:
+        assert main([stage, "-q", "--root", str(root)]) == 0
+    return root
+
+
+@pytest.fixture
+def small_project(_small_project: Path, tmp_path: Path) -> Path:
+    """A project of its own in which every stage has run, with release v1."""
+    return Path(shutil.copytree(_small_project, tmp_path / "small", symlinks=True))

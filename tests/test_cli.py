@@ -23,8 +23,13 @@ def test_command_line_options_are_frozen():
         for name, parser in subparsers.choices.items()
     }
     assert options == {stage: set() for stage in STAGES} | {
-        "search": {"-k", "--json", "--html"},
+        "search": {"-k", "--json", "--html", "--release"},
+        "releases": {"--json"},
+        "rollback": set(),
+        "diff": {"--html"},
+        "verify": set(),
         "demo": set(),
+        "study": set(),
     }
 
 

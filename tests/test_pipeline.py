@@ -243,7 +243,7 @@ def test_model_and_index_of_different_runs_are_refused(copy: Path):
     manifest = Paths(copy).retriever / "manifest.json"
     manifest.write_text(manifest.read_text() + "\n")
     with pytest.raises(ArtifactError, match="was built with another model"):
-        Retriever.load(copy)
+        Retriever.load(copy, "none")
 
 
 def test_failed_validation_stops_with_a_list_and_leaves_its_report(

@@ -1,5 +1,6 @@
-"""`dvc repro` for real, in a git repository of its own: everything runs once, then nothing does."""
+"""DVC for real, in a git repository of its own: what runs again, and what a clone can pull."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -37,36 +38,100 @@ def run(root: Path, *command: str) -> str:
     return result.stdout
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """A clone of the project's files with small parameters, committed."""
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of the project's files with small parameters, after `dvc repro`, committed."""
+    root = tmp_path_factory.mktemp("repository")
     for name in ("smar", ".dvc"):
         ignored = shutil.ignore_patterns("__pycache__", "cache", "tmp")
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+        shutil.copytree(ROOT / name, root / name, ignore=ignored)
     for name in ("dvc.yaml", ".dvcignore", ".gitignore", "params.yaml"):
-        shutil.copy(ROOT / name, tmp_path)
-    (tmp_path / "data" / "raw").mkdir(parents=True)
-    (tmp_path / "data" / "raw" / ".gitignore").write_text("*\n")
-    content = yaml.safe_load((tmp_path / "params.yaml").read_text())
+        shutil.copy(ROOT / name, root)
+    (root / "data" / "raw").mkdir(parents=True)
+    shutil.copy(ROOT / "data" / ".gitignore", root / "data")
+    (root / "data" / "raw" / ".gitignore").write_text("*\n!.gitignore\n")
+    content = yaml.safe_load((root / "params.yaml").read_text())
     for key, value in SMALL.items():
         section, _, name = key.partition(".")
         content[section][name] = value
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
-    run(tmp_path, "git", "init", "-q")
-    return tmp_path
+    (root / "params.yaml").write_text(yaml.safe_dump(content))
+    run(root, "git", "init", "-q")
+    (root / "repro.log").write_text(run(root, "dvc", "repro"))
+    commit(root, "First release")
+    return root
+
+
+def commit(root: Path, message: str) -> None:
+    run(root, "git", "add", "-A", "--", ".", ":!repro.log")
+    author = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    run(root, "git", *author, "commit", "-q", "-m", message)
+
+
+@pytest.fixture
+def repository(reproduced: Path, tmp_path: Path) -> Path:
+    """The repository, to be changed."""
+    return Path(shutil.copytree(reproduced, tmp_path / "repository", symlinks=True))
 
 
 def test_repro_runs_every_stage_once_and_then_nothing(repository: Path):
-    first = run(repository, "dvc", "repro")
+    first = (repository / "repro.log").read_text()
     stages = list(yaml.safe_load((repository / "dvc.yaml").read_text())["stages"])
     assert all(f"Running stage '{stage}'" in first for stage in stages)
     assert "Data and pipelines are up to date" in run(repository, "dvc", "repro")
     assert "up to date" in run(repository, "dvc", "status")
+
+
+def test_metrics_and_plots_can_be_shown(repository: Path):
     assert "recall" in run(repository, "dvc", "metrics", "show", "--json")
     run(repository, "dvc", "plots", "show", "--out", "plots")
     assert (repository / "plots" / "index.html").is_file()
+
+
+def test_changed_module_reaches_the_stages_that_import_it(repository: Path):
     module = repository / "smar" / "evaluation" / "slices.py"
     module.write_text(module.read_text() + "\n")
     changed = run(repository, "dvc", "status")
     assert "evaluate" in changed
     assert "finetune" not in changed
+
+
+def test_releases_are_left_alone_by_git_checkouts_and_repeated_stages(repository: Path):
+    before = (repository / "releases" / "v1" / "manifest.json").read_bytes()
+    assert "releases" not in run(repository, "git", "status", "--porcelain")
+    run(repository, "dvc", "repro", "--single-item", "--force", "promote")
+    shutil.rmtree(repository / "models" / "release")
+    run(repository, "dvc", "checkout")
+    assert (repository / "models" / "release" / "model").is_dir()
+    assert (repository / "releases" / "v1" / "manifest.json").read_bytes() == before
+    assert (repository / "releases" / "current").readlink() == Path("v1")
+    assert "up to date" in run(repository, "dvc", "status")
+
+
+def test_second_clone_pulls_the_release_and_answers_without_training(
+    repository: Path, tmp_path: Path
+):
+    remote, clone, elsewhere = tmp_path / "remote", tmp_path / "clone", tmp_path / "elsewhere"
+    run(repository, "dvc", "remote", "add", "-q", "--default", "store", str(remote))
+    run(repository, "git", "tag", "smar@v1")
+    commit(repository, "Remote")
+    run(repository, "dvc", "push")
+    run(tmp_path, "git", "clone", "-q", str(repository), str(clone))
+    run(clone, "dvc", "pull", "promote")
+    assert not (clone / "data" / "items.parquet").exists()
+    smar = (sys.executable, "-m", "smar")
+    query = ("search", "red dress", "-k", "3", "--json")
+    expected = json.loads(run(repository, *smar, *query))
+    found = json.loads(run(clone, *smar, *query))
+    assert [hit["item_id"] for hit in found] == [hit["item_id"] for hit in expected]
+    assert "every hash as released" in run(clone, *smar, "verify")
+    # By tag, into the registry of another place, and current there.
+    elsewhere.mkdir()
+    get = ("dvc", "get", str(clone), "models/release", "--rev", "smar@v1", "-o", "releases/v1")
+    (elsewhere / "releases").mkdir()
+    run(elsewhere, *get)
+    shutil.copy(repository / "params.yaml", elsewhere)
+    environment_of = ("--root", str(elsewhere))
+    run(repository, *smar, "rollback", "v1", *environment_of)
+    assert json.loads(run(repository, *smar, *query, *environment_of)) == found
+    run(elsewhere, "dvc", "artifacts", "get", str(clone), "smar", "--rev", "v1", "-o", "got")
+    assert (elsewhere / "got" / "manifest.json").is_file()

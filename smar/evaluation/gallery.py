@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader
+from jinja2 import ChoiceLoader, Environment, PackageLoader
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -87,9 +87,18 @@ def picture_uri(pixels: NDArray[np.uint8]) -> str:
     return f"data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode()}"
 
 
-def write_page(path: Path, template: str, **content: Any) -> None:
-    """Write a page from a template of this package; every text is escaped."""
-    text = _environment().get_template(template).render(**content)
+def write_page(
+    path: Path, template: str, *, package: str = "smar.evaluation", **content: Any
+) -> None:
+    """Write a page from a template; every text is escaped.
+
+    Args:
+        path: The file.
+        template: Name of a template of `package`, which may build on those of this package.
+        package: Where the template is.
+        **content: What the template shows.
+    """
+    text = _environment(package).get_template(template).render(**content)
     with write_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -100,9 +109,10 @@ def write_gallery(path: Path, title: str, subtitle: str, groups: Sequence[Group]
 
 
 @cache
-def _environment() -> Environment:
+def _environment(package: str) -> Environment:
+    loaders = [PackageLoader(package), PackageLoader("smar.evaluation")]
     return Environment(
-        loader=PackageLoader("smar.evaluation"),
+        loader=ChoiceLoader(loaders),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

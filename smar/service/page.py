@@ -13,20 +13,21 @@ from smar.service.retriever import Hit, Retriever
 
 def write_search_page(path: Path, retriever: Retriever, query: str, hits: Sequence[Hit]) -> None:
     """Write a self-contained HTML page with the hits of a query."""
-    images = ImageStore.open(Paths(retriever.root).images)
+    folder = Paths(retriever.root).images
+    images = ImageStore.open(folder) if folder.is_dir() or not retriever.release else None
     strip = Strip("", "", [_tile(hit, images) for hit in hits])
     example = Example(query, "", retriever.gate(query), [strip])
     subtitle = f"{len(hits)} of {len(retriever.items):,} items"
     write_gallery(path, "Search", subtitle, [Group("", "", [example])])
 
 
-def _tile(hit: Hit, images: ImageStore) -> Tile:
+def _tile(hit: Hit, images: ImageStore | None) -> Tile:
     price = "" if hit.price is None else f"{hit.price:.2f} {hit.currency}"
     ids = np.array(hit.image_ids[:1], np.int64)
     return Tile(
         title=hit.title,
         subtitle=" \u00b7 ".join(part for part in (hit.brand, price) if part),
-        image=picture_uri(images.read(ids)[0]) if len(ids) else "",
+        image=picture_uri(images.read(ids)[0]) if images and len(ids) else "",
         badge=str(hit.rank),
         hint=f"{hit.item_id}, {hit.category}, score {hit.score:.3f}",
     )

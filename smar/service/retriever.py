@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from smar.artifacts import digest
+from smar.artifacts import digest, read_manifest
 from smar.data import schema
+from smar.data.images import ImageStore
 from smar.data.schema import normalize_query
 from smar.errors import ArtifactError, DataError
 from smar.index.ann import VectorIndex, gated_queries
@@ -18,6 +20,7 @@ from smar.models.encode import encode_queries
 from smar.models.io import load_model
 from smar.models.retriever import RetrieverModel
 from smar.paths import Paths
+from smar.release.registry import AUTO, KIND, find_release
 
 
 @dataclass(frozen=True)
@@ -59,36 +62,51 @@ class Retriever:
         index: The index of its embeddings.
         items: Item table in the order of the index.
         root: The project's root folder.
+        release: Version of the release, "" for the working tree.
     """
 
     def __init__(
-        self, model: RetrieverModel, index: VectorIndex, items: pd.DataFrame, root: Path
+        self,
+        model: RetrieverModel,
+        index: VectorIndex,
+        items: pd.DataFrame,
+        root: Path,
+        release: str = "",
     ) -> None:
         self.model, self.index, self.items, self.root = model, index, items, root
+        self.release = release
 
     @classmethod
-    def load(cls, root: Path | str = ".") -> "Retriever":
-        """Return the retriever of a project that `dvc repro` has run in.
+    def load(cls, root: Path | str = ".", release: str = AUTO) -> "Retriever":
+        """Return the retriever of a project.
+
+        Args:
+            root: The project's root folder.
+            release: A version such as "v3"; "current"; "none" for the outputs in the working tree,
+                released or not; "auto" for the current release if there is one, else "none".
 
         Raises:
+            ReleaseError: If there is no such release.
             ArtifactError: If an artefact is missing or damaged, or model, index and items do not
                 come from one run.
         """
         paths = Paths(Path(root))
-        index = VectorIndex.load(paths.index)
-        if index.details["model_sha"] != digest(paths.retriever):
-            raise ArtifactError(
-                f"{paths.index}: was built with another model than {paths.retriever} holds. Run "
-                "`dvc repro` so that they belong together."
-            )
-        table = schema.read_table(paths.items, schema.ITEMS).set_index("item_id", drop=False)
-        missing = [item_id for item_id in index.item_ids if item_id not in table.index]
-        if missing:
-            raise ArtifactError(
-                f"{paths.items}: {len(missing)} items of the index are not there (first: "
-                f"'{missing[0]}'). Run `dvc repro`."
-            )
-        return cls(load_model(paths.retriever), index, table.loc[index.item_ids], Path(root))
+        folder = find_release(paths.root, release)
+        if folder is None:
+            parts = paths.retriever, paths.index, paths.items
+            return cls(*_read(*parts, hint="Run `dvc repro`."), paths.root)
+        hint = f"`smar verify` tells what is wrong with {folder}, `smar rollback` leaves it."
+        folder = folder.resolve()
+        try:
+            version = str(read_manifest(folder, KIND).details["version"])
+        except ArtifactError as error:
+            raise ArtifactError(f"{error} {hint}") from error
+        parts = folder / "model", folder / "index", folder / "items.parquet"
+        model, index, items = _read(*parts, hint=hint)
+        items["image_ids"] = pd.Series(
+            _pictures_now(items, folder / "pictures.parquet", paths), items.index
+        )
+        return cls(model, index, items, paths.root, version)
 
     def search(self, query: str, k: int = 10) -> list[Hit]:
         """Return the k best items for a query, fewer if there are fewer; as `search_many`."""
@@ -131,3 +149,37 @@ class Retriever:
             currency=item["currency"],
             image_ids=np.asarray(item["image_ids"]).tolist(),
         )
+
+
+def _read(
+    model: Path, index: Path, items: Path, *, hint: str
+) -> tuple[RetrieverModel, VectorIndex, pd.DataFrame]:
+    """Return a model, its index, and the items in the order of the index."""
+    try:
+        found = VectorIndex.load(index)
+        if found.details["model_sha"] != digest(model):
+            raise ArtifactError(f"{index}: was built with another model than {model} holds.")
+        table = schema.read_table(items, schema.ITEMS).set_index("item_id", drop=False)
+        missing = [item_id for item_id in found.item_ids if item_id not in table.index]
+        if missing:
+            raise ArtifactError(
+                f"{items}: {len(missing)} items of the index are not there (first: '{missing[0]}')."
+            )
+        return load_model(model), found, table.loc[found.item_ids]
+    except ArtifactError as error:
+        raise ArtifactError(f"{error} {hint}") from error
+
+
+def _pictures_now(items: pd.DataFrame, pictures: Path, paths: Paths) -> list[NDArray[np.int64]]:
+    """Return the rows that a release's pictures have in today's picture store.
+
+    A picture is the same if its file's bytes are; one that left the shop is left out, and where no
+    store is at hand (a clone that pulled a release) all are.
+    """
+    if not paths.images.is_dir():
+        return [np.array([], np.int64)] * len(items)
+    shas = pd.read_parquet(pictures)["sha256"].to_numpy()
+    row_of = {sha: row for row, sha in enumerate(ImageStore.open(paths.images).sha256)}
+    now = np.array([row_of.get(sha, -1) for sha in shas], np.int64)
+    found = [now[ids] for ids in items["image_ids"]]
+    return [ids[ids >= 0] for ids in found]

@@ -121,6 +121,7 @@ def write_study_report(root: Path, plan: StudyPlan) -> Path:
         write_page(
             part / "index.html",
             "study.html.j2",
+            package="smar.study",
             title="Which model finds more",
             subtitle=f"{len(results)} runs. Differences are paired over queries; + and - give the "
             "standard deviation between seeds.",

@@ -1,0 +1,1 @@
+"""What changed in the shop since the current release was made."""

@@ -1,0 +1,1 @@
+"""What is released, and how a release comes to be current."""

@@ -1,0 +1,128 @@
+"""What a release is made of: copies of everything that answers queries, and where it comes from."""
+
+import json
+import shutil
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from smar.artifacts import MANIFEST, Manifest, digests, read_manifest, write_json
+from smar.data.images import ImageStore
+from smar.errors import ArtifactError
+from smar.monitoring.snapshot import Snapshot
+from smar.paths import Paths
+from smar.release.judged import JudgedQueries
+from smar.release.registry import KIND
+from smar.service.retriever import Retriever
+
+SEARCHES = "searches.json"
+_STORED = 3
+_DEPTH = 10
+
+
+def identity(paths: Paths) -> dict[str, str]:
+    """Return what makes a candidate this one: the bytes of model, index and item table.
+
+    Commits, dates and library versions are left out: the same bytes are the same candidate.
+    """
+    parts = {"items": digests(paths.root, paths.items).popitem()[1]}
+    for name, path in (("model", paths.retriever), ("index", paths.index)):
+        files = read_manifest(path, name).files
+        text = json.dumps({file: facts["sha256"] for file, facts in sorted(files.items())})
+        parts[name] = sha256(text.encode()).hexdigest()
+    return parts
+
+
+def release_manifest(paths: Paths, params: dict[str, Any], figures: dict[str, Any]) -> Manifest:
+    """Return the manifest of a release of what lies in the working tree."""
+    inputs = digests(
+        paths.root,
+        paths.items,
+        paths.queries,
+        paths.searches,
+        paths.engagements,
+        paths.judgements,
+        paths.images,
+        paths.embeddings,
+        paths.index,
+        paths.retriever,
+    )
+    counts = json.loads(paths.metrics("ingest").read_text(encoding="utf-8"))
+    details = {"identity": identity(paths), "figures": figures}
+    return Manifest(kind=KIND, inputs=inputs, params=params, counts=counts, details=details)
+
+
+def fill_release(
+    folder: Path,
+    paths: Paths,
+    judged: JudgedQueries,
+    retriever: Retriever,
+    decision: Path,
+    reference: Snapshot,
+) -> None:
+    """Write a release's files into an empty folder.
+
+    model/, index/, items.parquet and pictures.parquet answer queries; judged/ is what later
+    candidates are compared on, reference/ what drift is measured from; decision/ says why it was
+    promoted; searches.json holds answers that `smar verify` asks for again; metrics/, params.yaml
+    and dvc.lock tell where it comes from.
+
+    Args:
+        folder: The empty folder.
+        paths: The project whose working tree is released.
+        judged: The judged queries.
+        retriever: The candidate, loaded.
+        decision: Folder with the decision's files.
+        reference: Snapshot of the data that it was made from.
+    """
+    shutil.copytree(paths.retriever, folder / "model")
+    shutil.copytree(paths.index, folder / "index")
+    shutil.copytree(decision, folder / "decision")
+    shutil.copy(paths.items, folder / "items.parquet")
+    table = pd.DataFrame({"sha256": ImageStore.open(paths.images).sha256}, dtype="str")
+    table.to_parquet(folder / "pictures.parquet", index=False)
+    (folder / "judged").mkdir()
+    judged.write(folder / "judged")
+    reference.write(folder / "reference")
+    texts = list(judged.queries["query"][:_STORED])
+    write_json(folder / SEARCHES, {"searches": [answer(retriever, text) for text in texts]})
+    (folder / "metrics").mkdir()
+    for file in sorted(paths.metrics("any").parent.glob("*.json")):
+        if file.stem not in {"promote", "drift"}:  # those are about releases, not part of one
+            shutil.copy(file, folder / "metrics")
+    shutil.copy(paths.params, folder / "params.yaml")
+    # A plain file to this library: what the orchestrator knew about every stage's inputs.
+    lock = paths.root / "dvc.lock"
+    if lock.is_file():
+        shutil.copy(lock, folder / "dvc.lock")
+
+
+def answer(retriever: Retriever, text: str) -> dict[str, Any]:
+    """Return a query with the ids and scores of its best items."""
+    hits = retriever.search(text, _DEPTH)
+    return {
+        "query": text,
+        "item_ids": [hit.item_id for hit in hits],
+        "scores": [hit.score for hit in hits],
+    }
+
+
+def check_candidate(paths: Paths) -> Retriever:
+    """Return the candidate in the working tree after re-hashing every file of it.
+
+    Raises:
+        ArtifactError: If a file is damaged, or its parts do not belong together.
+    """
+    from smar.artifacts import verify_directory
+
+    verify_directory(paths.retriever, "model")
+    verify_directory(paths.index, "index")
+    embeddings = digests(paths.root, paths.embeddings)
+    if read_manifest(paths.index, "index").inputs != embeddings:
+        raise ArtifactError(
+            f"{paths.index / MANIFEST}: was built from other embeddings than {paths.embeddings} "
+            "holds. Run `dvc repro` so that they belong together."
+        )
+    return Retriever.load(paths.root, "none")

@@ -1,0 +1,168 @@
+"""Two retrievers on the same judged queries, over the items that both have.
+
+An item that only one of them has says nothing about the models, so ranks are compared over the
+shared items; what shoppers get, each with its own catalogue, is reported beside it.
+
+Shapes: Q queries, N items, K results.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smar.evaluation.compare import Difference, paired_difference
+from smar.evaluation.metrics import score_run
+from smar.evaluation.runs import QuerySet, Run
+from smar.index.ann import gated_queries
+from smar.models.encode import encode_queries
+from smar.params import EvaluateParams
+from smar.release.judged import JudgedQueries
+from smar.seeding import generator
+from smar.service.retriever import Retriever
+
+OVERALL = "all"
+_TIMED = 50
+_WARM_UP = 5
+
+
+@dataclass(frozen=True)
+class Row:
+    """One slice in a table of the comparison.
+
+    Args:
+        name: Name of the slice, "all" for every query.
+        queries: How many.
+        new: Mean of the primary metric of the candidate.
+        old: Mean of the current release.
+        gap: new - old, paired.
+    """
+
+    name: str
+    queries: int
+    new: float
+    old: float
+    gap: Difference
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two retrievers did on the same queries.
+
+    Args:
+        queries: The queries that have a relevant shared item.
+        item_ids: Shared items; the runs' rows point here.
+        new: Run of the candidate.
+        old: Run of the current release.
+        values: Metric values of "new" and "old", one per query.
+        rows: The primary metric, overall and per slice.
+    """
+
+    queries: QuerySet
+    item_ids: list[str]
+    new: Run
+    old: Run
+    values: dict[str, dict[str, NDArray[np.float64]]]
+    rows: list[Row]
+
+
+def compare(
+    new: Retriever, old: Retriever, judged: JudgedQueries, params: EvaluateParams, seed: int
+) -> Comparison:
+    """Return how two retrievers rank the items that both have."""
+    known = set(old.index.item_ids)
+    shared = [item_id for item_id in new.index.item_ids if item_id in known]
+    queries = judged.on(shared)
+    k = max(params.cutoffs)
+    runs = {name: rank(one, queries, shared, k) for name, one in (("new", new), ("old", old))}
+    values = {name: score_run(run, queries, params.cutoffs) for name, run in runs.items()}
+    primary = {name: metrics[params.primary] for name, metrics in values.items()}
+    rows = slice_rows(primary["new"], primary["old"], judged.slices(queries), params, seed)
+    return Comparison(queries, shared, runs["new"], runs["old"], values, rows)
+
+
+def compare_as_served(
+    new: Retriever, old: Retriever, judged: JudgedQueries, params: EvaluateParams, seed: int
+) -> list[Row]:
+    """Return the table with each retriever's own catalogue: an item it lacks is not found."""
+    item_ids = list(dict.fromkeys([*new.index.item_ids, *old.index.item_ids]))
+    queries = judged.on(item_ids)
+    k = max(params.cutoffs)
+    primary = [
+        score_run(rank(one, queries, item_ids, k), queries, params.cutoffs)[params.primary]
+        for one in (new, old)
+    ]
+    return slice_rows(primary[0], primary[1], judged.slices(queries), params, seed)
+
+
+def rank(retriever: Retriever, queries: QuerySet, item_ids: list[str], k: int) -> Run:
+    """Return a retriever's k best of the given items; others are passed over.
+
+    The search goes deeper until every query has k of them or the index has no more.
+    """
+    place = {item_id: row for row, item_id in enumerate(item_ids)}
+    row_of = np.array([place.get(item_id, -1) for item_id in retriever.index.item_ids] + [-1])
+    rows = np.full((len(queries), k), -1, np.int64)
+    scores = np.full((len(queries), k), -np.inf, np.float32)
+    if not len(queries):
+        return Run(retriever.release, rows, scores)
+    encoded = encode_queries(retriever.model, queries.texts)
+    vectors = gated_queries(encoded.vector, encoded.gate)
+    size = len(retriever.index.item_ids)
+    depth = min(k, size)
+    while True:
+        found_scores, found = retriever.index.search(vectors, depth)
+        mapped = row_of[found]  # row -1 reads the -1 at the end
+        if depth == size or ((mapped >= 0).sum(1) >= k).all():
+            break
+        depth = min(2 * depth, size)
+    for query in range(len(queries)):
+        kept = np.flatnonzero(mapped[query] >= 0)[:k]
+        rows[query, : len(kept)] = mapped[query, kept]
+        scores[query, : len(kept)] = found_scores[query, kept]
+    return Run(retriever.release, rows, scores)
+
+
+def slice_rows(
+    new: NDArray[np.float64],
+    old: NDArray[np.float64],
+    slices: dict[str, NDArray[np.bool_]],
+    params: EvaluateParams,
+    seed: int,
+) -> list[Row]:
+    """Return the table of a comparison: all queries first, then every slice that is not empty."""
+    masks = {OVERALL: np.ones(len(new), dtype=bool)} | slices
+    return [
+        Row(
+            name=name,
+            queries=int(mask.sum()),
+            new=float(new[mask].mean()),
+            old=float(old[mask].mean()),
+            gap=paired_difference(
+                new[mask], old[mask], params.bootstrap, generator(seed, "promote", name)
+            ),
+        )
+        for name, mask in masks.items()
+        if mask.any()
+    ]
+
+
+def latency_ms(retrievers: Sequence[Retriever], texts: list[str], k: int) -> list[float]:
+    """Return the 95th percentile of the CPU time of one search, in ms, of each retriever.
+
+    CPU time, because other work on the machine must not decide about a release; their searches take
+    turns, so that caches and clock rates favour none.
+    """
+    if not texts:
+        return [0.0] * len(retrievers)
+    times: list[list[float]] = [[] for _ in retrievers]
+    for number in range(_WARM_UP + _TIMED):
+        text = texts[number % len(texts)]
+        for retriever, taken in zip(retrievers, times, strict=True):
+            start = time.process_time()
+            retriever.search(text, k)
+            if number >= _WARM_UP:
+                taken.append(1000 * (time.process_time() - start))
+    return [float(np.percentile(taken, 95)) for taken in times]

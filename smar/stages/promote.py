@@ -1,0 +1,39 @@
+"""Candidate against current release: a new release, or the reasons against it."""
+
+import logging
+from pathlib import Path
+
+from smar.params import load_params
+from smar.paths import Paths
+
+logger = logging.getLogger(__name__)
+
+
+def run(root: Path) -> None:
+    """Judge what the pipeline made, release it if every rule holds, and say why either way.
+
+    A release goes to releases/, which no stage owns: what serves shoppers must not disappear when
+    a pipeline is run again. models/release is a copy of the current release for DVC to keep.
+
+    Reads:
+        data/accepted/items.parquet, data/accepted/queries.parquet,
+        data/accepted/searches.parquet, data/accepted/engagements.parquet,
+        data/accepted/judgements.parquet, data/images/, data/synthetic/, data/embeddings/,
+        data/index/, models/retriever/, metrics/ingest.json, metrics/validate.json,
+        metrics/index.json, metrics/evaluate.json, releases/ (the current release)
+    Writes:
+        models/release/, reports/promote/, metrics/promote.json
+    """
+    from smar.release.promotion import Project, promote
+
+    params = load_params(Paths(root).params)
+    logger.info("promote: %s", params.promote.model_dump())
+    project = Project(
+        paths=Paths(root),
+        promote=params.promote,
+        evaluate=params.evaluate,
+        gate=params.gate,
+        seed=params.seed,
+        threads=params.threads,
+    )
+    promote(project)

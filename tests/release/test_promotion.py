@@ -1,0 +1,190 @@
+"""From a pipeline's outputs to a release, for real: promoted, refused, repeated, undone."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smar.artifacts import verify_directory
+from smar.cli import main
+from smar.errors import ArtifactError
+from smar.paths import Paths
+from smar.release import registry
+from smar.release.verify import verify_release
+from smar.service.page import write_search_page
+from smar.service.retriever import Retriever
+
+Change = Callable[[Path, dict[str, Any]], None]
+GENEROUS = {
+    "promote.margin": 1.0,
+    "promote.slice_margin": 1.0,
+    "promote.max_latency_ms": 60_000.0,
+    "promote.max_latency_ratio": 100.0,
+}
+
+
+def smar(root: Path, *arguments: str) -> None:
+    assert main([*arguments, "--root", str(root)]) == 0
+
+
+def make_candidate(root: Path, change_params: Change, seed: int) -> None:
+    """Train another model and take it as far as the gate."""
+    change_params(root, {"seed": seed})
+    for stage in ("finetune", "embed", "index", "evaluate"):
+        smar(root, stage)
+
+
+def promote(root: Path) -> dict[str, Any]:
+    smar(root, "promote")
+    return dict(json.loads((Paths(root).promotion_report / "decision.json").read_text()))
+
+
+@pytest.fixture
+def two_releases(small_project: Path, change_params: Change) -> Path:
+    """A project with v1 and v2, v2 current."""
+    change_params(small_project, GENEROUS)
+    make_candidate(small_project, change_params, 8)
+    assert promote(small_project)["verdict"] == "promoted"
+    return small_project
+
+
+def test_first_candidate_becomes_v1_with_all_that_answers_queries(small_project: Path):
+    folder = Paths(small_project).releases / "v1"
+    manifest = verify_directory(folder, registry.KIND)
+    assert registry.current_version(small_project) == "v1"
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"model", "index", "items.parquet", "metrics", "params.yaml", "judged"}
+    assert set(manifest.inputs) >= {"data/items.parquet", "models/retriever", "data/index"}
+    assert json.loads(Paths(small_project).metrics("promote").read_text())["release"] == 1
+
+
+def test_release_answers_as_the_working_tree_did(small_project: Path):
+    released = Retriever.load(small_project)
+    made = Retriever.load(small_project, "none")
+    assert (released.release, made.release) == ("v1", "")
+    assert released.search("red dress", 20) == made.search("red dress", 20)
+
+
+def test_candidate_within_the_margins_is_promoted_and_both_tables_are_there(two_releases: Path):
+    decision = json.loads((Paths(two_releases).promotion_report / "decision.json").read_text())
+    assert registry.current_version(two_releases) == "v2"
+    assert decision["compared_with"] == "v1"
+    assert [row["name"] for row in decision["shared"]][:3] == ["all", "visual", "non_visual"]
+    assert decision["facts"]["shared_items"] == 150
+    assert decision["served"][0]["queries"] == decision["shared"][0]["queries"] >= 20
+    page = (Paths(two_releases).promotion_report / "index.html").read_text()
+    assert "Candidate promoted" in page
+    assert "data:image/jpeg" in page
+
+
+def test_candidate_that_may_be_worse_is_refused_with_reasons_and_nothing_changes(
+    small_project: Path, change_params: Change, capsys: pytest.CaptureFixture[str]
+):
+    before = Retriever.load(small_project).search("red dress", 5)
+    change_params(small_project, {"promote.margin": 0.0})
+    make_candidate(small_project, change_params, 8)
+    decision = promote(small_project)
+    assert decision["verdict"] == "refused"
+    assert any("the lower end must be at least -0.0 points" in r for r in decision["reasons"])
+    assert registry.versions(small_project) == ["v1"]
+    assert Retriever.load(small_project).search("red dress", 5) == before
+    assert Retriever.load(small_project, "none").search("red dress", 5) != before
+    verify_directory(Paths(small_project).release, registry.KIND)
+
+
+def test_failed_blocking_check_refuses(small_project: Path, change_params: Change):
+    change_params(small_project, GENEROUS)
+    make_candidate(small_project, change_params, 8)
+    file = Paths(small_project).metrics("validate")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"failed": 2}))
+    decision = promote(small_project)
+    assert decision["reasons"] == [
+        "2 blocking checks of the data failed (reports/validation/index.html)"
+    ]
+
+
+def test_promoting_the_current_release_again_repeats_its_decision(two_releases: Path):
+    before = (Paths(two_releases).promotion_report / "decision.json").read_bytes()
+    shutil.rmtree(Paths(two_releases).promotion_report)
+    shutil.rmtree(Paths(two_releases).release)
+    smar(two_releases, "promote")
+    assert (Paths(two_releases).promotion_report / "decision.json").read_bytes() == before
+    assert registry.versions(two_releases) == ["v1", "v2"]
+    verify_directory(Paths(two_releases).release, registry.KIND)
+
+
+def test_pipeline_does_not_undo_a_rollback(two_releases: Path):
+    smar(two_releases, "rollback")
+    decision = promote(two_releases)
+    assert decision["verdict"] == "refused"
+    assert "`smar rollback v2` makes it current again" in decision["reasons"][0]
+    assert registry.current_version(two_releases) == "v1"
+    current = verify_directory(Paths(two_releases).release, registry.KIND)
+    assert current.details["version"] == "v1"
+
+
+def test_release_whose_writer_was_killed_before_the_switch_is_finished(two_releases: Path):
+    folder = Paths(two_releases).releases
+    (folder / "current").unlink()
+    (folder / "current").symlink_to("v1")
+    lines = (folder / "history.jsonl").read_text().splitlines()
+    (folder / "history.jsonl").write_text(lines[0] + "\n")
+    assert promote(two_releases)["verdict"] == "promoted"
+    assert registry.current_version(two_releases) == "v2"
+    assert registry.versions(two_releases) == ["v1", "v2"]
+
+
+def test_verify_passes_and_finds_a_flipped_bit_in_every_file(two_releases: Path):
+    folder = Paths(two_releases).releases / "v1"
+    assert verify_release(two_releases, "v1")[0].startswith("v1: ")
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        content = file.read_bytes()
+        file.chmod(0o644)
+        file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with pytest.raises(ArtifactError, match=r"release v1 is damaged"):
+            verify_release(two_releases, "v1")
+        file.write_bytes(content)
+    assert len(verify_release(two_releases, "v1")) == 3
+
+
+def test_clone_with_nothing_but_the_pulled_release_answers(two_releases: Path, tmp_path: Path):
+    clone = tmp_path / "clone"
+    shutil.copytree(Paths(two_releases).release, Paths(clone).release)
+    shutil.copy(two_releases / "params.yaml", clone)
+    expected = Retriever.load(two_releases).search("red dress", 5)
+    retriever = Retriever.load(clone)
+    hits = retriever.search("red dress", 5)
+    assert [hit.item_id for hit in hits] == [hit.item_id for hit in expected]
+    assert all(hit.image_ids == [] for hit in hits)
+    write_search_page(tmp_path / "page.html", retriever, "red dress", hits)
+    assert verify_release(clone)[0].startswith("v2: ")
+
+
+def test_pictures_of_an_old_release_follow_the_picture_store(small_project: Path):
+    before = Retriever.load(small_project).search("red dress", 5)
+    shutil.rmtree(Paths(small_project).images)
+    after = Retriever.load(small_project).search("red dress", 5)
+    assert any(hit.image_ids for hit in before)
+    assert [hit.item_id for hit in after] == [hit.item_id for hit in before]
+    assert not any(hit.image_ids for hit in after)
+
+
+def test_diff_names_what_changed_and_shows_queries_with_pictures(
+    two_releases: Path, capsys: pytest.CaptureFixture[str]
+):
+    page = two_releases / "diff.html"
+    smar(two_releases, "diff", "v1", "v2", "--html", str(page))
+    text = capsys.readouterr().out
+    assert "seed: 7 -> 8" in text
+    assert "items: 0 added, 0 removed, 0 changed" in text
+    assert "recall@50 on 30 test queries, over the 150 items that both have" in text
+    assert "lost most" in text
+    content = page.read_text()
+    assert "What differs between v1 and v2" in content
+    assert "data:image/jpeg" in content
+    assert "<script" not in content
+    smar(two_releases, "diff", "v1", "v1")
+    assert "parameters: no difference" in capsys.readouterr().out
