@@ -91,6 +91,13 @@ def test_columns_can_be_mapped(tmp_path: Path):
     assert [p.link for p in feed.pictures] == ["pics/1-red.jpg"]
 
 
+def test_value_with_a_colon_keeps_the_name_of_its_column(tmp_path: Path):
+    rows = ("1,a,M", "2,b,EU: 42", "3,c,L", "4,d,")
+    write(tmp_path, *rows, header="id,title,size")
+    attributes = read(tmp_path, attributes="size")[0].items["attributes"]
+    assert attributes.tolist() == ["size: M", "size: EU: 42", "size: L", ""]
+
+
 def test_google_category_serves_where_the_own_one_is_empty(tmp_path: Path):
     write(tmp_path, "1,a,,G", "2,b,P,G", header="id,title,product_type,google_product_category")
     assert read(tmp_path)[0].items["category"].tolist() == ["G", "P"]

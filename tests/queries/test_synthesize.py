@@ -109,3 +109,8 @@ def test_shares_above_one_are_refused():
     with pytest.raises(ValueError, match="substring_frac \\+ field_frac must not exceed 1"):
         params(substring_frac=0.9, field_frac=0.2)
     assert issubclass(ParamsError, ValueError)
+
+
+def test_attribute_value_keeps_what_stands_before_its_own_colon():
+    words = item_words("Boot", "", "", "size: EU: 42; waterproof")
+    assert words.fields == [["eu", "42"], ["waterproof"]]
