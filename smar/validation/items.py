@@ -54,7 +54,7 @@ def rows(params: ItemRules) -> Contract:
         Rule("category_form", WARN, "levels parted by ' > '", matches("category", _LEVELS)),
         *_vocabulary(params.categories),
         Rule("price_range", QUARANTINE,
-             f"a price from {params.min_price:g} to {params.max_price:g}",
+             f"a price from {params.min_price:,.12g} to {params.max_price:,.12g}",
              between("price", params.min_price, params.max_price)),
         Rule("price_typical", WARN,
              f"a price within {params.max_price_ratio:g} times the median of its category",

@@ -53,10 +53,15 @@ def script_shares(texts: pd.Series) -> dict[str, float]:
 
 
 def language_counts(texts: pd.Series) -> dict[str, int]:
-    """Return the number of texts of each language; texts whose stop words do not decide aside."""
+    """Return the number of texts of each language; texts whose stop words do not decide aside.
+
+    Single letters (sizes, model numbers) and a single stop word decide nothing.
+    """
     of_word: dict[str, list[str]] = {}
     for language, words in _STOPWORDS.items():
         for word in words:
+            if len(word) == 1:
+                continue
             of_word.setdefault(word, []).append(language)
     counts: Counter[str] = Counter()
     for text in texts:
@@ -64,7 +69,7 @@ def language_counts(texts: pd.Series) -> dict[str, int]:
         for word in _WORD.findall(text.lower()):
             hits.update(of_word.get(word, ()))
         first, second = [*hits.most_common(2), ("", 0), ("", 0)][:2]
-        if first[1] > second[1]:
+        if first[1] > max(1, second[1]):
             counts[first[0]] += 1
     return dict(sorted(counts.items()))
 

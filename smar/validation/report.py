@@ -17,9 +17,9 @@ from smar.validation.shop import Outcome
 
 _LEFT_OUT_SHOWN = 12
 _TITLES = {
-    STOP: ("Stops the work", "Nothing was accepted until this is mended."),
+    STOP: ("Stops the work", "Nothing is accepted until this is mended."),
     QUARANTINE: ("Quarantined", "These rows were left out, with all that refers to them."),
-    WARN: ("Worth a look", "Accepted, but not as expected."),
+    WARN: ("Worth a look", "Not left out, but not as expected."),
 }
 
 

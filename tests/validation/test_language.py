@@ -34,7 +34,7 @@ def test_language_follows_from_stop_words(text: str, language: str):
 
 
 def test_text_without_stop_words_has_no_language():
-    assert language_counts(pd.Series(["Velmo boots 2m", ""])) == {}
+    assert language_counts(pd.Series(["Velmo boots 2m", "Velmo d m c", "boots for", ""])) == {}
 
 
 def test_distance_of_mixes():

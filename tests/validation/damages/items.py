@@ -146,7 +146,7 @@ ITEMS = [
         "negative prices",
         "items.price_range",
         QUARANTINE,
-        "a price from 0.01 to 1e+07",
+        "a price from 0.01 to 10,000,000",
         "prices",
         put("items", "price", -3.0, -0.01),
     ),
