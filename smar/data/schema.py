@@ -89,7 +89,12 @@ def write_table(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:
     """Write a table whole or not at all, with exactly the columns and types of `schema`."""
     table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
     with write_file(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(), temporary, compression="zstd")
+        pq.write_table(
+            table.replace_schema_metadata(),
+            temporary,
+            compression="zstd",
+            write_page_checksum=True,  # a flipped bit is noticed when the table is read
+        )
 
 
 def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
@@ -101,8 +106,8 @@ def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
     if not path.is_file():
         raise ArtifactError(f"{path}: not found. Run `dvc repro` to make it.")
     try:
-        table = pq.read_table(path)
-    except pa.ArrowException as error:
+        table = pq.read_table(path, page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
         raise ArtifactError(
             f"{path}: not a readable parquet file ({error}). Restore it with `dvc checkout`."
         ) from error

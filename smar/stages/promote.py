@@ -18,8 +18,8 @@ def run(root: Path) -> None:
     Reads:
         data/items.parquet, data/queries.parquet, data/searches.parquet, data/engagements.parquet,
         data/judgements.parquet, data/images/, data/synthetic/, data/embeddings/, data/index/,
-        models/retriever/, metrics/ingest.json, metrics/validate.json, metrics/index.json,
-        metrics/evaluate.json, releases/ (the current release)
+        models/retriever/, reports/validation/, metrics/ingest.json, metrics/evaluate.json,
+        releases/ (the current release)
     Writes:
         models/release/, reports/promote/, metrics/promote.json
     """
