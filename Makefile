@@ -6,9 +6,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export TOKENIZERS_PARALLELISM := true
 export GX_ANALYTICS_ENABLED := False
 export DVC_NO_ANALYTICS := 1
+export DO_NOT_TRACK := 1
 export PYTHONWARNINGS := ignore::DeprecationWarning
 
-.PHONY: help run test check env lock clean
+.PHONY: help run test faults slow tag check env lock clean
 
 help:  ## what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -34,6 +35,16 @@ run: env  ## the whole pipeline on the embedded demo shop, its table, and three 
 
 test: env  ## the tests
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+faults: env  ## break a small pipeline on purpose; SMAR_KILLS=50 for that many kill -9
+	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m faults tests/faults
+
+slow: env  ## the tests that take longer, with the whole calibration of drift
+	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m slow
+
+tag:  ## the git tag smar@vN of the current release, after its dvc.lock was committed
+	@git tag -a "smar@$$(readlink releases/current)" -m "Release $$(readlink releases/current)" \
+	  && git tag -n1 -l "smar@$$(readlink releases/current)"
 
 check: env  ## lint, format and types
 	@$(BIN)/ruff check .

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ class Manifest:
         versions: Library versions (filled in when written).
         git_commit: The project's commit, "" outside git (filled in when written).
         format: Version of the on-disk format.
+        seal: Digest of all the other fields (filled in when written).
     """
 
     kind: str
@@ -54,6 +55,7 @@ class Manifest:
     versions: dict[str, str] = field(default_factory=dict)
     git_commit: str = ""
     format: int = FORMAT
+    seal: str = ""
 
 
 def digest(path: Path) -> str:
@@ -95,6 +97,7 @@ def write_directory(path: Path, manifest: Manifest) -> Iterator[Path]:
         }
         manifest.versions = _versions()
         manifest.git_commit = _git_commit(path.parent)
+        manifest.seal = _seal(vars(manifest))
         write_json(temporary / MANIFEST, vars(manifest))
         _replace_directory(temporary, path)
     finally:
@@ -153,6 +156,11 @@ def read_manifest(path: Path, kind: str) -> Manifest:
         raise ArtifactError(
             f"{path}: written in format {manifest.format}; this version of smar reads up to "
             f"{FORMAT}. Upgrade smar."
+        )
+    if manifest.seal and manifest.seal != _seal(vars(manifest)):
+        raise ArtifactError(
+            f"{file}: damaged: its fields are not what was written. Restore it with `dvc checkout`,"
+            " or make it again with `dvc repro`."
         )
     problems = []
     for name, facts in manifest.files.items():
@@ -220,14 +228,33 @@ def _flush_to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
+def _seal(fields: Mapping[str, Any]) -> str:
+    kept = {name: value for name, value in fields.items() if name != "seal"}
+    text = json.dumps(kept, sort_keys=True, ensure_ascii=False, default=str)
+    return sha256(text.encode()).hexdigest()
+
+
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "processor": _processor()}
     for name in _LIBRARIES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
     return found
+
+
+def _processor() -> str:
+    """Return the model of the CPU and how many of them this process may use.
+
+    The same model on another processor, or on more of its cores, may differ in the last bits.
+    """
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()} x {len(os.sched_getaffinity(0))}"
 
 
 def _git_commit(folder: Path) -> str:

@@ -1,5 +1,6 @@
 """Fixtures shared by all tests: small real things, never stand-ins. No test reaches the network."""
 
+import json
 import os
 import shutil
 import sys
@@ -290,6 +291,19 @@ def set_params(root: Path, changes: dict[str, Any]) -> None:
             section = section[part]
         section[last] = value
     file.write_text(yaml.safe_dump(content))
+
+
+@pytest.fixture
+def reseal() -> Callable[[Path], None]:
+    """Return what writes a directory again with a manifest that fits files changed by a test."""
+
+    def write_again(path: Path) -> None:
+        manifest = Manifest(**json.loads((path / "manifest.json").read_text()))
+        with write_directory(path, manifest) as folder:
+            shutil.copytree(path, folder, dirs_exist_ok=True)
+            (folder / "manifest.json").unlink()
+
+    return write_again
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
-from smar.artifacts import read_manifest
+from smar.artifacts import read_manifest, verify_directory
 from smar.data.quarantine import Quarantine
 from smar.errors import ArtifactError
 from smar.params import ImageStoreParams
@@ -53,13 +53,17 @@ class ImageStore:
         self.height, self.width = height, width
 
     @classmethod
-    def open(cls, path: Path) -> "ImageStore":
+    def open(cls, path: Path, *, verify: bool = True) -> "ImageStore":
         """Return the store of a directory artefact; pictures are read when asked for.
+
+        Args:
+            path: The directory.
+            verify: Hash every file again, which reads them all once.
 
         Raises:
             ArtifactError: If the directory is missing or damaged.
         """
-        manifest = read_manifest(path, KIND)
+        manifest = (verify_directory if verify else read_manifest)(path, KIND)
         table = pd.read_parquet(path / _TABLE)
         shards = [
             np.load(path / name, mmap_mode="r", allow_pickle=False)

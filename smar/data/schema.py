@@ -119,13 +119,13 @@ def read_arrow(path: Path) -> pa.Table:
     """Return a table as it is, whatever its columns.
 
     Raises:
-        ArtifactError: If the file is missing or not parquet.
+        ArtifactError: If the file is missing, not parquet, or damaged.
     """
     if not path.is_file():
         raise ArtifactError(f"{path}: not found. Run `dvc repro` to make it.")
     try:
-        return pq.read_table(path)
-    except pa.ArrowException as error:
+        return pq.read_table(path, page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
         raise ArtifactError(
             f"{path}: not a readable parquet file ({error}). Restore it with `dvc checkout`."
         ) from error
@@ -134,4 +134,9 @@ def read_arrow(path: Path) -> pa.Table:
 def write_arrow(path: Path, table: pa.Table) -> None:
     """Write a table whole or not at all."""
     with write_file(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(), temporary, compression="zstd")
+        pq.write_table(
+            table.replace_schema_metadata(),
+            temporary,
+            compression="zstd",
+            write_page_checksum=True,  # a flipped bit is noticed when the table is read
+        )

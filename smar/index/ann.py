@@ -3,6 +3,7 @@
 Shapes: Q queries, N items, D embedding length; vectors in the index are 2 D long.
 """
 
+import errno
 import logging
 import math
 import os
@@ -16,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from smar.artifacts import Manifest, read_manifest, write_directory
+from smar.artifacts import Manifest, verify_directory, write_directory
 from smar.errors import ArtifactError, DataError
 from smar.index.exact import exact_search
 from smar.index.heads import Found, search_heads
@@ -52,7 +53,7 @@ class VectorIndex:
             ArtifactError: If it is missing, damaged, or of another metric, length or size than its
                 manifest says.
         """
-        manifest = read_manifest(path, KIND)
+        manifest = verify_directory(path, KIND)
         try:
             index = faiss.read_index(str(path / _FILE))
         except RuntimeError as error:
@@ -164,7 +165,11 @@ def write_index(path: Path, index: VectorIndex, manifest: Manifest) -> None:
     """Write an index as a directory artefact, whole or not at all."""
     manifest.details |= index.details
     with write_directory(path, manifest) as folder:
-        faiss.write_index(index.index, str(folder / _FILE))
+        try:
+            faiss.write_index(index.index, str(folder / _FILE))
+        except RuntimeError as error:
+            # Faiss does not keep the error number; a write fails where there is no room.
+            raise OSError(errno.ENOSPC, f"No space left on device ({error})") from error
         pd.DataFrame({"item_id": index.item_ids}).to_parquet(folder / "items.parquet", index=False)
 
 

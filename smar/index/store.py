@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from smar.artifacts import Manifest, read_manifest, write_directory
+from smar.artifacts import Manifest, verify_directory, write_directory
 from smar.data.images import ImageStore
 from smar.data.text import item_texts
 from smar.errors import ArtifactError
@@ -52,7 +52,7 @@ class EmbeddingStore:
             ArtifactError: If the directory is missing or damaged, the arrays do not fit each other,
                 or rows of S_t or S_m are not of unit norm.
         """
-        manifest = read_manifest(path, KIND)
+        manifest = verify_directory(path, KIND)
         try:
             parts = {
                 n: np.load(path / f"{n}.npy", mmap_mode="r", allow_pickle=False) for n in PARTS

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from smar.artifacts import Manifest, read_manifest, write_directory, write_json
+from smar.artifacts import Manifest, verify_directory, write_directory, write_json
 from smar.data.tokens import token_tensors
 from smar.errors import ArtifactError
 from smar.models.backbone import config_dict, rebuild
@@ -43,15 +43,17 @@ def save_model(model: RetrieverModel, path: Path, manifest: Manifest) -> None:
         config["tokenizers"] = {}
         for name in _TEXT_TOWERS:
             tokenizer: TextTokenizer = getattr(model, f"{name}_tokenizer")
-            tokenizer.tokenizer.save(str(folder / f"{name}_tokenizer.json"))
+            text = tokenizer.tokenizer.to_str(pretty=True)
+            (folder / f"{name}_tokenizer.json").write_text(text, encoding="utf-8")
             config["tokenizers"][name] = {
                 "pad_id": tokenizer.pad_id,
                 "max_tokens": tokenizer.max_tokens,
             }
         write_json(folder / "config.json", config)
         weights = {name: value.detach().contiguous() for name, value in model.state_dict().items()}
-        save_file(weights, folder / "model.safetensors")
-        save_file(_probe(model), folder / "probe.safetensors")
+        # Written from memory, so that a full disk is an OSError as everywhere else.
+        (folder / "model.safetensors").write_bytes(save(weights))
+        (folder / "probe.safetensors").write_bytes(save(_probe(model)))
 
 
 def load_model(path: Path) -> RetrieverModel:
@@ -61,7 +63,7 @@ def load_model(path: Path) -> RetrieverModel:
         ArtifactError: If a file is missing or damaged, a weight is missing or left over, or the
             rebuilt model gives other embeddings than the saved one did.
     """
-    read_manifest(path, KIND)
+    verify_directory(path, KIND)
     try:
         config = json.loads((path / "config.json").read_text(encoding="utf-8"))
         weights = load_file(path / "model.safetensors")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from smar.monitoring.snapshot import Snapshot, words_of
+from smar.monitoring.snapshot import NO_CLICK, Snapshot, words_of
 
 
 def column_frames(
@@ -58,7 +58,8 @@ def _query_frame(snapshot: Snapshot, reference: Snapshot) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "query_words": [float(len(words_of(query))) for query in rows["query"]],
-            "asked": rows["asked"],
+            # Whether anything was clicked is a column of its own.
+            "asked": rows["asked"].where(rows["asked"] != NO_CLICK),
             "gate": rows["gate"],
             "unknown_words": [unknown_share(query, is_known) for query in rows["query"]],
             "zero_results": rows["shown"] == 0,

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from smar.monitoring.snapshot import NO_CLICK, Snapshot
+from smar.monitoring.snapshot import Snapshot
 from smar.monitoring.statistics import (
     FOLDS,
     categories,
@@ -77,8 +77,6 @@ def column_signals(
         ("queries", "gate", "how much the gate sends to pictures", RETRAIN),
     ):
         before, now = (frame[column].dropna() for frame in frames[group])
-        if column == "asked":  # whether anything was clicked is a signal of its own
-            before, now = before[before != NO_CLICK], now[now != NO_CLICK]
         is_number = pd.api.types.is_numeric_dtype(before.dtype)
         signals.append(
             Signal(

@@ -9,7 +9,7 @@ Shapes: n sampled rows, D embedding length.
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -48,6 +48,7 @@ class ShopTables:
         searches: Search table.
         engagements: Engagement table.
         images: Picture store.
+        categories: Top category by item id, of every item that may have been clicked.
     """
 
     items: pd.DataFrame
@@ -55,6 +56,7 @@ class ShopTables:
     searches: pd.DataFrame
     engagements: pd.DataFrame
     images: ImageStore
+    categories: pd.Series
 
     def newest(self, days: float) -> "ShopTables":
         """Return the shop with the searches of the last days of the log only."""
@@ -63,17 +65,19 @@ class ShopTables:
         since = self.searches["timestamp"].max() - timedelta(days=days)
         searches = self.searches[self.searches["timestamp"] > since]
         kept = self.engagements["search_id"].isin(searches["search_id"])
-        return ShopTables(self.items, self.queries, searches, self.engagements[kept], self.images)
+        return replace(self, searches=searches, engagements=self.engagements[kept])
 
 
 def read_shop(paths: Paths) -> ShopTables:
     """Return the tables of a project."""
+    items = schema.read_table(paths.items, schema.ITEMS)
     return ShopTables(
-        items=schema.read_table(paths.items, schema.ITEMS),
+        items=items,
         queries=schema.read_table(paths.queries, schema.QUERIES),
         searches=schema.read_table(paths.searches, schema.SEARCHES),
         engagements=schema.read_table(paths.engagements, schema.ENGAGEMENTS),
         images=ImageStore.open(paths.images),
+        categories=items.set_index("item_id")["category"].map(top_category),
     )
 
 
@@ -192,8 +196,7 @@ def _searches(shop: ShopTables, searched: pd.Series, rng: np.random.Generator) -
     table = _sample(shop.searches.assign(query=searched), ROWS, rng)
     clicks = shop.engagements[shop.engagements["action"] == "click"]
     first = clicks.drop_duplicates("search_id").set_index("search_id")["item_id"]
-    category = shop.items.set_index("item_id")["category"].map(top_category)
-    asked = table["search_id"].map(first).map(category).fillna(NO_CLICK)
+    asked = table["search_id"].map(first).map(shop.categories).fillna(NO_CLICK)
     return pd.DataFrame(
         {
             "query": table["query"],

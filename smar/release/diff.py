@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from smar.artifacts import Manifest
+from smar.artifacts import Manifest, read_manifest
 from smar.data import schema
 from smar.errors import ArtifactError
 from smar.evaluation.gallery import write_page
@@ -176,6 +176,9 @@ def _origin(manifest: Manifest, folder: Path) -> dict[str, str]:
     """Return where a release comes from: commit, libraries, and what every stage read."""
     found = {"git commit": manifest.git_commit[:12]}
     found |= {f"library {name}": number for name, number in manifest.versions.items()}
+    model = read_manifest(folder / "model", "model")
+    found |= {f"model, made from {path}": sha[:12] for path, sha in model.inputs.items()}
+    found |= {f"model, made by {name}": number for name, number in model.versions.items()}
     lock = folder / "dvc.lock"
     stages = _yaml(lock).get("stages", {}) if lock.is_file() else {}
     for stage, content in stages.items():

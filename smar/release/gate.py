@@ -132,9 +132,9 @@ def judge_figures(figures: Figures, params: PromoteParams) -> list[Rule]:
         # Below a millisecond the ratio is noise of the clock.
         allowed = params.max_latency_ratio * max(figures.old_latency_ms, 1.0)
         text = (
-            f"95 % of searches take {figures.latency_ms:.1f} ms of CPU, "
-            f"{figures.old_latency_ms:.1f} ms "
-            f"before; at most {params.max_latency_ratio:g} times as long is allowed"
+            f"95 % of searches take {figures.latency_ms:.1f} ms of CPU, before "
+            f"{figures.old_latency_ms:.1f} ms; at most {params.max_latency_ratio:g} times as long "
+            "is allowed"
         )
         rules.append(Rule("latency ratio", figures.latency_ms <= allowed, text))
     return rules

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from smar.artifacts import Manifest, copy_directory, write_directory, write_json
+from smar.artifacts import Manifest, copy_directory, read_manifest, write_directory, write_json
 from smar.data import schema
 from smar.errors import ArtifactError
 from smar.evaluation.gallery import Group
@@ -112,7 +112,7 @@ def _judge(project: Project, folder: Path, *, current: str, twin: str) -> _Verdi
     rules = [*_check_rules(paths), *_twin_rules(paths.root, twin)]
     texts = list(judged.queries["query"])
     k = max(project.evaluate.cutoffs)
-    recall = float(_metrics(paths, "index")["recall"])
+    recall = float(candidate.index.details["recall"])
     primary = project.evaluate.primary
     groups: list[Group] = []
     shared, served, facts = [], [], {}
@@ -225,7 +225,7 @@ def _twin_rules(root: Path, twin: str) -> Sequence[Rule]:
 
 def _check_rules(paths: Paths) -> Sequence[Rule]:
     """Return the rule that the blocking checks are green."""
-    failed = int(_metrics(paths, "validate")["failed"])
+    failed = int(read_manifest(paths.validation_report, "validation").counts["stops"])
     text = f"{failed} blocking checks of the data failed (reports/validation/index.html)"
     return (Rule("validation", failed == 0, text),)
 

@@ -19,8 +19,8 @@ def run(root: Path) -> None:
         data/accepted/items.parquet, data/accepted/queries.parquet,
         data/accepted/searches.parquet, data/accepted/engagements.parquet,
         data/accepted/judgements.parquet, data/images/, data/synthetic/, data/embeddings/,
-        data/index/, models/retriever/, metrics/ingest.json, metrics/validate.json,
-        metrics/index.json, metrics/evaluate.json, releases/ (the current release)
+        data/index/, models/retriever/, reports/validation/, metrics/ingest.json,
+        metrics/evaluate.json, releases/ (the current release)
     Writes:
         models/release/, reports/promote/, metrics/promote.json
     """

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
-from smar.artifacts import Manifest, read_manifest, write_directory, write_json
+from smar.artifacts import Manifest, verify_directory, write_directory, write_json
 from smar.errors import ArtifactError
 
 logger = logging.getLogger(__name__)
@@ -37,8 +37,8 @@ def save_checkpoint(
 ) -> None:
     """Write the whole training state; the last one stays until this one is complete."""
     with write_directory(folder, Manifest(kind=KIND)) as part:
-        save_file(_contiguous(model.state_dict()), part / "model.safetensors")
-        save_file(_flat_state(optimizer), part / "optimizer.safetensors")
+        (part / "model.safetensors").write_bytes(save(_contiguous(model.state_dict())))
+        (part / "optimizer.safetensors").write_bytes(save(_flat_state(optimizer)))
         write_json(part / "progress.json", vars(progress))
 
 
@@ -49,7 +49,7 @@ def load_checkpoint(
     if not folder.exists():
         return None
     try:
-        read_manifest(folder, KIND)
+        verify_directory(folder, KIND)
         progress = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
         weights = load_file(folder / "model.safetensors")
         state = load_file(folder / "optimizer.safetensors")

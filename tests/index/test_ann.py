@@ -1,6 +1,6 @@
 """The vector index: the gate as one vector, exactness, recall, and what it refuses."""
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -116,15 +116,13 @@ def test_index_reloads_to_the_same_results(saved: Path):
     assert index.item_ids == ids(5)
 
 
-def test_index_of_another_metric_is_refused(saved: Path):
+def test_index_of_another_metric_is_refused(saved: Path, reseal: Callable[[Path], None]):
     import faiss
 
     other = faiss.IndexFlatL2(8)
     other.add(np.zeros((5, 8), np.float32))
     faiss.write_index(other, str(saved / "index.faiss"))
-    manifest = json.loads((saved / "manifest.json").read_text())
-    manifest["files"]["index.faiss"]["bytes"] = (saved / "index.faiss").stat().st_size
-    (saved / "manifest.json").write_text(json.dumps(manifest))
+    reseal(saved)
     with pytest.raises(ArtifactError, match=r"\(metric, length, items\) is \(1, 8, 5\)"):
         VectorIndex.load(saved)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from smar.artifacts import verify_directory
+from smar.artifacts import read_manifest, verify_directory, write_directory
 from smar.cli import main
 from smar.errors import ArtifactError
 from smar.paths import Paths
@@ -57,7 +57,7 @@ def test_first_candidate_becomes_v1_with_all_that_answers_queries(small_project:
     assert registry.current_version(small_project) == "v1"
     names = {path.name for path in folder.iterdir()}
     assert names >= {"model", "index", "items.parquet", "metrics", "params.yaml", "judged"}
-    assert set(manifest.inputs) >= {"data/items.parquet", "models/retriever", "data/index"}
+    assert set(manifest.inputs) >= {"data/accepted/items.parquet", "models/retriever", "data/index"}
     assert json.loads(Paths(small_project).metrics("promote").read_text())["release"] == 1
 
 
@@ -98,8 +98,11 @@ def test_candidate_that_may_be_worse_is_refused_with_reasons_and_nothing_changes
 def test_failed_blocking_check_refuses(small_project: Path, change_params: Change):
     change_params(small_project, GENEROUS)
     make_candidate(small_project, change_params, 8)
-    file = Paths(small_project).metrics("validate")
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"failed": 2}))
+    results = Paths(small_project).validation_report
+    manifest = read_manifest(results, "validation")
+    manifest.counts = {**manifest.counts, "stops": 2}
+    with write_directory(results, manifest) as folder:
+        (folder / "index.html").touch()
     decision = promote(small_project)
     assert decision["reasons"] == [
         "2 blocking checks of the data failed (reports/validation/index.html)"

@@ -1,0 +1,78 @@
+"""What the fault tests share: processes to kill, and a way to compare whole projects."""
+
+import hashlib
+import importlib.util
+import json
+import multiprocessing
+import re
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+HERE = Path(__file__).parent
+# Evidently's page has random element ids; latency and training speed are times; embed counts what
+# it took over from a run that was killed; the history and the checkpoints are about runs.
+NOT_COMPARED = re.compile(
+    r"evidently\.html|metrics/(embed|pretrain|finetune)\.json|releases/history\.jsonl|\.smar/|\.lock"
+)
+# Dates and measured times inside files that are compared otherwise, and digests of those files.
+TIMES = re.compile(r'"created": "[^"]*"|[\d.]+ ms|"(old_)?latency_ms": [\d.]+')
+
+
+@pytest.fixture(scope="session")
+def pipeline() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("pipeline", HERE / "pipeline.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def start(pipeline: ModuleType) -> Callable[[Path], BaseProcess]:
+    """Return what starts the pipeline in a process of its own, libraries already loaded."""
+    # Forked from this process, which has imported what the stages need but started no threads.
+    context = multiprocessing.get_context("fork")
+
+    def start_pipeline(root: Path) -> BaseProcess:
+        process = context.Process(target=pipeline.run, args=(root, []))
+        process.start()
+        return process
+
+    return start_pipeline
+
+
+def fingerprint(root: Path) -> dict[str, str]:
+    """Return a digest of every artefact of a project, by path."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        name = str(path.relative_to(root))
+        if path.is_symlink():
+            found[name] = str(path.readlink())
+        elif path.is_file() and not NOT_COMPARED.search(name):
+            content = path.read_bytes()
+            if re.search(r"release|promote|reports/drift/manifest", name):
+                content = _without_times(path, content)
+            found[name] = hashlib.sha256(content).hexdigest()
+    return found
+
+
+def _without_times(path: Path, content: bytes) -> bytes:
+    if path.name == "manifest.json":
+        manifest = json.loads(content)
+        # The files themselves are compared one by one.
+        for key in ("files", "seal"):
+            manifest.pop(key)
+        content = json.dumps(manifest, sort_keys=True).encode()
+    if path.suffix in {".json", ".html"}:
+        content = TIMES.sub("", content.decode()).encode()
+    return content
+
+
+@pytest.fixture(scope="session")
+def fingerprint_of() -> Callable[[Path], dict[str, str]]:
+    return fingerprint
