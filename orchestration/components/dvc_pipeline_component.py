@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from importlib import import_module
-from pathlib import Path
 
 import dagster as dg
 
 from orchestration.dvc_bridge.assets import build_assets
 from orchestration.dvc_bridge.errors import DvcBridgeError
-from orchestration.dvc_bridge.manifest import Manifest, load_manifest
+from orchestration.dvc_bridge.manifest import load_once
 from orchestration.dvc_bridge.resource import DvcResource, Reader
 from orchestration.dvc_bridge.sensors import build_sync_sensor
 from orchestration.dvc_bridge.translator import DvcTranslator, TranslatorSettings
@@ -85,7 +83,7 @@ class DvcPipelineComponent(dg.Component, dg.Resolvable):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return assets, sources, the resource `dvc`, the sync sensor and the executor."""
         root = (context.path / self.root).resolve()
-        manifest = load_manifest(root)
+        manifest = load_once(root)
         translator = self.get_translator()
         return dg.Definitions(
             assets=build_assets(manifest, translator, self.get_readers()),

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -186,6 +187,21 @@ def load_manifest(root: Path) -> Manifest:
                 return manifest
         time.sleep(_SETTLED_S)
     return _read(root)
+
+
+def load_once(root: Path) -> Manifest:
+    """Return the manifest as this process first saw it; read again when its main files change.
+
+    For code that runs while definitions are loaded and asks for the same repository several times.
+    """
+    files = [root / name for name in ("dvc.yaml", "dvc.lock", "params.yaml")]
+    stamps = tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+    return _load_at(root.resolve(), stamps)
+
+
+@lru_cache(maxsize=4)
+def _load_at(root: Path, stamps: tuple[int, ...]) -> Manifest:  # noqa: ARG001 - the cache's key
+    return load_manifest(root)
 
 
 def _is_being_written(root: Path, files: set[str], start: float) -> bool:

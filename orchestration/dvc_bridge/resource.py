@@ -91,7 +91,8 @@ class DvcResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             Failure: If it did not.
         """
-        command = [sys.executable, runner.__file__, "--grace", str(self.grace_s)]
+        # -P: this folder's modules must not stand in for the standard library's.
+        command = [sys.executable, "-P", runner.__file__, "--grace", str(self.grace_s)]
         for out in stage.outs:
             command += ["--restore", out.path] if out.is_cached else []
         with dg.open_pipes_session(

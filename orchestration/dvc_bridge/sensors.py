@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from orchestration.dvc_bridge.manifest import Manifest, Source, load_manifest
 from orchestration.dvc_bridge.metadata import stage_metadata
@@ -20,7 +21,7 @@ from orchestration.dvc_bridge.sync import unobserved_sources, unreported_stages
 from orchestration.dvc_bridge.translator import DvcTranslator
 from orchestration.dvc_bridge.versions import Hasher, changes, recorded_source_version
 
-Job = dg.JobDefinition | Any  # also what define_asset_job returns
+Job = UnresolvedAssetJobDefinition
 
 _UNFINISHED = [
     dg.DagsterRunStatus.STARTING,

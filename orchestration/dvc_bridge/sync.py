@@ -1,6 +1,6 @@
 """Dagster's record of a stage, held against dvc.lock."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import dagster as dg
 from dagster._core.definitions.data_version import (
@@ -22,6 +22,8 @@ from orchestration.dvc_bridge.versions import (
     recorded_source_version,
     source_version,
 )
+
+_OWN_TAGS = (CODE_VERSION_TAG, DATA_VERSION_TAG)
 
 
 def version_tags(
@@ -63,18 +65,26 @@ def unreported_stages(
         tags = version_tags(stage, stage.lock, manifest, translator)
         event = events.get(keys[name])
         materialization = event.asset_materialization if event else None
-        if _versions(materialization.tags or {} if materialization else {}) != _versions(tags):
+        known = materialization.tags or {} if materialization else {}
+        if any(known.get(tag) != tags[tag] for tag in _OWN_TAGS) or any(
+            known.get(tag) != version for tag, version in _inputs_seen(stage, manifest, translator)
+        ):
             yield stage, stage.lock, tags
 
 
-def _versions(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return the tags that staleness follows from: pointers to events do not count."""
-    kept = ("dagster/input_data_version/", CODE_VERSION_TAG, DATA_VERSION_TAG)
-    return {
-        key: value
-        for key, value in tags.items()
-        if key.startswith(kept) and key != DATA_VERSION_IS_USER_PROVIDED_TAG
-    }
+def _inputs_seen(
+    stage: Stage, manifest: Manifest, translator: DvcTranslator
+) -> Iterator[tuple[str, str]]:
+    """Yield the input versions of stages above whose present outputs are those that were read.
+
+    Where they are not, the stage is stale, and it stays so whatever Dagster has on record.
+    """
+    for name in stage.upstream:
+        upstream = manifest.stages[name]
+        if stage.lock and upstream.lock:
+            version = input_version(stage, stage.lock, upstream, manifest)
+            if version == data_version(upstream, upstream.lock, manifest):
+                yield get_input_data_version_tag(translator.get_asset_key(upstream)), version
 
 
 def unobserved_sources(

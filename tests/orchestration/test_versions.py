@@ -45,12 +45,13 @@ def test_run_outside_is_reported_and_staleness_is_right(pipeline: Pipeline):
 
 def test_checkout_of_an_older_state_is_reported(pipeline: Pipeline):
     pipeline.materialize()
-    old = (pipeline.root / "dvc.lock").read_text()
+    in_git = ("dvc.lock", "params.yaml", "metrics.json")  # what `git checkout` brings back
+    old = {name: (pipeline.root / name).read_text() for name in in_git}
     before = pipeline.instance.get_latest_data_version_record(dg.AssetKey("total"))
     (pipeline.root / "params.yaml").write_text("scale: 11\nother: 1\n")
     pipeline.materialize()
-    (pipeline.root / "dvc.lock").write_text(old)
-    (pipeline.root / "params.yaml").write_text("scale: 10\nother: 1\n")
+    for name, text in old.items():
+        (pipeline.root / name).write_text(text)
     run(pipeline.root, "dvc", "checkout")
     assert pipeline.unsynced() >= {"total"}
     assert "total" in sync(pipeline)
