@@ -1,4 +1,4 @@
-"""What only smar can tell about its artefacts: rows dropped and why, and pictures that were found."""
+"""What only smar can tell about its artefacts: rows dropped and why, and the pictures found."""
 
 import json
 from collections.abc import Iterator
@@ -62,7 +62,9 @@ def _strips(root: Path, table: Path) -> Iterator[str]:
     queries = frame[(frame["set"] == name) & (frame["system"] == "gated")]
     chosen = queries.iloc[:: max(1, len(queries) // _QUERIES)][:_QUERIES]
     columns = ["query_id", "q0", "item_id", "rank", "score", "system"]
-    run = pd.read_csv(table.parent / "runs" / f"{name}.gated.trec", sep=" ", names=columns, dtype=str)
+    run = pd.read_csv(
+        table.parent / "runs" / f"{name}.gated.trec", sep=" ", names=columns, dtype=str
+    )
     items = read_table(paths.items, ITEMS).set_index("item_id")
     images = ImageStore.open(paths.images)
     for query_id, query in zip(chosen["query_id"], chosen["query"], strict=True):

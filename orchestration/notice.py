@@ -14,7 +14,7 @@ _TIMEOUT_S = 10
 def build_failure_notice() -> dg.SensorDefinition:
     """Return a sensor that posts failed runs to the webhook in SMAR_WEBHOOK, if it is set.
 
-    The body is JSON with `text` (as Slack, Mattermost and Teams take it), `job`, `run_id` and `error`.
+    The body is JSON: `text` (as Slack, Mattermost and Teams take it), `job`, `run_id`, `error`.
     """
 
     @dg.run_failure_sensor(
@@ -28,7 +28,7 @@ def build_failure_notice() -> dg.SensorDefinition:
             return dg.SkipReason(f"{VARIABLE} is not set")
         run = context.dagster_run
         post(url, run.job_name, run.run_id, context.failure_event.message or "")
-        context.log.info(f"told {urlsplit(url).hostname} of run {run.run_id}")
+        context.log.info("told %s of run %s", urlsplit(url).hostname, run.run_id)
         return None
 
     return failure_notice

@@ -9,5 +9,7 @@ def pipeline_component(context: dg.ComponentLoadContext) -> DvcPipelineComponent
     """Return the component that defs/pipeline/defs.yaml describes."""
     component = context.load_component("pipeline")
     if not isinstance(component, DvcPipelineComponent):
-        raise TypeError(f"defs/pipeline: holds {type(component).__name__}, no DvcPipelineComponent.")
+        raise TypeError(
+            f"defs/pipeline: holds {type(component).__name__}, no DvcPipelineComponent."
+        )
     return component

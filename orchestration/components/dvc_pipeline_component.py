@@ -8,7 +8,7 @@ import dagster as dg
 
 from orchestration.dvc_bridge.assets import build_assets
 from orchestration.dvc_bridge.errors import DvcBridgeError
-from orchestration.dvc_bridge.manifest import load_once
+from orchestration.dvc_bridge.loading import load_once
 from orchestration.dvc_bridge.resource import DvcResource, Reader
 from orchestration.dvc_bridge.sensors import build_sync_sensor
 from orchestration.dvc_bridge.translator import DvcTranslator, TranslatorSettings

@@ -1,7 +1,7 @@
 """Jobs, schedules and sensors. They name stages; those that dvc.yaml does not have are left out.
 
-Settings come from the environment when the definitions are loaded: SMAR_TIMEZONE (of the schedules),
-SMAR_SETTLE_S (how long raw data has to keep still) and SMAR_DRIFT_COOLDOWN_H.
+Settings come from the environment when the definitions are loaded: SMAR_TIMEZONE (of the
+schedules), SMAR_SETTLE_S (how long raw data has to keep still) and SMAR_DRIFT_COOLDOWN_H.
 """
 
 import os
@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from orchestration.dvc_bridge.manifest import Manifest, load_once
+from orchestration.dvc_bridge.loading import load_once
+from orchestration.dvc_bridge.manifest import Manifest
 from orchestration.dvc_bridge.sensors import (
     Job,
     build_schedule,
@@ -24,9 +25,7 @@ REFRESH = ("ingest", "validate", "embed", "index", "promote")
 MONITOR = ("drift",)
 
 
-def _job(
-    name: str, stages: Sequence[str], description: str, tags: dict[str, str]
-) -> Job:
+def _job(name: str, stages: Sequence[str], description: str, tags: dict[str, str]) -> Job:
     return dg.define_asset_job(
         name, selection=dg.AssetSelection.assets(*stages), description=description, tags=tags
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.dvc_bridge.manifest import load_once
+from orchestration.dvc_bridge.loading import load_once
 from orchestration.project import ROOT
 
 TABLES = ("items", "queries", "searches", "engagements", "judgements")
@@ -24,7 +24,7 @@ _LOSS = 0.02
             f"{table}_contract",
             asset="ingest",
             blocking=True,
-            description=f"The table `{table}` keeps what `smar/data/expectations.py` promises of it.",
+            description=f"The table `{table}` keeps what `smar/data/expectations.py` promises.",
         )
         for table in TABLES
     ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 
@@ -64,7 +64,7 @@ def _stage_asset(
 def _source_asset(source: Source, root: Path, translator: DvcTranslator) -> dg.AssetsDefinition:
     key = translator.get_source_key(source)
 
-    @dg.multi_observable_source_asset(
+    @dg.multi_observable_source_asset(  # type: ignore[untyped-decorator]
         name=f"observe_{key.to_python_identifier()}",
         specs=[
             dg.AssetSpec(
@@ -77,8 +77,10 @@ def _source_asset(source: Source, root: Path, translator: DvcTranslator) -> dg.A
         ],
     )
     def look() -> dg.ObserveResult:
-        seen = observe(source, translator, source_version(source, Hasher(root)))
-        version = dg.DataVersion(seen.metadata["md5"].value)
-        return dg.ObserveResult(asset_key=key, data_version=version, metadata=seen.metadata)
+        version = source_version(source, Hasher(root))
+        seen = observe(source, translator, version)
+        return dg.ObserveResult(
+            asset_key=key, data_version=dg.DataVersion(version), metadata=seen.metadata
+        )
 
-    return look
+    return cast(dg.AssetsDefinition, look)

@@ -89,5 +89,6 @@ def _text(
     turn = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turned else ""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" '
-        f'font-family="sans-serif" font-weight="{weight}" fill="{colour}"{turn}>{escape(text)}</text>'
+        f'font-family="sans-serif" font-weight="{weight}" fill="{colour}"{turn}>'
+        f"{escape(text)}</text>"
     )

@@ -1,4 +1,4 @@
-"""What came out of a stage, read from its artefacts: true whether it ran or came from DVC's cache."""
+"""What came out of a stage, read from its artefacts, whether it ran or came from DVC's cache."""
 
 import csv
 import json

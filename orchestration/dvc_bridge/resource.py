@@ -13,7 +13,8 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 
 from orchestration.dvc_bridge import runner
 from orchestration.dvc_bridge.errors import DvcBridgeError
-from orchestration.dvc_bridge.manifest import Stage, load_manifest
+from orchestration.dvc_bridge.loading import load_manifest
+from orchestration.dvc_bridge.manifest import Stage
 from orchestration.dvc_bridge.metadata import stage_metadata
 from orchestration.dvc_bridge.sync import observe, observed_version, version_tags
 from orchestration.dvc_bridge.translator import DvcTranslator
@@ -23,14 +24,14 @@ Reader = Callable[[Path, Stage], Mapping[str, Any]]
 _TRANSIENT_EXITS = (75, 137, 143)  # EX_TEMPFAIL; killed, for example for want of memory; terminated
 
 
-class DvcResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+class DvcResource(dg.ConfigurableResource):
     """A DVC repository whose stages can be run.
 
     Args:
         root: Its root folder.
         grace_s: Seconds a cancelled stage has to end by itself before it is killed.
-        transient_exits: Exit codes of a stage after which it is worth trying again; a stage killed by
-            a signal and a busy repository always are.
+        transient_exits: Exit codes of a stage after which it is worth trying again; a stage killed
+            by a signal and a busy repository always are.
         reports_url: Where the root folder is served, for links to HTML reports; "" shows paths.
     """
 
@@ -58,17 +59,17 @@ class DvcResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         stage = manifest.stage(name)
         found = changes(manifest, [name], Hasher(root))
         if found:
-            context.log.info(f"changed: {', '.join(found[0].reasons)}")
+            context.log.info("changed: %s", ", ".join(found[0].reasons))
             report = self.run_stage(context, stage)
         else:
-            context.log.info(f"stage '{name}' did not change")
+            context.log.info("stage '%s' did not change", name)
             report = {"outcome": "unchanged", "seconds": 0.0}
         manifest = load_manifest(root)
         stage = manifest.stage(name)
         if stage.lock is None:
             raise DvcBridgeError(
-                f"{root / stage.file}: stage '{name}' ran and is not in dvc.lock. `dvc status {name}` "
-                "tells why."
+                f"{root / stage.file}: stage '{name}' ran and is not in dvc.lock. "
+                f"`dvc status {name}` tells why."
             )
         for source in translator.sources_of(stage, manifest):
             version = recorded_source_version(stage.lock, source)
@@ -101,9 +102,7 @@ class DvcResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             message_reader=dg.PipesTempFileMessageReader(),
         ) as session:
             environment = os.environ | session.get_bootstrap_env_vars()
-            process = subprocess.Popen(  # noqa: S603 - our own command line
-                [*command, stage.name], cwd=self.root, env=environment
-            )
+            process = subprocess.Popen([*command, stage.name], cwd=self.root, env=environment)
             try:
                 process.wait()
             except (DagsterExecutionInterruptedError, KeyboardInterrupt):

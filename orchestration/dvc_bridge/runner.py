@@ -1,8 +1,8 @@
 """Runs `dvc repro` for one stage and answers for the whole process tree below it.
 
 Started by the Dagster step as a file, so that nothing of Dagster or of the project is imported.
-It passes on output line by line, ends the tree when it is told to or when the step is gone, and brings
-back the stage's last good outputs when the stage did not finish.
+It passes on output line by line, ends the tree when it is told to or when the step is gone, and
+brings back the stage's last good outputs when the stage did not finish.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import IO, cast
 
 import psutil
 from dagster_pipes import (
@@ -158,20 +159,19 @@ def run(
     """Return how the command ended, after passing on all it printed."""
     start, report = time.monotonic(), Report()
     environment = os.environ | {"PYTHONUNBUFFERED": "1"} | messages.environment()
-    with subprocess.Popen(  # noqa: S603 - our own command line
+    with subprocess.Popen(
         command,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     ) as process:
-        assert process.stdout
-        lines = Lines(process.stdout.fileno())
+        lines = Lines(cast("IO[bytes]", process.stdout).fileno())
         while process.poll() is None and not watch.is_over():
             pass_on(lines.read(_TICK_S), report, pipes)
             messages.relay()
         if process.poll() is None:
-            pipes.log.warning(f"stopping: {watch.reason}")
+            pipes.log.warning("stopping: %s", watch.reason)
             stop_tree(grace)
         pass_on(lines.read(0.0, last=True), report, pipes)
         messages.relay()
@@ -277,14 +277,12 @@ def restore(paths: list[str], pipes: PipesContext) -> list[str]:
     if not missing:
         return []
     command = [*DVC, "--wait-for-lock", "checkout", *missing]
-    result = subprocess.run(  # noqa: S603 - our own command line
-        command, capture_output=True, text=True, check=False, timeout=600
-    )
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     back = [path for path in missing if Path(path).exists()]
     if back:
-        pipes.log.warning(f"brought back the last good {', '.join(back)}")
+        pipes.log.warning("brought back the last good %s", ", ".join(back))
     if result.returncode:
-        pipes.log.warning(f"`dvc checkout` said: {result.stderr.strip()}")
+        pipes.log.warning("`dvc checkout` said: %s", result.stderr.strip())
     return back
 
 

@@ -1,7 +1,7 @@
-"""Sensors and schedules that follow a DVC repository: what ran elsewhere, what came in, what changed.
+"""Sensors and schedules that follow a DVC repository: what ran elsewhere, what came in.
 
-Nothing is decided by the clock alone: cursors and run keys are content hashes, and a schedule over an
-unchanged repository says so instead of starting a run.
+Nothing is decided by the clock alone: cursors and run keys are content hashes, and a schedule over
+an unchanged repository says so instead of starting a run.
 """
 
 import json
@@ -15,7 +15,8 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from orchestration.dvc_bridge.manifest import Manifest, Source, load_manifest
+from orchestration.dvc_bridge.loading import load_manifest
+from orchestration.dvc_bridge.manifest import Manifest, Source
 from orchestration.dvc_bridge.metadata import stage_metadata
 from orchestration.dvc_bridge.sync import unobserved_sources, unreported_stages
 from orchestration.dvc_bridge.translator import DvcTranslator
@@ -100,8 +101,8 @@ def build_source_sensor(
 ) -> dg.SensorDefinition:
     """Return a sensor that starts a job when raw inputs differ from what the last run read.
 
-    A change has to keep still for `settle_s` first, so that half-copied files start nothing. The run
-    key is the content's hash: the same content never starts two runs.
+    A change has to keep still for `settle_s` first, so that half-copied files start nothing. The
+    run key is the content's hash: the same content never starts two runs.
     """
 
     @dg.sensor(
@@ -136,9 +137,7 @@ def build_source_sensor(
     return watch
 
 
-def changed_sources(
-    manifest: Manifest, translator: DvcTranslator, hasher: Hasher
-) -> list[Source]:
+def changed_sources(manifest: Manifest, translator: DvcTranslator, hasher: Hasher) -> list[Source]:
     """Return the raw inputs that some stage has not read in their present state."""
     return [
         source
@@ -187,7 +186,7 @@ def build_verdict_sensor(
         verdict = json.loads(text).get(key)
         if verdict not in jobs:
             return dg.SkipReason(f"{file} says '{verdict}'")
-        before = json.loads(context.cursor) if context.cursor else {"content": "", "at": 0.0}
+        before: dict[str, Any] = json.loads(context.cursor or '{"content": "", "at": 0.0}')
         content, now = md5(text, usedforsecurity=False).hexdigest(), time.time()
         if content == before["content"]:
             return dg.SkipReason(f"{file} says '{verdict}'; already acted on")
@@ -218,7 +217,7 @@ def build_schedule(
     timezone: str,
     description: str,
 ) -> dg.ScheduleDefinition:
-    """Return a schedule, off until switched on, that starts a job only if DVC would run something."""
+    """Return a schedule, off until switched on, that starts a job if DVC would run something."""
 
     @dg.schedule(
         name=name,

@@ -13,7 +13,10 @@ from orchestration.dvc_bridge.manifest import Manifest, Source, Stage
 from orchestration.dvc_bridge.versions import Hasher, current_code_version
 
 _CODE_SUFFIXES = frozenset(
-    ".py .pyx .ipynb .r .jl .sh .sql .js .ts .c .cc .cpp .h .rs .go .java .j2 .jinja .toml".split()
+    {
+        *(".py", ".pyx", ".ipynb", ".r", ".jl", ".sh", ".sql", ".js", ".ts", ".c", ".cc", ".cpp"),
+        *(".h", ".rs", ".go", ".java", ".j2", ".jinja", ".toml"),
+    }
 )
 
 

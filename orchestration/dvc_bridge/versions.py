@@ -59,7 +59,7 @@ class Hasher:
         found = {}
         with Repo(str(self.root)) as repo:
             for path in paths:
-                # As DVC's own Output does it: .dvcignore counts, and known files are not read again.
+                # As DVC's own Output does it: .dvcignore counts, known files are not read again.
                 _, _, tree = build(
                     repo.cache.local,
                     str(self.root / path),
@@ -109,8 +109,8 @@ def data_version(stage: Stage, lock: Lock, manifest: Manifest) -> str:
 def input_version(stage: Stage, lock: Lock, upstream: Stage, manifest: Manifest) -> str:
     """Return the data version of `upstream` that the last run of `stage` saw.
 
-    It is the upstream's present data version if the paths that the stage reads are the same, whatever
-    became of the outputs it does not read: that is when DVC would not run it.
+    It is the upstream's present data version if the paths that the stage reads are the same,
+    whatever became of the outputs it does not read: that is when DVC would not run it.
     """
     read = manifest.dependencies_on(stage, upstream.name)
     if upstream.lock and all(_is_same(path, lock, upstream.lock) for path in read):

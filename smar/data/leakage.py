@@ -6,8 +6,8 @@ import pandas as pd
 def leaked_texts(queries: pd.DataFrame, synthetic: pd.DataFrame) -> dict[str, list[str]]:
     """Return the query texts that are in two splits at once, sorted, by "split and split".
 
-    Judged test texts may stand among the training queries' searches by nobody's doing, since shoppers
-    type them too; they must not stand among what is trained on: training and synthetic pairs.
+    A judged test text may also be a logged one, since shoppers type it too; it must not be among
+    the synthetic training pairs, nor a validation text among anything that is trained on.
 
     Args:
         queries: Query table (`schema.QUERIES`).

@@ -27,9 +27,7 @@ class Regression:
         return self.old - self.new
 
 
-def regressions(
-    old: Mapping[str, Any], new: Mapping[str, Any], metric: str
-) -> list[Regression]:
+def regressions(old: Mapping[str, Any], new: Mapping[str, Any], metric: str) -> list[Regression]:
     """Return the gated system's figures of every query set that both measured.
 
     The means are not paired: this is a look, and the gate of a promotion is the judge.

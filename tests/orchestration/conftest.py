@@ -1,6 +1,7 @@
 """Small DVC repositories of shell commands, and Dagster instances of their own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 from orchestration.dvc_bridge.assets import build_assets
-from orchestration.dvc_bridge.manifest import load_manifest
+from orchestration.dvc_bridge.loading import load_manifest
 from orchestration.dvc_bridge.resource import DvcResource
 from orchestration.dvc_bridge.translator import DvcTranslator, TranslatorSettings
 
@@ -76,15 +77,20 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
 
 
-@pytest.fixture
-def empty(tmp_path: Path) -> Path:
-    """A DVC repository without stages."""
-    root = tmp_path / "repository"
-    root.mkdir()
+@pytest.fixture(scope="session")
+def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `git init` and `dvc init` leave; made once, copied often."""
+    root = tmp_path_factory.mktemp("initialised")
     run(root, "git", "init", "-q")
     run(root, "dvc", "init", "-q")
     (root / ".dvcignore").write_text("__pycache__\n")
     return root
+
+
+@pytest.fixture
+def empty(initialised: Path, tmp_path: Path) -> Path:
+    """A DVC repository without stages."""
+    return Path(shutil.copytree(initialised, tmp_path / "repository"))
 
 
 @pytest.fixture
@@ -115,9 +121,7 @@ def translator() -> DvcTranslator:
 class Pipeline:
     """A repository as Dagster sees it; read anew whenever it is used."""
 
-    def __init__(
-        self, root: Path, instance: dg.DagsterInstance, translator: DvcTranslator
-    ) -> None:
+    def __init__(self, root: Path, instance: dg.DagsterInstance, translator: DvcTranslator) -> None:
         self.root, self.instance, self.translator = root, instance, translator
 
     def definitions(self) -> dg.Definitions:
@@ -160,7 +164,5 @@ class Pipeline:
 
 
 @pytest.fixture
-def pipeline(
-    repository: Path, instance: dg.DagsterInstance, translator: DvcTranslator
-) -> Pipeline:
+def pipeline(repository: Path, instance: dg.DagsterInstance, translator: DvcTranslator) -> Pipeline:
     return Pipeline(repository, instance, translator)

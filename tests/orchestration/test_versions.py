@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orchestration.dvc_bridge.manifest import load_manifest
+from orchestration.dvc_bridge.loading import load_manifest
 from orchestration.dvc_bridge.sensors import build_sync_sensor
 from orchestration.dvc_bridge.versions import Hasher, changes
 from tests.orchestration.conftest import Pipeline, run
@@ -57,7 +57,8 @@ def test_checkout_of_an_older_state_is_reported(pipeline: Pipeline):
     assert "total" in sync(pipeline)
     assert pipeline.unsynced() == pipeline.changed_in_dvc() == set()
     after = pipeline.instance.get_latest_data_version_record(dg.AssetKey("total"))
-    assert before and after
+    assert before
+    assert after
     tag = "dagster/data_version"
     assert before.event_log_entry.tags[tag] == after.event_log_entry.tags[tag]
 
