@@ -83,4 +83,4 @@ def _source_asset(source: Source, root: Path, translator: DvcTranslator) -> dg.A
             asset_key=key, data_version=dg.DataVersion(version), metadata=seen.metadata
         )
 
-    return cast(dg.AssetsDefinition, look)
+    return cast("dg.AssetsDefinition", look)

@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from orchestration.dvc_bridge.assets import build_assets
+from orchestration.dvc_bridge.assets import RETRIES, build_assets
 from orchestration.dvc_bridge.loading import load_manifest
 from orchestration.dvc_bridge.resource import DvcResource
 from orchestration.dvc_bridge.translator import DvcTranslator, TranslatorSettings
@@ -123,9 +123,10 @@ class Pipeline:
 
     def __init__(self, root: Path, instance: dg.DagsterInstance, translator: DvcTranslator) -> None:
         self.root, self.instance, self.translator = root, instance, translator
+        self.retries = RETRIES
 
     def definitions(self) -> dg.Definitions:
-        assets = build_assets(load_manifest(self.root), self.translator)
+        assets = build_assets(load_manifest(self.root), self.translator, retries=self.retries)
         return dg.Definitions(
             assets=assets, resources={"dvc": DvcResource(root=str(self.root), grace_s=2)}
         )

@@ -16,15 +16,18 @@ from orchestration.dvc_bridge.loading import load_manifest
 from tests.orchestration.conftest import Pipeline, run, write_pipeline
 
 # Two stages that only meet in time: each waits for a sign of the other.
-MEET = (
-    "python -c \"import pathlib, time; pathlib.Path('{me}.sign').touch(); end = time.time() + 30\n"
-    "while not pathlib.Path('{other}.sign').exists():\n"
-    "    assert time.time() < end, 'nobody came'; time.sleep(0.05)\n"
-    "open('{me}.txt', 'w').write('met')\""
-)
+MEET = """
+import pathlib, sys, time
+me, other = sys.argv[1:]
+pathlib.Path(f"{me}.sign").touch()
+end = time.time() + 60
+while not pathlib.Path(f"{other}.sign").exists():
+    assert time.time() < end, "nobody came"
+    time.sleep(0.05)
+pathlib.Path(f"{me}.txt").write_text("met")
+"""
 # A script that runs a job of the repository as Dagster's own command line would.
 RUN = """
-import sys
 from pathlib import Path
 import dagster as dg
 from orchestration.dvc_bridge.assets import build_assets
@@ -32,7 +35,7 @@ from orchestration.dvc_bridge.loading import load_manifest
 from orchestration.dvc_bridge.resource import DvcResource
 from orchestration.dvc_bridge.translator import DvcTranslator
 
-ROOT = Path(sys.argv[1]) if len(sys.argv) > 1 else Path.cwd()
+ROOT = Path.cwd()
 
 @dg.definitions
 def defs():
@@ -110,11 +113,8 @@ def test_failure_shows_the_output_and_is_not_retried(pipeline: Pipeline):
     assert (pipeline.root / "site" / "index.html").read_text() == "30\n"
 
 
-def test_transient_failure_is_tried_again(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch):
-    from orchestration.dvc_bridge import assets
-
-    quick = dg.RetryPolicy(max_retries=2, delay=0.01)
-    monkeypatch.setattr(assets.build_assets, "__defaults__", ((), quick))
+def test_transient_failure_is_tried_again(pipeline: Pipeline):
+    pipeline.retries = dg.RetryPolicy(max_retries=2, delay=0.01)
     file = pipeline.root / "code" / "prepare.py"
     file.write_text(
         "import os, sys\n"
@@ -180,9 +180,9 @@ def test_nothing_outlives_the_step(sleeper: Path, tmp_path: Path, how: signal.Si
         wait_for(lambda: not is_running("runner.py", sleeper), 30)
         if psutil.cpu_percent(0.2) < 90:  # a starved machine says nothing about seconds
             assert time.monotonic() - begin < 10
-        process.wait(60)
     finally:
         process.kill()
+        process.wait()
     assert (sleeper / "out.txt").read_text() == "good\n"
     (sleeper / "work.sh").write_text("echo better > out.txt\n")
     run(sleeper, "dvc", "repro")  # no lock is left
@@ -191,9 +191,10 @@ def test_nothing_outlives_the_step(sleeper: Path, tmp_path: Path, how: signal.Si
 
 def test_independent_stages_run_side_by_side(empty: Path, tmp_path: Path):
     stages = {
-        me: {"cmd": MEET.format(me=me, other=other), "outs": [f"{me}.txt"]}
+        me: {"cmd": f"python meet.py {me} {other}", "outs": [f"{me}.txt"]}
         for me, other in (("left", "right"), ("right", "left"))
     }
+    (empty / "meet.py").write_text(MEET)
     write_pipeline(empty, {"stages": stages})
     assert start(empty, tmp_path).wait(120) == 0
     lock = load_manifest(empty).stages
