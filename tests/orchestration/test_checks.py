@@ -1,4 +1,4 @@
-"""Checks: sound artefacts pass, each kind of damage fails its check, a failure stops what follows."""
+"""Sound artefacts pass, each kind of damage fails its check, a failure stops what follows."""
 
 import json
 from collections.abc import Callable
