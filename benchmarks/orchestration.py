@@ -1,4 +1,4 @@
-"""What Dagster costs over DVC, and DVC over the bare command, on a pipeline of stages that do nothing.
+"""What Dagster costs over DVC, and DVC over the bare command, where the stages do next to nothing.
 
     python benchmarks/orchestration.py            eight stages in a row, as the project has
     python benchmarks/orchestration.py --stages 4
@@ -79,6 +79,11 @@ def change(folder: Path) -> None:
     (folder / "raw.txt").write_text(str(time.time_ns()))
 
 
+def show(what: str, seconds: float, over_bare: float | None = None) -> None:
+    more = "" if over_bare is None else f"   {over_bare:5.2f} s a stage over the bare command"
+    print(f"{what:<45}{seconds:6.2f} s{more}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stages", type=int, default=8)
@@ -111,23 +116,19 @@ def main() -> None:
         bare = statistics.median(
             sum(timed(command, folder, environment) for command in commands) for _ in range(REPEATS)
         )
-        print(f"bare commands, {stages} stages              {bare:6.2f} s")
+        show(f"bare commands, {stages} stages", bare)
         ran = median(repro, is_changed=True)
-        print(
-            f"dvc repro, all run                  {ran:6.2f} s  {(ran - bare) / stages:6.2f} s a stage"
-        )
-        print(f"dvc repro, no-op                    {median(repro, is_changed=False):6.2f} s")
+        show("dvc repro, all run", ran, (ran - bare) / stages)
+        show("dvc repro, no-op", median(repro, is_changed=False))
         for label, executor in EXECUTORS.items():
             (folder / "defs.py").write_text(DEFINITIONS.format(executor=executor))
             ran = median(materialize, is_changed=True)
             idle = median(materialize, is_changed=False)
-            print(
-                f"{label}, all run  {ran:6.2f} s  {(ran - bare) / stages:6.2f} s a stage over bare"
-            )
-            print(f"{label}, no-op    {idle:6.2f} s")
+            show(f"{label}, all run", ran, (ran - bare) / stages)
+            show(f"{label}, no-op", idle)
         load = [sys.executable, "-c", "from orchestration.definitions import defs; defs()"]
         seconds = [timed(load, ROOT, environment) for _ in range(REPEATS)]
-        print(f"definitions of the project, fresh process {statistics.median(seconds):6.2f} s")
+        show("definitions of the project, fresh process", statistics.median(seconds))
 
 
 if __name__ == "__main__":
