@@ -8,11 +8,16 @@ export GX_ANALYTICS_ENABLED := False
 export DVC_NO_ANALYTICS := 1
 export DO_NOT_TRACK := 1
 export PYTHONWARNINGS := ignore::DeprecationWarning
+export DAGSTER_DISABLE_TELEMETRY := 1
+export DAGSTER_HOME ?= $(CURDIR)/.dagster
+# The UI listens on this machine alone; reports are served beside it, for links from its pages.
+SMAR_UI_PORT ?= 3000
+SMAR_REPORTS_PORT ?= 3001
 
-.PHONY: help run test faults slow tag check env lock clean
+.PHONY: help run home ui test test-daemon faults slow tag check env lock clean
 
 help:  ## what each target does
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 env: $(VENV)/.complete  ## the environment of requirements.lock in .venv
 
@@ -33,6 +38,19 @@ run: env  ## the whole pipeline on the embedded demo shop, its table, and three 
 	  echo && smar search "$$query" -k 5; done
 	@echo && echo "Report with pictures: reports/evaluation/index.html"
 
+# Storage is a folder of the project, or the PostgreSQL database of SMAR_POSTGRES_URL.
+home:
+	@mkdir -p $(DAGSTER_HOME)/served reports && ln -sfn $(CURDIR)/reports $(DAGSTER_HOME)/served/reports
+	@cp orchestration/$(if $(SMAR_POSTGRES_URL),dagster-postgres,dagster).yaml $(DAGSTER_HOME)/dagster.yaml
+
+ui: export SMAR_REPORTS_URL ?= http://127.0.0.1:$(SMAR_REPORTS_PORT)
+ui: env home  ## Dagster's web page and daemon on this machine: assets, runs, schedules, sensors
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(DAGSTER_HOME)/served \
+	  $(SMAR_REPORTS_PORT) >$(DAGSTER_HOME)/reports.log 2>&1 & server=$$!; \
+	trap "kill $$server 2>/dev/null" EXIT INT TERM; \
+	echo "http://127.0.0.1:$(SMAR_UI_PORT)  (stop with ctrl-c)"; \
+	$(BIN)/dagster dev --host 127.0.0.1 --port $(SMAR_UI_PORT)
+
 test: env  ## the tests
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
 
@@ -46,10 +64,14 @@ tag:  ## the git tag smar@vN of the current release, after its dvc.lock was comm
 	@git tag -a "smar@$$(readlink releases/current)" -m "Release $$(readlink releases/current)" \
 	  && git tag -n1 -l "smar@$$(readlink releases/current)"
 
-check: env  ## lint, format and types
+test-daemon: env  ## the daemon for real: a new day of search log is trained on (some minutes)
+	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m daemon tests/orchestration
+
+check: env home  ## lint, format, types and Dagster's definitions
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/python -W ignore -m dagster definitions validate --log-level warning
 
 lock:  ## requirements.lock anew from requirements.in, in a fresh environment
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

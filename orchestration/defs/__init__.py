@@ -1,0 +1,1 @@
+"""Instances: the pipeline, its checks, jobs, schedules and sensors."""

@@ -1,0 +1,290 @@
+"""Runs `dvc repro` for one stage and answers for the whole process tree below it.
+
+Started by the Dagster step as a file, so that nothing of Dagster or of the project is imported.
+It passes on output line by line, ends the tree when it is told to or when the step is gone, and
+brings back the stage's last good outputs when the stage did not finish.
+"""
+
+import argparse
+import ctypes
+import json
+import os
+import re
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, cast
+
+import psutil
+from dagster_pipes import (
+    PipesContext,
+    decode_param,
+    encode_param,
+    open_dagster_pipes,
+)
+
+MESSAGES = "DAGSTER_PIPES_MESSAGES"
+DVC = (sys.executable, "-m", "dvc")
+_TICK_S = 0.2
+_TAIL = 40
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER: processes that leave their group stay our descendants
+_STAGE_EXIT = re.compile(r"exited with (-?\d+)")
+_OUTCOMES = (
+    (re.compile(r"is cached - skipping run"), "restored from the run cache"),
+    (re.compile(r"didn't change, skipping"), "unchanged"),
+    (re.compile(r"Running stage '"), "ran"),
+)
+_BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked by")
+
+
+@dataclass
+class Report:
+    """What the step is told at the end.
+
+    Args:
+        outcome: "ran", "restored from the run cache", "unchanged", "failed" or "cancelled".
+        exit_code: DVC's.
+        stage_exit: The exit code of the stage's own command if it failed, else None.
+        is_busy: Whether DVC gave up because another process held a path.
+        seconds: From start to end.
+        restored: Outputs that were brought back.
+        tail: The last lines of output.
+    """
+
+    outcome: str = "unchanged"
+    exit_code: int = 0
+    stage_exit: int | None = None
+    is_busy: bool = False
+    seconds: float = 0.0
+    restored: list[str] = field(default_factory=list)
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL))
+
+    def read(self, line: str) -> None:
+        """Take in a line of output."""
+        self.tail.append(line)
+        for pattern, outcome in _OUTCOMES:
+            if pattern.search(line):
+                self.outcome = outcome
+        found = _STAGE_EXIT.search(line)
+        if found:
+            self.stage_exit = int(found.group(1))
+        self.is_busy = self.is_busy or bool(_BUSY.search(line))
+
+
+class Watch:
+    """Knows whether to stop: a signal came, or the process that started us is gone."""
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self._parent = os.getppid()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        self.reason = self.reason or signal.Signals(number).name
+
+    def is_over(self) -> bool:
+        """Return whether the tree has to stop; `reason` says why."""
+        if not self.reason and os.getppid() != self._parent:
+            self.reason = "the Dagster step is gone"
+        return bool(self.reason)
+
+
+class StageMessages:
+    """Passes on what the stage's own process reports through Pipes, if it does.
+
+    The stage gets a message file of its own: it may open and close Pipes without ending ours.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "stage.jsonl"
+        self.file.touch()
+        self._place = 0
+        self._target = decode_param(os.environ[MESSAGES])["path"] if MESSAGES in os.environ else ""
+
+    def environment(self) -> dict[str, str]:
+        """Return what the stage's process finds in its environment."""
+        if not self._target:
+            return {}
+        return {MESSAGES: encode_param({"path": str(self.file)})}
+
+    def relay(self) -> None:
+        """Copy complete new messages to the step."""
+        if not self._target:
+            return
+        with self.file.open("rb") as file:
+            file.seek(self._place)
+            text = file.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        self._place += len(whole)
+        kept = [
+            line
+            for line in whole.splitlines()
+            if json.loads(line)["method"] not in {"opened", "closed"}
+        ]
+        if kept:
+            with Path(self._target).open("ab") as target:
+                target.write(b"".join(line + b"\n" for line in kept))
+
+
+def main() -> int:
+    """Run the stage named on the command line; the exit code is DVC's, or 130 when cancelled."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--grace", type=float, required=True, help="seconds between INT and KILL")
+    parser.add_argument("--restore", action="append", default=[], help="output to bring back")
+    parser.add_argument("stage")
+    options = parser.parse_args()
+    watch = Watch()
+    os.setpgid(0, 0)
+    become_subreaper()
+    with TemporaryDirectory(prefix="dvc-stage-") as folder, open_dagster_pipes() as pipes:
+        messages = StageMessages(Path(folder))
+        command = [*DVC, "--wait-for-lock", "repro", "--single-item", options.stage]
+        report = run(command, watch, messages, pipes, options.grace)
+        if report.exit_code:
+            report.restored = restore(options.restore, pipes)
+        pipes.report_custom_message(vars(report) | {"tail": list(report.tail)})
+    return report.exit_code
+
+
+def run(
+    command: list[str], watch: Watch, messages: StageMessages, pipes: PipesContext, grace: float
+) -> Report:
+    """Return how the command ended, after passing on all it printed."""
+    start, report = time.monotonic(), Report()
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"} | messages.environment()
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        lines = Lines(cast("IO[bytes]", process.stdout).fileno())
+        while process.poll() is None and not watch.is_over():
+            pass_on(lines.read(_TICK_S), report, pipes)
+            messages.relay()
+        if process.poll() is None:
+            pipes.log.warning("stopping: %s", watch.reason)
+            stop_tree(grace)
+        pass_on(lines.read(0.0, last=True), report, pipes)
+        messages.relay()
+        report.exit_code = 130 if watch.reason else process.wait()
+    if report.exit_code:
+        report.outcome = "cancelled" if watch.reason else "failed"
+    report.seconds = time.monotonic() - start
+    return report
+
+
+class Lines:
+    """Complete lines of a pipe; of a progress bar (carriage returns) the latest state a second."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._rest = b""
+        self._shown_at = 0.0
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(descriptor, selectors.EVENT_READ)
+        os.set_blocking(descriptor, False)
+
+    def read(self, wait_s: float, *, last: bool = False) -> list[str]:
+        """Return the lines that came within `wait_s`; with `last`, an unfinished one too."""
+        if self._selector.select(wait_s):
+            while chunk := self._chunk():
+                self._rest += chunk
+        *whole, self._rest = self._rest.split(b"\n")
+        if last and self._rest:
+            whole.append(self._rest)
+            self._rest = b""
+        bar, _, rest = self._rest.rpartition(b"\r")
+        if bar and time.monotonic() - self._shown_at > 1:
+            self._shown_at = time.monotonic()
+            whole.append(bar)
+        if bar:
+            self._rest = rest
+        shown = [line.rstrip(b"\r").rpartition(b"\r")[2].decode(errors="replace") for line in whole]
+        return [line.rstrip() for line in shown if line.strip()]
+
+    def _chunk(self) -> bytes:
+        try:
+            return os.read(self._descriptor, 1 << 16)
+        except BlockingIOError:
+            return b""
+
+
+def pass_on(lines: list[str], report: Report, pipes: PipesContext) -> None:
+    """Show lines in the step's stdout and in its event log."""
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+        report.read(line)
+    if lines:
+        sys.stdout.flush()
+        pipes.log.info("\n".join(lines))
+
+
+def become_subreaper() -> None:
+    """Make processes that leave the tree come back to us (Linux; elsewhere they are let go)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+
+
+def stop_tree(grace: float) -> None:
+    """End every process below this one: interrupt, and kill what is left after `grace` seconds."""
+    signal_all(descendants(), signal.SIGINT)
+    deadline = time.monotonic() + grace
+    while descendants() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    while left := descendants():
+        signal_all(left, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def descendants() -> list[psutil.Process]:
+    """Return the living processes below this one."""
+    found = psutil.Process().children(recursive=True)
+    return [process for process in found if is_alive(process)]
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Return whether a process still does something."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def signal_all(processes: list[psutil.Process], number: signal.Signals) -> None:
+    """Send a signal to processes, some of which may be gone by now."""
+    for process in processes:
+        try:
+            process.send_signal(number)
+        except psutil.NoSuchProcess:
+            continue
+
+
+def restore(paths: list[str], pipes: PipesContext) -> list[str]:
+    """Return which of the paths were missing and are back, as dvc.lock last recorded them.
+
+    DVC deletes outputs before it runs a stage; the cache still has them.
+    """
+    missing = [path for path in paths if not Path(path).exists()]
+    if not missing:
+        return []
+    command = [*DVC, "--wait-for-lock", "checkout", *missing]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    back = [path for path in missing if Path(path).exists()]
+    if back:
+        pipes.log.warning("brought back the last good %s", ", ".join(back))
+    if result.returncode:
+        pipes.log.warning("`dvc checkout` said: %s", result.stderr.strip())
+    return back
+
+
+if __name__ == "__main__":
+    sys.exit(main())

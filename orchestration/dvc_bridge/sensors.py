@@ -1,0 +1,241 @@
+"""Sensors and schedules that follow a DVC repository: what ran elsewhere, what came in.
+
+Nothing is decided by the clock alone: cursors and run keys are content hashes, and a schedule over
+an unchanged repository says so instead of starting a run.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import md5
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from orchestration.dvc_bridge.loading import load_manifest
+from orchestration.dvc_bridge.manifest import Manifest, Source
+from orchestration.dvc_bridge.metadata import stage_metadata
+from orchestration.dvc_bridge.sync import unobserved_sources, unreported_stages
+from orchestration.dvc_bridge.translator import DvcTranslator
+from orchestration.dvc_bridge.versions import Hasher, changes, recorded_source_version
+
+Job = UnresolvedAssetJobDefinition
+
+_UNFINISHED = [
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def build_sync_sensor(
+    root: Path,
+    translator: DvcTranslator,
+    *,
+    name: str = "dvc_sync",
+    interval_s: int = 30,
+    reports_url: str = "",
+) -> dg.SensorDefinition:
+    """Return a sensor that reports what `dvc repro` or `dvc checkout` did outside Dagster.
+
+    It compares dvc.lock with the latest materialisation of every stage and raw inputs with their
+    latest observation, so that staleness is DVC's whoever ran the stage.
+    """
+
+    @dg.sensor(
+        name=name,
+        minimum_interval_seconds=interval_s,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Reports stages that ran outside Dagster, and raw inputs that changed.",
+    )
+    def sync(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        if context.instance.get_runs_count(dg.RunsFilter(statuses=_UNFINISHED)):
+            return dg.SkipReason("a run is under way; its steps report themselves")
+        manifest = load_manifest(root)
+        events: list[Any] = list(
+            unobserved_sources(context.instance, manifest, translator, Hasher(root))
+        )
+        for stage, _, tags in unreported_stages(context.instance, manifest, translator):
+            shown = stage_metadata(manifest, stage, reports_url=reports_url)
+            events.append(
+                dg.AssetMaterialization(
+                    translator.get_asset_key(stage),
+                    description="seen in dvc.lock; run outside Dagster",
+                    metadata=shown | {"dvc/outcome": "run outside Dagster"},
+                    tags=tags,
+                )
+            )
+        if not events:
+            return dg.SkipReason("dvc.lock and the raw inputs are as Dagster knows them")
+        return dg.SensorResult(asset_events=events)
+
+    return sync
+
+
+@dataclass
+class SourceCursor:
+    """What the source sensor remembers.
+
+    Args:
+        seen: Hash of the raw inputs at the last look.
+        since: When that hash was first seen, in seconds since 1970.
+        requested: Hash of the raw inputs a run was last requested for.
+    """
+
+    seen: str = ""
+    since: float = 0.0
+    requested: str = ""
+
+
+def build_source_sensor(
+    root: Path,
+    translator: DvcTranslator,
+    job: Job,
+    *,
+    name: str = "raw_data",
+    interval_s: int = 15,
+    settle_s: float = 20.0,
+) -> dg.SensorDefinition:
+    """Return a sensor that starts a job when raw inputs differ from what the last run read.
+
+    A change has to keep still for `settle_s` first, so that half-copied files start nothing. The
+    run key is the content's hash: the same content never starts two runs.
+    """
+
+    @dg.sensor(
+        name=name,
+        job=job,
+        minimum_interval_seconds=interval_s,
+        description="Starts a run when raw data is new or changed, and has settled.",
+    )
+    def watch(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        manifest, hasher = load_manifest(root), Hasher(root)
+        changed = changed_sources(manifest, translator, hasher)
+        if not changed:
+            return dg.SkipReason("the raw inputs are as the last run read them")
+        names = ", ".join(source.path for source in changed)
+        now = time.time()
+        cursor = SourceCursor(**json.loads(context.cursor)) if context.cursor else SourceCursor()
+        content = _digest({s.path: hasher(s.path) for s in translator.sources(manifest)})
+        if content != cursor.seen:
+            cursor.seen, cursor.since = content, now
+            context.update_cursor(json.dumps(asdict(cursor)))
+        if now - cursor.since < settle_s:
+            return dg.SkipReason(f"{names} changed; waiting {settle_s:g} s for it to settle")
+        if cursor.requested == content:
+            return dg.SkipReason(f"{names} changed; a run was already requested for this content")
+        cursor.requested = content
+        return dg.SensorResult(
+            run_requests=[dg.RunRequest(run_key=f"{name}:{content}", tags={"dvc/changed": names})],
+            asset_events=list(unobserved_sources(context.instance, manifest, translator, hasher)),
+            cursor=json.dumps(asdict(cursor)),
+        )
+
+    return watch
+
+
+def changed_sources(manifest: Manifest, translator: DvcTranslator, hasher: Hasher) -> list[Source]:
+    """Return the raw inputs that some stage has not read in their present state."""
+    return [
+        source
+        for source in translator.sources(manifest)
+        if any(
+            stage.lock is None or recorded_source_version(stage.lock, source) != hasher(source.path)
+            for stage in manifest.stages.values()
+            if source.path in stage.deps and not stage.is_frozen
+        )
+    ]
+
+
+def build_verdict_sensor(
+    root: Path,
+    file: str,
+    key: str,
+    jobs: Mapping[str, Job],
+    *,
+    name: str,
+    interval_s: int = 60,
+    cooldown_s: float = 86_400.0,
+) -> dg.SensorDefinition:
+    """Return a sensor that starts the job a report asks for.
+
+    Args:
+        root: Root folder of the repository.
+        file: JSON file, relative to the root, that a stage writes.
+        key: Its entry that holds the verdict.
+        jobs: Verdict -> job; any other verdict starts nothing.
+        name: Name of the sensor.
+        interval_s: Seconds between looks.
+        cooldown_s: After a request the next one waits this long, whatever the reports say.
+    """
+
+    @dg.sensor(
+        name=name,
+        jobs=list({job.name: job for job in jobs.values()}.values()),
+        minimum_interval_seconds=interval_s,
+        description=f"Starts what `{key}` in {file} asks for: {', '.join(jobs)}.",
+    )
+    def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        report = root / file
+        if not report.is_file():
+            return dg.SkipReason(f"{file} is not there yet")
+        text = report.read_bytes()
+        verdict = json.loads(text).get(key)
+        if verdict not in jobs:
+            return dg.SkipReason(f"{file} says '{verdict}'")
+        before: dict[str, Any] = json.loads(context.cursor or '{"content": "", "at": 0.0}')
+        content, now = md5(text, usedforsecurity=False).hexdigest(), time.time()
+        if content == before["content"]:
+            return dg.SkipReason(f"{file} says '{verdict}'; already acted on")
+        left = before["at"] + cooldown_s - now
+        if left > 0:
+            return dg.SkipReason(f"{file} says '{verdict}'; cooling down for {left / 3600:.1f} h")
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(
+                    run_key=f"{name}:{content}",
+                    job_name=jobs[verdict].name,
+                    tags={"dvc/verdict": verdict},
+                )
+            ],
+            cursor=json.dumps({"content": content, "at": now}),
+        )
+
+    return look
+
+
+def build_schedule(
+    root: Path,
+    job: Job,
+    stages: Sequence[str],
+    *,
+    name: str,
+    cron: str,
+    timezone: str,
+    description: str,
+) -> dg.ScheduleDefinition:
+    """Return a schedule, off until switched on, that starts a job if DVC would run something."""
+
+    @dg.schedule(
+        name=name,
+        job=job,
+        cron_schedule=cron,
+        execution_timezone=timezone,
+        description=description,
+    )
+    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        found = changes(load_manifest(root), stages, Hasher(root))
+        if not found:
+            return dg.SkipReason(f"nothing to do: none of {', '.join(stages)} changed")
+        why = "; ".join(f"{change.stage}: {', '.join(change.reasons[:3])}" for change in found)
+        return dg.RunRequest(tags={"dvc/changed": why[:250]})
+
+    return tick
+
+
+def _digest(content: Mapping[str, str]) -> str:
+    text = json.dumps(content, sort_keys=True)
+    return md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,188 @@
+"""Sound artefacts pass, each kind of damage fails its check, a failure stops what follows."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from safetensors.numpy import load_file, save_file
+
+from orchestration.defs import checks
+from smar.artifacts import digest, write_json
+from smar.cli import STAGES, main
+from smar.paths import Paths
+from tests.orchestration.conftest import Pipeline
+from tests.test_pipeline import make_project, set_params
+
+SMALL: dict[str, Any] = {
+    "ingest.demo": {"num_items": 120, "num_searches": 300},
+    "ingest.images": {"height": 16, "width": 16, "max_pixels": 100_000},
+    "pretrain.steps": 2,
+    "finetune.steps": 2,
+}
+MADE = [stage for stage in STAGES if stage not in {"evaluate", "promote", "drift"}]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small shop, from data to index."""
+    root = make_project(tmp_path_factory.mktemp("shop"))
+    set_params(root, SMALL)
+    for stage in MADE:
+        assert main([stage, "--root", str(root), "-q"]) == 0
+    return root
+
+
+@pytest.fixture
+def shop(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The shop, to be damaged, as the project of the checks."""
+    import shutil
+
+    root = Path(shutil.copytree(made, tmp_path / "shop"))
+    monkeypatch.setattr(checks, "ROOT", root)
+    return root
+
+
+def evaluate(name: str) -> dict[str, Any]:
+    """Return the results of the checks of an asset, by name."""
+    found = {}
+    for check in checks.CHECKS[name]:
+        result = check()
+        results = list(result) if hasattr(result, "__next__") else [result]
+        keys = list(check.check_keys)
+        for key, one in zip(keys, results, strict=True):
+            found[one.check_name or key.name] = one
+    return found
+
+
+ASSETS = ["ingest", "synthesize", "pretrain", "finetune", "embed", "index"]
+
+
+@pytest.mark.parametrize("asset", ASSETS)
+def test_sound_artefacts_pass(shop: Path, asset: str):
+    results = evaluate(asset)
+    assert results
+    assert {name: result.passed for name, result in results.items()} == dict.fromkeys(results, True)
+
+
+def test_contracts_are_judged_anew_when_the_tables_are_not_those_of_the_report(shop: Path):
+    set_params(shop, {"validate.min_items": 1000})
+    result = evaluate("ingest")["items_contract"]
+    assert not result.passed
+    assert result.description == "items: expected at least 1000 rows"
+    assert evaluate("ingest")["queries_contract"].passed
+
+
+def spoil_synthetic(paths: Paths) -> None:
+    queries = pd.read_parquet(paths.queries)
+    table = pd.read_parquet(paths.synthetic / "queries.parquet")
+    held_out = queries.loc[queries["split"] == "validation", "query"].iloc[0]
+    row = table.index[table["split"] == "train"][0]
+    table.loc[row, "query"] = held_out
+    table.to_parquet(paths.synthetic / "queries.parquet", index=False)
+
+
+def spoil_weights(paths: Paths) -> None:
+    file = paths.retriever / "model.safetensors"
+    weights = load_file(file)
+    name = next(name for name, value in weights.items() if value.dtype == np.float32)
+    weights[name] = np.full_like(weights[name], np.nan)
+    save_file(weights, file)
+
+
+def spoil_norms(paths: Paths) -> None:
+    rows = np.load(paths.embeddings / "text.npy")
+    rows[3] *= 2
+    np.save(paths.embeddings / "text.npy", rows)
+
+
+def spoil_coverage(paths: Paths) -> None:
+    items = pd.read_parquet(paths.items)
+    items.loc[0, "item_id"] = "new one"
+    items.to_parquet(paths.items, index=False)
+
+
+def spoil_index(paths: Paths) -> None:
+    """Rows in another order: the index answers, and finds the wrong items."""
+    import faiss
+
+    file = str(paths.index / "index.faiss")
+    index = faiss.read_index(file)
+    rows = index.reconstruct_n(0, index.ntotal)
+    turned = faiss.IndexFlatIP(index.d)
+    turned.add(rows[::-1].copy())
+    faiss.write_index(turned, file)
+
+
+@pytest.mark.parametrize(
+    ("asset", "check", "spoil", "message"),
+    [
+        ("synthesize", "splits_do_not_leak", spoil_synthetic, "1 texts in held-out and synthetic"),
+        ("finetune", "weights_are_finite", spoil_weights, "NaN or infinity in "),
+        ("embed", "rows_have_unit_norm", spoil_norms, "1 of 120 rows are not of unit norm"),
+        ("embed", "every_item_is_embedded", spoil_coverage, "without a vector: new one"),
+        ("index", "index_finds_what_exact_search_finds", spoil_index, "recall@50"),
+    ],
+)
+def test_damage_fails_its_check(
+    shop: Path, asset: str, check: str, spoil: Callable[[Paths], None], message: str
+):
+    spoil(Paths(shop))
+    result = evaluate(asset)[check]
+    assert not result.passed
+    assert message in result.description
+
+
+def test_candidate_is_held_against_the_release(shop: Path):
+    def figures(recall: float) -> dict[str, Any]:
+        return {"test": {"gated": {"recall@50": recall}}}
+
+    write_json(Paths(shop).metrics("evaluate"), figures(0.5))
+    result = evaluate("evaluate")["not_worse_than_the_release"]
+    assert (result.passed, result.description) == (True, "there is no release to compare with")
+    write_json(shop / "releases" / "current" / "metrics" / "evaluate.json", figures(0.6))
+    result = evaluate("evaluate")["not_worse_than_the_release"]
+    assert not result.passed
+    assert result.severity == dg.AssetCheckSeverity.WARN
+    assert result.description == "test: recall@50 0.5000, the release has 0.6000"
+    write_json(Paths(shop).metrics("evaluate"), figures(0.59))
+    assert evaluate("evaluate")["not_worse_than_the_release"].passed
+
+
+def test_refused_candidate_shows_the_reasons(shop: Path):
+    rules = [{"name": "overall", "passed": False, "text": "lost too much"}]
+    decision = {"verdict": "refused", "reasons": ["lost too much"], "rules": rules}
+    write_json(shop / "reports" / "promote" / "decision.json", decision)
+    result = evaluate("promote")["candidate_was_promoted"]
+    assert (result.passed, result.description) == (False, "lost too much")
+
+
+def test_failing_blocking_check_skips_what_follows(pipeline: Pipeline):
+    passes = json.loads("false")
+
+    @dg.asset_check(asset="prepare", blocking=True)
+    def numbers_are_small() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=passes)
+
+    definitions = pipeline.definitions
+    pipeline.definitions = lambda: dg.Definitions.merge(  # type: ignore[method-assign]
+        definitions(), dg.Definitions(asset_checks=[numbers_are_small])
+    )
+    result = pipeline.materialize(is_expected_to_work=False)
+    assert {e.node_name for e in result.get_asset_materialization_events()} == {"prepare"}
+    assert pipeline.unsynced() == {"total", "page"}
+    assert not (pipeline.root / "total.txt").exists()
+    passes = True
+    pipeline.materialize()
+    assert pipeline.unsynced() == set()
+
+
+def test_every_stage_of_the_pipeline_that_can_go_wrong_quietly_is_checked():
+    stages = yaml.safe_load((checks.ROOT / "dvc.yaml").read_text())["stages"]
+    assert set(checks.CHECKS) >= set(stages) - {"validate", "drift"}  # these are checks themselves
+    assert digest(checks.ROOT / "dvc.yaml")

@@ -1,0 +1,138 @@
+"""The daemon for real: a new day of search log arrives, and its release answers a query."""
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+
+from orchestration.project import ROOT
+from smar.cli import main
+from smar.service.retriever import Retriever
+from tests.orchestration.conftest import run
+from tests.test_pipeline import make_project, set_params
+
+pytestmark = pytest.mark.daemon
+START_S = 60
+RUN_S = 1200
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project over the files of a small demo shop; everything has run once."""
+    root = tmp_path / "project"
+    ignored = shutil.ignore_patterns("__pycache__", "cache", "tmp")
+    for name in ("smar", "orchestration", ".dvc"):
+        shutil.copytree(ROOT / name, root / name, ignore=ignored)
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore", "params.yaml", "pyproject.toml"):
+        shutil.copy(ROOT / name, root)
+    make_project(root)
+    set_params(root, {"ingest.demo": {"num_items": 150, "num_searches": 400}})
+    set_params(root, {"pretrain.steps": 10, "finetune.steps": 10, "validate.min_items": 50})
+    assert main(["demo", str(root / "data/raw/shop"), "--root", str(root)]) == 0
+    set_params(root, {"ingest.source": "feed", "ingest.folder": "data/raw/shop"})
+    (root / "data/raw/.gitignore").write_text("*\n")
+    run(root, "git", "init", "-q")
+    run(root, "dvc", "repro")
+    return root
+
+
+@pytest.fixture
+def daemon(project: Path, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """A running daemon with the raw data sensor switched on; yields its instance."""
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copy(ROOT / "orchestration" / "dagster.yaml", home)
+    environment = os.environ | {
+        "DAGSTER_HOME": str(home),
+        "PYTHONPATH": str(project),
+        "SMAR_SETTLE_S": "5",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-m", "dagster"]
+    subprocess.run(
+        [*command, "sensor", "start", "raw_data"], cwd=project, env=environment, check=True
+    )
+    log = (tmp_path / "daemon.log").open("w")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dagster._daemon", "run"],
+        cwd=project, env=environment, stdout=log, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            wait_for(lambda: ticks(instance), 300, "the daemon does not look at its sensors")
+            yield instance
+    finally:
+        process.terminate()
+        process.wait(60)
+        log.close()
+
+
+def ticks(instance: dg.DagsterInstance) -> list[Any]:
+    """Return the looks of the raw data sensor."""
+    found = [s for s in instance.all_instigator_state() if s.instigator_name == "raw_data"]
+    return [
+        tick for s in found for tick in instance.get_ticks(s.instigator_origin_id, s.selector_id)
+    ]
+
+
+def wait_for(what: Callable[[], Any], seconds: float, otherwise: str) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := what():
+            return found
+        time.sleep(1)
+    raise AssertionError(otherwise)
+
+
+def add_a_day(folder: Path) -> int:
+    """Append a day to the log: yesterday's searches again, under ids of their own."""
+    added = 0
+    for name in ("ubi_queries.ndjson.gz", "ubi_events.ndjson.gz"):
+        file = folder / name
+        lines = gzip.decompress(file.read_bytes()).decode().splitlines()
+        records = [json.loads(line) for line in lines[-100:]]
+        for record in records:
+            record["query_id"] = f"new-{record['query_id']}"
+        added += len(records)
+        text = "\n".join([*lines, *(json.dumps(record) for record in records)]) + "\n"
+        file.write_bytes(gzip.compress(text.encode()))
+    return added
+
+
+def test_new_day_of_search_log_becomes_a_release(project: Path, daemon: dg.DagsterInstance):
+    before = json.loads((project / "metrics" / "ingest.json").read_text())
+    model = (project / "models/retriever/manifest.json").read_bytes()
+    assert daemon.get_runs() == []
+    add_a_day(project / "data/raw/shop")
+    wait_for(daemon.get_runs, START_S, "no run started within a minute")
+    finished = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE}
+    wait_for(lambda: daemon.get_runs()[0].status in finished, RUN_S, "the run did not end")
+    (record,) = daemon.get_runs()
+    assert (record.job_name, record.status) == ("retrain", dg.DagsterRunStatus.SUCCESS)
+    stages = list(yaml.safe_load((project / "dvc.yaml").read_text())["stages"])
+    events = daemon.get_latest_materialization_events([dg.AssetKey(name) for name in stages])
+    assert {event.run_id for event in events.values() if event} == {record.run_id}
+    evaluations = [
+        entry.dagster_event.asset_check_evaluation_data
+        for entry in daemon.all_logs(record.run_id)
+        if entry.dagster_event and entry.dagster_event.is_asset_check_evaluation
+    ]
+    assert len(evaluations) >= 10
+    assert [e.check_name for e in evaluations if not e.passed and e.blocking] == []
+    after = json.loads((project / "metrics" / "ingest.json").read_text())
+    assert after["searches"] == before["searches"] + 100
+    assert (project / "models/retriever/manifest.json").read_bytes() != model
+    assert "up to date" in run(project, "dvc", "status")
+    assert len(Retriever.load(project).search("red dress", 5)) == 5
+    if "promote" in stages:
+        assert (project / "releases" / "current").exists()
