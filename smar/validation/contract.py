@@ -129,8 +129,3 @@ def matches(column: str, pattern: str) -> gxe.Expectation:
 def lacks(column: str, pattern: str) -> gxe.Expectation:
     """Expect texts in which a regular expression is not found."""
     return gxe.ExpectColumnValuesToNotMatchRegex(column=column, regex=pattern)
-
-
-def unique_pair(columns: list[str]) -> gxe.Expectation:
-    """Expect each combination of values once."""
-    return gxe.ExpectCompoundColumnsToBeUnique(column_list=columns)
