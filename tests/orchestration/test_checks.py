@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 from orchestration.defs import checks
 from smar.artifacts import digest, write_json
 from smar.cli import STAGES, main
+from smar.data import schema
 from smar.paths import Paths
 from tests.orchestration.conftest import Pipeline
 from tests.test_pipeline import make_project, set_params
@@ -60,7 +61,7 @@ def evaluate(name: str) -> dict[str, Any]:
     return found
 
 
-ASSETS = ["ingest", "synthesize", "pretrain", "finetune", "embed", "index"]
+ASSETS = ["validate", "synthesize", "pretrain", "finetune", "embed", "index"]
 
 
 @pytest.mark.parametrize("asset", ASSETS)
@@ -70,12 +71,27 @@ def test_sound_artefacts_pass(shop: Path, asset: str):
     assert {name: result.passed for name, result in results.items()} == dict.fromkeys(results, True)
 
 
-def test_contracts_are_judged_anew_when_the_tables_are_not_those_of_the_report(shop: Path):
-    set_params(shop, {"validate.min_items": 1000})
-    result = evaluate("ingest")["items_contract"]
-    assert not result.passed
-    assert result.description == "items: expected at least 1000 rows"
-    assert evaluate("ingest")["queries_contract"].passed
+def test_contracts_warn_or_block_by_the_severity_of_what_broke(shop: Path):
+    report = Paths(shop).validation_report / "results.json"
+    results = json.loads(report.read_text())
+    rule = next(rule for rule in results["rules"] if rule["table"] == "items")
+    rule |= {"success": False, "severity": "warn", "observed": "40 of them"}
+    write_json(report, results)
+    found = evaluate("validate")["items_contract"]
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "40 of them" in found.description
+    rule["severity"] = "stop"
+    write_json(report, results)
+    assert evaluate("validate")["items_contract"].severity == dg.AssetCheckSeverity.ERROR
+    assert evaluate("validate")["queries_contract"].passed
+
+
+def test_contracts_block_when_the_tables_are_not_those_of_the_report(shop: Path):
+    items = pd.read_parquet(Paths(shop).ingested("items"))
+    items.iloc[1:].to_parquet(Paths(shop).ingested("items"), index=False)
+    found = evaluate("validate")["items_contract"]
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert found.description.startswith("data/items.parquet changed since")
 
 
 def spoil_synthetic(paths: Paths) -> None:
@@ -84,7 +100,7 @@ def spoil_synthetic(paths: Paths) -> None:
     held_out = queries.loc[queries["split"] == "validation", "query"].iloc[0]
     row = table.index[table["split"] == "train"][0]
     table.loc[row, "query"] = held_out
-    table.to_parquet(paths.synthetic / "queries.parquet", index=False)
+    schema.write_table(paths.synthetic / "queries.parquet", table, schema.SYNTHETIC)
 
 
 def spoil_weights(paths: Paths) -> None:
@@ -104,7 +120,7 @@ def spoil_norms(paths: Paths) -> None:
 def spoil_coverage(paths: Paths) -> None:
     items = pd.read_parquet(paths.items)
     items.loc[0, "item_id"] = "new one"
-    items.to_parquet(paths.items, index=False)
+    schema.write_table(paths.items, items, schema.ITEMS)
 
 
 def spoil_index(paths: Paths) -> None:
@@ -184,5 +200,8 @@ def test_failing_blocking_check_skips_what_follows(pipeline: Pipeline):
 
 def test_every_stage_of_the_pipeline_that_can_go_wrong_quietly_is_checked():
     stages = yaml.safe_load((checks.ROOT / "dvc.yaml").read_text())["stages"]
-    assert set(checks.CHECKS) >= set(stages) - {"validate", "drift"}  # these are checks themselves
+    assert set(checks.CHECKS) >= set(stages) - {
+        "ingest",
+        "drift",
+    }  # validate judges the one, the other judges
     assert digest(checks.ROOT / "dvc.yaml")
