@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 from orchestration.defs import checks
 from smar.artifacts import digest, write_json
 from smar.cli import STAGES, main
+from smar.data import schema
 from smar.paths import Paths
 from tests.orchestration.conftest import Pipeline
 from tests.test_pipeline import make_project, set_params
@@ -84,7 +85,7 @@ def spoil_synthetic(paths: Paths) -> None:
     held_out = queries.loc[queries["split"] == "validation", "query"].iloc[0]
     row = table.index[table["split"] == "train"][0]
     table.loc[row, "query"] = held_out
-    table.to_parquet(paths.synthetic / "queries.parquet", index=False)
+    schema.write_table(paths.synthetic / "queries.parquet", table, schema.SYNTHETIC)
 
 
 def spoil_weights(paths: Paths) -> None:
