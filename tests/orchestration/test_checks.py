@@ -146,9 +146,16 @@ def spoil_index(paths: Paths) -> None:
     ],
 )
 def test_damage_fails_its_check(
-    shop: Path, asset: str, check: str, spoil: Callable[[Paths], None], message: str
+    shop: Path,
+    reseal: Callable[[Path], None],
+    asset: str,
+    check: str,
+    spoil: Callable[[Paths], None],
+    message: str,
 ):
     spoil(Paths(shop))
+    for folder in (Paths(shop).retriever, Paths(shop).embeddings, Paths(shop).index):
+        reseal(folder)
     result = evaluate(asset)[check]
     assert not result.passed
     assert message in result.description
