@@ -1,5 +1,6 @@
 """The vector index: the gate as one vector, exactness, recall, and what it refuses."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
