@@ -312,10 +312,18 @@ def change_params() -> Callable[[Path, dict[str, Any]], None]:
 
 
 @pytest.fixture(scope="session")
-def _small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("small")
+def small_parameters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's params.yaml with the values of a small project."""
+    root = tmp_path_factory.mktemp("parameters")
     shutil.copy(Path(__file__).parent.parent / "params.yaml", root)
     set_params(root, SMALL_PROJECT)
+    return root / "params.yaml"
+
+
+@pytest.fixture(scope="session")
+def _small_project(tmp_path_factory: pytest.TempPathFactory, small_parameters: Path) -> Path:
+    root = tmp_path_factory.mktemp("small")
+    shutil.copy(small_parameters, root)
     for stage in STAGES:
         assert main([stage, "-q", "--root", str(root)]) == 0
     return root

@@ -124,6 +124,9 @@ def read_arrow(path: Path) -> pa.Table:
     if not path.is_file():
         raise ArtifactError(f"{path}: not found. Run `dvc repro` to make it.")
     try:
+        with path.open("rb") as file:
+            if file.read(4) != b"PAR1":  # the one part of the file that Arrow does not look at
+                raise pa.ArrowInvalid("it does not begin with PAR1")
         return pq.read_table(path, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         raise ArtifactError(

@@ -1,5 +1,6 @@
 """Search: a text query to the items of the index."""
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +22,8 @@ from smar.models.io import load_model
 from smar.models.retriever import RetrieverModel
 from smar.paths import Paths
 from smar.release.registry import AUTO, KIND, find_release
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -174,14 +177,19 @@ def _pictures_now(items: pd.DataFrame, pictures: Path, paths: Paths) -> list[NDA
     """Return the rows that a release's pictures have in today's picture store.
 
     A picture is the same if its file's bytes are; one that left the shop is left out, and where no
-    store is at hand (a clone that pulled a release) all are.
+    store is at hand (a clone that pulled a release, a store that is damaged) all are: a release
+    answers without them.
     """
+    none = [np.array([], np.int64)] * len(items)
     if not paths.images.is_dir():
-        return [np.array([], np.int64)] * len(items)
+        return none
+    try:
+        store = ImageStore.open(paths.images, verify=False)
+    except ArtifactError as error:
+        logger.warning("search goes on without pictures: %s", error)
+        return none
     shas = pd.read_parquet(pictures)["sha256"].to_numpy()
-    row_of = {
-        sha: row for row, sha in enumerate(ImageStore.open(paths.images, verify=False).sha256)
-    }
+    row_of = {sha: row for row, sha in enumerate(store.sha256)}
     now = np.array([row_of.get(sha, -1) for sha in shas], np.int64)
     found = [now[ids] for ids in items["image_ids"]]
     return [ids[ids >= 0] for ids in found]

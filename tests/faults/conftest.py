@@ -1,11 +1,12 @@
 """What the fault tests share: processes to kill, and a way to compare whole projects."""
 
 import hashlib
-import importlib.util
+import importlib
 import json
 import multiprocessing
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
@@ -22,21 +23,34 @@ NOT_COMPARED = re.compile(
 TIMES = re.compile(r'"created": "[^"]*"|[\d.]+ ms|"(old_)?latency_ms": [\d.]+')
 
 
+LIBRARIES = [
+    "pipeline",
+    "great_expectations",
+    "smar.data.expectations",
+    "smar.evaluation.report",
+    "smar.monitoring.drift",
+    "smar.monitoring.evidently_metric",
+    "smar.release.promotion",
+    "smar.train.loop",
+]
+
+
 @pytest.fixture(scope="session")
-def pipeline() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("pipeline", HERE / "pipeline.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def pipeline() -> Iterator[ModuleType]:
+    sys.path.insert(0, str(HERE))
+    yield importlib.import_module("pipeline")
+    sys.path.remove(str(HERE))
 
 
 @pytest.fixture(scope="session")
 def start(pipeline: ModuleType) -> Callable[[Path], BaseProcess]:
-    """Return what starts the pipeline in a process of its own, libraries already loaded."""
-    # Forked from this process, which has imported what the stages need but started no threads.
-    context = multiprocessing.get_context("fork")
+    """Return what starts the pipeline in a process of its own.
+
+    It is forked from a server that has imported the libraries and done nothing else, so that a
+    moment drawn at random falls into a stage and not into an import.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(LIBRARIES)
 
     def start_pipeline(root: Path) -> BaseProcess:
         process = context.Process(target=pipeline.run, args=(root, []))
