@@ -279,10 +279,8 @@ class PromoteParams(Section):
     slice_margin: Fraction
     """A protected slice that is worse by more, for sure, refuses the candidate."""
     level: Annotated[float, Field(gt=0, lt=1)]
-    """Family-wise level of the tests over protected slices."""
     protected: list[str]
     min_queries: Count
-    """A comparison, or a slice, with fewer judged queries is not judged."""
     min_index_recall: Fraction
     max_latency_ms: Positive
     max_latency_ratio: Annotated[float, Field(ge=1)]
@@ -291,12 +289,9 @@ class PromoteParams(Section):
 
 class DriftParams(Section):
     window_days: Positive
-    """Today is the newest part of the log, this long."""
     level: Annotated[float, Field(gt=0, lt=1)]
-    """Family-wise level over all signals."""
     min_rows: Count
     max_distance: Positive
-    """Jensen-Shannon distance of categories, Wasserstein distance over the standard deviation."""
     max_share_rise: Fraction
     max_new_category: Fraction
     max_not_indexed: Fraction

@@ -36,37 +36,42 @@ def column_distances(
 
     from smar.monitoring.evidently_metric import DomainClassifierAuc
 
-    distances = {}
-    metrics: list[Any] = []
-    sides: list[list[pd.DataFrame]] = [[], []]
-    for group, pair in frames.items():
-        for column in pair[0].columns:
-            if column not in {*_CATEGORIES, *_NUMBERS}:
-                continue
-            for side, frame in zip(sides, pair, strict=True):
-                side.append(frame[[column]].add_prefix(f"{group}."))
-            method = "jensenshannon" if column in _CATEGORIES else "wasserstein"
-            metrics.append(ValueDrift(column=f"{group}.{column}", method=method))
-    names = [metric.column for metric in metrics]
+    names = [
+        f"{group}.{column}"
+        for group, (before, _) in frames.items()
+        for column in before.columns
+        if column in {*_CATEGORIES, *_NUMBERS}
+    ]
+    categories = [name for name in names if name.partition(".")[2] in _CATEGORIES]
     definition = DataDefinition(
-        categorical_columns=[n for n in names if n.partition(".")[2] in _CATEGORIES],
-        numerical_columns=[n for n in names if n.partition(".")[2] in _NUMBERS],
+        categorical_columns=categories,
+        numerical_columns=[name for name in names if name not in categories],
     )
-    # Groups have different numbers of rows; side by side, the shorter ones end in missing values,
-    # which Evidently leaves out column by column.
-    data = [
-        Dataset.from_pandas(pd.concat(side, axis=1), data_definition=definition) for side in sides
+    metrics: list[Any] = [
+        ValueDrift(column=name, method="jensenshannon" if name in categories else "wasserstein")
+        for name in names
     ]
     metrics += [
         DomainClassifierAuc(name=one.text, auc=one.value, seen=one.now) for one in embeddings
     ]
-    snapshot = Report(metrics).run(data[1], data[0])
-    for found in snapshot.dict()["metrics"]:
-        column = found["config"].get("column")
-        if column:
-            group, _, name = column.partition(".")
-            distances[group, name] = float(found["value"])
+    before, now = (
+        Dataset.from_pandas(_side_by_side(frames, side)[names], data_definition=definition)
+        for side in (0, 1)
+    )
+    snapshot = Report(metrics).run(now, before)
     if report:
         with write_file(report) as temporary:
             snapshot.save_html(str(temporary))
-    return distances
+    found = {one["config"].get("column"): one["value"] for one in snapshot.dict()["metrics"]}
+    return {(name.partition(".")[0], name.partition(".")[2]): float(found[name]) for name in names}
+
+
+def _side_by_side(
+    frames: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], side: int
+) -> pd.DataFrame:
+    """Return the columns of all groups in one table.
+
+    Groups have different numbers of rows: the shorter ones end in missing values, which Evidently
+    leaves out column by column.
+    """
+    return pd.concat([pair[side].add_prefix(f"{g}.") for g, pair in frames.items()], axis=1)

@@ -1,0 +1,85 @@
+"""The same data and parameters give the same model bytes; where they do not, it is said why."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smar.artifacts import read_manifest
+from smar.cli import main
+from smar.paths import Paths
+from smar.release.diff import diff_releases
+
+ROOT = Path(__file__).parent.parent
+Change = Callable[[Path, dict[str, Any]], None]
+
+
+def weights(root: Path) -> bytes:
+    return (Paths(root).retriever / "model.safetensors").read_bytes()
+
+
+def run_elsewhere(root: Path, *stages: str) -> None:
+    """Run stages in processes of their own, as DVC does."""
+    for stage in stages:
+        subprocess.run(
+            [sys.executable, "-m", "smar", stage, "-q", "--root", str(root)],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            check=True,
+            capture_output=True,
+        )
+
+
+def test_model_trained_again_in_other_processes_is_the_same_bytes(small_project: Path):
+    before = weights(small_project)
+    run_elsewhere(small_project, "pretrain", "finetune")
+    assert weights(small_project) == before
+
+
+def test_manifest_of_a_model_names_all_that_may_change_its_bytes(small_project: Path):
+    manifest = read_manifest(Paths(small_project).retriever, "model")
+    assert set(manifest.inputs) == {
+        "data/items.parquet",
+        "data/queries.parquet",
+        "data/engagements.parquet",
+        "data/images",
+        "data/synthetic",
+        "models/pretrained",
+    }
+    assert manifest.params["seed"] == 7
+    assert {"python", "processor", "torch", "numpy"} <= set(manifest.versions)
+
+
+@pytest.mark.parametrize(
+    ("changes", "stages", "difference"),
+    [
+        ({"seed": 8}, ("finetune",), "seed"),
+        ({"finetune.learning_rate": 0.002}, ("finetune",), "finetune.learning_rate"),
+        (
+            {"synthesize.max_per_item": 5},
+            ("synthesize", "finetune"),
+            "model, made from data/synthetic",
+        ),
+    ],
+)
+def test_difference_between_two_models_is_explained(
+    small_project: Path,
+    change_params: Change,
+    changes: dict[str, Any],
+    stages: tuple[str, ...],
+    difference: str,
+):
+    generous = {"promote.margin": 1.0, "promote.slice_margin": 1.0}
+    generous |= {"promote.max_latency_ms": 1e6, "promote.max_latency_ratio": 1e6}
+    before = weights(small_project)
+    change_params(small_project, generous | changes)
+    for stage in (*stages, "embed", "index", "evaluate", "promote"):
+        assert main([stage, "-q", "--root", str(small_project)]) == 0
+    assert weights(small_project) != before
+    diff = diff_releases(small_project, "v1", "v2")
+    names = {name for name, _, _ in [*diff.params, *diff.origins]}
+    assert difference in names
+    assert not any("library" in name or "made by" in name for name in names)
