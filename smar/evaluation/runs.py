@@ -126,6 +126,8 @@ def grades_of(run: Run, queries: QuerySet) -> NDArray[np.float64]:
     """
     if len(run.rows) != len(queries):
         raise ShapeError(f"run '{run.system}': {len(run.rows)} queries, expected {len(queries)}.")
+    if not len(queries):
+        return np.zeros(run.rows.shape)
     query = np.repeat(np.arange(len(queries)), run.rows.shape[1])
     item = np.maximum(run.rows.ravel(), 0)
     grades = np.asarray(queries.qrels[query, item]).reshape(run.rows.shape)

@@ -19,7 +19,7 @@ def column_distances(
     embeddings: Sequence[Signal],
     report: Path | None,
 ) -> dict[tuple[str, str], float]:
-    """Return Evidently's drift score by (group, column).
+    """Return Evidently's drift score by (group, column), none where a side holds no value.
 
     Jensen-Shannon distance for categories; Wasserstein distance over the reference's standard
     deviation for numbers. The domain classifiers' AUC, which Evidently would take from a single
@@ -38,9 +38,10 @@ def column_distances(
 
     names = [
         f"{group}.{column}"
-        for group, (before, _) in frames.items()
+        for group, (before, now) in frames.items()
         for column in before.columns
         if column in {*_CATEGORIES, *_NUMBERS}
+        and not (before[column].isna().all() or now[column].isna().all())
     ]
     categories = [name for name in names if name.partition(".")[2] in _CATEGORIES]
     definition = DataDefinition(

@@ -61,7 +61,7 @@ def column_signals(
     frames: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]],
     distances: Mapping[tuple[str, str], float],
 ) -> list[Signal]:
-    """Return the signals of single columns.
+    """Return the signals of single columns; a column without a score has nothing to compare.
 
     Args:
         frames: As from `frames.column_frames`.
@@ -76,6 +76,8 @@ def column_signals(
         ("queries", "asked", "categories asked for", RETRAIN),
         ("queries", "gate", "how much the gate sends to pictures", RETRAIN),
     ):
+        if (group, column) not in distances:
+            continue
         before, now = (frame[column].dropna() for frame in frames[group])
         is_number = pd.api.types.is_numeric_dtype(before.dtype)
         signals.append(

@@ -121,3 +121,13 @@ def test_run_of_another_size_is_refused():
 def test_unknown_metric_is_refused_with_a_near_match():
     with pytest.raises(ParamsError, match="Did you mean 'recall@50'"):
         check_metric("recal@50", CUTOFFS)
+
+
+def test_a_set_without_queries_has_no_values():
+    none = query_set({"q": {"a": 0}}, list("ab"))
+    assert len(none) == 0
+    values = score_run(run_of([[0, 1]]), query_set({"q": {"a": 2}}, list("ab")), [1])
+    empty = Run("x", np.empty((0, 2), np.int64), np.empty((0, 2), np.float32))
+    assert {name: len(v) for name, v in score_run(empty, none, [1]).items()} == dict.fromkeys(
+        values, 0
+    )
