@@ -41,7 +41,8 @@ run: env  ## the whole pipeline on the embedded demo shop, its table, and three 
 # Storage is a folder of the project, or the PostgreSQL database of SMAR_POSTGRES_URL.
 home:
 	@mkdir -p $(DAGSTER_HOME)/served reports && ln -sfn $(CURDIR)/reports $(DAGSTER_HOME)/served/reports
-	@cp orchestration/$(if $(SMAR_POSTGRES_URL),dagster-postgres,dagster).yaml $(DAGSTER_HOME)/dagster.yaml
+# An instance that DAGSTER_HOME names in the environment keeps its own settings.
+	@$(if $(filter file,$(origin DAGSTER_HOME)),cp,true) orchestration/$(if $(SMAR_POSTGRES_URL),dagster-postgres,dagster).yaml $(DAGSTER_HOME)/dagster.yaml
 
 ui: export SMAR_REPORTS_URL ?= http://127.0.0.1:$(SMAR_REPORTS_PORT)
 ui: env home  ## Dagster's web page and daemon on this machine: assets, runs, schedules, sensors

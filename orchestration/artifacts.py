@@ -19,7 +19,7 @@ _SETS = ("test", "validation", "synthetic")
 
 def smar_metadata(root: Path, stage: Stage) -> dict[str, Any]:
     """Return counts and dropped rows of every directory artefact, and example results."""
-    shown: dict[str, Any] = {}
+    shown: dict[str, Any] = dict(_examples(root, stage))
     dropped: dict[str, int] = {}
     for out in stage.outs:
         manifest = root / out.path / "manifest.json"
@@ -33,7 +33,7 @@ def smar_metadata(root: Path, stage: Stage) -> dict[str, Any]:
         columns = [dg.TableColumn("reason", "string"), dg.TableColumn("rows", "int")]
         schema = dg.TableSchema(columns)
         shown["dropped rows by reason"] = dg.MetadataValue.table(records, schema=schema)
-    return shown | dict(_examples(root, stage))
+    return shown
 
 
 def _examples(root: Path, stage: Stage) -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,8 @@ import dagster as dg
 from orchestration.dvc_bridge.assets import build_assets
 from orchestration.dvc_bridge.errors import DvcBridgeError
 from orchestration.dvc_bridge.loading import load_once
-from orchestration.dvc_bridge.resource import DvcResource, Reader
+from orchestration.dvc_bridge.metadata import Reader
+from orchestration.dvc_bridge.resource import DvcResource
 from orchestration.dvc_bridge.sensors import build_sync_sensor
 from orchestration.dvc_bridge.translator import DvcTranslator, TranslatorSettings
 
@@ -84,21 +85,23 @@ class DvcPipelineComponent(dg.Component, dg.Resolvable):
         """Return assets, sources, the resource `dvc`, the sync sensor and the executor."""
         root = (context.path / self.root).resolve()
         manifest = load_once(root)
-        translator = self.get_translator()
+        translator, readers = self.get_translator(), self.get_readers()
         return dg.Definitions(
-            assets=build_assets(manifest, translator, self.get_readers()),
+            assets=build_assets(manifest, translator, readers),
             resources={
                 "dvc": DvcResource(
                     root=str(root), grace_s=self.grace_s, reports_url=self.reports_url
                 )
             },
-            sensors=[build_sync_sensor(root, translator)],
+            sensors=[
+                build_sync_sensor(root, translator, readers=readers, reports_url=self.reports_url)
+            ],
             executor=self.get_executor(),
         )
 
     def get_executor(self) -> dg.ExecutorDefinition:
         """Return the executor: a process per step, forked from one that has done the imports."""
-        preload = ["dagster", "orchestration.dvc_bridge.resource", *self.preload]
+        preload = ["dagster", "dvc.repo", "orchestration.dvc_bridge.resource", *self.preload]
         return dg.multiprocess_executor.configured(
             {
                 "max_concurrent": self.max_concurrent,

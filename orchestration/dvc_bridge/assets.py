@@ -7,7 +7,8 @@ from typing import Any, cast
 import dagster as dg
 
 from orchestration.dvc_bridge.manifest import Manifest, Source, Stage
-from orchestration.dvc_bridge.resource import DvcResource, Reader
+from orchestration.dvc_bridge.metadata import Reader
+from orchestration.dvc_bridge.resource import DvcResource
 from orchestration.dvc_bridge.sync import observe
 from orchestration.dvc_bridge.translator import DvcTranslator, check_keys
 from orchestration.dvc_bridge.versions import Hasher, source_version

@@ -139,7 +139,6 @@ def _stage(root: Path, stage: Any, params: dict[str, dict[str, Any]], above: lis
     from dvc.parsing import split_group_name
 
     template, key = split_group_name(stage.name)
-    cmd = stage.cmd if isinstance(stage.cmd, list) else stage.cmd.splitlines()
     return Stage(
         name=_name(root, stage),
         file=_relative(root, stage.path),
@@ -147,7 +146,7 @@ def _stage(root: Path, stage: Any, params: dict[str, dict[str, Any]], above: lis
         template=template if key is not None else "",
         desc=(stage.desc or "").strip(),
         meta=stage.meta or {},
-        cmd=tuple(line for line in cmd if line.strip()),
+        cmd=_lines(stage.cmd),
         is_frozen=bool(stage.frozen),
         is_always_changed=bool(stage.always_changed or stage.is_callback),
         deps=tuple(_path(root, dep) for dep in _files_read(stage)),
@@ -158,13 +157,17 @@ def _stage(root: Path, stage: Any, params: dict[str, dict[str, Any]], above: lis
     )
 
 
+def _lines(cmd: str | list[str]) -> tuple[str, ...]:
+    lines = cmd if isinstance(cmd, list) else cmd.splitlines()
+    return tuple(line for line in lines if line.strip())
+
+
 def _lock(root: Path, stage: Any) -> Lock | None:
     entry = stage.dvcfile.lockfile_contents.get("stages", {}).get(stage.name)
     if entry is None:
         return None
-    cmd = entry["cmd"]
     return Lock(
-        cmd=tuple(cmd if isinstance(cmd, list) else cmd.splitlines()),
+        cmd=_lines(entry["cmd"]),
         params={_path(root, dep): dict(dep.hash_info.value or {}) for dep in stage.params},
         deps=dict(_recorded(root, _files_read(stage))),
         outs=dict(_recorded(root, stage.outs)),

@@ -13,6 +13,7 @@ import yaml
 from orchestration.dvc_bridge.charts import as_markdown, line_chart
 from orchestration.dvc_bridge.manifest import Lock, Manifest, Stage, overlaps
 
+Reader = Callable[[Path, Stage], Mapping[str, Any]]
 _MOST_METRICS = 60
 _MOST_TABLES = 6
 _ROWS_SHOWN = 8
@@ -32,7 +33,7 @@ _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 def stage_metadata(
     manifest: Manifest,
     stage: Stage,
-    readers: Sequence[Callable[[Path, Stage], Mapping[str, Any]]] = (),
+    readers: Sequence[Reader] = (),
     reports_url: str = "",
 ) -> dict[str, Any]:
     """Return everything worth a look about a stage's outputs.
@@ -44,13 +45,14 @@ def stage_metadata(
         reports_url: Where the root folder is served, for links to HTML pages; "" shows their paths.
     """
     root = manifest.root
-    shown: dict[str, Any] = dict(_metrics(root, stage))
-    shown |= dict(_tables(root, stage))
-    shown |= dict(_charts(manifest, stage))
-    shown |= dict(_pictures(root, stage))
-    shown |= dict(_pages(root, stage, reports_url))
+    # Dagster keeps this order: what people look at comes before long lists of numbers.
+    shown: dict[str, Any] = dict(_pages(root, stage, reports_url))
     for reader in readers:
         shown |= reader(root, stage)
+    shown |= dict(_charts(manifest, stage))
+    shown |= dict(_pictures(root, stage))
+    shown |= dict(_metrics(root, stage))
+    shown |= dict(_tables(root, stage))
     if stage.lock:
         shown["outputs"] = _outputs(stage, stage.lock)
         shown["size"] = sum(out.size or 0 for out in stage.lock.outs.values())

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,11 @@ from orchestration.dvc_bridge import runner
 from orchestration.dvc_bridge.errors import DvcBridgeError
 from orchestration.dvc_bridge.loading import load_manifest
 from orchestration.dvc_bridge.manifest import Stage
-from orchestration.dvc_bridge.metadata import stage_metadata
+from orchestration.dvc_bridge.metadata import Reader, stage_metadata
 from orchestration.dvc_bridge.sync import observe, observed_version, version_tags
 from orchestration.dvc_bridge.translator import DvcTranslator
 from orchestration.dvc_bridge.versions import Hasher, changes, recorded_source_version
 
-Reader = Callable[[Path, Stage], Mapping[str, Any]]
 _TRANSIENT_EXITS = (75, 137, 143)  # EX_TEMPFAIL; killed, for example for want of memory; terminated
 
 

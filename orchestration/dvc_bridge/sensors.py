@@ -17,7 +17,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from orchestration.dvc_bridge.loading import load_manifest
 from orchestration.dvc_bridge.manifest import Manifest, Source
-from orchestration.dvc_bridge.metadata import stage_metadata
+from orchestration.dvc_bridge.metadata import Reader, stage_metadata
 from orchestration.dvc_bridge.sync import unobserved_sources, unreported_stages
 from orchestration.dvc_bridge.translator import DvcTranslator
 from orchestration.dvc_bridge.versions import Hasher, changes, recorded_source_version
@@ -37,6 +37,7 @@ def build_sync_sensor(
     *,
     name: str = "dvc_sync",
     interval_s: int = 30,
+    readers: Sequence[Reader] = (),
     reports_url: str = "",
 ) -> dg.SensorDefinition:
     """Return a sensor that reports what `dvc repro` or `dvc checkout` did outside Dagster.
@@ -59,7 +60,7 @@ def build_sync_sensor(
             unobserved_sources(context.instance, manifest, translator, Hasher(root))
         )
         for stage, _, tags in unreported_stages(context.instance, manifest, translator):
-            shown = stage_metadata(manifest, stage, reports_url=reports_url)
+            shown = stage_metadata(manifest, stage, readers, reports_url)
             events.append(
                 dg.AssetMaterialization(
                     translator.get_asset_key(stage),

@@ -16,6 +16,7 @@ from orchestration.dvc_bridge.manifest import Lock, Manifest, Source, Stage, ove
 
 IsCode = Callable[[str], bool]
 _UNSEEN = "missing"
+_SMALL = 2**20  # bytes; larger files are hashed by DVC, which remembers
 
 
 @dataclass
@@ -41,26 +42,26 @@ class Hasher:
 
     def _hash(self, paths: list[str]) -> dict[str, str]:
         found = {}
-        folders = []
+        left = []
         for path in paths:
             place = self.root / path
-            if place.is_dir():
-                folders.append(path)
-            elif place.is_file():
+            if not place.exists():
+                found[path] = _UNSEEN
+            elif place.is_file() and place.stat().st_size < _SMALL:
                 found[path] = md5(place.read_bytes(), usedforsecurity=False).hexdigest()
             else:
-                found[path] = _UNSEEN
-        return found | (self._hash_folders(folders) if folders else {})
+                left.append(path)
+        return found | (self._hash_with_dvc(left) if left else {})
 
-    def _hash_folders(self, paths: list[str]) -> dict[str, str]:
+    def _hash_with_dvc(self, paths: list[str]) -> dict[str, str]:
+        """Hash as DVC's own Output does: .dvcignore counts, known files are not read again."""
         from dvc.repo import Repo
         from dvc_data.hashfile.build import build
 
         found = {}
         with Repo(str(self.root)) as repo:
             for path in paths:
-                # As DVC's own Output does it: .dvcignore counts, known files are not read again.
-                _, _, tree = build(
+                _, _, item = build(
                     repo.cache.local,
                     str(self.root / path),
                     repo.fs,
@@ -68,7 +69,7 @@ class Hasher:
                     ignore=repo.dvcignore,
                     dry_run=True,
                 )
-                found[path] = str(tree.hash_info.value)
+                found[path] = str(item.hash_info.value)
         return found
 
 
