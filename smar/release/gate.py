@@ -88,7 +88,8 @@ def judge_ranking(rows: Sequence[Row], primary: str, params: PromoteParams) -> l
     if overall is None or seen < params.min_queries:
         text = (
             f"{seen} judged queries have a relevant item that both have; at least "
-            f"{params.min_queries} are needed to compare (promote.min_queries)"
+            f"{params.min_queries} are needed to compare (promote.min_queries); "
+            "another shop needs a folder of its own"
         )
         return [Rule("queries", passed=False, text=text)]
     gap = overall.gap
