@@ -114,8 +114,9 @@ def write_study_report(root: Path, plan: StudyPlan) -> Path:
         for table in plan.tables:
             for data in table.data:
                 section = _table(results, table, data)
-                sections.append(section)
-                lines += _markdown(section)
+                if section["rows"]:
+                    sections.append(section)
+                    lines += _markdown(section)
         figures = [_figure(results, figure) for figure in plan.figures]
         (part / "tables.md").write_text("\n".join(lines), encoding="utf-8")
         write_page(
