@@ -3,23 +3,25 @@
     python benchmarks/orchestration.py            eight stages in a row, as the project has
     python benchmarks/orchestration.py --stages 4
 
-Each figure is the median of three. "per stage" is a run in which every stage runs, over the bare
-commands one after another; "no-op" is a run of the same job when nothing changed; "load" is what a
+Each figure is the median of three: seconds by the clock, and seconds of processor time, which are
+the ones to compare on a busy machine. "over bare" is a run in which every stage runs, less the bare
+commands one after another; "no-op" is the same run when nothing changed; the last line is what a
 fresh process takes to have the project's own definitions.
 """
 
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-REPEATS = 3
 STEP = "import sys; open(sys.argv[1], 'w').write(open(sys.argv[2]).read())\n"
 DEFINITIONS = """
 from pathlib import Path
@@ -46,14 +48,27 @@ EXECUTORS = {
 }
 
 
-def timed(command: list[str], folder: Path, environment: dict[str, str]) -> float:
-    start = time.perf_counter()
+class Cost(NamedTuple):
+    """Seconds by the clock, and seconds of processor time of everything that was started."""
+
+    wall: float
+    processor: float
+
+
+def timed(command: list[str], folder: Path, environment: dict[str, str]) -> Cost:
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     result = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     if result.returncode:
         sys.exit(f"{' '.join(command)}\n{result.stdout}{result.stderr}")
-    return time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(time.perf_counter() - start, spent)
+
+
+def median_of(costs: list[Cost]) -> Cost:
+    return Cost(*(statistics.median(column) for column in zip(*costs, strict=True)))
 
 
 def make_repository(folder: Path, stages: int) -> list[list[str]]:
@@ -79,15 +94,20 @@ def change(folder: Path) -> None:
     (folder / "raw.txt").write_text(str(time.time_ns()))
 
 
-def show(what: str, seconds: float, over_bare: float | None = None) -> None:
-    more = "" if over_bare is None else f"   {over_bare:5.2f} s a stage over the bare command"
-    print(f"{what:<45}{seconds:6.2f} s{more}", flush=True)
+def show(what: str, cost: Cost, bare: Cost | None = None, stages: int = 1) -> None:
+    line = f"{what:<44}{cost.wall:7.2f} s{cost.processor:8.2f} s"
+    if bare:
+        over = [(a - b) / stages for a, b in zip(cost, bare, strict=True)]
+        line += f"   a stage over bare:{over[0]:6.2f} s{over[1]:6.2f} s"
+    print(line, flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stages", type=int, default=8)
-    stages = parser.parse_args().stages
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    stages, repeats = options.stages, options.repeats
     with TemporaryDirectory() as name:
         folder, home = Path(name) / "repository", Path(name) / "home"
         folder.mkdir()
@@ -104,31 +124,30 @@ def main() -> None:
         materialize += ["-f", str(folder / "defs.py")]
         repro = [sys.executable, "-m", "dvc", "repro"]
 
-        def median(command: list[str], *, is_changed: bool) -> float:
-            seconds = []
-            for _ in range(REPEATS):
+        def measure(command: list[str], *, is_changed: bool) -> Cost:
+            costs = []
+            for _ in range(repeats):
                 if is_changed:
                     change(folder)
-                seconds.append(timed(command, folder, environment))
-            return statistics.median(seconds)
+                costs.append(timed(command, folder, environment))
+            return median_of(costs)
 
         change(folder)
-        bare = statistics.median(
-            sum(timed(command, folder, environment) for command in commands) for _ in range(REPEATS)
-        )
+        each = [
+            [timed(command, folder, environment) for command in commands] for _ in range(repeats)
+        ]
+        bare = median_of([Cost(*map(sum, zip(*costs, strict=True))) for costs in each])
+        print(f"{'':<44}{'clock':>9}{'processor':>10}")
         show(f"bare commands, {stages} stages", bare)
-        ran = median(repro, is_changed=True)
-        show("dvc repro, all run", ran, (ran - bare) / stages)
-        show("dvc repro, no-op", median(repro, is_changed=False))
+        show("dvc repro, all run", measure(repro, is_changed=True), bare, stages)
+        show("dvc repro, no-op", measure(repro, is_changed=False))
         for label, executor in EXECUTORS.items():
             (folder / "defs.py").write_text(DEFINITIONS.format(executor=executor))
-            ran = median(materialize, is_changed=True)
-            idle = median(materialize, is_changed=False)
-            show(f"{label}, all run", ran, (ran - bare) / stages)
-            show(f"{label}, no-op", idle)
+            show(f"{label}, all run", measure(materialize, is_changed=True), bare, stages)
+            show(f"{label}, no-op", measure(materialize, is_changed=False))
         load = [sys.executable, "-c", "from orchestration.definitions import defs; defs()"]
-        seconds = [timed(load, ROOT, environment) for _ in range(REPEATS)]
-        show("definitions of the project, fresh process", statistics.median(seconds))
+        costs = [timed(load, ROOT, environment) for _ in range(repeats)]
+        show("the project's definitions, fresh process", median_of(costs))
 
 
 if __name__ == "__main__":
