@@ -60,7 +60,7 @@ def test_manifest_of_a_model_names_all_that_may_change_its_bytes(small_project: 
         ({"finetune.learning_rate": 0.002}, ("finetune",), "finetune.learning_rate"),
         (
             {"synthesize.max_per_item": 5},
-            ("synthesize", "finetune"),
+            ("synthesize", "pretrain", "finetune"),
             "model, made from data/synthetic",
         ),
     ],
