@@ -61,9 +61,12 @@ faults: env  ## break a small pipeline on purpose; SMAR_KILLS=50 for that many k
 slow: env  ## the tests that take longer, with the whole calibration of drift
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m slow
 
-tag:  ## the git tag smar@vN of the current release, after its dvc.lock was committed
-	@git tag -a "smar@$$(readlink releases/current)" -m "Release $$(readlink releases/current)" \
-	  && git tag -n1 -l "smar@$$(readlink releases/current)"
+# `smar@v3` is for people; GTO and `dvc artifacts get` read versions of three numbers alone.
+tag:  ## the git tags smar@vN and smar@vN.0.0 of the current release, after dvc.lock was committed
+	@for suffix in "" .0.0; do \
+	  git tag -a "smar@$$(readlink releases/current)$$suffix" \
+	    -m "Release $$(readlink releases/current)" || exit 1; done
+	@git tag -n1 -l "smar@$$(readlink releases/current)*"
 
 test-daemon: env  ## the daemon for real: a new day of search log is trained on (some minutes)
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m daemon tests/orchestration

@@ -45,7 +45,7 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("smar", ".dvc"):
         ignored = shutil.ignore_patterns("__pycache__", "cache", "tmp")
         shutil.copytree(ROOT / name, root / name, ignore=ignored)
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore", "params.yaml"):
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore", "params.yaml", "Makefile"):
         shutil.copy(ROOT / name, root)
     (root / "data" / "raw").mkdir(parents=True)
     shutil.copy(ROOT / "data" / ".gitignore", root / "data")
@@ -56,6 +56,8 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
         content[section][name] = value
     (root / "params.yaml").write_text(yaml.safe_dump(content))
     run(root, "git", "init", "-q")
+    run(root, "git", "config", "user.name", "Test")
+    run(root, "git", "config", "user.email", "test@example.org")
     (root / "repro.log").write_text(run(root, "dvc", "repro"))
     commit(root, "First release")
     return root
@@ -63,8 +65,7 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def commit(root: Path, message: str) -> None:
     run(root, "git", "add", "-A", "--", ".", ":!repro.log")
-    author = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
-    run(root, "git", *author, "commit", "-q", "-m", message)
+    run(root, "git", "commit", "-q", "-m", message)
 
 
 @pytest.fixture
@@ -112,8 +113,8 @@ def test_second_clone_pulls_the_release_and_answers_without_training(
 ):
     remote, clone, elsewhere = tmp_path / "remote", tmp_path / "clone", tmp_path / "elsewhere"
     run(repository, "dvc", "remote", "add", "-q", "--default", "store", str(remote))
-    run(repository, "git", "tag", "smar@v1")
     commit(repository, "Remote")
+    run(repository, "make", "tag")
     run(repository, "dvc", "push")
     run(tmp_path, "git", "clone", "-q", str(repository), str(clone))
     run(clone, "dvc", "pull", "promote")
@@ -133,5 +134,5 @@ def test_second_clone_pulls_the_release_and_answers_without_training(
     environment_of = ("--root", str(elsewhere))
     run(repository, *smar, "rollback", "v1", *environment_of)
     assert json.loads(run(repository, *smar, *query, *environment_of)) == found
-    run(elsewhere, "dvc", "artifacts", "get", str(clone), "smar", "--rev", "v1", "-o", "got")
+    run(elsewhere, "dvc", "artifacts", "get", str(clone), "smar", "--rev", "v1.0.0", "-o", "got")
     assert (elsewhere / "got" / "manifest.json").is_file()

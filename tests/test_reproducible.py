@@ -42,9 +42,10 @@ def test_model_trained_again_in_other_processes_is_the_same_bytes(small_project:
 def test_manifest_of_a_model_names_all_that_may_change_its_bytes(small_project: Path):
     manifest = read_manifest(Paths(small_project).retriever, "model")
     assert set(manifest.inputs) == {
-        "data/items.parquet",
-        "data/queries.parquet",
-        "data/engagements.parquet",
+        "data/accepted/items.parquet",
+        "data/accepted/queries.parquet",
+        "data/accepted/searches.parquet",
+        "data/accepted/engagements.parquet",
         "data/images",
         "data/synthetic",
         "models/pretrained",

@@ -2,8 +2,8 @@
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from html import escape
 from itertools import cycle
-from xml.sax.saxutils import escape
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8a8f98")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from smar.artifacts import verify_directory
+from smar.artifacts import read_manifest, verify_directory, write_directory
 from smar.data import schema
 from smar.errors import ArtifactError, DataError, ParamsError
 from smar.paths import Paths
@@ -137,10 +137,11 @@ def test_change_that_is_meant_is_let_in_by_removing_the_profile(paths: Paths):
 
 
 def test_another_source_is_compared_with_nothing(paths: Paths):
-    manifest = paths.quarantine / "manifest.json"
-    content = json.loads(manifest.read_text())
-    content["params"] |= {"source": "feed", "folder": "data/raw/other"}
-    manifest.write_text(json.dumps(content))
+    manifest = read_manifest(paths.quarantine, "quarantine")
+    manifest.params |= {"source": "feed", "folder": "data/raw/other"}
+    with write_directory(paths.quarantine, manifest) as part:
+        ignored = shutil.ignore_patterns("manifest.json")
+        shutil.copytree(paths.quarantine, part, ignore=ignored, dirs_exist_ok=True)
     run(paths.root)
     assert not results(paths)["compared_with_previous"]
     assert len(profiles(paths)) == 2
