@@ -52,8 +52,8 @@ ui: env home  ## Dagster's web page and daemon on this machine: assets, runs, sc
 	echo "http://127.0.0.1:$(SMAR_UI_PORT)  (stop with ctrl-c)"; \
 	$(BIN)/dagster dev --host 127.0.0.1 --port $(SMAR_UI_PORT)
 
-test: env  ## the tests
-	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+test: env  ## the tests, two files at a time
+	@HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 faults: env  ## break a small pipeline on purpose; SMAR_KILLS=50 for that many kill -9
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m faults tests/faults
