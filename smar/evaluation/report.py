@@ -82,8 +82,14 @@ def write_results(
         for system, run in result.runs.items():
             write_trec_run(folder / "runs" / f"{name}.{system}.trec", run, result.queries, item_ids)
     if results:
-        table = pd.concat([per_query_table(result) for result in results])
+        table = pd.concat([_per_query(result) for result in results])
         table.to_parquet(folder / "per_query.parquet", index=False)
+
+
+def _per_query(result: SetResult) -> pd.DataFrame:
+    table = per_query_table(result.queries, result.values, result.slices)
+    table.insert(4, "gate", np.tile(result.gate, len(result.values)))
+    return table
 
 
 def write_report(

@@ -148,22 +148,25 @@ def measure(
     return SetResult(queries, gate, runs, values, intervals, differences, slices, calibration)
 
 
-def per_query_table(result: SetResult) -> pd.DataFrame:
+def per_query_table(
+    queries: QuerySet,
+    values: dict[str, dict[str, NDArray[np.float64]]],
+    slices: dict[str, NDArray[np.bool_]],
+) -> pd.DataFrame:
     """Return one row per query and system with every metric, for further analysis.
 
     `slices` names the slices of the query, parted by spaces.
     """
-    names = np.array(list(result.slices))
-    masks = np.array(list(result.slices.values())).reshape(len(names), -1)
-    slices = [" ".join(names[masks[:, row]]) for row in range(len(result.queries))]
+    names = np.array(list(slices))
+    masks = np.array(list(slices.values())).reshape(len(names), -1)
+    of_query = [" ".join(names[masks[:, row]]) for row in range(len(queries))]
     frames = []
-    for system, metrics in result.values.items():
+    for system, metrics in values.items():
         frame = pd.DataFrame(metrics)
-        frame.insert(0, "set", result.queries.name)
-        frame.insert(1, "query_id", result.queries.query_ids)
-        frame.insert(2, "query", result.queries.texts)
+        frame.insert(0, "set", queries.name)
+        frame.insert(1, "query_id", queries.query_ids)
+        frame.insert(2, "query", queries.texts)
         frame.insert(3, "system", system)
-        frame.insert(4, "gate", result.gate)
-        frame.insert(5, "slices", slices)
+        frame.insert(4, "slices", of_query)
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)

@@ -67,12 +67,14 @@ class FigurePlan(Section):
 class StudyPlan(Section):
     """A study.
 
-    The settings of a run are `base`, then those of its data, then those of its variant.
+    The settings of a run are `base`, then those of its data, then those of its variant. `peers` are
+    rows of tables whose results other programs leave beside those of the variants.
     """
 
     base: Settings
     data: dict[str, DataPlan]
     variants: dict[str, Settings]
+    peers: list[str]
     matrix: MatrixPlan
     finalists: MatrixPlan
     tables: list[TablePlan]
@@ -120,14 +122,15 @@ def apply_settings(params: dict[str, Any], *settings: Mapping[str, Any]) -> dict
 def _unknown_names(plan: StudyPlan) -> list[str]:
     used = [("matrix", plan.matrix.data, plan.matrix.variants)]
     used.append(("finalists", plan.finalists.data, plan.finalists.variants))
+    variants = [*plan.variants, *plan.peers]
     for table in plan.tables:
         rows = [row.partition(":")[0] for row in (*table.rows, table.against)]
         used.append((f"tables '{table.title}'", table.data, rows))
     used += [(f"figures '{each.title}'", [each.data], list(each.points)) for each in plan.figures]
     return [
         f"{where}: unknown {kind} '{name}'.{near_match(name, known)}"
-        for where, data, variants in used
-        for kind, names, known in (("data", data, plan.data), ("variant", variants, plan.variants))
+        for where, data, rows in used
+        for kind, names, known in (("data", data, [*plan.data]), ("variant", rows, variants))
         for name in names
         if name not in known
     ]

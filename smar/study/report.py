@@ -68,7 +68,8 @@ class Results:
             metrics = json.loads((path.parent / "metrics.json").read_text(encoding="utf-8"))
             key = (metrics["data"], metrics["variant"], metrics["seed"])
             self._tables[key] = pd.read_parquet(path)
-            self._seconds[key] = sum(metrics[s]["seconds"] for s in ("pretrain", "finetune"))
+            trained = [metrics[stage] for stage in ("pretrain", "finetune") if stage in metrics]
+            self._seconds[key] = sum(each["seconds"] for each in trained)
 
     def __len__(self) -> int:
         return len(self._tables)
@@ -83,12 +84,16 @@ class Results:
         return float(np.mean([self._seconds[data, variant, seed] for seed in seeds]))
 
     def values(self, data: str, row: str, query_set: str) -> list[pd.DataFrame]:
-        """Return one table of metrics per seed, by query id, of `variant` or `variant:system`."""
+        """Return one table of metrics per seed, by query id, of `variant` or `variant:system`.
+
+        A peer has one system only, its own.
+        """
         variant, _, system = row.partition(":")
         frames = []
         for seed in self.seeds(data, variant):
             table = self._tables[data, variant, seed]
-            chosen = (table["set"] == query_set) & (table["system"] == (system or _GATED))
+            own = _GATED if _GATED in set(table["system"]) else variant
+            chosen = (table["set"] == query_set) & (table["system"] == (system or own))
             frames.append(table[chosen].set_index("query_id").sort_index())
         return frames
 

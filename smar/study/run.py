@@ -34,7 +34,7 @@ def prepare(root: Path, plan: StudyPlan, data: str) -> None:
         studies/data/<data>/
     """
     chosen = plan.data[_known(data, plan.data, "data")]
-    params = _params(root, plan.base, chosen.settings)
+    params = run_params(root, plan.base, chosen.settings)
     params["ingest"]["folder"] = str((root / params["ingest"]["folder"]).resolve())
     folder = Paths(root).study_data(data)
     manifest = Manifest(kind=KIND_DATA, params={"settings": chosen.settings})
@@ -59,9 +59,9 @@ def run(root: Path, plan: StudyPlan, data: str, variant: str, seed: int) -> None
     prepared = Paths(root).study_data(data)
     if not prepared.is_dir():
         raise ParamsError(f"{prepared}: not found. First run: smar study prepare {data}")
-    params = _params(root, plan.base, chosen.settings, settings, {"seed": seed})
+    params = run_params(root, plan.base, chosen.settings, settings, {"seed": seed})
     folder = Paths(root).work / "study" / f"{data}-{variant}-{seed}"
-    _link_data(prepared, folder)
+    link_data(prepared, folder)
     _write_params(folder, params)
     _run_stages(folder, _RUN)
     done = Paths(folder)
@@ -75,7 +75,8 @@ def run(root: Path, plan: StudyPlan, data: str, variant: str, seed: int) -> None
     shutil.rmtree(folder)
 
 
-def _params(root: Path, *settings: Settings) -> dict[str, Any]:
+def run_params(root: Path, *settings: Settings) -> dict[str, Any]:
+    """Return the parameters of the project with settings put in, later ones over earlier ones."""
     params = yaml.safe_load(Paths(root).params.read_text(encoding="utf-8"))
     return apply_settings(params, *settings)
 
@@ -93,7 +94,7 @@ def _run_stages(folder: Path, stages: Sequence[str]) -> None:
         importlib.import_module(f"smar.stages.{stage}").run(folder)
 
 
-def _link_data(prepared: Path, folder: Path) -> None:
+def link_data(prepared: Path, folder: Path) -> None:
     """Link the prepared tables and pictures; what the run makes lies beside them."""
     target = Paths(folder).data
     target.mkdir(parents=True, exist_ok=True)

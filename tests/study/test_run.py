@@ -1,6 +1,9 @@
 """Studies: a small study for real, from prepared data to the report."""
 
+import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -46,11 +49,13 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plan["matrix"] = {"data": ["demo"], "variants": ["smar", "plain"], "seeds": [7]}
     plan["finalists"] = {"data": ["demo"], "variants": ["smar"], "seeds": [8]}
     table = plan["tables"][0]
-    plan["tables"] = [table | {"data": ["demo"], "rows": ["smar", "plain", "smar:bm25"]}]
+    plan["tables"] = [table | {"data": ["demo"], "rows": ["smar", "plain", "bm25s", "smar:bm25"]}]
     plan["figures"] = []
     Paths(root).study_plan.write_text(yaml.safe_dump(plan))
     for step in (["prepare", "demo"], ["run", "demo", "smar", "7"], ["run", "demo", "smar", "8"]):
         assert main(["study", *step, "--root", str(root), "-q"]) == 0
+    peer = [sys.executable, "-m", "benchmarks.quality.bm25", "demo", "--root", str(root)]
+    subprocess.run(peer, cwd=ROOT, check=True, capture_output=True)
     return root
 
 
@@ -80,6 +85,22 @@ def test_report_tests_rows_over_seeds_and_names_what_was_not_run(
     page = (Paths(study).study_report / "index.html").read_text()
     assert "smar:bm25" in page
     assert "<script" not in page
+
+
+def test_peer_stands_in_the_table_with_the_setting_that_validation_chose(
+    study: Path, capsys: pytest.CaptureFixture[str]
+):
+    result = Paths(study).study_result("demo", "bm25s", 7)
+    tried = json.loads((result / "metrics.json").read_text())["tried"]
+    best = max(tried, key=lambda each: each["validation recall@50"])
+    assert verify_directory(result, "study-result").params["settings"] == best["settings"]
+    main(["study", "report", "--root", str(study)])
+    lines = capsys.readouterr().out.splitlines()
+    peer, ours = (
+        next(line for line in lines if line.startswith(f"| {name} |")).split(" | ")
+        for name in ("bm25s", "smar:bm25")
+    )
+    assert abs(float(peer[1]) - float(ours[1])) < 0.05  # other constants of the same formula
 
 
 def test_wrong_pictures_are_exchanged_between_items(study: Path):

@@ -1,0 +1,148 @@
+"""Models of the size of smar's own, trained from nothing, in the forms that peers load."""
+
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Dense, Normalize, Router
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+from transformers import (
+    BertConfig,
+    BertModel,
+    PreTrainedTokenizerFast,
+    ViTConfig,
+    ViTImageProcessorPil,
+    ViTModel,
+)
+
+from benchmarks.quality.shop import SEED, Shop
+from smar.models.tokenizer import TextTokenizer, train_tokenizer
+
+LAYERS = 2
+_WIDTH, _HEADS, _CHUNK = 192, 12, 512
+
+
+def tokenizer_of(shop: Shop, max_tokens: int) -> TextTokenizer:
+    """Return smar's own tokenizer of the catalogue."""
+    return train_tokenizer(shop.texts, shop.params.model.vocab_size, max_tokens)
+
+
+class Texts:
+    """Texts, tokenised once.
+
+    Args:
+        tokenizer: The tokenizer.
+        texts: The texts.
+    """
+
+    def __init__(self, tokenizer: TextTokenizer, texts: list[str]) -> None:
+        table = tokenizer.encode(texts)
+        self._ids, self._lengths = table.ids, table.lengths
+
+    def features(self, rows: NDArray[np.int64]) -> dict[str, Any]:
+        """Return token ids and mask of some texts, as long as the longest of them."""
+        longest = int(self._lengths[rows].max())
+        ids = torch.from_numpy(self._ids[rows, :longest].astype(np.int64))
+        lengths = torch.from_numpy(self._lengths[rows].astype(np.int64))
+        mask = (torch.arange(longest) < lengths[:, None]).long()
+        return {"input_ids": ids, "attention_mask": mask, "modality": "text"}
+
+
+class Pictures:
+    """The main picture of every item.
+
+    Args:
+        shop: The shop.
+    """
+
+    def __init__(self, shop: Shop) -> None:
+        self._images, self.ids = shop.images, shop.main_pictures
+
+    def features(self, rows: NDArray[np.int64]) -> dict[str, Any]:
+        """Return pixels in [-1, 1], [n, 3, H, W]; black for an item without a picture."""
+        ids = self.ids[rows]
+        pixels = self._images.read(np.maximum(ids, 0)).astype(np.float32) / 127.5 - 1
+        pixels[ids < 0] = -1
+        found = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+        return {"pixel_values": found, "modality": "image"}
+
+
+def text_model(tokenizer: TextTokenizer) -> SentenceTransformer:
+    """Return an untrained text encoder, mean over tokens."""
+    return SentenceTransformer(modules=_text_tower(tokenizer), device="cpu")
+
+
+def dual_encoder(shop: Shop, tokenizer: TextTokenizer) -> SentenceTransformer:
+    """Return an untrained dual encoder of texts and pictures with unit vectors in one space."""
+    dim = shop.params.model.dim
+    towers = {"text": _text_tower(tokenizer), "image": _image_tower(shop)}
+    for tower in towers.values():
+        tower.append(Dense(_WIDTH, dim, bias=False, activation_function=torch.nn.Identity()))
+    return SentenceTransformer(
+        modules=[Router(towers, default_route="text"), Normalize()], device="cpu"
+    )
+
+
+def vectors(model: SentenceTransformer, features: dict[str, Any]) -> torch.Tensor:
+    """Return unit vectors of texts or pictures, [n, D]."""
+    return torch.nn.functional.normalize(model(features)["sentence_embedding"].float(), dim=1)
+
+
+@torch.inference_mode()
+def encode(
+    vectors_of: Callable[[NDArray[np.int64]], torch.Tensor], number: int
+) -> NDArray[np.float32]:
+    """Return the vectors of rows 0 to number - 1, [number, D]."""
+    chunks = np.array_split(np.arange(number), max(1, number // _CHUNK))
+    return torch.cat([vectors_of(rows) for rows in chunks]).numpy()
+
+
+def _text_tower(tokenizer: TextTokenizer) -> list[torch.nn.Module]:
+    torch.manual_seed(SEED)
+    model = BertModel(
+        BertConfig(
+            vocab_size=tokenizer.vocab_size,
+            hidden_size=_WIDTH,
+            num_hidden_layers=LAYERS,
+            num_attention_heads=_HEADS,
+            intermediate_size=4 * _WIDTH,
+            max_position_embeddings=64,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+            pad_token_id=tokenizer.pad_id,
+        )
+    )
+    own = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer.tokenizer,
+        pad_token="[PAD]",  # noqa: S106 (not a secret)
+    )
+    return _pooled(model, own)
+
+
+def _image_tower(shop: Shop) -> list[torch.nn.Module]:
+    torch.manual_seed(SEED)
+    height, width = shop.images.height, shop.images.width
+    model = ViTModel(
+        ViTConfig(
+            hidden_size=_WIDTH,
+            num_hidden_layers=shop.params.model.image.layers,
+            num_attention_heads=_HEADS,
+            intermediate_size=4 * _WIDTH,
+            image_size=(height, width),
+            patch_size=shop.params.model.image.patch,
+        )
+    )
+    return _pooled(model, ViTImageProcessorPil(size={"height": height, "width": width}))
+
+
+def _pooled(model: torch.nn.Module, processor: Any) -> list[torch.nn.Module]:
+    """Return a model as sentence-transformers loads one from a folder, with the mean on top."""
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        processor.save_pretrained(folder)
+        encoder = Transformer(folder)
+    return [encoder, Pooling(_WIDTH, pooling_mode="mean")]

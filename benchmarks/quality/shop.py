@@ -1,0 +1,164 @@
+"""The prepared data of a study as its peers get it, and their results beside those of the study."""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from numpy.typing import NDArray
+
+from smar.artifacts import Manifest, write_directory, write_json
+from smar.data import schema
+from smar.data.dataset import TrainingData
+from smar.data.images import ImageStore
+from smar.data.text import item_texts
+from smar.evaluation import sets
+from smar.evaluation.metrics import score_run
+from smar.evaluation.runs import QuerySet, Run
+from smar.evaluation.slices import slices_of
+from smar.evaluation.systems import per_query_table
+from smar.params import Params, load_params
+from smar.paths import Paths
+from smar.stages import synthesize
+from smar.study.plan import load_plan
+from smar.study.run import KIND_RESULT, link_data, run_params
+from smar.train.prepare import read_training_data
+
+SEED = 7
+DEPTH = 50
+PRIMARY = "recall@50"
+
+Rank = Callable[[QuerySet], Run]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting of a peer that was tried.
+
+    Args:
+        settings: What was set.
+        rank: Ranks the catalogue for a query set.
+        seconds: Time of training by the clock.
+        processor_s: Processor time of training, of all threads.
+    """
+
+    settings: dict[str, Any]
+    rank: Rank
+    seconds: float
+    processor_s: float
+
+
+class Shop:
+    """Items, training pairs and query sets of one form of the data.
+
+    Args:
+        root: The project's root folder, with `smar study prepare DATA` done.
+        data: Name of the data form.
+    """
+
+    def __init__(self, root: Path, data: str) -> None:
+        self.root, self.data = root, data
+        plan = load_plan(Paths(root).study_plan)
+        prepared, folder = Paths(root).study_data(data), Paths(root).work / "peers" / data
+        link_data(prepared, folder)
+        params = run_params(root, plan.base, plan.data[data].settings)
+        Paths(folder).params.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+        self.paths = Paths(folder)
+        self.params: Params = load_params(self.paths.params)
+        if not self.paths.synthetic.is_dir():
+            synthesize.run(folder)
+        self.items = schema.read_table(self.paths.items, schema.ITEMS)
+        self.texts = item_texts(self.items)
+        self.images = ImageStore.open(self.paths.images)
+
+    @property
+    def main_pictures(self) -> NDArray[np.int64]:
+        """Image id of every item's first picture, -1 without one, [N]."""
+        ids = self.items["image_ids"].map(lambda found: int(found[0]) if len(found) else -1)
+        return ids.to_numpy(np.int64)
+
+    def training_data(self) -> TrainingData:
+        """Return the pairs that smar itself is trained on."""
+        return read_training_data(
+            self.paths, self.items, self.params.gate.visual_categories, with_shown=False
+        )
+
+    def query_sets(self) -> tuple[QuerySet, QuerySet]:
+        """Return the test and the validation queries."""
+        queries = schema.read_table(self.paths.queries, schema.QUERIES)
+        judgements = schema.read_table(self.paths.judgements, schema.JUDGEMENTS)
+        engagements = schema.read_table(self.paths.engagements, schema.ENGAGEMENTS)
+        ids = list(self.items["item_id"])
+        grade = self.params.evaluate.relevant_grade
+        return (
+            sets.test_set(queries, judgements, ids, grade),
+            sets.validation_set(queries, engagements, ids),
+        )
+
+    def record(self, peer: str, trials: list[Trial]) -> None:
+        """Choose the trial that is best on validation, measure it and write its result.
+
+        Writes:
+            studies/results/<data>/<peer>/<seed>/
+        """
+        test, validation = self.query_sets()
+        cutoffs = self.params.evaluate.cutoffs
+        tried = []
+        for trial in trials:
+            found = float(score_run(trial.rank(validation), validation, cutoffs)[PRIMARY].mean())
+            tried.append({"settings": trial.settings, f"validation {PRIMARY}": round(found, 4)})
+            print(tried[-1], f"{trial.seconds:.0f} s, processor {trial.processor_s:.0f} s")
+        best = trials[int(np.argmax([each[f"validation {PRIMARY}"] for each in tried]))]
+        tables = [self._per_query(peer, chosen, best.rank) for chosen in (test, validation)]
+        content = {"data": self.data, "variant": peer, "seed": SEED, "tried": tried}
+        content["finetune"] = {"seconds": best.seconds, "processor_s": best.processor_s}
+        manifest = Manifest(kind=KIND_RESULT, params={"settings": best.settings})
+        folder = Paths(self.root).study_result(self.data, peer, SEED)
+        with write_directory(folder, manifest) as part:
+            write_json(part / "metrics.json", content)
+            pd.concat(tables).to_parquet(part / "per_query.parquet", index=False)
+        means = tables[0][["recall@50", "precision@10", "ndcg@10"]].mean().round(4)
+        print(f"test, {self.data}, {peer}: {json.dumps(means.to_dict())}")
+
+    def _per_query(self, peer: str, chosen: QuerySet, rank: Rank) -> pd.DataFrame:
+        queries = schema.read_table(self.paths.queries, schema.QUERIES)
+        traffic = queries[queries["split"] != "test"]["num_searches"]
+        trained = set(queries[queries["split"] == "train"]["query"])
+        visual = self.params.gate.visual_categories
+        slices = slices_of(chosen, self.items["category"], visual, traffic, trained)
+        values = score_run(rank(chosen), chosen, self.params.evaluate.cutoffs)
+        return per_query_table(chosen, {peer: values}, slices)
+
+
+def arguments(description: str) -> argparse.Namespace:
+    """Return the command line of a peer's script."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("data", help="a data form of studies/params.yaml")
+    parser.add_argument("--root", type=Path, default=Path())
+    parser.add_argument("--processor-seconds", type=float, default=300.0)
+    parser.add_argument("--learning-rates", type=float, nargs="+", default=[0.0005, 0.001])
+    return parser.parse_args()
+
+
+class Budget:
+    """Processor time that a peer may train for, of all threads."""
+
+    def __init__(self, processor_s: float) -> None:
+        self.processor_s = processor_s
+        self._processor, self._clock = time.process_time(), time.perf_counter()
+
+    @property
+    def used(self) -> float:
+        """Share of the budget that is used up."""
+        return (time.process_time() - self._processor) / self.processor_s
+
+    @property
+    def spent(self) -> tuple[float, float]:
+        """Seconds by the clock and of the processor."""
+        return time.perf_counter() - self._clock, time.process_time() - self._processor
