@@ -1,5 +1,6 @@
 """The part of training that all peers have in common."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -60,7 +61,7 @@ def fit(
     processor_s: float,
 ) -> tuple[float, float]:
     """Train with AdamW, a tenth of warm-up and a linear fall to nothing; return the time spent."""
-    torch.set_num_threads(2)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
     optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.01)
     budget = Budget(processor_s)
     for batch in batches(data, size, budget):
