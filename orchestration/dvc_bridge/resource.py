@@ -60,11 +60,11 @@ class DvcResource(dg.ConfigurableResource):
         if found:
             context.log.info("changed: %s", ", ".join(found[0].reasons))
             report = self.run_stage(context, stage)
+            manifest = load_manifest(root)
+            stage = manifest.stage(name)
         else:
             context.log.info("stage '%s' did not change", name)
             report = {"outcome": "unchanged", "seconds": 0.0}
-        manifest = load_manifest(root)
-        stage = manifest.stage(name)
         if stage.lock is None:
             raise DvcBridgeError(
                 f"{root / stage.file}: stage '{name}' ran and is not in dvc.lock. "
