@@ -94,7 +94,8 @@ class DvcResource(dg.ConfigurableResource):
         # -P: this folder's modules must not stand in for the standard library's.
         command = [sys.executable, "-P", runner.__file__, "--grace", str(self.grace_s)]
         for out in stage.outs:
-            command += ["--restore", out.path] if out.is_cached else []
+            if not out.is_kept:  # DVC leaves those in place
+                command += ["--restore" if out.is_cached else "--keep", out.path]
         with dg.open_pipes_session(
             context,
             context_injector=dg.PipesTempFileContextInjector(),
