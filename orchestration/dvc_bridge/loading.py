@@ -7,7 +7,6 @@ bridge understands exactly what `dvc repro` understands. Nothing here takes DVC'
 import os
 import time
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,18 +51,34 @@ def load_manifest(root: Path) -> Manifest:
 
 
 def load_once(root: Path) -> Manifest:
-    """Return the manifest as this process first saw it; read again when its main files change.
+    """Return the manifest as this process last saw it; read again when a file it came from changed.
 
-    For code that runs while definitions are loaded and asks for the same repository several times.
+    For code that asks for the same repository several times: definitions, and steps whose process
+    was forked from one that has read it. Only files that are new since then are not noticed.
     """
-    files = [root / name for name in ("dvc.yaml", "dvc.lock", "params.yaml")]
-    stamps = tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
-    return _load_at(root.resolve(), stamps)
+    root = root.resolve()
+    known = _known.get(root)
+    if known and known[1] == _stamps(known[0]):
+        return known[0]
+    start = time.time_ns()
+    manifest = load_manifest(root)
+    stamps = _stamps(manifest)
+    if max(stamps.values(), default=0) < start:  # nothing was written while it was read
+        _known[root] = (manifest, stamps)
+    return manifest
 
 
-@lru_cache(maxsize=4)
-def _load_at(root: Path, stamps: tuple[int, ...]) -> Manifest:
-    return load_manifest(root)
+_known: dict[Path, tuple[Manifest, dict[Path, int]]] = {}
+
+
+def _stamps(manifest: Manifest) -> dict[Path, int]:
+    """Return when the files that a manifest came from were written; 0 for those that are gone."""
+    stages = manifest.stages.values()
+    files = {manifest.root / stage.file for stage in stages}
+    files |= {file.with_name("dvc.lock") for file in files}
+    files |= {manifest.root / file for stage in stages for file in stage.params}
+    files |= {manifest.root / s.tracked_by for s in manifest.sources.values() if s.tracked_by}
+    return {file: file.stat().st_mtime_ns if file.exists() else 0 for file in files}
 
 
 def _is_being_written(root: Path, files: set[str], start: float) -> bool:

@@ -13,7 +13,7 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 
 from orchestration.dvc_bridge import runner
 from orchestration.dvc_bridge.errors import DvcBridgeError
-from orchestration.dvc_bridge.loading import load_manifest
+from orchestration.dvc_bridge.loading import load_manifest, load_once
 from orchestration.dvc_bridge.manifest import Stage
 from orchestration.dvc_bridge.metadata import Reader, stage_metadata
 from orchestration.dvc_bridge.sync import observe, observed_version, version_tags
@@ -54,7 +54,7 @@ class DvcResource(dg.ConfigurableResource):
             Failure: If the stage fails; it is retried only if the cause is transient.
         """
         root = Path(self.root)
-        manifest = load_manifest(root)
+        manifest = load_once(root)
         stage = manifest.stage(name)
         found = changes(manifest, [name], Hasher(root))
         if found:
