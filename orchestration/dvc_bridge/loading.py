@@ -7,7 +7,6 @@ bridge understands exactly what `dvc repro` understands. Nothing here takes DVC'
 import os
 import time
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,18 +51,34 @@ def load_manifest(root: Path) -> Manifest:
 
 
 def load_once(root: Path) -> Manifest:
-    """Return the manifest as this process first saw it; read again when its main files change.
+    """Return the manifest as this process last saw it; read again when a file it came from changed.
 
-    For code that runs while definitions are loaded and asks for the same repository several times.
+    For code that asks for the same repository several times: definitions, and steps whose process
+    was forked from one that has read it. Only files that are new since then are not noticed.
     """
-    files = [root / name for name in ("dvc.yaml", "dvc.lock", "params.yaml")]
-    stamps = tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
-    return _load_at(root.resolve(), stamps)
+    root = root.resolve()
+    known = _known.get(root)
+    if known and known[1] == _stamps(known[0]):
+        return known[0]
+    start = time.time_ns()
+    manifest = load_manifest(root)
+    stamps = _stamps(manifest)
+    if max(stamps.values(), default=0) < start:  # nothing was written while it was read
+        _known[root] = (manifest, stamps)
+    return manifest
 
 
-@lru_cache(maxsize=4)
-def _load_at(root: Path, stamps: tuple[int, ...]) -> Manifest:
-    return load_manifest(root)
+_known: dict[Path, tuple[Manifest, dict[Path, int]]] = {}
+
+
+def _stamps(manifest: Manifest) -> dict[Path, int]:
+    """Return when the files that a manifest came from were written; 0 for those that are gone."""
+    stages = manifest.stages.values()
+    files = {manifest.root / stage.file for stage in stages}
+    files |= {file.with_name("dvc.lock") for file in files}
+    files |= {manifest.root / file for stage in stages for file in stage.params}
+    files |= {manifest.root / s.tracked_by for s in manifest.sources.values() if s.tracked_by}
+    return {file: file.stat().st_mtime_ns if file.exists() else 0 for file in files}
 
 
 def _is_being_written(root: Path, files: set[str], start: float) -> bool:
@@ -90,7 +105,8 @@ def _read(root: Path) -> Manifest:
         index = Index.from_repo(repo, onerror=remember)
         try:
             loaded = [stage for stage in index.stages if stage is not None]
-            params = {id(stage): _current_params(stage, problems) for stage in loaded}
+            files: dict[str, Any] = {}
+            params = {id(stage): _current_params(stage, problems, files) for stage in loaded}
             plots = {name: dict(props) for name, props in _plot_definitions(index)}
         except DvcException as error:
             remember(str(root / "dvc.yaml"), error)
@@ -124,18 +140,28 @@ def _assemble(
     place = {stage: number for number, stage in enumerate(loaded)}
     order = nx.lexicographical_topological_sort(graph.reverse(), key=lambda stage: place[stage])
     stages = {}
+    locks: dict[str, dict[str, Any]] = {}
     for stage in order:
         if stage in runnable:
+            if stage.path not in locks:  # DVC would parse dvc.lock once per stage
+                locks[stage.path] = stage.dvcfile.lockfile_contents.get("stages", {})
             # DVC disconnects a frozen stage from what it reads.
             above = [] if stage.frozen else [s for s in graph.successors(stage) if s in runnable]
-            made = _stage(root, stage, params[id(stage)], sorted(above, key=lambda s: place[s]))
+            above = sorted(above, key=lambda s: place[s])
+            made = _stage(root, stage, params[id(stage)], above, locks[stage.path].get(stage.name))
             stages[made.name] = made
     return Manifest(
         root=root, stages=stages, sources=_sources(root, loaded, stages.values()), plots=plots
     )
 
 
-def _stage(root: Path, stage: Any, params: dict[str, dict[str, Any]], above: list[Any]) -> Stage:
+def _stage(
+    root: Path,
+    stage: Any,
+    params: dict[str, dict[str, Any]],
+    above: list[Any],
+    locked: dict[str, Any] | None,
+) -> Stage:
     from dvc.parsing import split_group_name
 
     template, key = split_group_name(stage.name)
@@ -153,7 +179,7 @@ def _stage(root: Path, stage: Any, params: dict[str, dict[str, Any]], above: lis
         params=params,
         outs=tuple(_output(root, out) for out in stage.outs),
         upstream=tuple(_name(root, other) for other in above),
-        lock=_lock(root, stage),
+        lock=_lock(root, stage, locked) if locked else None,
     )
 
 
@@ -162,12 +188,9 @@ def _lines(cmd: str | list[str]) -> tuple[str, ...]:
     return tuple(line for line in lines if line.strip())
 
 
-def _lock(root: Path, stage: Any) -> Lock | None:
-    entry = stage.dvcfile.lockfile_contents.get("stages", {}).get(stage.name)
-    if entry is None:
-        return None
+def _lock(root: Path, stage: Any, locked: dict[str, Any]) -> Lock:
     return Lock(
-        cmd=_lines(entry["cmd"]),
+        cmd=_lines(locked["cmd"]),
         params={_path(root, dep): dict(dep.hash_info.value or {}) for dep in stage.params},
         deps=dict(_recorded(root, _files_read(stage))),
         outs=dict(_recorded(root, stage.outs)),
@@ -222,7 +245,10 @@ def _files_read(stage: Any) -> list[Any]:
     return [dep for dep in stage.deps if not isinstance(dep, ParamsDependency)]
 
 
-def _current_params(stage: Any, problems: list[str]) -> dict[str, dict[str, Any]]:
+def _current_params(
+    stage: Any, problems: list[str], files: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return the values of a stage's parameters by file; `files` keeps what was parsed."""
     root = Path(stage.repo.root_dir)
     found = {}
     for dep in stage.params:
@@ -233,7 +259,7 @@ def _current_params(stage: Any, problems: list[str]) -> dict[str, dict[str, Any]
                 f"Bring it back with `git checkout {path}`."
             )
             continue
-        values = dep.read_params()
+        values = _param_values(dep, files)
         missing = [name for name in dep.params if name not in values]
         if missing:
             problems.append(
@@ -241,6 +267,24 @@ def _current_params(stage: Any, problems: list[str]) -> dict[str, dict[str, Any]
                 "it, or take it out of dvc.yaml; `dvc params diff` shows what changed."
             )
         found[path] = dict(values)
+    return found
+
+
+def _param_values(dep: Any, files: dict[str, Any]) -> dict[str, Any]:
+    """Return what `dep.read_params()` would, with every file parsed once."""
+    import dpath
+
+    if dep.fs_path not in files:
+        files[dep.fs_path] = type(dep)(dep.stage, dep.fs_path, repo=dep.repo).read_params()
+    content = files[dep.fs_path]
+    if not dep.params:
+        return dict(content)
+    found = {}
+    for name in dep.params:
+        try:
+            found[name] = dpath.get(content, name, separator=".")
+        except KeyError:
+            continue
     return found
 
 

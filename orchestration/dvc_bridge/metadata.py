@@ -47,10 +47,14 @@ def stage_metadata(
     root = manifest.root
     # Dagster keeps this order: what people look at comes before long lists of numbers.
     shown: dict[str, Any] = dict(_pages(root, stage, reports_url))
+    read: dict[str, Any] = {}
     for reader in readers:
-        shown |= reader(root, stage)
+        read |= reader(root, stage)
+    numbers = {name: value for name, value in read.items() if isinstance(value, int | float)}
+    shown |= {name: value for name, value in read.items() if name not in numbers}
     shown |= dict(_charts(manifest, stage))
     shown |= dict(_pictures(root, stage))
+    shown |= numbers
     shown |= dict(_metrics(root, stage))
     shown |= dict(_tables(root, stage))
     if stage.lock:

@@ -13,7 +13,7 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 
 from orchestration.dvc_bridge import runner
 from orchestration.dvc_bridge.errors import DvcBridgeError
-from orchestration.dvc_bridge.loading import load_manifest
+from orchestration.dvc_bridge.loading import load_manifest, load_once
 from orchestration.dvc_bridge.manifest import Stage
 from orchestration.dvc_bridge.metadata import Reader, stage_metadata
 from orchestration.dvc_bridge.sync import observe, observed_version, version_tags
@@ -54,17 +54,17 @@ class DvcResource(dg.ConfigurableResource):
             Failure: If the stage fails; it is retried only if the cause is transient.
         """
         root = Path(self.root)
-        manifest = load_manifest(root)
+        manifest = load_once(root)
         stage = manifest.stage(name)
         found = changes(manifest, [name], Hasher(root))
         if found:
             context.log.info("changed: %s", ", ".join(found[0].reasons))
             report = self.run_stage(context, stage)
+            manifest = load_manifest(root)
+            stage = manifest.stage(name)
         else:
             context.log.info("stage '%s' did not change", name)
             report = {"outcome": "unchanged", "seconds": 0.0}
-        manifest = load_manifest(root)
-        stage = manifest.stage(name)
         if stage.lock is None:
             raise DvcBridgeError(
                 f"{root / stage.file}: stage '{name}' ran and is not in dvc.lock. "
@@ -94,7 +94,8 @@ class DvcResource(dg.ConfigurableResource):
         # -P: this folder's modules must not stand in for the standard library's.
         command = [sys.executable, "-P", runner.__file__, "--grace", str(self.grace_s)]
         for out in stage.outs:
-            command += ["--restore", out.path] if out.is_cached else []
+            if not out.is_kept:  # DVC leaves those in place
+                command += ["--restore" if out.is_cached else "--keep", out.path]
         with dg.open_pipes_session(
             context,
             context_injector=dg.PipesTempFileContextInjector(),

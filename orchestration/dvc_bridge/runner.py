@@ -33,6 +33,7 @@ MESSAGES = "DAGSTER_PIPES_MESSAGES"
 DVC = (sys.executable, "-m", "dvc")
 _TICK_S = 0.2
 _TAIL = 40
+_MOST_KEPT = 2**20  # bytes
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER: processes that leave their group stay our descendants
 _STAGE_EXIT = re.compile(r"exited with (-?\d+)")
 _OUTCOMES = (
@@ -138,6 +139,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--grace", type=float, required=True, help="seconds between INT and KILL")
     parser.add_argument("--restore", action="append", default=[], help="output to bring back")
+    parser.add_argument("--keep", action="append", default=[], help="output that has no cache")
     parser.add_argument("stage")
     options = parser.parse_args()
     watch = Watch()
@@ -145,10 +147,13 @@ def main() -> int:
     become_subreaper()
     with TemporaryDirectory(prefix="dvc-stage-") as folder, open_dagster_pipes() as pipes:
         messages = StageMessages(Path(folder))
+        before = remember(options.keep)
         command = [*DVC, "--wait-for-lock", "repro", "--single-item", options.stage]
         report = run(command, watch, messages, pipes, options.grace)
         if report.exit_code:
-            report.restored = restore(options.restore, pipes)
+            is_cancelled = report.outcome == "cancelled"
+            report.restored = restore(options.restore, pipes, is_everything=is_cancelled)
+            report.restored += put_back(before)
         pipes.report_custom_message(vars(report) | {"tail": list(report.tail)})
     return report.exit_code
 
@@ -268,22 +273,41 @@ def signal_all(processes: list[psutil.Process], number: signal.Signals) -> None:
             continue
 
 
-def restore(paths: list[str], pipes: PipesContext) -> list[str]:
-    """Return which of the paths were missing and are back, as dvc.lock last recorded them.
+def restore(paths: list[str], pipes: PipesContext, *, is_everything: bool) -> list[str]:
+    """Return which of the paths are back as dvc.lock last recorded them.
 
-    DVC deletes outputs before it runs a stage; the cache still has them.
+    DVC deletes outputs before it runs a stage; the cache still has them. What a failed stage left
+    may tell why it failed and stays; what a cancelled one left is half of something.
     """
-    missing = [path for path in paths if not Path(path).exists()]
-    if not missing:
+    wanted = [path for path in paths if is_everything or not Path(path).exists()]
+    if not wanted:
         return []
-    command = [*DVC, "--wait-for-lock", "checkout", *missing]
+    command = [*DVC, "--wait-for-lock", "checkout", "--force", *wanted]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
-    back = [path for path in missing if Path(path).exists()]
+    back = [path for path in wanted if Path(path).exists()]
     if back:
         pipes.log.warning("brought back the last good %s", ", ".join(back))
     if result.returncode:
         pipes.log.warning("`dvc checkout` said: %s", result.stderr.strip())
     return back
+
+
+def remember(paths: list[str]) -> dict[str, bytes]:
+    """Return the content of small files that DVC will delete and has no copy of."""
+    files = [Path(path) for path in paths]
+    return {
+        str(file): file.read_bytes()
+        for file in files
+        if file.is_file() and file.stat().st_size <= _MOST_KEPT
+    }
+
+
+def put_back(contents: dict[str, bytes]) -> list[str]:
+    """Write remembered files that are missing; return which."""
+    missing = [path for path in contents if not Path(path).exists()]
+    for path in missing:
+        Path(path).write_bytes(contents[path])
+    return missing
 
 
 if __name__ == "__main__":

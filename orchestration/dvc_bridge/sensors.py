@@ -71,7 +71,8 @@ def build_sync_sensor(
             )
         if not events:
             return dg.SkipReason("dvc.lock and the raw inputs are as Dagster knows them")
-        return dg.SensorResult(asset_events=events)
+        names = ", ".join(event.asset_key.to_user_string() for event in events)
+        return dg.SensorResult(asset_events=events, skip_reason=f"reported {names}")
 
     return sync
 

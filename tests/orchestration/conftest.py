@@ -55,12 +55,13 @@ CODE = {
 }
 
 
-def run(root: Path, *command: str) -> str:
+def run(root: Path, *command: str, timeout: float = 120) -> str:
     """Return what a command prints; it has to succeed."""
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     result = subprocess.run(
-        command, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=120
-    )
+        command, cwd=root, env=environment, capture_output=True, text=True, check=False,
+        timeout=timeout,
+    )  # fmt: skip
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,12 @@ def project(tmp_path: Path) -> Path:
         shutil.copy(ROOT / name, root)
     make_project(root)
     set_params(root, {"ingest.demo": {"num_items": 150, "num_searches": 400}})
-    set_params(root, {"pretrain.steps": 10, "finetune.steps": 10, "validate.min_items": 50})
+    set_params(root, {"pretrain.steps": 10, "finetune.steps": 10})
     assert main(["demo", str(root / "data/raw/shop"), "--root", str(root)]) == 0
     set_params(root, {"ingest.source": "feed", "ingest.folder": "data/raw/shop"})
     (root / "data/raw/.gitignore").write_text("*\n")
     run(root, "git", "init", "-q")
-    run(root, "dvc", "repro")
+    run(root, "dvc", "repro", timeout=RUN_S)
     return root
 
 
@@ -95,25 +96,34 @@ def wait_for(what: Callable[[], Any], seconds: float, otherwise: str) -> Any:
 
 
 def add_a_day(folder: Path) -> int:
-    """Append a day to the log: yesterday's searches again, under ids of their own."""
-    added = 0
-    for name in ("ubi_queries.ndjson.gz", "ubi_events.ndjson.gz"):
-        file = folder / name
-        lines = gzip.decompress(file.read_bytes()).decode().splitlines()
-        records = [json.loads(line) for line in lines[-100:]]
+    """Append a day to the log: the last day's searches and clicks again, a day later.
+
+    Returns:
+        How many searches were added.
+    """
+    files = {name: folder / f"ubi_{name}.ndjson.gz" for name in ("queries", "events")}
+    lines = {
+        k: gzip.decompress(file.read_bytes()).decode().splitlines() for k, file in files.items()
+    }
+    searches = [json.loads(line) for line in lines["queries"]]
+    last = max(search["timestamp"][:10] for search in searches)
+    of_the_day = {s["query_id"] for s in searches if s["timestamp"].startswith(last)}
+    for name, file in files.items():
+        records = [r for r in map(json.loads, lines[name]) if r["query_id"] in of_the_day]
         for record in records:
             record["query_id"] = f"new-{record['query_id']}"
-        added += len(records)
-        text = "\n".join([*lines, *(json.dumps(record) for record in records)]) + "\n"
+            later = datetime.fromisoformat(record["timestamp"]) + timedelta(days=1)
+            record["timestamp"] = later.isoformat()
+        text = "\n".join([*lines[name], *map(json.dumps, records)]) + "\n"
         file.write_bytes(gzip.compress(text.encode()))
-    return added
+    return len(of_the_day)
 
 
 def test_new_day_of_search_log_becomes_a_release(project: Path, daemon: dg.DagsterInstance):
     before = json.loads((project / "metrics" / "ingest.json").read_text())
     model = (project / "models/retriever/manifest.json").read_bytes()
     assert daemon.get_runs() == []
-    add_a_day(project / "data/raw/shop")
+    added = add_a_day(project / "data/raw/shop")
     wait_for(daemon.get_runs, START_S, "no run started within a minute")
     finished = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE}
     wait_for(lambda: daemon.get_runs()[0].status in finished, RUN_S, "the run did not end")
@@ -122,15 +132,16 @@ def test_new_day_of_search_log_becomes_a_release(project: Path, daemon: dg.Dagst
     stages = list(yaml.safe_load((project / "dvc.yaml").read_text())["stages"])
     events = daemon.get_latest_materialization_events([dg.AssetKey(name) for name in stages])
     assert {event.run_id for event in events.values() if event} == {record.run_id}
+    evaluated = dg.DagsterEventType.ASSET_CHECK_EVALUATION
     evaluations = [
         entry.dagster_event.asset_check_evaluation_data
         for entry in daemon.all_logs(record.run_id)
-        if entry.dagster_event and entry.dagster_event.is_asset_check_evaluation
+        if entry.dagster_event and entry.dagster_event.event_type == evaluated
     ]
     assert len(evaluations) >= 10
     assert [e.check_name for e in evaluations if not e.passed and e.blocking] == []
     after = json.loads((project / "metrics" / "ingest.json").read_text())
-    assert after["searches"] == before["searches"] + 100
+    assert after["searches"] == before["searches"] + added
     assert (project / "models/retriever/manifest.json").read_bytes() != model
     assert "up to date" in run(project, "dvc", "status")
     assert len(Retriever.load(project).search("red dress", 5)) == 5

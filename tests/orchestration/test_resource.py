@@ -140,15 +140,19 @@ def start(root: Path, tmp_path: Path, *arguments: str) -> subprocess.Popen[Any]:
 
 @pytest.fixture
 def sleeper(empty: Path) -> Path:
-    """A stage that has run once, and now takes an hour, deaf to polite requests."""
+    """A stage that has run once, and now takes an hour, deaf to polite requests.
+
+    By then it has written half of its log, and DVC has deleted its metric, which has no cache.
+    """
     code = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-    (empty / "work.sh").write_text("echo good > out.txt\n")
+    (empty / "work.sh").write_text("echo good | tee out.txt log.txt\necho 1 > metric.yaml\n")
     (empty / "sleep.py").write_text(code + "open('started', 'w').close()\ntime.sleep(3600)\n")
-    stage = {"cmd": "sh work.sh", "deps": ["work.sh"], "outs": ["out.txt"]}
+    stage = {"cmd": "sh work.sh", "deps": ["work.sh"], "outs": ["out.txt", "log.txt"]}
+    stage["metrics"] = [{"metric.yaml": {"cache": False}}]
     write_pipeline(empty, {"stages": {"work": stage}})
     run(empty, "dvc", "repro")
     (empty / "work.sh").write_text(
-        f"(setsid {sys.executable} sleep.py &)\n{sys.executable} sleep.py\n"
+        f"echo half > log.txt\n(setsid {sys.executable} sleep.py &)\n{sys.executable} sleep.py\n"
     )
     return empty
 
@@ -183,8 +187,9 @@ def test_nothing_outlives_the_step(sleeper: Path, tmp_path: Path, how: signal.Si
     finally:
         process.kill()
         process.wait()
-    assert (sleeper / "out.txt").read_text() == "good\n"
-    (sleeper / "work.sh").write_text("echo better > out.txt\n")
+    assert (sleeper / "out.txt").read_text() == (sleeper / "log.txt").read_text() == "good\n"
+    assert (sleeper / "metric.yaml").read_text() == "1\n"
+    (sleeper / "work.sh").write_text("echo better | tee out.txt log.txt\necho 2 > metric.yaml\n")
     run(sleeper, "dvc", "repro")  # no lock is left
     assert (sleeper / "out.txt").read_text() == "better\n"
 
