@@ -69,12 +69,24 @@ def test_good_tables_are_accepted_byte_for_byte(validated: Path):
     assert verify_directory(paths.validation_report, "validation").counts["quarantined"] == 0
 
 
-def test_first_run_compares_with_nothing_and_the_second_with_the_first(paths: Paths):
+def test_first_data_is_compared_with_nothing_and_the_next_with_the_first(paths: Paths):
     assert not results(paths)["compared_with_previous"]
+    change(paths, "items", price={3: 19.5})
     run(paths.root)
     told = results(paths)
     assert told["compared_with_previous"]
     assert {rule["table"] for rule in told["rules"]} == {*schema.TABLES, "previous"}
+
+
+def test_same_data_again_gives_the_same_report(paths: Paths):
+    for category in ("Garden > Gnomes", "Garden > Ponds"):
+        change(paths, "items", category={3: category})
+        run(paths.root)
+        told = results(paths)
+        run(paths.root)
+        assert results(paths) == told
+    broken = [rule for rule in told["rules"] if not rule["success"]]
+    assert [rule["rule"] for rule in broken] == ["previous.category_known"]
 
 
 def test_quarantined_rows_are_told_and_reach_nothing(paths: Paths):
