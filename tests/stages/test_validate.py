@@ -1,6 +1,7 @@
 """The validate stage: what lies on disk after data that is good, partly bad, and bad."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -205,6 +206,19 @@ def test_texts_from_data_are_escaped_on_every_page(paths: Paths):
         assert "<script>alert" not in text, page
         assert "<img src=x" not in text, page
     assert "&lt;script&gt;alert(1)" in (paths.validation_report / "index.html").read_text()
+
+
+def test_pages_need_no_network_and_the_entry_of_data_docs_leads_to_every_suite(validated: Path):
+    folder = Paths(validated).validation_report
+    for page in folder.rglob("*.html"):
+        text = page.read_text()
+        assert not re.search(r"<script|(src|href)=.https?:", text), page
+    entry = folder / "data_docs" / "index.html"
+    links = re.findall(r'href="([^"]+)"', entry.read_text())
+    assert all((entry.parent / link).is_file() for link in links)
+    suites = {page.stem for page in (folder / "data_docs" / "validations").rglob("*.html")}
+    assert len(suites) > 10
+    assert suites <= {Path(link).stem for link in links}
 
 
 def test_missing_table_names_the_next_step(paths: Paths):
