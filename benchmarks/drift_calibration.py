@@ -1,13 +1,14 @@
 """How often drift is reported where there is none, and whether planted drifts are found.
 
-    .venv/bin/python benchmarks/drift_calibration.py PROJECT [RESAMPLES]
+    .venv/bin/python benchmarks/drift_calibration.py PROJECT [--resamples N] [--first NUMBER]
 
 PROJECT is a project with a release, for example the demo shop's after `dvc repro`. Its shop is
-split at random into two halves, RESAMPLES times; nothing moved, so every verdict but "keep" is a
+split at random into two halves, N times; nothing moved, so every verdict but "keep" is a
 false alarm. Then five drifts are planted into a second half. Thresholds are those of params.yaml.
+--first is the number of the first resample: choose thresholds on some, and report others.
 """
 
-import sys
+import argparse
 import time
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from smar.seeding import generator
 from smar.service.retriever import Retriever
 
 
-def main(root: Path, resamples: int) -> None:
+def main(root: Path, resamples: int, first: int) -> None:
     params = load_params(Paths(root).params)
     shop, retriever = read_shop(Paths(root)), Retriever.load(root)
 
@@ -38,7 +39,7 @@ def main(root: Path, resamples: int) -> None:
 
     start = time.perf_counter()
     false_alarms = 0
-    for number in range(resamples):
+    for number in range(first, first + resamples):
         verdict = compare(number)
         false_alarms += verdict.verdict != KEEP
         nearest = verdict.judged[0].signal
@@ -57,4 +58,9 @@ def main(root: Path, resamples: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 20)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("project", type=Path)
+    parser.add_argument("--resamples", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0)
+    options = parser.parse_args()
+    main(options.project, options.resamples, options.first)

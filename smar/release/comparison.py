@@ -7,10 +7,13 @@ Shapes: Q queries, N items, K results.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import faiss
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from smar.evaluation.compare import Difference, paired_difference
@@ -152,17 +155,32 @@ def slice_rows(
 def latency_ms(retrievers: Sequence[Retriever], texts: list[str], k: int) -> list[float]:
     """Return the 95th percentile of the CPU time of one search, in ms, of each retriever.
 
-    CPU time, because other work on the machine must not decide about a release; their searches take
-    turns, so that caches and clock rates favour none.
+    CPU time of one thread, because other work on the machine must not decide about a release:
+    threads that wait for each other spin, the longer the busier the machine is, and that is CPU
+    time too. The searches take turns, so that caches and clock rates favour none.
     """
     if not texts:
         return [0.0] * len(retrievers)
     times: list[list[float]] = [[] for _ in retrievers]
-    for number in range(_WARM_UP + _TIMED):
-        text = texts[number % len(texts)]
-        for retriever, taken in zip(retrievers, times, strict=True):
-            start = time.process_time()
-            retriever.search(text, k)
-            if number >= _WARM_UP:
-                taken.append(1000 * (time.process_time() - start))
+    with _one_thread():
+        for number in range(_WARM_UP + _TIMED):
+            text = texts[number % len(texts)]
+            for retriever, taken in zip(retrievers, times, strict=True):
+                start = time.thread_time()
+                retriever.search(text, k)
+                if number >= _WARM_UP:
+                    taken.append(1000 * (time.thread_time() - start))
     return [float(np.percentile(taken, 95)) for taken in times]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Make torch and Faiss work in the calling thread."""
+    before = torch.get_num_threads(), faiss.omp_get_max_threads()
+    torch.set_num_threads(1)
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        faiss.omp_set_num_threads(before[1])

@@ -22,6 +22,7 @@ from smar.release.page import moved_queries, open_images, row_cells
 from smar.service.retriever import Retriever
 
 _MOST = 8
+_ABOUT_RELEASES = {"promote", "drift"}  # stages that come after what a release is made of
 _ITEM_FACTS = ("title", "brand", "category", "attributes", "price", "currency")
 
 
@@ -173,7 +174,7 @@ def _yaml(file: Path) -> dict[str, Any]:
 
 
 def _origin(manifest: Manifest, folder: Path) -> dict[str, str]:
-    """Return where a release comes from: commit, libraries, and what every stage read."""
+    """Return where a release comes from: commit, libraries, code, and what every stage made."""
     found = {"git commit": manifest.git_commit[:12]}
     found |= {f"library {name}": number for name, number in manifest.versions.items()}
     model = read_manifest(folder / "model", "model")
@@ -182,9 +183,11 @@ def _origin(manifest: Manifest, folder: Path) -> dict[str, str]:
     lock = folder / "dvc.lock"
     stages = _yaml(lock).get("stages", {}) if lock.is_file() else {}
     for stage, content in stages.items():
+        if stage in _ABOUT_RELEASES:
+            continue
         for dep in content.get("deps", []):
-            if dep["path"].startswith("smar/"):
-                found[f"{stage}: code {dep['path']}"] = str(dep.get("md5", ""))[:8]
+            if dep["path"].startswith("smar/"):  # many stages read one file
+                found[f"code {dep['path']}"] = str(dep.get("md5", ""))[:8]
         for out in content.get("outs", []):
             if not out["path"].startswith("metrics/"):
                 found[f"{stage}: output {out['path']}"] = str(out.get("md5", ""))[:8]

@@ -23,6 +23,8 @@ def releases_table(rows: Sequence[dict[str, Any]]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in cells
     ]
+    if any(row.get("pulled") for row in rows):
+        lines.append("It lies in models/release, where `dvc pull promote` put it.")
     return "\n".join(lines) + "\n"
 
 

@@ -187,7 +187,10 @@ def was_current(root: Path, version: str) -> bool:
 
 
 def list_releases(root: Path) -> list[dict[str, Any]]:
-    """Return version, date, whether it is current, and the main figures of every release."""
+    """Return version, date, whether it is current, and the main figures of every release.
+
+    In a clone that pulled `models/release` and has no other, that one is the list, marked "pulled".
+    """
     current = current_version(root)
     rows = []
     for version in versions(root):
@@ -197,10 +200,19 @@ def list_releases(root: Path) -> list[dict[str, Any]]:
         except ArtifactError as error:
             rows.append(row | {"problem": str(error)})
             continue
-        details = manifest.details
-        row |= {key: details[key] for key in ("created", "previous", "figures")}
-        rows.append(row | {"git_commit": manifest.git_commit, "counts": dict(manifest.counts)})
+        rows.append(row | _facts(manifest))
+    pulled = Paths(root).release
+    if not rows and (pulled / "model").is_dir():
+        manifest = read_manifest(pulled, KIND)
+        row = {"version": manifest.details["version"], "current": True, "pulled": True}
+        rows.append(row | _facts(manifest))
     return rows
+
+
+def _facts(manifest: Manifest) -> dict[str, Any]:
+    details = manifest.details
+    facts = {key: details[key] for key in ("created", "previous", "figures")}
+    return facts | {"git_commit": manifest.git_commit, "counts": dict(manifest.counts)}
 
 
 def _before(root: Path, version: str) -> str:

@@ -1,8 +1,10 @@
 """Contracts over the tables; bad rows are left out, bad tables stop what follows."""
 
+import json
 import logging
 import os
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 from smar.params import load_params
@@ -51,7 +53,8 @@ def run(root: Path) -> None:
     inputs = digests(root, *sources.values(), paths.images, paths.quarantine)
     ingested = read_manifest(paths.quarantine, "quarantine")
     profile_path = paths.profile(source_key(ingested.params))
-    before = read_profile(profile_path)
+    data = sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+    before = read_profile(profile_path, data)
     facts = read_picture_facts(
         ImageStore.open(paths.images),
         rules.items.min_picture_contrast,
@@ -81,5 +84,5 @@ def run(root: Path) -> None:
         else:
             schema.write_arrow(getattr(paths, name), table)
     if outcome.profile is not None:
-        write_profile(profile_path, outcome.profile)
+        write_profile(profile_path, outcome.profile, data)
     logger.info("validate: %s", counts)

@@ -2,8 +2,14 @@
 
 Data Docs put values into pages as they are: a title with a script in it would run. So every text
 of a result is escaped before it is handed over, and long lists of rows are cut.
+
+They also load style sheets and scripts from several hosts, and without them the entry page lists
+nothing. So the pages are made to stand alone: scripts and everything remote are taken out, a style
+of a few lines is put in, and the entry page is one of ours.
 """
 
+import re
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,12 +20,16 @@ from great_expectations.data_context.types.resource_identifiers import (
     ExpectationSuiteIdentifier,
     ValidationResultIdentifier,
 )
+from jinja2 import Environment, PackageLoader
 
 from smar.validation.checker import Checker
 
 _SITE = "site"
 _MOST_VALUES = 20
 _RUN = "validate"
+_REMOTE = re.compile(
+    r"<script\b.*?</script>|<footer\b.*?</footer>|<(?:link|img)\b[^>]*https?://[^>]*>", re.DOTALL
+)
 
 
 def write_data_docs(folder: Path, checker: Checker) -> None:
@@ -49,6 +59,31 @@ def write_data_docs(folder: Path, checker: Checker) -> None:
         )
         context.validation_results_store.set(key, outcome)
     context.build_data_docs(site_names=[_SITE])
+    for page in folder.rglob("*.html"):
+        text = _stand_alone(page.read_text(encoding="utf-8"))
+        page.write_text(text, encoding="utf-8")
+    suites = [
+        {
+            "name": name,
+            "page": next((folder / "validations" / name).rglob("*.html")).relative_to(folder),
+            "expectations": len(outcome.results),
+            "broken": sum(not result.success for result in outcome.results),
+        }
+        for name, (_, outcome) in checker.suites.items()
+    ]
+    text = _environment().get_template("data_docs.html.j2").render(suites=suites)
+    (folder / "index.html").write_text(text, encoding="utf-8")
+
+
+def _stand_alone(text: str) -> str:
+    """Return a page without scripts and without anything from another host."""
+    style = _environment().get_template("data_docs.css.j2").render()
+    return _REMOTE.sub("", text).replace("</head>", f"<style>\n{style}\n</style></head>", 1)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(loader=PackageLoader("smar.validation"), autoescape=True, trim_blocks=True)
 
 
 def _shown(value: Any) -> Any:

@@ -1,7 +1,9 @@
 """What the accepted tables promise against the tables accepted before.
 
 The profile of the accepted data is kept in the work folder and replaced after a success only, so
-that data is always compared with data that was good. Each source has a profile of its own.
+that data is always compared with data that was good. Each source has a profile of its own. The one
+before is kept with it: the same data validated again, as after a run that was killed, is compared
+with what it was compared with the first time, not with itself.
 """
 
 import json
@@ -26,7 +28,8 @@ from smar.validation.language import (
     sample,
 )
 
-FORMAT = 1
+FORMAT = 2
+_NUMBERS = ("price", "click_through")  # NaN is null in JSON
 _SKETCH = 1024
 _WORDS = 5000
 _CATEGORIES = 10_000
@@ -47,7 +50,6 @@ class Profile:
         words: The most frequent words of titles.
         known_words: Share of the words of titles that are among them.
         click_through: Share of the searches with an engagement, NaN without searches.
-        format: Version of the form.
     """
 
     rows: dict[str, int]
@@ -59,7 +61,6 @@ class Profile:
     words: list[str]
     known_words: float
     click_through: float
-    format: int = FORMAT
 
 
 def profile_of(items: pd.DataFrame, rows: dict[str, int], click_through: float) -> Profile:
@@ -96,20 +97,24 @@ def source_key(ingested: dict[str, Any]) -> str:
     return sha256(content.encode()).hexdigest()[:16]
 
 
-def read_profile(path: Path) -> Profile | None:
-    """Return a stored profile, None if there is none yet or only one of another form.
+def read_profile(path: Path, inputs: str) -> Profile | None:
+    """Return the profile of the data accepted before, None if there is none or of another form.
+
+    Args:
+        path: The source's file.
+        inputs: Digest of the data that is to be compared. If it was accepted already, it is
+            compared with what was accepted before it.
 
     Raises:
         ArtifactError: If the file is damaged.
     """
-    if not path.is_file():
-        return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
+        content = _read(path)
+        stored = content["before"] if content["inputs"] == inputs else content["profile"]
+        if stored is None:
             return None
-        numbers = {name: _number(content[name]) for name in ("price", "click_through")}
-        return Profile(**{**content, **numbers})
+        numbers = {name: _number(stored[name]) for name in _NUMBERS}
+        return Profile(**{**stored, **numbers})
     except (ValueError, TypeError, KeyError) as error:
         raise ArtifactError(
             f"{path}: the profile of the data accepted before is damaged ({error}). Remove it: the "
@@ -117,12 +122,28 @@ def read_profile(path: Path) -> Profile | None:
         ) from error
 
 
-def write_profile(path: Path, profile: Profile) -> None:
-    """Write a profile whole or not at all."""
-    content = asdict(profile)
-    for name in ("price", "click_through"):
-        content[name] = None if np.isnan(content[name]) else content[name]
-    write_json(path, content)
+def write_profile(path: Path, profile: Profile, inputs: str) -> None:
+    """Write the profile of data that was accepted, whole or not at all.
+
+    Args:
+        path: The source's file; `read_profile` found it whole, or there is none.
+        profile: The profile.
+        inputs: Digest of the data.
+    """
+    old = _read(path)
+    own = asdict(profile)
+    for name in _NUMBERS:
+        own[name] = None if np.isnan(own[name]) else own[name]
+    before = old["before"] if old["inputs"] == inputs else old["profile"]
+    write_json(path, {"format": FORMAT, "inputs": inputs, "profile": own, "before": before})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the content of a source's file, one without profiles if there is none."""
+    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"format": 0}
+    if content["format"] != FORMAT:
+        content = {"inputs": "", "profile": None, "before": None}
+    return content
 
 
 def volume(params: PreviousRules) -> Contract:

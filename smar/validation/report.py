@@ -15,7 +15,7 @@ from smar.validation.contract import QUARANTINE, STOP, WARN
 from smar.validation.data_docs import write_data_docs
 from smar.validation.shop import Outcome
 
-_LEFT_OUT_SHOWN = 12
+_SHOWN_PER_RULE = 3
 _TITLES = {
     STOP: ("Stops the work", "Nothing is accepted until this is mended."),
     QUARANTINE: ("Quarantined", "These rows were left out, with all that refers to them."),
@@ -73,7 +73,7 @@ def write_report(
         tables=[_table(name, outcome, tables) for name in TABLES],
         problems=_problems(outcome),
         groups=_groups(outcome),
-        left_out=left_out.head(_LEFT_OUT_SHOWN).to_dict("records"),
+        left_out=left_out.groupby("rule").head(_SHOWN_PER_RULE).to_dict("records"),
         num_left_out=len(left_out),
         ingest_left_out=dict(ingest_left_out),
         is_compared=is_compared,

@@ -19,6 +19,10 @@ def run(root: Path, stages: list[str]) -> None:
             sys.exit(code)
 
 
+def ready() -> None:
+    """Do nothing: for a process that is started so that the imports are done."""
+
+
 def answer(root: Path) -> list[str]:
     """Return what the current release finds, by a process that knows nothing else."""
     from smar.service.retriever import Retriever

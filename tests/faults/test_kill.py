@@ -5,6 +5,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -71,31 +72,51 @@ def test_killed_pipeline_run_again_ends_in_the_same_artefacts(
 ):
     """The same for every one of SMAR_KILLS (5) moments, drawn over the length of a whole run."""
     undisturbed = Path(shutil.copytree(changed, tmp_path / "undisturbed", symlinks=True))
-    began = time.monotonic()
-    assert finish(start(undisturbed)) == 0
-    length = time.monotonic() - began
+    length = seconds_of(lambda: finish(start(undisturbed)))
     expected = fingerprint_of(undisturbed)
     assert expected["releases/current"] == "v2"
     first, second = pipeline.answer(changed), pipeline.answer(undisturbed)
     draws = random.Random(3)
-    killed = 0
-    for number in range(KILLS):
+    killed = beyond = 0
+    releases = []
+    while killed < KILLS:
         root = Path(shutil.copytree(changed, tmp_path / "killed", symlinks=True))
-        process = start(root)
         moment = draws.uniform(0, length)
-        process.join(moment)
-        if process.is_alive():
-            process.kill()
+        was_killed = kill_at(moment, start(root))
+        told = f"kill {killed} at {moment:.2f} s of {length:.2f} s"
+        if was_killed:
             killed += 1
-        process.join()
-        assert pipeline.answer(root) in (first, second), f"kill {number} at {moment:.2f} s"
-        assert finish(start(root)) == 0, f"kill {number} at {moment:.2f} s"
-        found = fingerprint_of(root)
-        differing = {name for name in {*expected, *found} if expected.get(name) != found.get(name)}
-        assert not differing, f"kill {number} at {moment:.2f} s of {length:.2f} s: {differing}"
+            releases.append(registry.current_version(root))
+            assert pipeline.answer(root) in (first, second), told
+            # What a run takes depends on what else the machine does, so it is measured each time.
+            length = seconds_of(lambda project=root: finish(start(project)))
+            found = fingerprint_of(root)
+            differing = {n for n in {*expected, *found} if expected.get(n) != found.get(n)}
+            assert not differing, f"{told}: {differing}"
+        else:
+            beyond += 1
+            length *= 0.9
+            assert beyond <= 5 * KILLS, "runs end long before the moments drawn for killing them"
         shutil.rmtree(root)
-    assert killed >= KILLS // 2
-    record_property("killed", f"{killed} of {KILLS} runs of {length:.1f} s before their end")
+    after = releases.count("v2")
+    record_property("killed", f"{killed}, {after} of them after the switch; {beyond} came too late")
+
+
+def seconds_of(run: Callable[[], int | None]) -> float:
+    """Run a pipeline, which has to succeed, and return how long that took."""
+    began = time.monotonic()
+    assert run() == 0
+    return time.monotonic() - began
+
+
+def kill_at(moment: float, process: BaseProcess) -> bool:
+    """Kill a process after so many seconds and return whether it was still at work."""
+    process.join(moment)
+    is_alive = process.is_alive()
+    if is_alive:
+        process.kill()
+    process.join()
+    return is_alive and process.exitcode == -signal.SIGKILL
 
 
 def test_two_pipelines_at_once_leave_whole_artefacts_and_a_release_that_answers(

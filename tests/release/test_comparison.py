@@ -4,6 +4,7 @@ from pathlib import Path
 
 import faiss
 import numpy as np
+import torch
 
 from smar.index.ann import VectorIndex
 from smar.params import load_params
@@ -65,6 +66,8 @@ def test_items_of_one_side_only_count_where_shoppers_are_served_alone(small_proj
 
 def test_latency_of_each_is_measured(small_project: Path):
     retriever = Retriever.load(small_project)
+    threads = torch.get_num_threads(), faiss.omp_get_max_threads()
     times = latency_ms([retriever, retriever], ["boot"], 5)
     assert all(0 < value < 10_000 for value in times)
+    assert (torch.get_num_threads(), faiss.omp_get_max_threads()) == threads
     assert latency_ms([retriever], [], 5) == [0.0]

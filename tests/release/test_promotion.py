@@ -1,12 +1,14 @@
 """From a pipeline's outputs to a release, for real: promoted, refused, repeated, undone."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from smar.artifacts import read_manifest, verify_directory, write_directory
 from smar.cli import main
@@ -153,7 +155,9 @@ def test_verify_passes_and_finds_a_flipped_bit_in_every_file(two_releases: Path)
     assert len(verify_release(two_releases, "v1")) == 3
 
 
-def test_clone_with_nothing_but_the_pulled_release_answers(two_releases: Path, tmp_path: Path):
+def test_clone_with_nothing_but_the_pulled_release_answers(
+    two_releases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     clone = tmp_path / "clone"
     shutil.copytree(Paths(two_releases).release, Paths(clone).release)
     shutil.copy(two_releases / "params.yaml", clone)
@@ -164,6 +168,8 @@ def test_clone_with_nothing_but_the_pulled_release_answers(two_releases: Path, t
     assert all(hit.image_ids == [] for hit in hits)
     write_search_page(tmp_path / "page.html", retriever, "red dress", hits)
     assert verify_release(clone)[0].startswith("v2: ")
+    smar(clone, "releases")
+    assert re.search(r"\n\*  v2 [^\n]*\nIt lies in models/release", capsys.readouterr().out)
 
 
 def test_pictures_of_an_old_release_follow_the_picture_store(small_project: Path):
@@ -191,3 +197,18 @@ def test_diff_names_what_changed_and_shows_queries_with_pictures(
     assert "<script" not in content
     smar(two_releases, "diff", "v1", "v1")
     assert "parameters: no difference" in capsys.readouterr().out
+
+
+def test_diff_tells_code_once_and_nothing_of_the_stages_that_follow_a_release(
+    two_releases: Path, reseal: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+):
+    for version, later in (("v1", []), ("v2", ["promote", "drift"])):
+        folder = Paths(two_releases).releases / version
+        deps = [{"path": "smar/seeding.py", "md5": version * 16}]
+        stages = {name: {"deps": deps} for name in ("pretrain", "finetune", *later)}
+        (folder / "dvc.lock").write_text(yaml.safe_dump({"stages": stages}))
+        reseal(folder)
+    smar(two_releases, "diff", "v1", "v2")
+    text = capsys.readouterr().out
+    assert "  code smar/seeding.py: v1v1v1v1 -> v2v2v2v2\n" in text
+    assert text.count("seeding.py") == 1

@@ -1,6 +1,7 @@
 """The validate stage: what lies on disk after data that is good, partly bad, and bad."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -69,12 +70,24 @@ def test_good_tables_are_accepted_byte_for_byte(validated: Path):
     assert verify_directory(paths.validation_report, "validation").counts["quarantined"] == 0
 
 
-def test_first_run_compares_with_nothing_and_the_second_with_the_first(paths: Paths):
+def test_first_data_is_compared_with_nothing_and_the_next_with_the_first(paths: Paths):
     assert not results(paths)["compared_with_previous"]
+    change(paths, "items", price={3: 19.5})
     run(paths.root)
     told = results(paths)
     assert told["compared_with_previous"]
     assert {rule["table"] for rule in told["rules"]} == {*schema.TABLES, "previous"}
+
+
+def test_same_data_again_gives_the_same_report(paths: Paths):
+    for category in ("Garden > Gnomes", "Garden > Ponds"):
+        change(paths, "items", category={3: category})
+        run(paths.root)
+        told = results(paths)
+        run(paths.root)
+        assert results(paths) == told
+    broken = [rule for rule in told["rules"] if not rule["success"]]
+    assert [rule["rule"] for rule in broken] == ["previous.category_known"]
 
 
 def test_quarantined_rows_are_told_and_reach_nothing(paths: Paths):
@@ -193,6 +206,19 @@ def test_texts_from_data_are_escaped_on_every_page(paths: Paths):
         assert "<script>alert" not in text, page
         assert "<img src=x" not in text, page
     assert "&lt;script&gt;alert(1)" in (paths.validation_report / "index.html").read_text()
+
+
+def test_pages_need_no_network_and_the_entry_of_data_docs_leads_to_every_suite(validated: Path):
+    folder = Paths(validated).validation_report
+    for page in folder.rglob("*.html"):
+        text = page.read_text()
+        assert not re.search(r"<script|(src|href)=.https?:", text), page
+    entry = folder / "data_docs" / "index.html"
+    links = re.findall(r'href="([^"]+)"', entry.read_text())
+    assert all((entry.parent / link).is_file() for link in links)
+    suites = {page.stem for page in (folder / "data_docs" / "validations").rglob("*.html")}
+    assert len(suites) > 10
+    assert suites <= {Path(link).stem for link in links}
 
 
 def test_missing_table_names_the_next_step(paths: Paths):

@@ -39,18 +39,30 @@ def items(count: int, prefix: str = "i") -> pd.DataFrame:
 
 def test_profile_survives_the_disk_missing_numbers_included(tmp_path: Path):
     profile = profile_of(items(4), ROWS, math.nan)
-    write_profile(tmp_path / "a.json", profile)
-    again = read_profile(tmp_path / "a.json")
+    write_profile(tmp_path / "a.json", profile, "monday")
+    again = read_profile(tmp_path / "a.json", "tuesday")
     assert again is not None
     assert math.isnan(again.price)
     assert math.isnan(again.click_through)
     assert replace(again, price=0, click_through=0) == replace(profile, price=0, click_through=0)
-    assert read_profile(tmp_path / "b.json") is None
+    assert read_profile(tmp_path / "b.json", "monday") is None
 
 
-def test_profile_of_another_form_counts_as_none(tmp_path: Path):
-    write_profile(tmp_path / "a.json", replace(profile_of(items(4), ROWS, 0.5), format=99))
-    assert read_profile(tmp_path / "a.json") is None
+def test_same_data_again_is_compared_with_what_was_before_it(tmp_path: Path):
+    file = tmp_path / "a.json"
+    for day, size in (("monday", 4), ("tuesday", 5), ("tuesday", 5)):
+        profile = profile_of(items(size), ROWS | {"items": size}, 0.5)
+        write_profile(file, replace(profile, price=1.0), day)
+        found = read_profile(file, day)
+        assert (found and found.rows["items"]) == (4 if day == "tuesday" else None)
+    assert read_profile(file, "wednesday").rows["items"] == 5
+
+
+def test_profile_of_another_form_counts_as_none_and_is_replaced(tmp_path: Path):
+    (tmp_path / "a.json").write_text('{"format": 1, "rows": {}}')
+    assert read_profile(tmp_path / "a.json", "monday") is None
+    write_profile(tmp_path / "a.json", profile_of(items(4), ROWS, 0.5), "monday")
+    assert read_profile(tmp_path / "a.json", "tuesday") is not None
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
