@@ -44,6 +44,7 @@ def trial_params() -> tuple[ModelParams, PretrainParams, LossParams]:
         dim=128,
         vocab_size=8192,
         field_markers=False,
+        shared_words=False,
         query_vectors=QueryVectorParams(count=1, beta=0.1),
         query=TextTowerParams(**text, layers=4, max_tokens=24),
         text=TextTowerParams(**text, layers=1, max_tokens=48),

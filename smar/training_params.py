@@ -52,11 +52,31 @@ class ModelParams(Section):
     vocab_size: Annotated[int, Field(ge=256)]
     field_markers: bool
     """Item texts name their fields: "[TITLE] ... [BRAND] ..."."""
+    shared_words: bool
+    """Query and item text towers share one table of word vectors, so that what one learns of a word
+    the other knows too."""
     query_vectors: QueryVectorParams
     query: TextTowerParams
     text: TextTowerParams
     image: ImageTowerParams
     fusion: str
+
+    @model_validator(mode="after")
+    def _check_shared_words(self) -> Self:
+        towers = (self.query, self.text)
+        if not self.shared_words:
+            return self
+        if any(tower.pretrained for tower in towers):
+            raise ValueError(
+                "shared_words with a pretrained text tower, which has word vectors of its own; set "
+                "shared_words to false"
+            )
+        if self.query.hidden != self.text.hidden:
+            raise ValueError(
+                f"shared_words needs towers of one width, not query.hidden {self.query.hidden} and "
+                f"text.hidden {self.text.hidden}; make them equal or set shared_words to false"
+            )
+        return self
 
 
 class HingeParams(Section):

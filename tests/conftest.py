@@ -104,6 +104,7 @@ def tiny_model_params() -> ModelParams:
         dim=16,
         vocab_size=400,
         field_markers=False,
+        shared_words=False,
         query_vectors=QueryVectorParams(count=1, beta=0.1),
         query=TextTowerParams(**tower, architecture="bert", pooling="cls", max_tokens=12),
         text=TextTowerParams(**tower, architecture="bert", pooling="mean", max_tokens=16),

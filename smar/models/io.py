@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from tokenizers import Tokenizer
-from torch import Tensor
+from torch import Tensor, nn
 
 from smar.artifacts import Manifest, verify_directory, write_directory, write_json
 from smar.data.tokens import token_tensors
@@ -50,10 +50,18 @@ def save_model(model: RetrieverModel, path: Path, manifest: Manifest) -> None:
                 "max_tokens": tokenizer.max_tokens,
             }
         write_json(folder / "config.json", config)
-        weights = {name: value.detach().contiguous() for name, value in model.state_dict().items()}
+        weights = state_of(model)
         # Written from memory, so that a full disk is an OSError as everywhere else.
         (folder / "model.safetensors").write_bytes(save(weights))
         (folder / "probe.safetensors").write_bytes(save(_probe(model)))
+
+
+def state_of(model: nn.Module) -> dict[str, Tensor]:
+    """Return a copy of every weight by name, on the CPU; what is shared has a copy per name."""
+    return {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in model.state_dict().items()
+    }
 
 
 def load_model(path: Path) -> RetrieverModel:

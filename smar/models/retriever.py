@@ -30,12 +30,14 @@ class ModelOptions:
         gate: Name of the gate, a key of `GATES`.
         beta: Softness of the maximum over a query's vectors; without effect on a single one.
         field_markers: Whether item texts name their fields.
+        shared_words: Whether query and text tower share their table of word vectors.
     """
 
     fusion: str
     gate: str
     beta: float
     field_markers: bool
+    shared_words: bool
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ class RetrieverModel(nn.Module):
                 )
         self.query, self.text, self.image = query, text, image
         self.options = options
+        if options.shared_words:
+            query.share_words(text)
         self.dim = text.projection.out_features
         self.fusion = FUSIONS[options.fusion](
             text.projection.in_features, image.projection.in_features, self.dim
@@ -192,7 +196,9 @@ def build_model(
 ) -> RetrieverModel:
     """Return a model before training; random numbers come from torch's global generator.
 
-    Its gate is one that clicks or categories can teach; fine-tuning chooses the kind.
+    Its gate is one that clicks or categories can teach; fine-tuning chooses the kind. With shared
+    words both text towers start from the same projection as well, so that texts of the same words
+    are near each other from the first step on.
 
     Args:
         params: The `model` section of params.yaml.
@@ -208,6 +214,8 @@ def build_model(
             (params.text, text_tokenizer, 1),
         )
     )
+    if params.shared_words and vectors.count == 1:
+        query.projection.load_state_dict(text.projection.state_dict())
     return RetrieverModel(
         query=query,
         text=text,
@@ -217,6 +225,7 @@ def build_model(
             gate=PRETRAINING_GATE,
             beta=vectors.beta,
             field_markers=params.field_markers,
+            shared_words=params.shared_words,
         ),
         query_tokenizer=query_tokenizer,
         text_tokenizer=text_tokenizer,

@@ -4,6 +4,7 @@ Shapes: B texts, L tokens, H hidden width, D embedding length, K vectors a text.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +53,12 @@ class TextTower(nn.Module):
         self.pooling = pooling
         self.vectors = vectors
         self.projection = nn.Linear(hidden_size(backbone), dim * vectors)
+
+    def share_words(self, other: "TextTower") -> None:
+        """Take another tower's table of word vectors for this one's, as one parameter."""
+        mine: Any = self.backbone
+        theirs: Any = other.backbone
+        mine.set_input_embeddings(theirs.get_input_embeddings())
 
     def forward(self, ids: Tensor, mask: Tensor) -> TowerOutput:
         """Return hidden states and unit-norm embeddings of token ids [B, L] with mask [B, L]."""

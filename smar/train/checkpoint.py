@@ -5,7 +5,6 @@ import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
@@ -13,6 +12,7 @@ from torch import nn
 
 from smar.artifacts import Manifest, verify_directory, write_directory, write_json
 from smar.errors import ArtifactError
+from smar.models.io import state_of
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def save_checkpoint(
 ) -> None:
     """Write the whole training state; the last one stays until this one is complete."""
     with write_directory(folder, Manifest(kind=KIND)) as part:
-        (part / "model.safetensors").write_bytes(save(_contiguous(model.state_dict())))
+        (part / "model.safetensors").write_bytes(save(state_of(model)))
         (part / "optimizer.safetensors").write_bytes(save(_flat_state(optimizer)))
         write_json(part / "progress.json", vars(progress))
 
@@ -64,10 +64,6 @@ def load_checkpoint(
 def remove_checkpoint(folder: Path) -> None:
     """Delete a checkpoint whose run is complete."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _contiguous(state: dict[str, Any]) -> dict[str, torch.Tensor]:
-    return {name: value.detach().cpu().contiguous() for name, value in state.items()}
 
 
 def _flat_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

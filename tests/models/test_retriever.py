@@ -1,15 +1,22 @@
 """What must and must not change an embedding."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pydantic import ValidationError
 
+from smar.artifacts import Manifest
 from smar.data.images import ImageStore
 from smar.models.encode import encode_items, encode_queries
-from smar.models.retriever import RetrieverModel
+from smar.models.io import load_model, save_model
+from smar.models.retriever import RetrieverModel, build_model
+from smar.params import ModelParams
+from smar.train.prepare import build_tokenizers
 
 
 @pytest.fixture
@@ -63,3 +70,52 @@ def test_several_pictures_count_and_their_order_does_not(model: RetrieverModel):
     for rows in (output.image, output.multimodal):
         assert torch.allclose(rows[0], rows[1], atol=1e-5)
         assert not torch.allclose(rows[0], rows[2], atol=1e-3)
+
+
+def shared(params: ModelParams) -> RetrieverModel:
+    """A model whose text towers share their words."""
+    params = params.model_copy(update={"shared_words": True})
+    queries, texts = build_tokenizers(params, ["red dress", "blue sofa"], ["striped red dress"])
+    return build_model(
+        params, query_tokenizer=queries, text_tokenizer=texts, picture_size=(16, 16)
+    ).eval()
+
+
+def test_shared_words_are_one_parameter_for_both_towers(tiny_model_params: ModelParams):
+    model = shared(tiny_model_params)
+    names = [name for name, _ in model.named_parameters() if "word_embeddings" in name]
+    assert len(names) == 1
+    before = encode_queries(model, ["red dress"]).vector
+    with torch.no_grad():
+        model.text.backbone.get_input_embeddings().weight.mul_(2)
+    assert not np.allclose(encode_queries(model, ["red dress"]).vector, before, atol=1e-3)
+
+
+def test_towers_with_shared_words_start_from_one_projection(tiny_model_params: ModelParams):
+    model = shared(tiny_model_params)
+    assert torch.equal(model.query.projection.weight, model.text.projection.weight)
+    assert model.query.projection.weight is not model.text.projection.weight
+
+
+def test_shared_words_are_still_shared_after_a_reload(
+    tiny_model_params: ModelParams, tmp_path: Path
+):
+    model = shared(tiny_model_params)
+    save_model(model, tmp_path / "model", Manifest(kind="model"))
+    again = load_model(tmp_path / "model")
+    assert len(list(again.parameters())) == len(list(model.parameters()))
+    vectors = [encode_queries(each, ["red dress"]).vector for each in (model, again)]
+    assert np.array_equal(*vectors)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"hidden": 48}, "towers of one width"), ({"pretrained": "x"}, "pretrained text tower")],
+)
+def test_words_that_cannot_be_shared_are_refused(
+    tiny_model_params: ModelParams, change: dict[str, Any], reason: str
+):
+    params = tiny_model_params.model_dump() | {"shared_words": True}
+    params["query"] |= change
+    with pytest.raises(ValidationError, match=reason):
+        ModelParams(**params)
