@@ -18,6 +18,7 @@ COLOURS = {
     "bm25": "#8a8f98",
 }
 _WIDTH = 520
+_LETTER = 7.4  # widest of a label, in pixels
 
 
 def bars(rows: Sequence[tuple[str, str, float, tuple[float, float]]]) -> Markup:
@@ -27,14 +28,15 @@ def bars(rows: Sequence[tuple[str, str, float, tuple[float, float]]]) -> Markup:
         rows: (key of the colour, label, value, (low, high)); values in [0, 1].
     """
     top = max([high for *_, (_, high) in rows] + [1e-9])
-    scale = (_WIDTH - 190) / top
+    left = max([120.0] + [_LETTER * len(label) + 12 for _, label, *_ in rows])
+    scale = (_WIDTH - 70 - left) / top
     parts = []
     for place, (key, label, value, (low, high)) in enumerate(rows):
         y = 8 + 34 * place
-        start, end = 120 + low * scale, 120 + high * scale
+        start, end = left + low * scale, left + high * scale
         parts.append(
             f'<text x="0" y="{y + 15}">{escape(label)}</text>'
-            f'<rect x="120" y="{y}" width="{value * scale:.1f}" height="22" rx="3" '
+            f'<rect x="{left:.1f}" y="{y}" width="{value * scale:.1f}" height="22" rx="3" '
             f'fill="{COLOURS.get(key, "#888")}" fill-opacity=".85"/>'
             f'<path d="M{start:.1f} {y + 11}H{end:.1f}'
             f'M{start:.1f} {y + 6}v10M{end:.1f} {y + 6}v10" '

@@ -243,12 +243,12 @@ def _markdown(section: dict[str, Any]) -> list[str]:
         f"{section['note']} {section['queries']:,} {section['set']} queries; differences in "
         f"{columns[0]}, points, against `{section['against']}`.",
         "",
-        f"| row | {' | '.join(columns)} | difference | seeds | training s |",
-        f"|---|{'---:|' * len(columns)}---|---:|---:|",
+        f"| row | difference | {' | '.join(columns)} | seeds | training s |",
+        f"|---|---|{'---:|' * len(columns)}---:|---:|",
     ]
     for row in section["rows"]:
         cells = " | ".join(_cell(row, column) for column in columns)
-        lines.append(f"| {row.name} | {cells} | {row.gap} | {row.seeds} | {row.train_s:.0f} |")
+        lines.append(f"| {row.name} | {row.gap} | {cells} | {row.seeds} | {row.train_s:.0f} |")
     if section["missing"]:
         lines += ["", f"Not run: {', '.join(section['missing'])}."]
     return [*lines, ""]

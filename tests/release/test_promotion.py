@@ -33,8 +33,8 @@ def smar(root: Path, *arguments: str) -> None:
 
 
 def make_candidate(root: Path, change_params: Change, seed: int) -> None:
-    """Train another model and take it as far as the gate."""
-    change_params(root, {"seed": seed})
+    """Train another, clumsier model and take it as far as the gate."""
+    change_params(root, {"seed": seed, "finetune.learning_rate": 0.05})
     for stage in ("finetune", "embed", "index", "evaluate"):
         smar(root, stage)
 
