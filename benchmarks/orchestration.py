@@ -42,7 +42,7 @@ def defs():
     )
 """
 EXECUTORS = {
-    "step processes (forkserver)": "component.get_executor()",
+    "as the project": "component.get_executor(Path.cwd())",
     "step processes (spawn)": "dg.multiprocess_executor",
     "one process": "dg.in_process_executor",
 }

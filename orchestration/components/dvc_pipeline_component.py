@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 
 import dagster as dg
 
 from orchestration.dvc_bridge.assets import build_assets
 from orchestration.dvc_bridge.errors import DvcBridgeError
+from orchestration.dvc_bridge.executor import build_executor
 from orchestration.dvc_bridge.loading import load_once
 from orchestration.dvc_bridge.metadata import Reader
 from orchestration.dvc_bridge.resource import DvcResource
@@ -96,15 +98,13 @@ class DvcPipelineComponent(dg.Component, dg.Resolvable):
             sensors=[
                 build_sync_sensor(root, translator, readers=readers, reports_url=self.reports_url)
             ],
-            executor=self.get_executor(),
+            executor=self.get_executor(root),
         )
 
-    def get_executor(self) -> dg.ExecutorDefinition:
-        """Return the executor: a process per step, forked from one that has done the imports."""
+    def get_executor(self, root: Path) -> dg.ExecutorDefinition:
+        """Return the executor: a process per step, forked from one that has done the imports.
+
+        Where no stage changed all steps share one process.
+        """
         preload = ["dagster", "dvc.repo", "orchestration.dvc_bridge.resource", *self.preload]
-        return dg.multiprocess_executor.configured(
-            {
-                "max_concurrent": self.max_concurrent,
-                "start_method": {"forkserver": {"preload_modules": preload}},
-            }
-        )
+        return build_executor(root, max_concurrent=self.max_concurrent, preload=preload)
