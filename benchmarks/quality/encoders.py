@@ -1,5 +1,6 @@
 """Models of the size of smar's own, trained from nothing, in the forms that peers load."""
 
+import argparse
 import tempfile
 from collections.abc import Callable
 from typing import Any
@@ -26,11 +27,6 @@ LAYERS = 2
 _WIDTH, _HEADS, _CHUNK = 192, 12, 512
 
 
-def tokenizer_of(shop: Shop, max_tokens: int) -> TextTokenizer:
-    """Return smar's own tokenizer of the catalogue."""
-    return train_tokenizer(shop.texts, shop.params.model.vocab_size, max_tokens)
-
-
 class Texts:
     """Texts, tokenised once.
 
@@ -42,6 +38,10 @@ class Texts:
     def __init__(self, tokenizer: TextTokenizer, texts: list[str]) -> None:
         table = tokenizer.encode(texts)
         self._ids, self._lengths = table.ids, table.lengths
+
+    def __len__(self) -> int:
+        """Return the number of texts."""
+        return len(self._lengths)
 
     def features(self, rows: NDArray[np.int64]) -> dict[str, Any]:
         """Return token ids and mask of some texts, as long as the longest of them."""
@@ -62,6 +62,10 @@ class Pictures:
     def __init__(self, shop: Shop) -> None:
         self._images, self.ids = shop.images, shop.main_pictures
 
+    def __len__(self) -> int:
+        """Return the number of items."""
+        return len(self.ids)
+
     def features(self, rows: NDArray[np.int64]) -> dict[str, Any]:
         """Return pixels in [-1, 1], [n, 3, H, W]; black for an item without a picture."""
         ids = self.ids[rows]
@@ -71,15 +75,32 @@ class Pictures:
         return {"pixel_values": found, "modality": "image"}
 
 
+class Inputs:
+    """What the command line of a peer asks for, with smar's own tokenizer of the catalogue.
+
+    Args:
+        options: As `shop.arguments` gives.
+    """
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.shop = Shop(options.root, options.data)
+        self.data = self.shop.training_data()
+        params = self.shop.params.model
+        texts = self.shop.texts
+        self.tokenizer = train_tokenizer(texts, params.vocab_size, params.text.max_tokens)
+        self.queries = Texts(self.tokenizer, self.data.queries)
+        self.items, self.pictures = Texts(self.tokenizer, texts), Pictures(self.shop)
+
+
 def text_model(tokenizer: TextTokenizer) -> SentenceTransformer:
     """Return an untrained text encoder, mean over tokens."""
     return SentenceTransformer(modules=_text_tower(tokenizer), device="cpu")
 
 
-def dual_encoder(shop: Shop, tokenizer: TextTokenizer) -> SentenceTransformer:
+def dual_encoder(inputs: Inputs, patch: int) -> SentenceTransformer:
     """Return an untrained dual encoder of texts and pictures with unit vectors in one space."""
-    dim = shop.params.model.dim
-    towers = {"text": _text_tower(tokenizer), "image": _image_tower(shop)}
+    dim = inputs.shop.params.model.dim
+    towers = {"text": _text_tower(inputs.tokenizer), "image": _image_tower(inputs.shop, patch)}
     for tower in towers.values():
         tower.append(Dense(_WIDTH, dim, bias=False, activation_function=torch.nn.Identity()))
     return SentenceTransformer(
@@ -92,8 +113,13 @@ def vectors(model: SentenceTransformer, features: dict[str, Any]) -> torch.Tenso
     return torch.nn.functional.normalize(model(features)["sentence_embedding"].float(), dim=1)
 
 
+def encode(model: SentenceTransformer, source: Texts | Pictures) -> NDArray[np.float32]:
+    """Return the unit vectors of all texts or pictures, [N, D]."""
+    return encode_rows(lambda rows: vectors(model, source.features(rows)), len(source))
+
+
 @torch.inference_mode()
-def encode(
+def encode_rows(
     vectors_of: Callable[[NDArray[np.int64]], torch.Tensor], number: int
 ) -> NDArray[np.float32]:
     """Return the vectors of rows 0 to number - 1, [number, D]."""
@@ -123,17 +149,17 @@ def _text_tower(tokenizer: TextTokenizer) -> list[torch.nn.Module]:
     return _pooled(model, own)
 
 
-def _image_tower(shop: Shop) -> list[torch.nn.Module]:
+def _image_tower(shop: Shop, patch: int) -> list[torch.nn.Module]:
     torch.manual_seed(SEED)
     height, width = shop.images.height, shop.images.width
     model = ViTModel(
         ViTConfig(
             hidden_size=_WIDTH,
-            num_hidden_layers=shop.params.model.image.layers,
+            num_hidden_layers=LAYERS,
             num_attention_heads=_HEADS,
             intermediate_size=4 * _WIDTH,
             image_size=(height, width),
-            patch_size=shop.params.model.image.patch,
+            patch_size=patch,
         )
     )
     return _pooled(model, ViTImageProcessorPil(size={"height": height, "width": width}))

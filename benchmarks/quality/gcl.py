@@ -4,6 +4,8 @@ Marqo's GCL (arXiv 2404.08535): weighted in-batch cross-entropy in both directio
 mean of an item's title and picture; the weight of a missing field goes to the rest.
 """
 
+import itertools
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,14 +13,12 @@ from sentence_transformers import SentenceTransformer
 from torch.nn.functional import cross_entropy, normalize
 
 from benchmarks.quality import encoders
-from benchmarks.quality.shop import DEPTH, Shop, Trial, arguments
+from benchmarks.quality.shop import DEPTH, Trial, picture_arguments
 from benchmarks.quality.training import Batch, fit
 from smar.evaluation.runs import QuerySet, Run
 from smar.index.exact import exact_search
 
 _SIZE, _SCALE = 512, 20.0
-_SHARES = (0.5, 0.9)
-"""Weights of the picture: equal fields, and the 0.9 of the paper."""
 
 
 class FieldAverage:
@@ -28,7 +28,7 @@ class FieldAverage:
         model: The dual encoder.
         items: Item texts.
         pictures: Item pictures.
-        share: Weight of the picture, in [0, 1].
+        share: Weight of the picture, in [0, 1]; the paper's is 0.9.
     """
 
     def __init__(
@@ -51,19 +51,15 @@ class FieldAverage:
 
 def main() -> None:
     """Train, measure and record."""
-    options = arguments(__doc__)
-    shop = Shop(options.root, options.data)
-    data = shop.training_data()
-    tokenizer = encoders.tokenizer_of(shop, shop.params.model.text.max_tokens)
-    queries = encoders.Texts(tokenizer, data.queries)
-    items, pictures = encoders.Texts(tokenizer, shop.texts), encoders.Pictures(shop)
+    options = picture_arguments(__doc__, [0.5, 0.9])
+    given = encoders.Inputs(options)
 
-    def trial(learning_rate: float, share: float) -> Trial:
-        model = encoders.dual_encoder(shop, tokenizer)
-        fields = FieldAverage(model, items, pictures, share)
+    def trial(learning_rate: float, patch: int, share: float) -> Trial:
+        model = encoders.dual_encoder(given, patch)
+        fields = FieldAverage(model, given.items, given.pictures, share)
 
         def loss_of(batch: Batch) -> torch.Tensor:
-            asked = encoders.vectors(model, queries.features(batch.query))
+            asked = encoders.vectors(model, given.queries.features(batch.query))
             logits = _SCALE * asked @ fields.items(batch.item).T
             target = torch.arange(len(logits))
             weight = torch.from_numpy(batch.grade / batch.grade.mean()).float()
@@ -71,27 +67,25 @@ def main() -> None:
             return ((both[0] + both[1]) / 2 * weight).mean()
 
         spent = fit(
-            list(model.parameters()),
+            model,
             loss_of,
-            data,
+            given.data,
             size=_SIZE,
             learning_rate=learning_rate,
             processor_s=options.processor_seconds,
         )
-        found = encoders.encode(fields.items, len(shop.texts))
+        found = encoders.encode_rows(fields.items, len(given.items))
 
         def rank(asked: QuerySet) -> Run:
-            texts = encoders.Texts(tokenizer, asked.texts)
-            asked_for = encoders.encode(
-                lambda rows: encoders.vectors(model, texts.features(rows)), len(asked)
-            )
-            scores, rows = exact_search(asked_for, found, DEPTH)
+            texts = encoders.Texts(given.tokenizer, asked.texts)
+            scores, rows = exact_search(encoders.encode(model, texts), found, DEPTH)
             return Run("gcl_fields", rows, scores)
 
-        return Trial({"learning_rate": learning_rate, "picture": share}, rank, *spent)
+        settings = {"learning_rate": learning_rate, "patch": patch, "picture": share}
+        return Trial(settings, rank, *spent)
 
-    rates = options.learning_rates
-    shop.record("gcl_fields", [trial(rate, share) for share in _SHARES for rate in rates])
+    tried = itertools.product(options.learning_rates, options.patches, options.shares)
+    given.shop.record("gcl_fields", [trial(*each) for each in tried])
 
 
 if __name__ == "__main__":

@@ -1,12 +1,10 @@
 """sentence-transformers, text only: one encoder for queries and items, in-batch negatives."""
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
 from benchmarks.quality import encoders
-from benchmarks.quality.shop import DEPTH, Shop, Trial, arguments
+from benchmarks.quality.shop import DEPTH, Trial, arguments
 from benchmarks.quality.training import Batch, fit
 from smar.evaluation.runs import QuerySet, Run
 from smar.index.exact import exact_search
@@ -17,41 +15,35 @@ _SIZE = 512
 def main() -> None:
     """Train, measure and record."""
     options = arguments(__doc__)
-    shop = Shop(options.root, options.data)
-    data = shop.training_data()
-    tokenizer = encoders.tokenizer_of(shop, shop.params.model.text.max_tokens)
-    queries = encoders.Texts(tokenizer, data.queries)
-    items = encoders.Texts(tokenizer, shop.texts)
+    given = encoders.Inputs(options)
 
     def trial(learning_rate: float) -> Trial:
-        model = encoders.text_model(tokenizer)
+        model = encoders.text_model(given.tokenizer)
         loss = MultipleNegativesRankingLoss(model)
 
         def loss_of(batch: Batch) -> torch.Tensor:
-            return loss([queries.features(batch.query), items.features(batch.item)], None)
+            asked = given.queries.features(batch.query)
+            return loss([asked, given.items.features(batch.item)], None)
 
         spent = fit(
-            list(model.parameters()),
+            model,
             loss_of,
-            data,
+            given.data,
             size=_SIZE,
             learning_rate=learning_rate,
             processor_s=options.processor_seconds,
         )
-
-        def vectors_of(texts: encoders.Texts, number: int) -> NDArray[np.float32]:
-            return encoders.encode(lambda r: encoders.vectors(model, texts.features(r)), number)
-
-        found = vectors_of(items, len(shop.texts))
+        found = encoders.encode(model, given.items)
 
         def rank(asked: QuerySet) -> Run:
-            asked_for = vectors_of(encoders.Texts(tokenizer, asked.texts), len(asked))
-            scores, rows = exact_search(asked_for, found, DEPTH)
+            texts = encoders.Texts(given.tokenizer, asked.texts)
+            scores, rows = exact_search(encoders.encode(model, texts), found, DEPTH)
             return Run("sentence_transformers_text", rows, scores)
 
         return Trial({"learning_rate": learning_rate}, rank, *spent)
 
-    shop.record("sentence_transformers_text", [trial(rate) for rate in options.learning_rates])
+    trials = [trial(rate) for rate in options.learning_rates]
+    given.shop.record("sentence_transformers_text", trials)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
-from smar.artifacts import Manifest, write_directory, write_json
+from smar.artifacts import Manifest, read_manifest, write_directory, write_json
 from smar.data import schema
 from smar.data.dataset import TrainingData
 from smar.data.images import ImageStore
@@ -104,27 +104,43 @@ class Shop:
     def record(self, peer: str, trials: list[Trial]) -> None:
         """Choose the trial that is best on validation, measure it and write its result.
 
+        A result that an earlier call left stands until a trial is better than all of its own.
+
         Writes:
             studies/results/<data>/<peer>/<seed>/
         """
         test, validation = self.query_sets()
-        cutoffs = self.params.evaluate.cutoffs
+        cutoffs, value = self.params.evaluate.cutoffs, f"validation {PRIMARY}"
         tried = []
         for trial in trials:
             found = float(score_run(trial.rank(validation), validation, cutoffs)[PRIMARY].mean())
-            tried.append({"settings": trial.settings, f"validation {PRIMARY}": round(found, 4)})
+            tried.append({"settings": trial.settings, value: round(found, 4)})
             print(tried[-1], f"{trial.seconds:.0f} s, processor {trial.processor_s:.0f} s")
-        best = trials[int(np.argmax([each[f"validation {PRIMARY}"] for each in tried]))]
-        tables = [self._per_query(peer, chosen, best.rank) for chosen in (test, validation)]
-        content = {"data": self.data, "variant": peer, "seed": SEED, "tried": tried}
-        content["finetune"] = {"seconds": best.seconds, "processor_s": best.processor_s}
-        manifest = Manifest(kind=KIND_RESULT, params={"settings": best.settings})
+        number = int(np.argmax([each[value] for each in tried]))
+        best = trials[number]
         folder = Paths(self.root).study_result(self.data, peer, SEED)
+        content: dict[str, Any] = {"data": self.data, "variant": peer, "seed": SEED}
+        before = []
+        if folder.is_dir():
+            earlier = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+            before = earlier["tried"]
+        if tried[number][value] > max((each[value] for each in before), default=-1.0):
+            tables = [self._per_query(peer, chosen, best.rank) for chosen in (test, validation)]
+            per_query = pd.concat(tables)
+            settings = best.settings
+            content["finetune"] = {"seconds": best.seconds, "processor_s": best.processor_s}
+        else:
+            per_query = pd.read_parquet(folder / "per_query.parquet")
+            settings = read_manifest(folder, KIND_RESULT).params["settings"]
+            content["finetune"] = earlier["finetune"]
+        content["tried"] = [*before, *tried]
+        manifest = Manifest(kind=KIND_RESULT, params={"settings": settings})
         with write_directory(folder, manifest) as part:
             write_json(part / "metrics.json", content)
-            pd.concat(tables).to_parquet(part / "per_query.parquet", index=False)
-        means = tables[0][["recall@50", "precision@10", "ndcg@10"]].mean().round(4)
-        print(f"test, {self.data}, {peer}: {json.dumps(means.to_dict())}")
+            per_query.to_parquet(part / "per_query.parquet", index=False)
+        of_test = per_query[per_query["set"] == test.name]
+        means = of_test[["recall@50", "precision@10", "ndcg@10"]].mean().round(4)
+        print(f"test, {self.data}, {peer} {settings}: {json.dumps(means.to_dict())}")
 
     def _per_query(self, peer: str, chosen: QuerySet, rank: Rank) -> pd.DataFrame:
         queries = schema.read_table(self.paths.queries, schema.QUERIES)
@@ -138,12 +154,30 @@ class Shop:
 
 def arguments(description: str) -> argparse.Namespace:
     """Return the command line of a peer's script."""
+    return _parser(description).parse_args()
+
+
+def picture_arguments(description: str, shares: list[float]) -> argparse.Namespace:
+    """Return the command line of a peer that looks at pictures.
+
+    Args:
+        description: What the peer is.
+        shares: Weights of the picture to try unless others are given.
+    """
+    parser = _parser(description)
+    parser.add_argument("--patches", type=int, nargs="+", default=[20], help="edges in pixels")
+    parser.add_argument("--shares", type=float, nargs="+", default=shares)
+    return parser.parse_args()
+
+
+def _parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("data", help="a data form of studies/params.yaml")
     parser.add_argument("--root", type=Path, default=Path())
     parser.add_argument("--processor-seconds", type=float, default=300.0)
-    parser.add_argument("--learning-rates", type=float, nargs="+", default=[0.0005, 0.001])
-    return parser.parse_args()
+    rates = [0.0005, 0.001, 0.002]
+    parser.add_argument("--learning-rates", type=float, nargs="+", default=rates)
+    return parser
 
 
 class Budget:

@@ -52,7 +52,7 @@ def _unique(data: TrainingData, parts: list[tuple[Pairs, int]], rng: np.random.G
 
 
 def fit(
-    parameters: list[torch.nn.Parameter],
+    model: torch.nn.Module,
     loss_of: Callable[[Batch], torch.Tensor],
     data: TrainingData,
     *,
@@ -62,6 +62,7 @@ def fit(
 ) -> tuple[float, float]:
     """Train with AdamW, a tenth of warm-up and a linear fall to nothing; return the time spent."""
     torch.set_num_threads(len(os.sched_getaffinity(0)))
+    parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.01)
     budget = Budget(processor_s)
     for batch in batches(data, size, budget):
