@@ -12,13 +12,11 @@ import argparse
 import time
 from pathlib import Path
 
-from smar.monitoring.calibration import DRIFTS, Plant, split_shop
-from smar.monitoring.drift import compare_snapshots
-from smar.monitoring.snapshot import read_shop, take_snapshot
-from smar.monitoring.verdict import KEEP, DriftVerdict
+from smar.monitoring.calibration import DRIFTS, compare_halves
+from smar.monitoring.snapshot import read_shop
+from smar.monitoring.verdict import KEEP
 from smar.params import load_params
 from smar.paths import Paths
-from smar.seeding import generator
 from smar.service.retriever import Retriever
 
 
@@ -26,21 +24,10 @@ def main(root: Path, resamples: int, first: int) -> None:
     params = load_params(Paths(root).params)
     shop, retriever = read_shop(Paths(root)), Retriever.load(root)
 
-    def compare(number: int, plant: Plant | None = None) -> DriftVerdict:
-        rng = generator(params.seed, "calibration", number)
-        then, now = split_shop(shop, rng)
-        if plant:
-            now = plant(now, rng)
-        reference, current = (
-            take_snapshot(half, retriever, params.evaluate, number) for half in (then, now)
-        )
-        metric = params.evaluate.primary
-        return compare_snapshots(reference, current, params.drift, metric).verdict
-
     start = time.perf_counter()
     false_alarms = 0
     for number in range(first, first + resamples):
-        verdict = compare(number)
+        verdict = compare_halves(shop, retriever, params, number)
         false_alarms += verdict.verdict != KEEP
         nearest = verdict.judged[0].signal
         print(
@@ -50,7 +37,7 @@ def main(root: Path, resamples: int, first: int) -> None:
         )
     print(f"false alarms: {false_alarms} of {resamples}")
     for name, (plant, signals) in DRIFTS.items():
-        verdict = compare(1000, plant)
+        verdict = compare_halves(shop, retriever, params, 1000, plant)
         alarms = {one.signal.name for one in verdict.judged if one.alarm}
         found = "found" if alarms & signals else "MISSED"
         print(f"{name}: {found}, {verdict.verdict}: {', '.join(sorted(alarms))}", flush=True)

@@ -12,7 +12,12 @@ import numpy as np
 import pandas as pd
 
 from smar.data.images import SHARD_SIZE, ImageStore
-from smar.monitoring.snapshot import ShopTables
+from smar.monitoring.drift import compare_snapshots
+from smar.monitoring.snapshot import ShopTables, take_snapshot
+from smar.monitoring.verdict import DriftVerdict
+from smar.params import Params
+from smar.seeding import generator
+from smar.service.retriever import Retriever
 
 Plant = Callable[[ShopTables, np.random.Generator], ShopTables]
 
@@ -43,6 +48,33 @@ def split_shop(shop: ShopTables, rng: np.random.Generator) -> tuple[ShopTables, 
             )
         )
     return halves[0], halves[1]
+
+
+def compare_halves(
+    shop: ShopTables,
+    retriever: Retriever,
+    params: Params,
+    number: int,
+    plant: Plant | None = None,
+) -> DriftVerdict:
+    """Return the verdict on the second of two random halves of a shop against the first.
+
+    Args:
+        shop: The shop.
+        retriever: The release that it is searched with.
+        params: The project's parameters; thresholds are those of `drift`.
+        number: Decides the halves.
+        plant: Changes the second half; None: nothing moved.
+    """
+    rng = generator(params.seed, "calibration", number)
+    then, now = split_shop(shop, rng)
+    if plant:
+        now = plant(now, rng)
+    reference, current = (
+        take_snapshot(half, retriever, params.evaluate, number) for half in (then, now)
+    )
+    metric = params.evaluate.primary
+    return compare_snapshots(reference, current, params.drift, metric).verdict
 
 
 def plant_new_category(shop: ShopTables, rng: np.random.Generator) -> ShopTables:

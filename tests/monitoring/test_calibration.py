@@ -1,19 +1,18 @@
 """Drift is found where it was planted, and not where nothing moved."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smar.cli import STAGES, main
-from smar.monitoring.calibration import DRIFTS, Plant, split_shop
-from smar.monitoring.drift import compare_snapshots
-from smar.monitoring.snapshot import read_shop, take_snapshot
+from smar.monitoring.calibration import DRIFTS, Plant, compare_halves
+from smar.monitoring.snapshot import read_shop
 from smar.monitoring.verdict import KEEP, DriftVerdict
 from smar.params import load_params
 from smar.paths import Paths
-from smar.seeding import generator
 from smar.service.retriever import Retriever
 
 RESAMPLES = 20
@@ -49,19 +48,7 @@ def compare(
         assert main([stage, "-q", "--root", str(root)]) == 0
     params = load_params(root / "params.yaml")
     shop, retriever = read_shop(Paths(root)), Retriever.load(root)
-
-    def compare_halves(number: int, plant: Plant | None) -> DriftVerdict:
-        rng = generator(params.seed, "calibration", number)
-        then, now = split_shop(shop, rng)
-        if plant:
-            now = plant(now, rng)
-        reference, current = (
-            take_snapshot(half, retriever, params.evaluate, number) for half in (then, now)
-        )
-        metric = params.evaluate.primary
-        return compare_snapshots(reference, current, params.drift, metric).verdict
-
-    return compare_halves
+    return partial(compare_halves, shop, retriever, params)
 
 
 @pytest.mark.slow
