@@ -48,7 +48,7 @@ def trial_params() -> tuple[ModelParams, PretrainParams, LossParams]:
         query_vectors=QueryVectorParams(count=1, beta=0.1),
         query=TextTowerParams(**text, layers=4, max_tokens=24),
         text=TextTowerParams(**text, layers=1, max_tokens=48),
-        image=ImageTowerParams(**tower | {"architecture": "vit"}, layers=2, patch=20),
+        image=ImageTowerParams(**tower | {"architecture": "vit"}, layers=2, patch=20, stem="patch"),
         fusion="cross_attention",
     )
     pretrain = PretrainParams(
@@ -63,16 +63,14 @@ def random_batch(num_items: int, queries_per_item: int, vocab_size: int) -> Batc
     """Return a batch with lengths like those of short titles (14 tokens) and queries (5 tokens)."""
     rng = np.random.default_rng(0)
     num_queries = num_items * queries_per_item
-    lengths = np.sort(np.clip(rng.poisson(5, num_queries), 2, 16))
-    buckets = []
-    for part in np.array_split(lengths, 4):
-        ids = rng.integers(2, vocab_size, (len(part), part.max()))
-        buckets.append((torch.from_numpy(ids), torch.from_numpy(part)))
+    lengths = np.clip(rng.poisson(5, num_queries), 2, 16)
+    query_ids = rng.integers(2, vocab_size, (num_queries, lengths.max()))
     item_lengths = np.clip(rng.poisson(14, num_items), 4, 40)
     item_ids = rng.integers(2, vocab_size, (num_items, item_lengths.max()))
     pictures = rng.integers(0, 256, (num_items, 80, 60, 3), dtype=np.uint8)
     return Batch(
-        query_buckets=buckets,
+        query_ids=torch.from_numpy(query_ids),
+        query_lengths=torch.from_numpy(lengths),
         item_ids=torch.from_numpy(item_ids),
         item_lengths=torch.from_numpy(item_lengths),
         pictures=torch.from_numpy(pictures),

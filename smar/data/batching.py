@@ -3,9 +3,9 @@
 Shapes: Q queries, B items, F fields of an item's text, M pictures, L tokens.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -20,7 +20,6 @@ from smar.data.tokens import PictureTable, TokenTable, mask_fields, token_tensor
 from smar.errors import DataError
 from smar.seeding import generator
 
-_BUCKETS = 4
 _PREFETCH = 2
 
 
@@ -48,7 +47,8 @@ class Batch:
     """One step's tensors.
 
     Args:
-        query_buckets: (ids [q, l], lengths [q]) of queries of similar length; together Q.
+        query_ids: Token ids of the queries, [Q, L].
+        query_lengths: Tokens of each query, [Q].
         item_ids: Token ids of the items, [B, L].
         item_lengths: Tokens of each item, [B].
         pictures: uint8, [M, height, width, 3].
@@ -61,7 +61,8 @@ class Batch:
         group: Items with equal numbers are one thing to a shopper, [B].
     """
 
-    query_buckets: list[tuple[Tensor, Tensor]]
+    query_ids: Tensor
+    query_lengths: Tensor
     item_ids: Tensor
     item_lengths: Tensor
     pictures: Tensor
@@ -75,13 +76,7 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device."""
-        moved = {
-            name: value.to(device)
-            for name, value in vars(self).items()
-            if isinstance(value, Tensor)
-        }
-        buckets = [(ids.to(device), lengths.to(device)) for ids, lengths in self.query_buckets]
-        return Batch(query_buckets=buckets, **moved)
+        return Batch(**{each.name: getattr(self, each.name).to(device) for each in fields(self)})
 
 
 class PairSampler:
@@ -187,11 +182,14 @@ class _Pool:
 
 
 class BatchMaker:
-    """Turns draws into tensors; tokens and pictures are looked up, never computed again.
+    """Turns draws into tensors.
+
+    Item tokens and pictures are looked up. Queries are encoded when they are drawn: a run sees few
+    of the many that a catalogue has.
 
     Args:
         data: The training data.
-        query_tokens: Token ids of `data.queries`.
+        encode_queries: Returns the token ids of query texts.
         item_tokens: Token ids of the item texts.
         pictures: Which pictures belong to which item.
         images: The picture store.
@@ -201,44 +199,39 @@ class BatchMaker:
         self,
         data: TrainingData,
         *,
-        query_tokens: TokenTable,
+        encode_queries: Callable[[list[str]], TokenTable],
         item_tokens: TokenTable,
         pictures: PictureTable,
         images: ImageStore,
     ) -> None:
         self._data = data
-        self._query_tokens, self._item_tokens = query_tokens, item_tokens
+        self._encode_queries, self._item_tokens = encode_queries, item_tokens
         self._pictures, self._images = pictures, images
 
     def make(self, draw: Draw) -> Batch:
-        """Return the tensors of a draw; queries are ordered by length to keep padding short."""
-        order = np.argsort(self._query_tokens.lengths[draw.queries], kind="stable")
-        queries, target = draw.queries[order], draw.target[order]
-        grade = draw.grade[order]
+        """Return the tensors of a draw."""
         cpu = torch.device("cpu")
-        buckets = [
-            token_tensors(self._query_tokens, rows, cpu)
-            for rows in np.array_split(queries, _BUCKETS)
-            if len(rows)
-        ]
+        tokens = self._encode_queries([self._data.queries[row] for row in draw.queries])
+        query_ids, query_lengths = token_tensors(tokens, np.arange(len(draw.queries)), cpu)
         if draw.hidden is None:
             item_ids, item_lengths = token_tensors(self._item_tokens, draw.items, cpu)
         else:
             masked = mask_fields(self._item_tokens, draw.items, draw.hidden)
             item_ids, item_lengths = token_tensors(masked, np.arange(len(draw.items)), cpu)
         image_ids, owner = self._pictures.of_items(draw.items)
-        allowed, shown = negatives_of(self._data, queries, draw.items, target)
+        allowed, shown = negatives_of(self._data, draw.queries, draw.items, draw.target)
         return Batch(
-            query_buckets=buckets,
+            query_ids=query_ids,
+            query_lengths=query_lengths,
             item_ids=item_ids,
             item_lengths=item_lengths,
             pictures=torch.from_numpy(self._images.read(image_ids)),
             owner=torch.from_numpy(owner),
-            target=torch.from_numpy(target),
+            target=torch.from_numpy(draw.target),
             allowed=torch.from_numpy(allowed),
             shown=torch.from_numpy(shown),
-            grade=torch.from_numpy(grade.astype(np.float32)),
-            visual=torch.from_numpy(self._data.visual[draw.items[target]].astype(np.float32)),
+            grade=torch.from_numpy(draw.grade.astype(np.float32)),
+            visual=torch.from_numpy(self._data.visual[draw.items[draw.target]].astype(np.float32)),
             group=torch.from_numpy(self._data.group[draw.items]),
         )
 

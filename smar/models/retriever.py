@@ -14,7 +14,7 @@ from smar.models.fusion import FUSIONS
 from smar.models.gate import GATES
 from smar.models.gate.base import GateWidths
 from smar.models.image import ImageTower, build_image_tower
-from smar.models.text import TextTower, build_text_tower, pad_mask
+from smar.models.text import TextTower, build_text_tower
 from smar.models.tokenizer import TextTokenizer
 from smar.params import ModelParams
 
@@ -140,7 +140,7 @@ class RetrieverModel(nn.Module):
 
     def encode_query_tokens(self, ids: Tensor, lengths: Tensor) -> QueryOutput:
         """Return the embeddings and gates of queries: ids [Q, L], lengths [Q]."""
-        output = self.query(ids, pad_mask(ids, lengths))
+        output = self.query(ids, lengths)
         return QueryOutput(output.embedding, self.gate(output.pooled), output.norm)
 
     def encode_item_tokens(
@@ -154,7 +154,7 @@ class RetrieverModel(nn.Module):
             pictures: uint8, [M, height, width, 3].
             owner: Row of the item that each picture belongs to, ascending, [M].
         """
-        text = self.text(ids, pad_mask(ids, lengths))
+        text = self.text(ids, lengths)
         image = self.image(pictures, owner, len(ids))
         has_picture = image.mask.any(1)
         fused = self.gate.fold(text, image, self.fusion(text, image))

@@ -13,13 +13,16 @@ from torch.nn import functional
 from smar.models.backbone import build_from_config, hidden_size, load_pretrained, new_config
 from smar.params import TextTowerParams
 
+_GROUPS = 4
+_LEAST = 32  # texts of a group
+
 
 @dataclass(frozen=True)
 class TowerOutput:
     """What a tower makes of a batch.
 
     Args:
-        hidden: Last hidden states, [B, L, H].
+        hidden: Last hidden states, zero behind a text's end, [B, L, H].
         pooled: One state for the whole, [B, H].
         mask: True at real positions, [B, L].
         embedding: Unit-norm embeddings, [B, D]; [B, K, D] of a query tower with several vectors.
@@ -60,9 +63,10 @@ class TextTower(nn.Module):
         theirs: Any = other.backbone
         mine.set_input_embeddings(theirs.get_input_embeddings())
 
-    def forward(self, ids: Tensor, mask: Tensor) -> TowerOutput:
-        """Return hidden states and unit-norm embeddings of token ids [B, L] with mask [B, L]."""
-        hidden = self.backbone(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+    def forward(self, ids: Tensor, lengths: Tensor) -> TowerOutput:
+        """Return hidden states and unit-norm embeddings of token ids [B, L], lengths [B]."""
+        mask = pad_mask(ids, lengths)
+        hidden = self._hidden(ids, lengths, mask)
         if self.pooling == "mean":
             weights = mask / mask.sum(1, keepdim=True)  # [B, L]
             pooled = torch.einsum("bl,blh->bh", weights.to(hidden.dtype), hidden)
@@ -73,6 +77,19 @@ class TextTower(nn.Module):
             projected = projected.unflatten(1, (self.vectors, -1))  # [B, K, D]
         norm = projected.detach().norm(dim=-1).mean()
         return TowerOutput(hidden, pooled, mask, functional.normalize(projected, dim=-1), norm)
+
+    def _hidden(self, ids: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
+        """Return the hidden states [B, L, H], texts of similar length together: less padding."""
+        order = lengths.argsort(stable=True)
+        parts = []
+        for rows in order.tensor_split(max(1, min(_GROUPS, len(ids) // _LEAST))):
+            longest = int(lengths[rows].max())
+            part = self.backbone(
+                input_ids=ids[rows, :longest], attention_mask=mask[rows, :longest].long()
+            ).last_hidden_state
+            part = part * mask[rows, :longest, None]
+            parts.append(functional.pad(part, (0, 0, 0, ids.shape[1] - longest)))
+        return torch.cat(parts)[order.argsort()]
 
 
 def build_text_tower(

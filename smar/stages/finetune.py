@@ -33,7 +33,7 @@ def run(root: Path) -> None:
     from smar.train.kinds import check_kinds
     from smar.train.loop import finish, train
     from smar.train.mining import hard_pools
-    from smar.train.prepare import build_maker, places, read_training_data
+    from smar.train.prepare import build_maker, input_digests, places, read_training_data
 
     params = load_params(Paths(root).params)
     paths = Paths(root)
@@ -43,16 +43,7 @@ def run(root: Path) -> None:
         **{name: getattr(params, name).model_dump() for name in ("loss", "gate", "finetune")},
     }
     logger.info("finetune: %s", settings)
-    inputs = digests(
-        root,
-        paths.items,
-        paths.queries,
-        paths.searches,
-        paths.engagements,
-        paths.images,
-        paths.synthetic,
-        paths.pretrained,
-    )
+    inputs = input_digests(paths) | digests(root, paths.pretrained)
     seed_torch(params.seed)
     items = schema.read_table(paths.items, schema.ITEMS)
     images = ImageStore.open(paths.images)
@@ -62,6 +53,7 @@ def run(root: Path) -> None:
         items,
         params.gate.visual_categories,
         with_shown=params.loss.kind == "three_part_hinge" or negatives.impressed > 0,
+        clicks_suffice=True,
     )
     if not len(data.real):
         logger.warning("the log has no engagement: fine-tuning on the synthetic queries")

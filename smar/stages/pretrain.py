@@ -19,7 +19,7 @@ def run(root: Path) -> None:
     Writes:
         models/pretrained/, reports/training/pretrain.tsv, metrics/pretrain.json
     """
-    from smar.artifacts import Manifest, digests, write_json
+    from smar.artifacts import Manifest, write_json
     from smar.data import schema
     from smar.data.batching import PairSampler
     from smar.data.images import ImageStore
@@ -34,6 +34,7 @@ def run(root: Path) -> None:
     from smar.train.prepare import (
         build_maker,
         build_tokenizers,
+        input_digests,
         places,
         read_training_data,
     )
@@ -55,15 +56,7 @@ def run(root: Path) -> None:
         "visual_categories": params.gate.visual_categories,
     }
     logger.info("pretrain: %s", settings)
-    inputs = digests(
-        root,
-        paths.items,
-        paths.queries,
-        paths.searches,
-        paths.engagements,
-        paths.images,
-        paths.synthetic,
-    )
+    inputs = input_digests(paths)
     seed_torch(params.seed)
     items = schema.read_table(paths.items, schema.ITEMS)
     images = ImageStore.open(paths.images)

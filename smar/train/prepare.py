@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from smar.artifacts import digests
 from smar.data import schema
 from smar.data.batching import BatchMaker
 from smar.data.dataset import TrainingData, build_training_data, grade_engagements
@@ -25,8 +26,26 @@ from smar.train.loop import Places
 logger = logging.getLogger(__name__)
 
 
+def input_digests(paths: Paths) -> dict[str, str]:
+    """Return the digests of the data that training reads."""
+    return digests(
+        paths.root,
+        paths.items,
+        paths.queries,
+        paths.searches,
+        paths.engagements,
+        paths.images,
+        paths.synthetic,
+    )
+
+
 def read_training_data(
-    paths: Paths, items: pd.DataFrame, visual_categories: list[str], *, with_shown: bool = False
+    paths: Paths,
+    items: pd.DataFrame,
+    visual_categories: list[str],
+    *,
+    with_shown: bool = False,
+    clicks_suffice: bool = False,
 ) -> TrainingData:
     """Return the training pairs of a project: the log's training part and the synthetic queries.
 
@@ -35,13 +54,17 @@ def read_training_data(
         items: Item table (`schema.ITEMS`).
         visual_categories: Category prefixes of items that are bought by eye.
         with_shown: Whether what was shown and not engaged is read too.
+        clicks_suffice: Whether the synthetic queries are left out if the log has engagements.
     """
     queries = schema.read_table(paths.queries, schema.QUERIES)
     engagements = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
-    synthetic = schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC)
     training = queries[queries["split"] == "train"].set_index("query_id")["query"]
     graded = grade_engagements(engagements[engagements["query_id"].isin(training.index)])
     graded["query"] = graded["query_id"].map(training)
+    synthetic = pd.DataFrame(columns=["query", "item_id"], dtype=graded["query"].dtype)
+    if graded.empty or not clicks_suffice:
+        synthetic = schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC)
+        synthetic = synthetic[synthetic["split"] == "train"]
     shown = None
     if with_shown:
         searches = schema.read_table(paths.searches, schema.SEARCHES)
@@ -51,7 +74,7 @@ def read_training_data(
         items,
         item_texts(items),
         graded=graded,
-        synthetic=synthetic[synthetic["split"] == "train"],
+        synthetic=synthetic,
         visual_categories=visual_categories,
         shown=shown,
     )
@@ -82,11 +105,11 @@ def build_tokenizers(
 def build_maker(
     model: RetrieverModel, data: TrainingData, items: pd.DataFrame, images: ImageStore
 ) -> BatchMaker:
-    """Return the batch maker of a model; every text is tokenised here, once."""
+    """Return the batch maker of a model."""
     markers = model.options.field_markers
     return BatchMaker(
         data,
-        query_tokens=model.query_tokenizer.encode(data.queries),
+        encode_queries=model.query_tokenizer.encode,
         item_tokens=model.text_tokenizer.encode(
             item_texts(items, markers=markers), field_starts(items, markers=markers)
         ),

@@ -43,12 +43,7 @@ class Encoded:
 
 def encode_batch(model: RetrieverModel, batch: Batch) -> Encoded:
     """Return the queries and items of a batch; each item is encoded once."""
-    parts = [model.encode_query_tokens(ids, lengths) for ids, lengths in batch.query_buckets]
-    query = QueryOutput(
-        torch.cat([part.embedding for part in parts]),
-        torch.cat([part.gate_logit for part in parts]),
-        torch.stack([part.norm for part in parts]).mean(),
-    )
+    query = model.encode_query_tokens(batch.query_ids, batch.query_lengths)
     return Encoded(query, encode_items_of(model, batch), model.options.beta)
 
 

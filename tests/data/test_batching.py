@@ -75,10 +75,10 @@ def test_batches_hold_what_was_drawn(
     model = tiny_model()
     maker, drawn = tiny_maker(model), sampler(tiny_data)
     batch, draw = maker.make(drawn.draw(0)), drawn.draw(0)
-    assert sum(len(lengths) for _, lengths in batch.query_buckets) == len(draw.queries)
     assert batch.allowed.shape == (16, 8)
-    lengths = torch.cat([lengths for _, lengths in batch.query_buckets])
-    assert (lengths.diff() >= 0).all()
+    tokens = model.query_tokenizer.encode([tiny_data.queries[row] for row in draw.queries])
+    assert np.array_equal(batch.query_ids.numpy(), tokens.ids)
+    assert np.array_equal(batch.query_lengths.numpy(), tokens.lengths)
     again = list(prefetch(maker, drawn, 0, 3))
     assert len(again) == 3
     assert torch.equal(again[0].allowed, batch.allowed)

@@ -33,6 +33,19 @@ def test_query_embedding_does_not_depend_on_its_batch(model: RetrieverModel):
         assert together.gate[row] == pytest.approx(one.gate[0], abs=1e-5)
 
 
+def test_texts_grouped_by_length_equal_texts_alone(model: RetrieverModel):
+    lengths = torch.arange(130) % 9 + 1
+    ids = torch.randint(2, 50, (130, 9), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        together = model.text(ids, lengths)
+        for row in (0, 8, 64, 129):
+            alone = model.text(ids[row : row + 1, : lengths[row]], lengths[row : row + 1])
+            assert torch.allclose(together.embedding[row], alone.embedding[0], atol=1e-5)
+            hidden = together.hidden[row]
+            assert torch.allclose(hidden[: lengths[row]], alone.hidden[0], atol=1e-5)
+            assert not hidden[lengths[row] :].any()
+
+
 def test_item_embeddings_do_not_depend_on_batch_size_or_order(
     model: RetrieverModel, tiny_items: pd.DataFrame, tiny_images: ImageStore
 ):
