@@ -36,6 +36,8 @@ class ImageTowerParams(Section):
     layers: Count
     heads: Count
     patch: Count
+    stem: Literal["patch", "conv"]
+    """How patches are made of pixels: one linear map, or small convolutions (from nothing only)."""
 
 
 class QueryVectorParams(Section):

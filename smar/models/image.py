@@ -14,6 +14,7 @@ from transformers.image_processing_base import ImageProcessingMixin
 
 from smar.errors import ParamsError
 from smar.models.backbone import build_from_config, hidden_size, load_pretrained, new_config
+from smar.models.stem import set_conv_stem
 from smar.models.text import TowerOutput
 from smar.params import ImageTowerParams
 
@@ -30,6 +31,7 @@ class ImageTower(nn.Module):
         size: Height and width the backbone expects, in pixels.
         mean: Channel means of the backbone's normalisation, for values in [0, 1].
         std: Channel standard deviations of the same.
+        stem: "patch" keeps the backbone's own patch projection, "conv" replaces it.
     """
 
     def __init__(
@@ -40,16 +42,20 @@ class ImageTower(nn.Module):
         size: Sequence[int],
         mean: Sequence[float],
         std: Sequence[float],
+        stem: str = "patch",
     ) -> None:
         super().__init__()
+        if stem == "conv":
+            set_conv_stem(backbone)
         self.backbone = backbone
+        self.stem = stem
         self.projection = nn.Linear(hidden_size(backbone), dim)
         self.size = (int(size[0]), int(size[1]))
         self.mean, self.std = list(mean), list(std)
 
     def settings(self) -> dict[str, Any]:
         """Return the preprocessing that has to travel with the weights."""
-        return {"size": list(self.size), "mean": self.mean, "std": self.std}
+        return {"size": list(self.size), "mean": self.mean, "std": self.std, "stem": self.stem}
 
     def forward(self, pictures: Tensor, owner: Tensor, num_items: int) -> TowerOutput:
         """Return hidden states [B, K * P, H] and embeddings [B, D] of items.
@@ -130,7 +136,8 @@ def build_image_tower(params: ImageTowerParams, dim: int, height: int, width: in
         intermediate_size=4 * params.hidden,
     )
     backbone = build_from_config(config)
-    return ImageTower(backbone, dim, size=(height, width), mean=[0.5] * 3, std=[0.5] * 3)
+    half = [0.5] * 3
+    return ImageTower(backbone, dim, size=(height, width), mean=half, std=half, stem=params.stem)
 
 
 def _image_size(config: PretrainedConfig) -> tuple[int, int]:
