@@ -84,11 +84,7 @@ def write_directory(path: Path, manifest: Manifest) -> Iterator[Path]:
 
     The block may still fill in `manifest`. If it raises or the process dies, `path` is as before.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    temporary.mkdir()
-    try:
+    with _replacement(path) as temporary:
         yield temporary
         manifest.files = {
             str(file.relative_to(temporary)): {"bytes": file.stat().st_size, "sha256": digest(file)}
@@ -99,21 +95,12 @@ def write_directory(path: Path, manifest: Manifest) -> Iterator[Path]:
         manifest.git_commit = _git_commit(path.parent)
         manifest.seal = _seal(vars(manifest))
         write_json(temporary / MANIFEST, vars(manifest))
-        _replace_directory(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def copy_directory(source: Path, path: Path) -> None:
     """Make `path` an exact copy of the directory artefact `source`, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    try:
-        shutil.copytree(source, temporary)
-        _replace_directory(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with _replacement(path) as temporary:
+        shutil.copytree(source, temporary, dirs_exist_ok=True)
 
 
 @contextmanager
@@ -207,6 +194,20 @@ def _sweep(path: Path) -> None:
         owner = leftover.name.rpartition("-")[2]
         if not Path(f"/proc/{owner}").exists() or owner == str(os.getpid()):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextmanager
+def _replacement(path: Path) -> Iterator[Path]:
+    """Yield an empty folder that replaces the directory `path` when the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    temporary.mkdir()
+    try:
+        yield temporary
+        _replace_directory(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _replace_directory(temporary: Path, path: Path) -> None:
