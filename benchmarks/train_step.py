@@ -48,7 +48,9 @@ def trial_params() -> tuple[ModelParams, PretrainParams, LossParams]:
         query_vectors=QueryVectorParams(count=1, beta=0.1),
         query=TextTowerParams(**text, layers=4, max_tokens=24),
         text=TextTowerParams(**text, layers=1, max_tokens=48),
-        image=ImageTowerParams(**tower | {"architecture": "vit"}, layers=2, patch=20, stem="patch"),
+        image=ImageTowerParams(
+            **tower | {"architecture": "vit"}, layers=2, patch=20, stem="patch", pooling="cls"
+        ),
         fusion="cross_attention",
     )
     pretrain = PretrainParams(

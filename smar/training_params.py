@@ -33,11 +33,22 @@ class ImageTowerParams(Section):
     """Local path or hub name of a `transformers` model; "" builds one from the keys below."""
     architecture: str
     hidden: Count
-    layers: Count
+    layers: Annotated[int, Field(ge=0)]
+    """Transformer layers over the patches; 0 leaves each patch to itself."""
     heads: Count
     patch: Count
     stem: Literal["patch", "conv"]
     """How patches are made of pixels: one linear map, or small convolutions (from nothing only)."""
+    pooling: Literal["cls", "mean"]
+
+    @model_validator(mode="after")
+    def _pools_what_it_learns(self) -> Self:
+        if not self.layers and self.pooling == "cls":
+            raise ValueError(
+                "layers: 0 with pooling 'cls': without a layer the first token sees no patch; set "
+                "pooling to mean"
+            )
+        return self
 
 
 class QueryVectorParams(Section):

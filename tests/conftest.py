@@ -108,7 +108,7 @@ def tiny_model_params() -> ModelParams:
         query_vectors=QueryVectorParams(count=1, beta=0.1),
         query=TextTowerParams(**tower, architecture="bert", pooling="cls", max_tokens=12),
         text=TextTowerParams(**tower, architecture="bert", pooling="mean", max_tokens=16),
-        image=ImageTowerParams(**tower, architecture="vit", patch=8, stem="patch"),
+        image=ImageTowerParams(**tower, architecture="vit", patch=8, stem="patch", pooling="cls"),
         fusion="cross_attention",
     )
 

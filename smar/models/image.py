@@ -20,7 +20,7 @@ from smar.params import ImageTowerParams
 
 
 class ImageTower(nn.Module):
-    """Pictures -> vision backbone -> mean of first tokens -> linear -> unit norm.
+    """Pictures -> vision backbone -> one state each -> mean of them -> linear -> unit norm.
 
     All patches of all pictures of an item stand side by side in `hidden`; pictures carry no order,
     so neither do the results. An item without a picture has an all-False mask and a zero embedding.
@@ -32,6 +32,7 @@ class ImageTower(nn.Module):
         mean: Channel means of the backbone's normalisation, for values in [0, 1].
         std: Channel standard deviations of the same.
         stem: "patch" keeps the backbone's own patch projection, "conv" replaces it.
+        pooling: "cls" takes each picture's first token, "mean" the mean over its patches.
     """
 
     def __init__(
@@ -42,20 +43,27 @@ class ImageTower(nn.Module):
         size: Sequence[int],
         mean: Sequence[float],
         std: Sequence[float],
-        stem: str = "patch",
+        stem: str,
+        pooling: str,
     ) -> None:
         super().__init__()
         if stem == "conv":
             set_conv_stem(backbone)
         self.backbone = backbone
-        self.stem = stem
+        self.stem, self.pooling = stem, pooling
         self.projection = nn.Linear(hidden_size(backbone), dim)
         self.size = (int(size[0]), int(size[1]))
         self.mean, self.std = list(mean), list(std)
 
     def settings(self) -> dict[str, Any]:
         """Return the preprocessing that has to travel with the weights."""
-        return {"size": list(self.size), "mean": self.mean, "std": self.std, "stem": self.stem}
+        return {
+            "size": list(self.size),
+            "mean": self.mean,
+            "std": self.std,
+            "stem": self.stem,
+            "pooling": self.pooling,
+        }
 
     def forward(self, pictures: Tensor, owner: Tensor, num_items: int) -> TowerOutput:
         """Return hidden states [B, K * P, H] and embeddings [B, D] of items.
@@ -77,7 +85,8 @@ class ImageTower(nn.Module):
             hidden = patches.new_zeros(num_items, most, num_patches, width)
             hidden = hidden.index_put((owner, slot), patches)
         present = torch.arange(most, device=owner.device)[None, :] < counts[:, None]  # [B, K]
-        pooled = hidden[:, :, 0].sum(1) / counts.clamp(min=1)[:, None]  # absent slots are zero
+        of_picture = hidden[:, :, 0] if self.pooling == "cls" else hidden[:, :, 1:].mean(2)
+        pooled = of_picture.sum(1) / counts.clamp(min=1)[:, None]  # absent slots are zero
         has_picture = (counts > 0)[:, None]
         projected = self.projection(pooled).float() * has_picture  # [B, D]
         norm = projected.detach().norm(dim=-1).sum() / has_picture.sum().clamp(min=1)
@@ -87,7 +96,7 @@ class ImageTower(nn.Module):
 
     def _encode(self, pictures: Tensor) -> Tensor:
         if not len(pictures):
-            return self.projection.weight.new_zeros(0, 1, self.projection.in_features)
+            return self.projection.weight.new_zeros(0, 2, self.projection.in_features)
         pixels = pictures.permute(0, 3, 1, 2).float() / 255
         if tuple(pixels.shape[2:]) != self.size:
             pixels = functional.interpolate(pixels, self.size, mode="bilinear", antialias=True)
@@ -120,6 +129,8 @@ def build_image_tower(params: ImageTowerParams, dim: int, height: int, width: in
             size=_image_size(cast("PretrainedConfig", backbone.config)),
             mean=settings.get("image_mean", [0.5] * 3),
             std=settings.get("image_std", [0.5] * 3),
+            stem="patch",
+            pooling=params.pooling,
         )
     if height % params.patch or width % params.patch:
         raise ParamsError(
@@ -137,7 +148,15 @@ def build_image_tower(params: ImageTowerParams, dim: int, height: int, width: in
     )
     backbone = build_from_config(config)
     half = [0.5] * 3
-    return ImageTower(backbone, dim, size=(height, width), mean=half, std=half, stem=params.stem)
+    return ImageTower(
+        backbone,
+        dim,
+        size=(height, width),
+        mean=half,
+        std=half,
+        stem=params.stem,
+        pooling=params.pooling,
+    )
 
 
 def _image_size(config: PretrainedConfig) -> tuple[int, int]:
