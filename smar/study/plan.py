@@ -16,15 +16,22 @@ from smar.training_params import Count, Fraction, Section
 Settings = dict[str, Any]
 
 
-class DataPlan(Section):
-    """One form of the data.
+class PicturePlan(Section):
+    """What becomes of the pictures: those of the feed, or of a more careless one."""
 
-    A share of the pictures, `wrong_frac`, can be exchanged between items: the noise of a careless
-    feed.
-    """
+    wrong_frac: Fraction
+    """Share of the pictured items that have the pictures of one another."""
+    generic_frac: Fraction
+    """Share of the others that have all the same pictures: those of the first item."""
+    max_per_item: Count | None
+    """Pictures of an item that are kept, main one first; null = all."""
+
+
+class DataPlan(Section):
+    """One form of the data."""
 
     settings: Settings
-    wrong_frac: Fraction
+    pictures: PicturePlan
 
 
 class MatrixPlan(Section):
@@ -68,7 +75,8 @@ class StudyPlan(Section):
     """A study.
 
     The settings of a run are `base`, then those of its data, then those of its variant. `peers` are
-    rows of tables whose results other programs leave beside those of the variants.
+    rows of tables whose results other programs leave beside those of the variants. What to run is
+    three matrices: every variant, other forms of the data, and the finalists.
     """
 
     base: Settings
@@ -76,6 +84,7 @@ class StudyPlan(Section):
     variants: dict[str, Settings]
     peers: list[str]
     matrix: MatrixPlan
+    forms: MatrixPlan
     finalists: MatrixPlan
     tables: list[TablePlan]
     figures: list[FigurePlan]
@@ -120,8 +129,8 @@ def apply_settings(params: dict[str, Any], *settings: Mapping[str, Any]) -> dict
 
 
 def _unknown_names(plan: StudyPlan) -> list[str]:
-    used = [("matrix", plan.matrix.data, plan.matrix.variants)]
-    used.append(("finalists", plan.finalists.data, plan.finalists.variants))
+    matrices = {"matrix": plan.matrix, "forms": plan.forms, "finalists": plan.finalists}
+    used = [(name, each.data, each.variants) for name, each in matrices.items()]
     variants = [*plan.variants, *plan.peers]
     for table in plan.tables:
         rows = [row.partition(":")[0] for row in (*table.rows, table.against)]

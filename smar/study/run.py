@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import yaml
 
 from smar.artifacts import Manifest, write_directory, write_json
@@ -18,7 +17,7 @@ from smar.errors import ParamsError, near_match
 from smar.params import load_params
 from smar.paths import Paths
 from smar.seeding import generator
-from smar.study.plan import Settings, StudyPlan, apply_settings
+from smar.study.plan import PicturePlan, Settings, StudyPlan, apply_settings
 
 KIND_DATA, KIND_RESULT = "study-data", "study-result"
 _PREPARE = ("ingest", "validate")
@@ -37,12 +36,11 @@ def prepare(root: Path, plan: StudyPlan, data: str) -> None:
     params = run_params(root, plan.base, chosen.settings)
     params["ingest"]["folder"] = str((root / params["ingest"]["folder"]).resolve())
     folder = Paths(root).study_data(data)
-    manifest = Manifest(kind=KIND_DATA, params={"settings": chosen.settings})
+    manifest = Manifest(kind=KIND_DATA, params=chosen.model_dump())
     with write_directory(folder, manifest) as part:
         _write_params(part, params)
         _run_stages(part, _PREPARE)
-        if chosen.wrong_frac:
-            _exchange_pictures(Paths(part).items, chosen.wrong_frac, params["seed"])
+        _spoil_pictures(Paths(part).items, chosen.pictures, params["seed"])
         shutil.rmtree(Paths(part).work, ignore_errors=True)
 
 
@@ -104,14 +102,18 @@ def link_data(prepared: Path, folder: Path) -> None:
             link.symlink_to(source.resolve(), target_is_directory=source.is_dir())
 
 
-def _exchange_pictures(path: Path, share: float, seed: int) -> None:
-    """Give a share of the pictured items the pictures of one another, in a circle."""
+def _spoil_pictures(path: Path, plan: PicturePlan, seed: int) -> None:
+    """Exchange pictures between items, put the same one everywhere, leave further ones out."""
     items = schema.read_table(path, schema.ITEMS)
-    pictured = np.flatnonzero(items["image_ids"].str.len() > 0)
-    rng = generator(seed, "wrong pictures")
-    chosen = rng.choice(pictured, size=round(share * len(pictured)), replace=False)
-    pictures = pd.Series(items["image_ids"].to_numpy(), index=items.index)
-    pictures.iloc[chosen] = items["image_ids"].iloc[np.roll(chosen, 1)].to_numpy()
+    own = [ids[: plan.max_per_item] for ids in items["image_ids"]]
+    pictured = np.flatnonzero([len(ids) > 0 for ids in own])
+    order = generator(seed, "wrong pictures").permutation(pictured)
+    wrong, rest = np.split(order, [round(plan.wrong_frac * len(pictured))])
+    pictures = list(own)
+    for row, other in zip(wrong, np.roll(wrong, 1), strict=True):
+        pictures[row] = own[other]
+    for row in rest[: round(plan.generic_frac * len(rest))]:
+        pictures[row] = own[pictured[0]]
     schema.write_table(path, items.assign(image_ids=pictures), schema.ITEMS)
 
 

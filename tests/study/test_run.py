@@ -33,6 +33,10 @@ BASE = {
 }
 
 
+def pictures(**changes: object) -> dict[str, object]:
+    return {"wrong_frac": 0.0, "generic_frac": 0.0, "max_per_item": None} | changes
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of two variants on two forms of the data, two runs done."""
@@ -43,10 +47,12 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plan["base"] = BASE
     plan["variants"] = {"smar": {}, "plain": {"model.fusion": "concat"}}
     plan["data"] = {
-        "demo": {"wrong_frac": 0.0, "settings": {}},
-        "wrong": {"wrong_frac": 0.5, "settings": {}},
+        "demo": {"pictures": pictures(), "settings": {}},
+        "wrong": {"pictures": pictures(wrong_frac=0.5), "settings": {}},
+        "spoilt": {"pictures": pictures(generic_frac=0.5, max_per_item=1), "settings": {}},
     }
     plan["matrix"] = {"data": ["demo"], "variants": ["smar", "plain"], "seeds": [7]}
+    plan["forms"] = {"data": ["wrong", "spoilt"], "variants": ["smar"], "seeds": [7]}
     plan["finalists"] = {"data": ["demo"], "variants": ["smar"], "seeds": [8]}
     table = plan["tables"][0]
     plan["tables"] = [
@@ -117,6 +123,19 @@ def test_wrong_pictures_are_exchanged_between_items(study: Path):
     differ = pd.Series([list(a) != list(b) for a, b in zip(clean, wrong, strict=True)])
     assert differ.sum() == round(0.5 * pictured.sum())
     assert sorted(map(list, clean)) == sorted(map(list, wrong))
+
+
+def test_generic_pictures_are_the_same_everywhere_and_further_ones_are_left_out(study: Path):
+    assert main(["study", "prepare", "spoilt", "--root", str(study), "-q"]) == 0
+    clean, spoilt = (
+        schema.read_table(Paths(Paths(study).study_data(name)).items, schema.ITEMS)["image_ids"]
+        for name in ("demo", "spoilt")
+    )
+    assert clean.str.len().max() > 1
+    assert (spoilt.str.len() == clean.str.len().clip(upper=1)).all()
+    first = spoilt[spoilt.str.len() > 0].iloc[0]
+    generic = spoilt.map(lambda ids: list(ids) == list(first)).sum()
+    assert generic == pytest.approx(0.5 * (clean.str.len() > 0).sum(), abs=1)
 
 
 def test_unprepared_data_is_refused(study: Path, capsys: pytest.CaptureFixture[str]):
