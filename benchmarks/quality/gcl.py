@@ -18,7 +18,7 @@ from benchmarks.quality.training import Batch, fit
 from smar.evaluation.runs import QuerySet, Run
 from smar.index.exact import exact_search
 
-_SIZE, _SCALE = 512, 20.0
+_SIZE = 512
 
 
 class FieldAverage:
@@ -54,13 +54,13 @@ def main() -> None:
     options = picture_arguments(__doc__, [0.5, 0.9])
     given = encoders.Inputs(options)
 
-    def trial(learning_rate: float, patch: int, share: float) -> Trial:
+    def trial(learning_rate: float, scale: float, patch: int, share: float) -> Trial:
         model = encoders.dual_encoder(given, patch)
         fields = FieldAverage(model, given.items, given.pictures, share)
 
         def loss_of(batch: Batch) -> torch.Tensor:
             asked = encoders.vectors(model, given.queries.features(batch.query))
-            logits = _SCALE * asked @ fields.items(batch.item).T
+            logits = scale * asked @ fields.items(batch.item).T
             target = torch.arange(len(logits))
             weight = torch.from_numpy(batch.grade / batch.grade.mean()).float()
             both = [cross_entropy(each, target, reduction="none") for each in (logits, logits.T)]
@@ -81,10 +81,12 @@ def main() -> None:
             scores, rows = exact_search(encoders.encode(model, texts), found, DEPTH)
             return Run("gcl_fields", rows, scores)
 
-        settings = {"learning_rate": learning_rate, "patch": patch, "picture": share}
-        return Trial(settings, rank, *spent)
+        settings = {"learning_rate": learning_rate, "scale": scale}
+        return Trial(settings | {"patch": patch, "picture": share}, rank, *spent)
 
-    tried = itertools.product(options.learning_rates, options.patches, options.shares)
+    tried = itertools.product(
+        options.learning_rates, options.scales, options.patches, options.shares
+    )
     given.shop.record("gcl_fields", [trial(*each) for each in tried])
 
 

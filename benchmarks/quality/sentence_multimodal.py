@@ -27,9 +27,9 @@ def main() -> None:
     queries, items, pictures = given.queries, given.items, given.pictures
     name = "sentence_transformers_multimodal"
 
-    def trials(learning_rate: float, patch: int) -> list[Trial]:
+    def trials(learning_rate: float, scale: float, patch: int) -> list[Trial]:
         model = encoders.dual_encoder(given, patch)
-        loss = MultipleNegativesRankingLoss(model)
+        loss = MultipleNegativesRankingLoss(model, scale=scale)
 
         def loss_of(batch: Batch) -> torch.Tensor:
             of_text = loss([queries.features(batch.query), items.features(batch.item)], None)
@@ -58,10 +58,10 @@ def main() -> None:
 
             return rank
 
-        settings = {"learning_rate": learning_rate, "patch": patch}
+        settings = {"learning_rate": learning_rate, "scale": scale, "patch": patch}
         return [Trial(settings | {"picture": s}, ranking(s), *spent) for s in options.shares]
 
-    tried = itertools.product(options.learning_rates, options.patches)
+    tried = itertools.product(options.learning_rates, options.scales, options.patches)
     given.shop.record(name, [trial for each in tried for trial in trials(*each)])
 
 

@@ -1,5 +1,7 @@
 """sentence-transformers, text only: one encoder for queries and items, in-batch negatives."""
 
+import itertools
+
 import torch
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
@@ -17,9 +19,9 @@ def main() -> None:
     options = arguments(__doc__)
     given = encoders.Inputs(options)
 
-    def trial(learning_rate: float) -> Trial:
+    def trial(learning_rate: float, scale: float) -> Trial:
         model = encoders.text_model(given.tokenizer)
-        loss = MultipleNegativesRankingLoss(model)
+        loss = MultipleNegativesRankingLoss(model, scale=scale)
 
         def loss_of(batch: Batch) -> torch.Tensor:
             asked = given.queries.features(batch.query)
@@ -40,10 +42,10 @@ def main() -> None:
             scores, rows = exact_search(encoders.encode(model, texts), found, DEPTH)
             return Run("sentence_transformers_text", rows, scores)
 
-        return Trial({"learning_rate": learning_rate}, rank, *spent)
+        return Trial({"learning_rate": learning_rate, "scale": scale}, rank, *spent)
 
-    trials = [trial(rate) for rate in options.learning_rates]
-    given.shop.record("sentence_transformers_text", trials)
+    tried = itertools.product(options.learning_rates, options.scales)
+    given.shop.record("sentence_transformers_text", [trial(*each) for each in tried])
 
 
 if __name__ == "__main__":

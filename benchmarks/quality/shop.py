@@ -177,6 +177,7 @@ def _parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--processor-seconds", type=float, default=300.0)
     rates = [0.0005, 0.001, 0.002]
     parser.add_argument("--learning-rates", type=float, nargs="+", default=rates)
+    parser.add_argument("--scales", type=float, nargs="+", default=[20.0], help="1 / temperature")
     return parser
 
 
