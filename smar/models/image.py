@@ -43,8 +43,8 @@ class ImageTower(nn.Module):
         size: Sequence[int],
         mean: Sequence[float],
         std: Sequence[float],
-        stem: str,
-        pooling: str,
+        stem: str = "patch",
+        pooling: str = "cls",
     ) -> None:
         super().__init__()
         if stem == "conv":
@@ -129,7 +129,6 @@ def build_image_tower(params: ImageTowerParams, dim: int, height: int, width: in
             size=_image_size(cast("PretrainedConfig", backbone.config)),
             mean=settings.get("image_mean", [0.5] * 3),
             std=settings.get("image_std", [0.5] * 3),
-            stem="patch",
             pooling=params.pooling,
         )
     if height % params.patch or width % params.patch:

@@ -54,6 +54,16 @@ def test_model_saved_twice_is_the_same_bytes(
         assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes()
 
 
+def test_model_from_before_there_was_a_choice_of_patches_loads(
+    saved: Path, reseal: Callable[[Path], None]
+):
+    config = json.loads((saved / "config.json").read_text())
+    del config["image"]["stem"], config["image"]["pooling"]
+    (saved / "config.json").write_text(json.dumps(config))
+    reseal(saved)
+    assert load_model(saved).image.pooling == "cls"
+
+
 def test_model_with_changed_weights_is_refused(saved: Path, reseal: Callable[[Path], None]):
     weights = load_file(saved / "model.safetensors")
     weights["query.projection.weight"][0] += 0.5 * torch.randn(24)
