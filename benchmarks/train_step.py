@@ -1,8 +1,8 @@
 """Training speed: pairs a second, the share of matrix products, and the machine's own limit.
 
-The model is the small one that stands for the paper's: query tower 4 layers, text 1, picture 2 on
-12 patches of 20 x 20, width 192; 256 items a step. Texts and pictures are random: speed does not
-depend on what they show. Run with `python benchmarks/train_step.py`.
+The model is that of params.yaml with pictures of 80 x 60 in 12 patches; 256 items a step. Texts and
+pictures are random: speed does not depend on what they show. Run with
+`python benchmarks/train_step.py`.
 """
 
 import argparse
@@ -17,15 +17,7 @@ from torch.profiler import ProfilerActivity, profile
 from smar.data.batching import Batch
 from smar.models.retriever import build_model
 from smar.models.tokenizer import train_tokenizer
-from smar.params import (
-    ImageTowerParams,
-    LossParams,
-    ModelParams,
-    PretrainParams,
-    QueryVectorParams,
-    TextTowerParams,
-    load_params,
-)
+from smar.params import LossParams, ModelParams, PretrainParams, load_params
 from smar.train.optim import build_optimizer
 from smar.train.precision import Precision
 from smar.train.step import pretrain_step
@@ -38,27 +30,9 @@ MATRIX_PRODUCTS = ("mm", "bmm", "addmm", "linear", "convolution", "attention")
 
 def trial_params() -> tuple[ModelParams, PretrainParams, LossParams]:
     """Return the parameters of the trial model."""
-    tower = {"pretrained": "", "architecture": "bert", "hidden": 192, "heads": 12}
-    text = tower | {"pooling": "cls"}
-    model = ModelParams(
-        dim=128,
-        vocab_size=8192,
-        field_markers=False,
-        shared_words=False,
-        query_vectors=QueryVectorParams(count=1, beta=0.1),
-        query=TextTowerParams(**text, layers=4, max_tokens=24),
-        text=TextTowerParams(**text, layers=1, max_tokens=48),
-        image=ImageTowerParams(
-            **tower | {"architecture": "vit"}, layers=2, patch=20, stem="patch", pooling="cls"
-        ),
-        fusion="cross_attention",
-    )
-    pretrain = PretrainParams(
-        steps=1, items_per_step=256, queries_per_item=1, learning_rate=1e-3, warmup_frac=0.0,
-        weight_decay=0.01, max_grad_norm=1.0, field_mask_frac=0.0, precision="auto",
-        checkpoint_s=1e9, log_every=1, alpha=1.0, beta=1.0, gamma=1.0, real_frac=0.0,
-    )  # fmt: skip
-    return model, pretrain, load_params(ROOT / "params.yaml").loss
+    params = load_params(ROOT / "params.yaml")
+    image = params.model.image.model_copy(update={"patch": 20})
+    return params.model.model_copy(update={"image": image}), params.pretrain, params.loss
 
 
 def random_batch(num_items: int, queries_per_item: int, vocab_size: int) -> Batch:
