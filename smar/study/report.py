@@ -139,12 +139,13 @@ def write_study_report(root: Path, plan: StudyPlan) -> Path:
 
 def _table(results: Results, table: TablePlan, data: str) -> dict[str, Any]:
     reference = results.values(data, table.against, table.set)
-    rows, missing = [], []
+    rows, missing, queries = [], [], 0
     for name in table.rows:
         frames = results.values(data, name, table.set)
         if not frames:
             missing.append(name)
             continue
+        queries = len(frames[0])
         rows.append(_row(results, table, data, name, frames, reference))
     columns = [_column(metric, part) for metric in table.metrics for part in ("", *table.slices)]
     bars = [(_GATED, row.name, row.means[columns[0]], row.interval) for row in rows] if rows else []
@@ -153,7 +154,7 @@ def _table(results: Results, table: TablePlan, data: str) -> dict[str, Any]:
         "note": table.note,
         "data": data,
         "set": table.set,
-        "queries": len(reference[0]) if reference else 0,
+        "queries": queries,
         "against": table.against,
         "columns": columns,
         "rows": rows,

@@ -91,6 +91,8 @@ def test_report_tests_rows_over_seeds_and_names_what_was_not_run(
     assert f"{np.mean(means):.4f} \u00b1{np.std(means, ddof=1):.4f}" in row
     assert "Not run: plain." in text
     assert "p 0.0" in next(line for line in text.splitlines() if line.startswith("| smar:bm25"))
+    judged = both[0][both[0]["set"] == "test"]["query_id"].nunique()
+    assert f" {judged} test queries;" in text
     page = (Paths(study).study_report / "index.html").read_text()
     assert "smar:bm25" in page
     assert "<script" not in page
