@@ -58,7 +58,7 @@ def test_manifest_of_a_model_names_all_that_may_change_its_bytes(small_project: 
     ("changes", "stages", "difference"),
     [
         ({"seed": 8}, ("finetune",), "seed"),
-        ({"finetune.learning_rate": 0.002}, ("finetune",), "finetune.learning_rate"),
+        ({"finetune.learning_rate": 0.003}, ("finetune",), "finetune.learning_rate"),
         (
             {"synthesize.max_per_item": 5},
             ("synthesize", "pretrain", "finetune"),
