@@ -65,7 +65,7 @@ class TextTower(nn.Module):
 
     def forward(self, ids: Tensor, lengths: Tensor) -> TowerOutput:
         """Return hidden states and unit-norm embeddings of token ids [B, L], lengths [B]."""
-        mask = pad_mask(ids, lengths)
+        mask = _pad_mask(ids, lengths)
         hidden = self._hidden(ids, lengths, mask)
         if self.pooling == "mean":
             weights = mask / mask.sum(1, keepdim=True)  # [B, L]
@@ -112,6 +112,6 @@ def build_text_tower(
     return TextTower(build_from_config(config), dim, params.pooling, vectors)
 
 
-def pad_mask(ids: Tensor, lengths: Tensor) -> Tensor:
+def _pad_mask(ids: Tensor, lengths: Tensor) -> Tensor:
     """Return the mask [B, L] that is True for the first `lengths` tokens of each row."""
     return torch.arange(ids.shape[1], device=ids.device)[None, :] < lengths[:, None]

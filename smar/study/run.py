@@ -40,7 +40,8 @@ def prepare(root: Path, plan: StudyPlan, data: str) -> None:
     with write_directory(folder, manifest) as part:
         _write_params(part, params)
         _run_stages(part, _PREPARE)
-        _spoil_pictures(Paths(part).items, chosen.pictures, params["seed"])
+        if any(chosen.pictures.model_dump().values()):
+            _spoil_pictures(Paths(part).items, chosen.pictures, params["seed"])
         shutil.rmtree(Paths(part).work, ignore_errors=True)
 
 

@@ -61,7 +61,7 @@ def read_training_data(
     training = queries[queries["split"] == "train"].set_index("query_id")["query"]
     graded = grade_engagements(engagements[engagements["query_id"].isin(training.index)])
     graded["query"] = graded["query_id"].map(training)
-    synthetic = pd.DataFrame(columns=["query", "item_id"], dtype=graded["query"].dtype)
+    synthetic = schema.SYNTHETIC.empty_table().to_pandas()
     if graded.empty or not clicks_suffice:
         synthetic = schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC)
         synthetic = synthetic[synthetic["split"] == "train"]
