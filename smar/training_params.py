@@ -188,6 +188,8 @@ class TrainParams(Section):
     max_grad_norm: Positive
     field_mask_frac: Annotated[float, Field(ge=0, le=0.9)]
     """Chance that a field of an item's text is left out of a step; one field always stays."""
+    misspelled_frac: Fraction
+    """Chance that a query is misspelled when it is drawn."""
     precision: Literal["auto", "float32", "bfloat16"]
     checkpoint_s: Positive
     log_every: Count

@@ -122,6 +122,7 @@ TRAIN = {
     "weight_decay": 0.0,
     "max_grad_norm": 1.0,
     "field_mask_frac": 0.0,
+    "misspelled_frac": 0.0,
     "precision": "float32",
     "checkpoint_s": 1000.0,
     "log_every": 1,

@@ -340,7 +340,7 @@ def test_training_killed_by_the_system_goes_on_to_the_same_model(
 
 
 def test_other_models_go_all_the_way(copy: Path):
-    """Stages, several query vectors, field markers and masking, hard negatives, a gate per item."""
+    """Stages, query heads, markers, masks, misspellings, hard negatives, gates per item."""
     set_params(
         copy,
         {
@@ -352,6 +352,7 @@ def test_other_models_go_all_the_way(copy: Path):
             "gate.kind": "per_item",
             "pretrain.steps": 30,
             "pretrain.field_mask_frac": 0.2,
+            "pretrain.misspelled_frac": 0.2,
             "finetune.steps": 20,
             "finetune.negatives": {"impressed": 8, "mined": 8, "first_rank": 3, "last_rank": 20},
         },

@@ -83,7 +83,7 @@ class Inputs:
     """
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self.shop = Shop(options.root, options.data)
+        self.shop = Shop(options.root, options.data, options.misspelled_frac)
         self.data = self.shop.training_data()
         params = self.shop.params.model
         texts = self.shop.texts

@@ -4,8 +4,9 @@ import argparse
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, read_manifest, write_directory, write_json
 from smar.data import schema
-from smar.data.dataset import TrainingData
+from smar.data.dataset import Pairs, TrainingData
 from smar.data.images import ImageStore
+from smar.data.misspell import misspell
 from smar.data.text import item_texts
 from smar.evaluation import sets
 from smar.evaluation.metrics import score_run
@@ -60,10 +62,12 @@ class Shop:
     Args:
         root: The project's root folder, with `smar study prepare DATA` done.
         data: Name of the data form.
+        misspelled_frac: Share of the training pairs whose query is misspelled; if any is, the
+            peer's results have a name of their own.
     """
 
-    def __init__(self, root: Path, data: str) -> None:
-        self.root, self.data = root, data
+    def __init__(self, root: Path, data: str, misspelled_frac: float = 0.0) -> None:
+        self.root, self.data, self.misspelled_frac = root, data, misspelled_frac
         plan = load_plan(Paths(root).study_plan)
         prepared, folder = Paths(root).study_data(data), Paths(root).work / "peers" / data
         link_data(prepared, folder)
@@ -85,21 +89,23 @@ class Shop:
 
     def training_data(self) -> TrainingData:
         """Return the pairs that smar itself is trained on."""
-        return read_training_data(
-            self.paths, self.items, self.params.gate.visual_categories, with_shown=False
-        )
+        data = read_training_data(self.paths, self.items, self.params.gate.visual_categories)
+        return _misspelled(data, self.misspelled_frac) if self.misspelled_frac else data
 
     def query_sets(self) -> tuple[QuerySet, QuerySet]:
-        """Return the test and the validation queries."""
+        """Return the test and the validation queries; without a log these are synthetic ones."""
         queries = schema.read_table(self.paths.queries, schema.QUERIES)
         judgements = schema.read_table(self.paths.judgements, schema.JUDGEMENTS)
         engagements = schema.read_table(self.paths.engagements, schema.ENGAGEMENTS)
         ids = list(self.items["item_id"])
         grade = self.params.evaluate.relevant_grade
-        return (
-            sets.test_set(queries, judgements, ids, grade),
-            sets.validation_set(queries, engagements, ids),
-        )
+        test = sets.test_set(queries, judgements, ids, grade)
+        if engagements.empty:
+            synthetic = schema.read_table(
+                self.paths.synthetic / "queries.parquet", schema.SYNTHETIC
+            )
+            return test, sets.synthetic_set(synthetic, ids, self.params.seed)
+        return test, sets.validation_set(queries, engagements, ids)
 
     def record(self, peer: str, trials: list[Trial]) -> None:
         """Choose the trial that is best on validation, measure it and write its result.
@@ -109,8 +115,10 @@ class Shop:
         Writes:
             studies/results/<data>/<peer>/<seed>/
         """
+        if self.misspelled_frac:
+            peer = f"{peer}_misspelled"
         test, validation = self.query_sets()
-        cutoffs, value = self.params.evaluate.cutoffs, f"validation {PRIMARY}"
+        cutoffs, value = self.params.evaluate.cutoffs, f"{validation.name} {PRIMARY}"
         tried = []
         for trial in trials:
             found = float(score_run(trial.rank(validation), validation, cutoffs)[PRIMARY].mean())
@@ -152,6 +160,22 @@ class Shop:
         return per_query_table(chosen, {peer: values}, slices)
 
 
+def _misspelled(data: TrainingData, frac: float) -> TrainingData:
+    rng = Random(SEED)  # noqa: S311 - no secret hangs on these draws
+    queries = list(data.queries)
+
+    def of(pairs: Pairs) -> Pairs:
+        rows = pairs.query.copy()
+        for pair in range(len(rows)):
+            if rng.random() < frac:
+                queries.append(misspell(data.queries[rows[pair]], rng))
+                rows[pair] = len(queries) - 1
+        return replace(pairs, query=rows)
+
+    real, synthetic = of(data.real), of(data.synthetic)
+    return replace(data, queries=queries, real=real, synthetic=synthetic)
+
+
 def arguments(description: str) -> argparse.Namespace:
     """Return the command line of a peer's script."""
     return _parser(description).parse_args()
@@ -177,6 +201,7 @@ def _parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--processor-seconds", type=float, default=300.0)
     rates = [0.0005, 0.001, 0.002]
     parser.add_argument("--learning-rates", type=float, nargs="+", default=rates)
+    parser.add_argument("--misspelled-frac", type=float, default=0.0, help="of the pairs")
     parser.add_argument("--scales", type=float, nargs="+", default=[20.0], help="1 / temperature")
     return parser
 

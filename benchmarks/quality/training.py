@@ -31,9 +31,12 @@ def batches(data: TrainingData, size: int, budget: Budget) -> Iterator[Batch]:
     with tqdm(total=100, unit="%", desc="training") as bar:
         while (used := budget.used) < 1:
             bar.update(int(100 * used) - bar.n)
-            early = used < SYNTHETIC_SHARE and len(data.synthetic) > 0
-            parts = [(data.real, size // 2), (data.synthetic, size // 2)]
-            yield _unique(data, parts if early else [(data.real, size)], rng)
+            parts = [(data.real, size)]
+            if not len(data.real):
+                parts = [(data.synthetic, size)]
+            elif used < SYNTHETIC_SHARE and len(data.synthetic) > 0:
+                parts = [(data.real, size // 2), (data.synthetic, size // 2)]
+            yield _unique(data, parts, rng)
 
 
 def _unique(data: TrainingData, parts: list[tuple[Pairs, int]], rng: np.random.Generator) -> Batch:

@@ -6,6 +6,7 @@ Shapes: Q queries, B items, F fields of an item's text, M pictures, L tokens.
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from random import Random
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from smar.data.dataset import Pairs, TrainingData
 from smar.data.images import ImageStore
+from smar.data.misspell import misspell
 from smar.data.negatives import HardPool, hard_items
 from smar.data.text import FIELDS
 from smar.data.tokens import PictureTable, TokenTable, mask_fields, token_tensors
@@ -33,6 +35,7 @@ class Draw:
         target: Position in `items` of each query's own item, [Q].
         grade: Grade of each query with its own item, [Q].
         hidden: True where a field of an item's text is left out, [B, F]; None: nowhere.
+        slips: Seed of each query's misspelling, -1 where it stays as it is, [Q]; None: everywhere.
     """
 
     items: NDArray[np.int64]
@@ -40,6 +43,7 @@ class Draw:
     target: NDArray[np.int64]
     grade: NDArray[np.float64]
     hidden: NDArray[np.bool_] | None
+    slips: NDArray[np.int64] | None
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class PairSampler:
         real_frac: Share of draws from the log, where an item has both kinds of pairs.
         seed: The draw of a step depends on this and on the step alone.
         field_mask_frac: Chance that a field of an item's text is left out of a step.
+        misspelled_frac: Chance that a query is misspelled when it is drawn.
         hard: Pools of hard negatives that join the items of a step.
 
     Raises:
@@ -106,6 +111,7 @@ class PairSampler:
         real_frac: float,
         seed: int,
         field_mask_frac: float = 0.0,
+        misspelled_frac: float = 0.0,
         hard: Sequence[HardPool] = (),
     ) -> None:
         self._pools = [_Pool(data.real, data.num_items), _Pool(data.synthetic, data.num_items)]
@@ -122,7 +128,8 @@ class PairSampler:
         self._items_per_step = min(items_per_step, len(self._candidates))
         self._queries_per_item = queries_per_item
         self._seed = seed
-        self._field_mask_frac, self._hard = field_mask_frac, hard
+        self._field_mask_frac, self._misspelled_frac = field_mask_frac, misspelled_frac
+        self._hard = hard
 
     def draw(self, step: int) -> Draw:
         """Return the pairs of a step, counted from 0."""
@@ -141,13 +148,21 @@ class PairSampler:
             hard_rng = generator(self._seed, "hard", step)
             extra = hard_items(self._hard, queries, items, hard_rng)
             items = np.concatenate([items, extra])
-        return Draw(items, queries, target, grade, self._hidden_of(step, len(items)))
+        hidden, slips = self._hidden_of(step, len(items)), self._slips_of(step, len(queries))
+        return Draw(items, queries, target, grade, hidden, slips)
 
     def _hidden_of(self, step: int, num_items: int) -> NDArray[np.bool_] | None:
         if not self._field_mask_frac:
             return None
         rng = generator(self._seed, "fields", step)
         return rng.random((num_items, len(FIELDS))) < self._field_mask_frac
+
+    def _slips_of(self, step: int, num_queries: int) -> NDArray[np.int64] | None:
+        if not self._misspelled_frac:
+            return None
+        rng = generator(self._seed, "slips", step)
+        seeds = rng.integers(2**62, size=num_queries)
+        return np.where(rng.random(num_queries) < self._misspelled_frac, seeds, -1)
 
     def _items_of(self, step: int) -> NDArray[np.int64]:
         per_epoch = len(self._candidates) // self._items_per_step
@@ -211,7 +226,7 @@ class BatchMaker:
     def make(self, draw: Draw) -> Batch:
         """Return the tensors of a draw."""
         cpu = torch.device("cpu")
-        tokens = self._encode_queries([self._data.queries[row] for row in draw.queries])
+        tokens = self._encode_queries(self._queries_of(draw))
         query_ids, query_lengths = token_tensors(tokens, np.arange(len(draw.queries)), cpu)
         if draw.hidden is None:
             item_ids, item_lengths = token_tensors(self._item_tokens, draw.items, cpu)
@@ -234,6 +249,17 @@ class BatchMaker:
             visual=torch.from_numpy(self._data.visual[draw.items[draw.target]].astype(np.float32)),
             group=torch.from_numpy(self._data.group[draw.items]),
         )
+
+    def _queries_of(self, draw: Draw) -> list[str]:
+        """Return the texts of a draw's queries, misspelled where they are to be."""
+        queries = [self._data.queries[row] for row in draw.queries]
+        if draw.slips is None:
+            return queries
+        pairs = zip(queries, draw.slips.tolist(), strict=True)
+        return [
+            query if slip < 0 else misspell(query, Random(slip))  # noqa: S311 - no secret
+            for query, slip in pairs
+        ]
 
 
 def negatives_of(

@@ -67,6 +67,7 @@ def run(root: Path) -> None:
         real_frac=1.0 if len(data.real) else 0.0,
         seed=params.seed + 1,
         field_mask_frac=params.finetune.field_mask_frac,
+        misspelled_frac=params.finetune.misspelled_frac,
         hard=hard,
     )
     where = places(paths, "finetune", settings | inputs)

@@ -83,6 +83,7 @@ def run(root: Path) -> None:
         real_frac=params.pretrain.real_frac,
         seed=params.seed,
         field_mask_frac=params.pretrain.field_mask_frac,
+        misspelled_frac=params.pretrain.misspelled_frac,
     )
     where = places(paths, "pretrain", settings | inputs)
     figures = train(

@@ -1,5 +1,6 @@
 """Studies: the plan's names and settings."""
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,16 @@ def write_plan(folder: Path, **changes: object) -> Path:
     return path
 
 
-def test_every_variant_of_the_plan_gives_valid_parameters():
+def test_every_run_of_the_plan_has_valid_parameters():
     plan = load_plan(ROOT / "studies" / "params.yaml")
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    for data in plan.data.values():
-        for settings in plan.variants.values():
-            Params.model_validate(apply_settings(params, plan.base, data.settings, settings))
+    todo = (plan.matrix, plan.forms, plan.finalists)
+    assert {name for matrix in todo for name in matrix.data} == set(plan.data)
+    assert {name for matrix in todo for name in matrix.variants} == set(plan.variants)
+    for matrix in todo:
+        for data, variant in product(matrix.data, matrix.variants):
+            given = (plan.base, plan.data[data].settings, plan.variants[variant])
+            Params.model_validate(apply_settings(params, *given))
 
 
 def test_later_settings_win_and_the_parameters_stay_as_they_were():
