@@ -5,7 +5,6 @@ Shapes: Q queries.
 
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,18 +82,18 @@ class Results:
         seeds = self.seeds(data, variant)
         return float(np.mean([self._seconds[data, variant, seed] for seed in seeds]))
 
-    def values(self, data: str, row: str, query_set: str) -> list[pd.DataFrame]:
-        """Return one table of metrics per seed, by query id, of `variant` or `variant:system`.
+    def values(self, data: str, row: str, query_set: str) -> dict[int, pd.DataFrame]:
+        """Return tables of metrics, by seed and query id, of `variant` or `variant:system`.
 
         A peer has one system only, its own.
         """
         variant, _, system = row.partition(":")
-        frames = []
+        frames = {}
         for seed in self.seeds(data, variant):
             table = self._tables[data, variant, seed]
             own = _GATED if _GATED in set(table["system"]) else variant
             chosen = (table["set"] == query_set) & (table["system"] == (system or own))
-            frames.append(table[chosen].set_index("query_id").sort_index())
+            frames[seed] = table[chosen].set_index("query_id").sort_index()
         return frames
 
 
@@ -118,7 +117,7 @@ def write_study_report(root: Path, plan: StudyPlan) -> Path:
         sections, lines = [], ["# Study", ""]
         for table in plan.tables:
             for data in table.data:
-                section = _table(results, table, data)
+                section = _table(results, table, data, plan.peers)
                 if section["rows"]:
                     sections.append(section)
                     lines += _markdown(section)
@@ -129,15 +128,15 @@ def write_study_report(root: Path, plan: StudyPlan) -> Path:
             "study.html.j2",
             package="smar.study",
             title="Which model finds more",
-            subtitle=f"{len(results)} runs. Differences are paired over queries; + and - give the "
-            "standard deviation between seeds.",
+            subtitle=f"{len(results)} runs. Differences are paired over queries, and those of two "
+            "variants over their common seeds; + and - give the standard deviation between seeds.",
             tables=sections,
             figures=[figure for figure in figures if figure],
         )
     return folder / "index.html"
 
 
-def _table(results: Results, table: TablePlan, data: str) -> dict[str, Any]:
+def _table(results: Results, table: TablePlan, data: str, peers: list[str]) -> dict[str, Any]:
     reference = results.values(data, table.against, table.set)
     rows, missing, queries = [], [], 0
     for name in table.rows:
@@ -145,8 +144,11 @@ def _table(results: Results, table: TablePlan, data: str) -> dict[str, Any]:
         if not frames:
             missing.append(name)
             continue
-        queries = len(frames[0])
-        rows.append(_row(results, table, data, name, frames, reference))
+        queries = len(next(iter(frames.values())))
+        gap = ""
+        if reference and name != table.against:
+            gap = _gap(frames, reference, table.metrics[0], same_seeds=name not in peers)
+        rows.append(_row(results, table, data, name, frames, gap))
     columns = [_column(metric, part) for metric in table.metrics for part in ("", *table.slices)]
     bars = [(_GATED, row.name, row.means[columns[0]], row.interval) for row in rows] if rows else []
     return {
@@ -168,13 +170,13 @@ def _row(
     table: TablePlan,
     data: str,
     name: str,
-    frames: Sequence[pd.DataFrame],
-    reference: Sequence[pd.DataFrame],
+    frames: dict[int, pd.DataFrame],
+    gap: str,
 ) -> Row:
     means, spreads = {}, {}
     for metric in table.metrics:
         for part in ("", *table.slices):
-            values = [_slice(frame, part)[metric].mean() for frame in frames]
+            values = [_slice(frame, part)[metric].mean() for frame in frames.values()]
             means[_column(metric, part)] = float(np.mean(values))
             spreads[_column(metric, part)] = (
                 float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
@@ -183,13 +185,6 @@ def _row(
     own = _mean_by_query(frames, first)
     rng = generator(0, "study", data, name)
     low, high = mean_intervals(own[:, None], _RESAMPLES, rng)[:, 0]
-    gap = ""
-    if reference and name != table.against:
-        found = paired_difference(own, _mean_by_query(reference, first), _RESAMPLES, rng)
-        gap = (
-            f"{100 * found.mean:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f}), "
-            f"p {found.p_value:.4f}"
-        )
     return Row(
         name=name,
         seeds=len(frames),
@@ -201,9 +196,35 @@ def _row(
     )
 
 
-def _mean_by_query(frames: Sequence[pd.DataFrame], metric: str) -> NDArray[np.float64]:
+def _gap(
+    frames: dict[int, pd.DataFrame],
+    reference: dict[int, pd.DataFrame],
+    metric: str,
+    *,
+    same_seeds: bool,
+) -> str:
+    """Return a row's difference from the reference, with interval and p, as text.
+
+    Variants of a seed share draws and initial weights, and runs differ more between seeds than
+    variants do: with `same_seeds` only seeds that both have count. A peer shares nothing with
+    them, and is compared with the mean of all.
+    """
+    if same_seeds:
+        shared = frames.keys() & reference.keys()
+        if not shared:
+            return "no seed in common"
+        frames, reference = ({seed: each[seed] for seed in shared} for each in (frames, reference))
+    own, other = _mean_by_query(frames, metric), _mean_by_query(reference, metric)
+    found = paired_difference(own, other, _RESAMPLES, generator(0, "study", metric))
+    return (
+        f"{100 * found.mean:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f}), "
+        f"p {found.p_value:.4f}"
+    )
+
+
+def _mean_by_query(frames: dict[int, pd.DataFrame], metric: str) -> NDArray[np.float64]:
     """Return each query's mean over seeds, [Q]; queries are ordered by id."""
-    return np.mean([frame[metric].to_numpy(np.float64) for frame in frames], axis=0)
+    return np.mean([frame[metric].to_numpy(np.float64) for frame in frames.values()], axis=0)
 
 
 def _slice(frame: pd.DataFrame, part: str) -> pd.DataFrame:
@@ -225,7 +246,7 @@ def _figure(results: Results, figure: FigurePlan) -> dict[str, Any] | None:
     series = {}
     for key, part in zip(plots.COLOURS, ("", *figure.slices), strict=False):
         values = [
-            float(np.mean([_slice(frame, part)[figure.metric].mean() for frame in found]))
+            float(np.mean([_slice(frame, part)[figure.metric].mean() for frame in found.values()]))
             for found in done.values()
         ]
         series[key] = (part or "all", values)
