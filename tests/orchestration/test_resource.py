@@ -36,11 +36,13 @@ from orchestration.dvc_bridge.resource import DvcResource
 from orchestration.dvc_bridge.translator import DvcTranslator
 
 ROOT = Path.cwd()
+# Tried again, a killed step would start anew what must be seen to be gone.
+ONCE = dg.RetryPolicy(max_retries=0)
 
 @dg.definitions
 def defs():
     return dg.Definitions(
-        assets=build_assets(load_manifest(ROOT), DvcTranslator()),
+        assets=build_assets(load_manifest(ROOT), DvcTranslator(), retries=ONCE),
         resources={"dvc": DvcResource(root=str(ROOT), grace_s=2)},
         jobs=[dg.define_asset_job("all", dg.AssetSelection.all())],
     )
