@@ -51,7 +51,7 @@ def main() -> None:
     chosen = rng.choice(options.items, 1000, replace=False)
     queries = gated_queries(near(text[chosen], 0.5, rng), rng.random(1000, np.float32))
     ids = [str(row) for row in range(options.items)]
-    params = {"recall_target": 0.97, "recall_at": 50, "sample_queries": 500}
+    params = {"recall_target": 0.97, "recall_at": 50, "sample_queries": 500, "word_share": 0.0}
     rates = {}
     for name, exact_below in (("flat", options.items + 1), ("chosen", 0)):
         start = time.perf_counter()

@@ -262,6 +262,8 @@ class IndexParams(Section):
     recall_target: Annotated[float, Field(gt=0, le=1)]
     recall_at: Count
     sample_queries: Count
+    word_share: Literal["auto"] | Annotated[float, Field(ge=0, lt=1)]
+    """How much of an item's score its words are; "auto": what validation queries find most with."""
 
 
 class EvaluateParams(Section):

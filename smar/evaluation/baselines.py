@@ -2,31 +2,25 @@
 
 from collections.abc import Sequence
 
-import bm25s
 import numpy as np
-import Stemmer
+from tqdm import tqdm
 
 from smar.evaluation.runs import Run
+from smar.index.words import WordIndex
 
 
-def bm25_run(item_texts: Sequence[str], queries: Sequence[str], k: int) -> Run:
-    """Return the BM25 run (Lucene's form, k1 1.5, b 0.75) with English stemming.
-
-    Items that share no word with the query are not results.
+def bm25_run(words: WordIndex, queries: Sequence[str], k: int) -> Run:
+    """Return the BM25 run; items that share no word with the query are not results.
 
     Args:
-        item_texts: What the text tower sees of each item.
+        words: The words of what the text tower sees of each item.
         queries: Query texts.
         k: Results per query.
     """
-    stemmer = Stemmer.Stemmer("english")
-    settings = {"stopwords": [], "stemmer": stemmer, "show_progress": False}
-    retriever = bm25s.BM25()
-    retriever.index(bm25s.tokenize(list(item_texts), **settings), show_progress=False)
-    tokens = bm25s.tokenize(list(queries), **settings, return_ids=False)
-    found = min(k, len(item_texts))
-    rows, scores = retriever.retrieve(tokens, k=found, show_progress=False, sorted=True)
-    rows, scores = np.asarray(rows, np.int64), np.asarray(scores, np.float32)
-    order = np.lexsort((rows, -scores), axis=1)
-    rows, scores = np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)
-    return Run("bm25", np.where(scores > 0, rows, -1), scores)
+    rows = np.full((len(queries), k), -1, np.int64)
+    scores = np.zeros((len(queries), k), np.float32)
+    for place, query in enumerate(tqdm(queries, desc="bm25", unit="query", disable=None)):
+        shares = words.shares(query)
+        best = words.best(shares, k)
+        rows[place, : len(best)], scores[place, : len(best)] = best, shares[best]
+    return Run("bm25", rows, scores)

@@ -1,1 +1,1 @@
-"""Item embeddings and the vector index."""
+"""Item embeddings, and the index of vectors and words that queries are answered from."""

@@ -8,6 +8,7 @@ import logging
 import math
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,13 @@ class VectorIndex:
             )
         return search_heads(self._search, vectors, k)
 
+    def similarities(
+        self, query: NDArray[np.float32], rows: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return the exact scores of some rows, [C], for a gated query [2 D] or [K, 2 D]."""
+        scores = np.atleast_2d(query) @ self.index.reconstruct_batch(rows).T  # [K, C]
+        return np.asarray(scores.max(0), np.float32)
+
     def _search(self, vectors: NDArray[np.float32], k: int) -> Found:
         scores, rows = self.index.search(np.ascontiguousarray(vectors, np.float32), k)
         # Faiss leaves the order of ties open: order by score, then by row, with -1 last.
@@ -161,8 +169,9 @@ def build_index(
     return _described(_flat(vectors), item_ids, "flat", {}, 1.0, params, reason)
 
 
-def write_index(path: Path, index: VectorIndex, manifest: Manifest) -> None:
-    """Write an index as a directory artefact, whole or not at all."""
+@contextmanager
+def index_directory(path: Path, index: VectorIndex, manifest: Manifest) -> Iterator[Path]:
+    """Write an index as a directory artefact, whole or not at all; yield it for further files."""
     manifest.details |= index.details
     with write_directory(path, manifest) as folder:
         try:
@@ -171,6 +180,7 @@ def write_index(path: Path, index: VectorIndex, manifest: Manifest) -> None:
             # Faiss does not keep the error number; a write fails where there is no room.
             raise OSError(errno.ENOSPC, f"No space left on device ({error})") from error
         pd.DataFrame({"item_id": index.item_ids}).to_parquet(folder / "items.parquet", index=False)
+        yield folder
 
 
 def _flat(vectors: NDArray[np.float32]) -> Any:

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from smar.evaluation.compare import Difference, paired_difference
 from smar.evaluation.metrics import score_run
 from smar.evaluation.runs import QuerySet, Run
-from smar.index.ann import gated_queries
 from smar.models.encode import encode_queries
 from smar.params import EvaluateParams
 from smar.release.judged import JudgedQueries
@@ -112,11 +111,10 @@ def rank(retriever: Retriever, queries: QuerySet, item_ids: list[str], k: int) -
     if not len(queries):
         return Run(retriever.release, rows, scores)
     encoded = encode_queries(retriever.model, queries.texts)
-    vectors = gated_queries(encoded.vector, encoded.gate)
     size = len(retriever.index.item_ids)
     depth = min(k, size)
     while True:
-        found_scores, found = retriever.index.search(vectors, depth)
+        found_scores, found = retriever.index.search(queries.texts, encoded, depth)
         mapped = row_of[found]  # row -1 reads the -1 at the end
         if depth == size or ((mapped >= 0).sum(1) >= k).all():
             break

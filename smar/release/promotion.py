@@ -112,7 +112,7 @@ def _judge(project: Project, folder: Path, *, current: str, twin: str) -> _Verdi
     rules = [*_check_rules(paths), *_twin_rules(paths.root, twin)]
     texts = list(judged.queries["query"])
     k = max(project.evaluate.cutoffs)
-    recall = float(candidate.index.details["recall"])
+    recall = float(candidate.index.vectors.details["recall"])
     primary = project.evaluate.primary
     groups: list[Group] = []
     shared, served, facts = [], [], {}

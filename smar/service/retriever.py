@@ -16,7 +16,7 @@ from smar.data import schema
 from smar.data.images import ImageStore
 from smar.data.schema import normalize_query
 from smar.errors import ArtifactError, DataError
-from smar.index.ann import VectorIndex, gated_queries
+from smar.index.hybrid import HybridIndex
 from smar.models.encode import encode_queries
 from smar.models.io import load_model
 from smar.models.retriever import RetrieverModel
@@ -32,7 +32,7 @@ class Hit:
 
     Args:
         rank: From 1.
-        score: Similarity in [-1, 1].
+        score: Of vectors and words together, in [-1, 1] (`HybridIndex`).
         item_id: The item's id.
         title: Its title.
         brand: Its brand, "" if unknown.
@@ -62,7 +62,7 @@ class Retriever:
 
     Args:
         model: The model.
-        index: The index of its embeddings.
+        index: The index of its embeddings and words.
         items: Item table in the order of the index.
         root: The project's root folder.
         release: Version of the release, "" for the working tree.
@@ -71,7 +71,7 @@ class Retriever:
     def __init__(
         self,
         model: RetrieverModel,
-        index: VectorIndex,
+        index: HybridIndex,
         items: pd.DataFrame,
         root: Path,
         release: str = "",
@@ -125,7 +125,7 @@ class Retriever:
         if "" in texts:
             raise DataError(f"query {texts.index('') + 1} has no text. Give at least one word.")
         encoded = encode_queries(self.model, texts)
-        scores, rows = self.index.search(gated_queries(encoded.vector, encoded.gate), k)
+        scores, rows = self.index.search(texts, encoded, k)
         return [
             [
                 self._hit(rank, float(score), int(row))
@@ -156,11 +156,11 @@ class Retriever:
 
 def _read(
     model: Path, index: Path, items: Path, *, hint: str
-) -> tuple[RetrieverModel, VectorIndex, pd.DataFrame]:
+) -> tuple[RetrieverModel, HybridIndex, pd.DataFrame]:
     """Return a model, its index, and the items in the order of the index."""
     try:
-        found = VectorIndex.load(index)
-        if found.details["model_sha"] != digest(model):
+        found = HybridIndex.load(index)
+        if found.vectors.details["model_sha"] != digest(model):
             raise ArtifactError(f"{index}: was built with another model than {model} holds.")
         table = schema.read_table(items, schema.ITEMS).set_index("item_id", drop=False)
         missing = [item_id for item_id in found.item_ids if item_id not in table.index]

@@ -22,13 +22,13 @@ def run(root: Path) -> None:
     from smar.artifacts import Manifest, digests, write_directory, write_json
     from smar.data import schema
     from smar.data.images import ImageStore
-    from smar.data.text import item_texts
     from smar.evaluation import sets
     from smar.evaluation.metrics import check_metric
     from smar.evaluation.report import Catalogue, summary_text, write_results
     from smar.evaluation.slices import slices_of
     from smar.evaluation.systems import measure, run_systems
-    from smar.index.ann import VectorIndex, set_faiss_threads
+    from smar.index.ann import set_faiss_threads
+    from smar.index.hybrid import HybridIndex
     from smar.index.store import EmbeddingStore
     from smar.models.device import place_model
     from smar.models.encode import encode_queries
@@ -57,9 +57,9 @@ def run(root: Path) -> None:
     engagements = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
     judgements = schema.read_table(paths.judgements, schema.JUDGEMENTS)
     synthetic = schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC)
-    store, index = EmbeddingStore.load(paths.embeddings), VectorIndex.load(paths.index)
+    store, index = EmbeddingStore.load(paths.embeddings), HybridIndex.load(paths.index)
     model = place_model(load_model(paths.retriever), params.threads)
-    item_ids, texts = store.item_ids, item_texts(items)
+    item_ids = store.item_ids
     traffic = queries[queries["split"] != "test"]["num_searches"]
     trained = set(queries[queries["split"] == "train"]["query"])
     results = []
@@ -72,7 +72,7 @@ def run(root: Path) -> None:
             logger.info("evaluate: no %s query with a relevant item", query_set.name)
             continue
         encoded = encode_queries(model, query_set.texts)
-        runs = run_systems(query_set, encoded, store, index, texts, max(params.evaluate.cutoffs))
+        runs = run_systems(query_set, encoded, store, index, max(params.evaluate.cutoffs))
         slices = slices_of(
             query_set, items["category"], params.gate.visual_categories, traffic, trained
         )

@@ -1,6 +1,7 @@
-"""Vector index over the item embeddings, measured against exact search."""
+"""The index over item embeddings and item words, measured against exact search."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from smar.params import load_params
@@ -10,11 +11,12 @@ logger = logging.getLogger(__name__)
 
 
 def run(root: Path) -> None:
-    """Index every item once as `[S_t ; S_m]`.
+    """Index every item once as `[S_t ; S_m]`, and its words.
 
     Reads:
-        data/embeddings/, data/accepted/queries.parquet and models/retriever/ (queries to measure
-        with)
+        data/accepted/items.parquet, data/embeddings/; to measure and choose with:
+        data/accepted/queries.parquet, data/accepted/engagements.parquet, data/synthetic/,
+        models/retriever/
     Writes:
         data/index/, metrics/index.json
     """
@@ -23,15 +25,14 @@ def run(root: Path) -> None:
 
     from smar.artifacts import Manifest, digests, write_json
     from smar.data import schema
-    from smar.index.ann import (
-        KIND,
-        build_index,
-        gated_items,
-        gated_queries,
-        set_faiss_threads,
-        write_index,
-    )
+    from smar.data.text import item_texts
+    from smar.evaluation import sets
+    from smar.index.ann import KIND, build_index, gated_items, gated_queries, set_faiss_threads
+    from smar.index.hybrid import HybridIndex, best_share, recall_by_share, write_index
     from smar.index.store import EmbeddingStore
+    from smar.index.words import WordIndex
+    from smar.models.encode import encode_queries
+    from smar.models.io import load_model
     from smar.seeding import generator
 
     params = load_params(Paths(root).params)
@@ -47,9 +48,6 @@ def run(root: Path) -> None:
         texts = schema.read_table(paths.queries, schema.QUERIES)["query"].to_numpy()
         size = params.index.sample_queries
         if len(texts):
-            from smar.models.encode import encode_queries
-            from smar.models.io import load_model
-
             chosen = rng.choice(texts, min(size, len(texts)), replace=False)
             encoded = encode_queries(load_model(paths.retriever), list(chosen))
             gated = gated_queries(encoded.vector, encoded.gate)
@@ -57,7 +55,20 @@ def run(root: Path) -> None:
         rows = rng.choice(len(vectors), min(size, len(vectors)), replace=False)
         return (vectors[rows] / 2).astype(np.float32)
 
-    index = build_index(vectors, store.item_ids, params.index, sample)
+    share = params.index.word_share
+    index = HybridIndex(
+        build_index(vectors, store.item_ids, params.index, sample),
+        WordIndex.build(item_texts(schema.read_table(paths.items, schema.ITEMS))),
+        0.0 if share == "auto" else share,
+    )
+    recalls: dict[float, float] = {}
+    chosen_by = sets.choice_set(paths, store.item_ids, params.seed) if share == "auto" else None
+    if chosen_by:
+        encoded = encode_queries(load_model(paths.retriever), chosen_by.texts)
+        recalls = recall_by_share(
+            index, chosen_by.texts, encoded, chosen_by.relevant, params.index.recall_at
+        )
+        index = replace(index, word_share=best_share(recalls))
     manifest = Manifest(
         kind=KIND,
         inputs=digests(root, paths.embeddings),
@@ -68,9 +79,11 @@ def run(root: Path) -> None:
     write_index(paths.index, index, manifest)
     figures = {
         "items": len(store.item_ids),
-        "recall": index.details["recall"],
-        "exact": int(index.details["kind"] == "flat"),
+        "recall": index.vectors.details["recall"],
+        "exact": int(index.vectors.details["kind"] == "flat"),
         "bytes": (paths.index / "index.faiss").stat().st_size,
+        "word_share": index.word_share,
+        **{f"recall_with_word_share_{share:g}": recall for share, recall in recalls.items()},
     }
     write_json(paths.metrics("index"), figures)
-    logger.info("index: %s, %s", index.details, figures)
+    logger.info("index: %s, %s", index.vectors.details, figures)

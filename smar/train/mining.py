@@ -84,6 +84,7 @@ def mine_negatives(
         recall_target=_RECALL,
         recall_at=params.last_rank,
         sample_queries=500,
+        word_share=0.0,
     )
     index = build_index(
         gated_items(made.text, made.multimodal), list(items["item_id"]), settings, sample

@@ -16,7 +16,7 @@ from smar.cli import STAGES
 from smar.data import schema
 from smar.data.images import ImageStore
 from smar.errors import SmarError
-from smar.index.ann import VectorIndex
+from smar.index.hybrid import HybridIndex
 from smar.index.store import EmbeddingStore
 from smar.models.io import load_model
 from smar.paths import Paths
@@ -81,7 +81,7 @@ def loaders() -> Iterator[tuple[str, str, Callable[[Path], object]]]:
     )
     yield "pictures", "data/images", ImageStore.open
     yield "embeddings", "data/embeddings", EmbeddingStore.load
-    yield "index", "data/index", VectorIndex.load
+    yield "index", "data/index", HybridIndex.load
     yield "pretrained model", "models/pretrained", load_model
     yield "model", "models/retriever", load_model
 

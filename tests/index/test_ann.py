@@ -8,13 +8,7 @@ import pytest
 
 from smar.artifacts import Manifest
 from smar.errors import ArtifactError, DataError
-from smar.index.ann import (
-    VectorIndex,
-    build_index,
-    gated_items,
-    gated_queries,
-    write_index,
-)
+from smar.index.ann import VectorIndex, build_index, gated_items, gated_queries, index_directory
 from smar.index.exact import exact_search
 from smar.params import IndexParams
 
@@ -26,7 +20,7 @@ def unit(rng: np.random.Generator, *shape: int) -> np.ndarray:
 
 def params(**changes: float) -> IndexParams:
     settings = {"exact_below": 50_000, "recall_target": 0.9, "recall_at": 10, "sample_queries": 50}
-    return IndexParams(**settings | changes)
+    return IndexParams(word_share=0.0, **settings | changes)
 
 
 def refuse_sampling() -> np.ndarray:
@@ -104,8 +98,9 @@ def test_index_falls_back_to_exact_when_the_target_is_out_of_reach():
 def saved(tmp_path: Path) -> Path:
     items = gated_items(*unit(np.random.default_rng(0), 2, 5, 4))
     index = build_index(items, ids(5), params(), refuse_sampling)
-    write_index(tmp_path / "index", index, Manifest(kind="index", details={"model_sha": "x"}))
-    return tmp_path / "index"
+    manifest = Manifest(kind="index", details={"model_sha": "x"})
+    with index_directory(tmp_path / "index", index, manifest):
+        return tmp_path / "index"
 
 
 def test_index_reloads_to_the_same_results(saved: Path):

@@ -27,7 +27,9 @@ def test_merged_search_equals_the_best_score_over_all_vectors(k: int):
 
 def test_index_answers_gated_queries_of_several_vectors():
     queries, text, both, gate = unit(5, 3, 8), unit(30, 8), unit(31, 8)[:30], np.linspace(0, 1, 5)
-    params = IndexParams(exact_below=100, recall_target=0.9, recall_at=5, sample_queries=5)
+    params = IndexParams(
+        exact_below=100, recall_target=0.9, recall_at=5, sample_queries=5, word_share=0.0
+    )
     vectors = gated_items(text, both)
     index = build_index(vectors, [str(n) for n in range(30)], params, lambda: vectors)
     scores, rows = index.search(gated_queries(queries, gate.astype(np.float32)), 6)

@@ -60,7 +60,9 @@ def test_score_that_is_trained_is_the_score_that_is_served(
         batch = tiny_maker(model).make(draw)
         trained = mixed_pairs(encode_batch(model, batch), batch).scores.numpy()
     made = encode_items(model, tiny_items, tiny_images, 8)
-    params = IndexParams(exact_below=100, recall_target=0.9, recall_at=5, sample_queries=5)
+    params = IndexParams(
+        exact_below=100, recall_target=0.9, recall_at=5, sample_queries=5, word_share=0.0
+    )
     vectors = gated_items(made.text, made.multimodal)  # refuses rows that are not of unit norm
     index = build_index(vectors, list(tiny_items["item_id"]), params, lambda: vectors)
     order = np.argsort(

@@ -1,0 +1,110 @@
+"""The words of the items: BM25, as a share of what a query could reach.
+
+Shapes: N items.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import bm25s
+import numpy as np
+import Stemmer
+from numpy.typing import NDArray
+
+from smar.errors import ArtifactError
+
+
+class WordIndex:
+    """BM25 (Lucene's form, k1 1.5, b 0.75) with English stemming over one text per item.
+
+    A word that no text has counts as the rarest there can be. So a query's share of a text,
+    `BM25(q, i) / sum of idf(w) over the words w of q`, lies in [0, 1) and says how much of the
+    query is found there: a misspelled word lowers it for all items, where BM25 alone would rank by
+    whatever else the query says.
+
+    Args:
+        bm25: The `bm25s` index.
+        num_items: N.
+    """
+
+    def __init__(self, bm25: bm25s.BM25, num_items: int) -> None:
+        self._bm25, self._num_items = bm25, num_items
+        found_in = np.diff(bm25.scores["indptr"])  # texts by word
+        self._idf = _idf(found_in, num_items)
+        self._unknown = float(_idf(np.zeros(1, np.int64), num_items)[0])
+
+    @classmethod
+    def build(cls, texts: Sequence[str]) -> "WordIndex":
+        """Return the index of item texts."""
+        # A text without words gets the empty one, which no query has.
+        words = [of_text or [""] for of_text in _words([*texts])]
+        # Numbered in a fixed order: the same texts give the same files.
+        number = {word: place for place, word in enumerate(sorted({w for ws in words for w in ws}))}
+        bm25 = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
+        ids = [[number[word] for word in of_text] for of_text in words]
+        bm25.index((ids, number), show_progress=False)
+        return cls(bm25, len(texts))
+
+    @classmethod
+    def load(cls, folder: Path, num_items: int) -> "WordIndex":
+        """Return what `write` wrote.
+
+        Args:
+            folder: Where it lies.
+            num_items: N, as the index that it belongs to says.
+
+        Raises:
+            ArtifactError: If a file is missing, cannot be read or is about other items.
+        """
+        try:
+            bm25 = bm25s.BM25.load(folder, show_progress=False)
+        except (OSError, ValueError, KeyError) as error:
+            raise ArtifactError(f"{folder}: the word index cannot be read ({error}).") from error
+        if bm25.scores["num_docs"] != num_items:
+            raise ArtifactError(
+                f"{folder}: words of {bm25.scores['num_docs']} items, expected {num_items}. Run "
+                "`dvc repro`."
+            )
+        return cls(bm25, num_items)
+
+    def write(self, folder: Path) -> None:
+        """Write the index into a folder."""
+        self._bm25.save(folder, show_progress=False)
+
+    def __len__(self) -> int:
+        return self._num_items
+
+    def shares(self, query: str) -> NDArray[np.float32]:
+        """Return how much of a query each text holds, in [0, 1), [N]; 0 without a common word."""
+        words = _words([query])[0]
+        vocabulary = self._bm25.vocab_dict
+        known = [word for word in words if word in vocabulary]
+        if not known:
+            return np.zeros(self._num_items, np.float32)
+        reachable = self._unknown * (len(words) - len(known)) + sum(
+            float(self._idf[vocabulary[word]]) for word in known
+        )
+        return np.asarray(self._bm25.get_scores(known) / reachable, np.float32)
+
+    def best(self, shares: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+        """Return the rows of the k largest shares above 0, best first, ties by row."""
+        least = np.partition(shares, -k)[-k] if k < len(shares) else 0.0
+        rows = np.flatnonzero((shares >= least) & (shares > 0))
+        return rows[np.lexsort((rows, -shares[rows]))][:k]
+
+
+def _words(texts: list[str]) -> list[list[str]]:
+    """Return the stemmed words of texts, two letters or more each."""
+    found = bm25s.tokenize(
+        texts,
+        stopwords=[],
+        stemmer=Stemmer.Stemmer("english"),
+        show_progress=False,
+        return_ids=False,
+    )
+    return [[word for word in words if word] for words in found]
+
+
+def _idf(found_in: NDArray[np.int64], num_items: int) -> NDArray[np.float64]:
+    """Return Lucene's idf, `ln(1 + (N - n + 1/2) / (n + 1/2))`, of words found in n of N texts."""
+    return np.log(1 + (num_items - found_in + 0.5) / (found_in + 0.5))

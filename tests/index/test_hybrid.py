@@ -1,0 +1,121 @@
+"""Hybrid search against a slow oracle, the choice of the share of words, files."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from smar.artifacts import Manifest
+from smar.index.ann import build_index, gated_items, gated_queries, index_directory
+from smar.index.hybrid import (
+    SHARES,
+    HybridIndex,
+    best_share,
+    recall_by_share,
+    write_index,
+)
+from smar.index.words import WordIndex
+from smar.models.encode import QueryEmbeddings
+from smar.params import IndexParams
+
+WORDS = ["red", "blue", "boot", "sandal", "women", "acme", "leather"]
+QUERIES = ["red boot", "acme sandal", "zzz", "women"]
+PARAMS = IndexParams(
+    exact_below=50_000, recall_target=0.9, recall_at=10, sample_queries=50, word_share=0.0
+)
+
+
+def unit(rng: np.random.Generator, *shape: int) -> NDArray[np.float32]:
+    rows = rng.normal(size=shape).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+
+def make(num_items: int, share: float) -> tuple[HybridIndex, NDArray[np.float32]]:
+    """Return an index over random vectors and texts, and its item rows [N, 2 D]."""
+    rng = np.random.default_rng(0)
+    items = gated_items(*unit(rng, 2, num_items, 8))
+    texts = [" ".join(rng.choice(WORDS, 3)) for _ in range(num_items)]
+    ids = [f"i{row}" for row in range(num_items)]
+    vectors = build_index(items, ids, PARAMS, lambda: items)
+    return HybridIndex(vectors, WordIndex.build(texts), share), items
+
+
+def encoded(*heads: int) -> QueryEmbeddings:
+    rng = np.random.default_rng(1)
+    return QueryEmbeddings(unit(rng, len(QUERIES), *heads, 8), rng.random(4, np.float32))
+
+
+@pytest.mark.parametrize("heads", [(), (3,)])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.7])
+def test_search_is_the_mixture_over_all_items(share: float, heads: tuple[int, ...]):
+    index, items = make(60, share)
+    queries = encoded(*heads)
+    gated = gated_queries(queries.vector, queries.gate)
+    similarity = np.einsum("q...d,nd->q...n", gated, items)
+    if heads:
+        similarity = similarity.max(1)
+    words = np.stack([index.words.shares(text) for text in QUERIES])
+    expected = (1 - share) * similarity + share * words
+    scores, rows = index.search(QUERIES, queries, 10)
+    assert (rows == np.argsort(-expected, axis=1, kind="stable")[:, :10]).all()
+    assert np.allclose(scores, np.take_along_axis(expected, rows, 1), atol=1e-6)
+    assert (np.abs(scores) <= 1).all()
+
+
+def test_search_for_more_than_there_is_pads():
+    index, _ = make(6, 0.4)
+    scores, rows = index.search(QUERIES, encoded(), 9)
+    assert sorted(rows[0, :6].tolist()) == list(range(6))
+    assert (rows[:, 6:] == -1).all()
+    assert np.isneginf(scores[:, 6:]).all()
+
+
+def test_item_is_found_by_its_words_where_its_vector_is_far():
+    query = unit(np.random.default_rng(2), 1, 8)
+    text = np.repeat(query, 2000, 0)
+    text[7] = -query
+    items = gated_items(text, text)
+    ids = [str(row) for row in range(2000)]
+    texts = ["boot"] * 7 + ["rtx 2060 card"] + ["boot"] * 1992
+    index = HybridIndex(build_index(items, ids, PARAMS, lambda: items), WordIndex.build(texts), 0.8)
+    of_query = QueryEmbeddings(query, np.zeros(1, np.float32))
+    assert 7 in index.candidates(["rtx 2060"], gated_queries(query, of_query.gate), 5)[0].rows
+    assert 7 not in replace(index, word_share=0.0).search(["rtx 2060"], of_query, 5)[1]
+
+
+def test_recall_by_share_is_that_of_a_search_with_it():
+    index, _ = make(60, 0.0)
+    relevant = csr_matrix(np.random.default_rng(3).random((4, 60)) < 0.2)
+    recalls = recall_by_share(index, QUERIES, encoded(), relevant, 5)
+    assert tuple(recalls) == SHARES
+    for share, recall in recalls.items():
+        rows = replace(index, word_share=share).search(QUERIES, encoded(), 5)[1]
+        hits = np.take_along_axis(relevant.toarray(), rows, 1).sum(1) / relevant.sum(1).A1
+        assert recall == pytest.approx(hits.mean())
+
+
+def test_of_equal_shares_the_smallest_is_best():
+    assert best_share({0.0: 0.5, 0.1: 0.7, 0.2: 0.7, 0.3: 0.6}) == 0.1
+
+
+def test_index_reloads_with_its_words_and_share(tmp_path: Path):
+    index, _ = make(20, 0.4)
+    write_index(tmp_path / "index", index, Manifest(kind="index", details={"model_sha": "x"}))
+    again = HybridIndex.load(tmp_path / "index")
+    assert again.item_ids == index.item_ids
+    for mine, theirs in zip(
+        again.search(QUERIES, encoded(), 5), index.search(QUERIES, encoded(), 5), strict=True
+    ):
+        assert (mine == theirs).all()
+
+
+def test_index_of_before_there_were_words_is_one_of_vectors(tmp_path: Path):
+    index, _ = make(20, 0.0)
+    manifest = Manifest(kind="index", details={"model_sha": "x"})
+    with index_directory(tmp_path / "index", index.vectors, manifest):
+        pass
+    again = HybridIndex.load(tmp_path / "index")
+    assert (again.search(QUERIES, encoded(), 5)[1] == index.search(QUERIES, encoded(), 5)[1]).all()

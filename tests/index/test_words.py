@@ -1,0 +1,95 @@
+"""The word index: BM25 by hand, what a share means, order, files."""
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smar.errors import ArtifactError
+from smar.index.words import WordIndex
+
+TEXTS = ["red boot", "blue boot boot", "green sandal for women"]
+
+
+def by_hand(tf: int, found_in: int, length: int, reachable: float) -> float:
+    idf = math.log(1 + (3 - found_in + 0.5) / (found_in + 0.5))
+    return idf * tf / (tf + 1.5 * (0.25 + 0.75 * length / 3)) / reachable
+
+
+def test_share_is_bm25_over_the_idf_of_the_query():
+    red, boot = math.log(1 + 2.5 / 1.5), math.log(1 + 1.5 / 2.5)
+    expected = [
+        by_hand(1, 1, 2, red + boot) + by_hand(1, 2, 2, red + boot),
+        by_hand(2, 2, 3, red + boot),
+        0,
+    ]
+    assert WordIndex.build(TEXTS).shares("red boot") == pytest.approx(expected, abs=1e-6)
+
+
+def test_word_that_no_text_has_counts_as_the_rarest():
+    words = WordIndex.build(TEXTS)
+    boot, unknown = math.log(1 + 1.5 / 2.5), math.log(1 + 3.5 / 0.5)
+    lowered = words.shares("boot") * boot / (boot + unknown)
+    assert words.shares("bort boot") == pytest.approx(lowered, abs=1e-6)
+
+
+def test_word_forms_are_one():
+    words = WordIndex.build(TEXTS)
+    assert (words.shares("Boots") == words.shares("boot")).all()
+
+
+@pytest.mark.parametrize("query", ["zzz", "?", "a"])
+def test_query_without_a_common_word_has_no_share(query: str):
+    assert not WordIndex.build([*TEXTS, "?", ""]).shares(query).any()
+
+
+def test_texts_without_words_are_an_index_without_shares():
+    words = WordIndex.build(["", "?"])
+    assert len(words) == 2
+    assert not words.shares("boot").any()
+
+
+def test_best_is_a_sort_by_share_and_row_without_zeros():
+    rng = np.random.default_rng(0)
+    words = WordIndex.build(TEXTS)
+    for _ in range(50):
+        shares = rng.integers(0, 4, 20).astype(np.float32) / 4
+        order = sorted(range(20), key=lambda row: (-shares[row], row))
+        slow = [row for row in order if shares[row]]
+        for k in (1, 5, 20, 30):
+            assert words.best(shares, k).tolist() == slow[:k]
+
+
+def test_words_reload_to_the_same_shares(tmp_path: Path):
+    words = WordIndex.build(TEXTS)
+    words.write(tmp_path / "words")
+    again = WordIndex.load(tmp_path / "words", 3)
+    assert (again.shares("red boots for women") == words.shares("red boots for women")).all()
+
+
+def test_words_of_other_items_are_refused(tmp_path: Path):
+    WordIndex.build(TEXTS).write(tmp_path / "words")
+    with pytest.raises(ArtifactError, match="words of 3 items, expected 4"):
+        WordIndex.load(tmp_path / "words", 4)
+
+
+def test_missing_words_are_refused(tmp_path: Path):
+    with pytest.raises(ArtifactError, match="the word index cannot be read"):
+        WordIndex.load(tmp_path / "words", 3)
+
+
+def test_same_texts_make_the_same_files_in_every_process(tmp_path: Path):
+    code = "import sys; from pathlib import Path; from smar.index.words import WordIndex\n"
+    code += f"WordIndex.build({TEXTS!r}).write(Path(sys.argv[1]))"
+    for seed in ("1", "2"):
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        command = [sys.executable, "-c", code, str(tmp_path / seed)]
+        subprocess.run(command, check=True, env=environment)
+    files = sorted(path.name for path in (tmp_path / "1").iterdir())
+    assert files
+    for name in files:
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
