@@ -21,7 +21,7 @@ STAGES = {
     "pretrain": "Multi-task pre-training on synthetic and logged queries.",
     "finetune": "Click fine-tuning with the gate.",
     "embed": "Item vectors; only items whose content changed are encoded again.",
-    "index": "Vector index over the item embeddings, measured against exact search.",
+    "index": "The index over item embeddings and item words, measured against exact search.",
     "evaluate": "Retrieval metrics, slices, baselines and a report with pictures.",
     "promote": "Candidate against current release: a new release, or the reasons against it.",
     "drift": "The newest data against the current release's: keep, refresh or retrain.",
@@ -161,7 +161,8 @@ def _search(options: argparse.Namespace) -> None:
 
         gate = retriever.gate(options.query)
         origin = retriever.release or "working tree"
-        sys.stdout.write(f"{options.query}   (the picture counts {gate:.0%}; {origin})\n")
+        parts = f"the picture counts {gate:.0%}, words {retriever.word_share:.0%}"
+        sys.stdout.write(f"{options.query}   ({parts}; {origin})\n")
         sys.stdout.write(hit_table(hits))
 
 

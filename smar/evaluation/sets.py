@@ -5,10 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from smar.data import schema
 from smar.data.schema import ACTIONS
 from smar.evaluation.runs import QuerySet, build_query_set
-from smar.paths import Paths
 from smar.seeding import generator
 
 MOST_SYNTHETIC = 1000
@@ -42,20 +40,19 @@ def validation_set(
     return build_query_set("validation", held_out, labels, item_ids, 1)
 
 
-def choice_set(paths: Paths, item_ids: Sequence[str], seed: int) -> QuerySet:
+def choice_set(
+    queries: pd.DataFrame,
+    engagements: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    item_ids: Sequence[str],
+    seed: int,
+) -> QuerySet:
     """Return what settings are chosen by: the log's held-out queries, or else synthetic ones.
 
     Synthetic queries are made of an item's words, so where there is no log they speak for words.
     """
-    chosen = validation_set(
-        schema.read_table(paths.queries, schema.QUERIES),
-        schema.read_table(paths.engagements, schema.ENGAGEMENTS),
-        item_ids,
-    )
-    if len(chosen):
-        return chosen
-    table = schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC)
-    return synthetic_set(table, item_ids, seed)
+    chosen = validation_set(queries, engagements, item_ids)
+    return chosen if len(chosen) else synthetic_set(synthetic, item_ids, seed)
 
 
 def synthetic_set(synthetic: pd.DataFrame, item_ids: Sequence[str], seed: int) -> QuerySet:

@@ -18,7 +18,7 @@ def write_search_page(path: Path, retriever: Retriever, query: str, hits: Sequen
     images = ImageStore.open(Paths(retriever.root).images, verify=False) if has_picture else None
     strip = Strip("", "", [_tile(hit, images) for hit in hits])
     example = Example(query, "", retriever.gate(query), [strip])
-    subtitle = f"{len(hits)} of {len(retriever.items):,} items"
+    subtitle = f"{len(hits)} of {len(retriever.items):,} items, words {retriever.word_share:.0%}"
     write_gallery(path, "Search", subtitle, [Group("", "", [example])])
 
 

@@ -139,6 +139,11 @@ class Retriever:
         """Return P(q) in [0, 1]: how much the picture counts for a query."""
         return float(encode_queries(self.model, [normalize_query(query)]).gate[0])
 
+    @property
+    def word_share(self) -> float:
+        """How much of a score an item's words are, in [0, 1); the vectors are the rest."""
+        return self.index.word_share
+
     def _hit(self, rank: int, score: float, row: int) -> Hit:
         item = self.items.iloc[row]
         return Hit(

@@ -62,8 +62,14 @@ def run(root: Path) -> None:
         0.0 if share == "auto" else share,
     )
     recalls: dict[float, float] = {}
-    chosen_by = sets.choice_set(paths, store.item_ids, params.seed) if share == "auto" else None
-    if chosen_by:
+    chosen_by = sets.choice_set(
+        schema.read_table(paths.queries, schema.QUERIES),
+        schema.read_table(paths.engagements, schema.ENGAGEMENTS),
+        schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC),
+        store.item_ids,
+        params.seed,
+    )
+    if share == "auto" and len(chosen_by):
         encoded = encode_queries(load_model(paths.retriever), chosen_by.texts)
         recalls = recall_by_share(
             index, chosen_by.texts, encoded, chosen_by.relevant, params.index.recall_at

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from smar.evaluation import sets
 from smar.evaluation.baselines import bm25_run
 from smar.evaluation.runs import build_query_set
 from smar.evaluation.slices import slices_of
+from smar.index.words import WordIndex
 
 ITEMS = ["a", "b", "c"]
 
@@ -49,6 +51,15 @@ def test_synthetic_set_takes_every_item_a_query_was_made_from():
     assert result.qrels.toarray().tolist() == [[1, 1, 0]]
 
 
+@pytest.mark.parametrize(("split", "name"), [("validation", "validation"), ("train", "synthetic")])
+def test_settings_are_chosen_by_the_log_or_else_by_synthetic_queries(split: str, name: str):
+    table = queries([("q", "boot", split, 3)])
+    log = pd.DataFrame([("q", "a", "click")], columns=["query_id", "item_id", "action"])
+    columns = ["query", "item_id", "split"]
+    made = pd.DataFrame([("red", "a", "validation")], columns=columns)
+    assert sets.choice_set(table, log, made, ITEMS, seed=0).name == name
+
+
 def test_slices_follow_relevance_and_traffic():
     table = queries(
         [("1", "shoe", "test", 50), ("2", "book", "test", 20), ("3", "rare", "test", 0)]
@@ -76,7 +87,8 @@ def test_slices_of_a_shop_without_a_log_are_all_tail():
 
 
 def test_bm25_ranks_the_item_that_holds_the_words_and_drops_the_others():
-    run = bm25_run(["red boots", "blue sandal", "red bag"], ["red boot", "zzz"], 3)
+    words = WordIndex.build(["red boots", "blue sandal", "red bag"])
+    run = bm25_run(words, ["red boot", "zzz"], 3)
     assert run.rows[0].tolist() == [0, 2, -1]
     assert run.rows[1].tolist() == [-1, -1, -1]
     assert (np.diff(run.scores[0]) <= 0).all()

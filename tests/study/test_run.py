@@ -21,6 +21,7 @@ TOWER = {"hidden": 24, "layers": 1, "heads": 2}
 BASE = {
     "ingest.demo": {"num_items": 150, "num_searches": 600},
     "model.dim": 16,
+    "index.word_share": 0.0,
     "model.shared_words": False,
     "pretrain.steps": 2,
     "finetune.steps": 2,
