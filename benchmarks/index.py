@@ -1,16 +1,21 @@
-"""The index that `build_index` picks, against the flat one, on the same clustered vectors.
+"""The index that `build_index` picks, against the flat one, and what words add to its searches.
 
-Run with `python benchmarks/index.py`; prints recall and queries a second of both, and their ratio.
+Run with `python benchmarks/index.py`; prints recall and queries a second on the same clustered
+vectors, and ratios.
 """
 
 import argparse
 import json
 import time
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smar.index.ann import VectorIndex, build_index, gated_items, gated_queries, set_faiss_threads
+from smar.index.hybrid import HybridIndex
+from smar.index.words import WordIndex
+from smar.models.encode import QueryEmbeddings
 from smar.params import IndexParams
 
 
@@ -30,13 +35,20 @@ def near(
     return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
 
 
-def queries_per_s(index: VectorIndex, queries: NDArray[np.float32], batch: int) -> float:
+def texts(number: int, words: int, rng: np.random.Generator) -> list[str]:
+    """Return texts of so many words each, of 30,000 words as frequent as Zipf's law says."""
+    ranks = np.arange(1, 30_001)
+    drawn = rng.choice(ranks, (number, words), p=(1 / ranks) / (1 / ranks).sum())
+    return [" ".join(f"word{rank}" for rank in row) for row in drawn]
+
+
+def queries_per_s(search: Callable[[slice], object], number: int, batch: int) -> float:
     """Return the rate of searching 50 items for queries in batches."""
-    index.search(queries[:batch], 50)
+    search(slice(0, batch))
     start = time.perf_counter()
-    for first in range(0, len(queries), batch):
-        index.search(queries[first : first + batch], 50)
-    return len(queries) / (time.perf_counter() - start)
+    for first in range(0, number, batch):
+        search(slice(first, first + batch))
+    return number / (time.perf_counter() - start)
 
 
 def main() -> None:
@@ -49,7 +61,12 @@ def main() -> None:
     text = clustered(options.items, options.dim, rng)
     vectors = gated_items(text, near(text, 0.5, rng))
     chosen = rng.choice(options.items, 1000, replace=False)
-    queries = gated_queries(near(text[chosen], 0.5, rng), rng.random(1000, np.float32))
+    encoded = QueryEmbeddings(near(text[chosen], 0.5, rng), rng.random(1000, np.float32))
+    queries = gated_queries(encoded.vector, encoded.gate)
+    asked = texts(len(queries), 3, rng)
+    start = time.perf_counter()
+    words = WordIndex.build(texts(options.items, 10, rng))
+    print(json.dumps({"index": "words", "build_s": round(time.perf_counter() - start, 1)}))
     ids = [str(row) for row in range(options.items)]
     params = {"recall_target": 0.97, "recall_at": 50, "sample_queries": 500, "word_share": 0.0}
     rates = {}
@@ -60,13 +77,26 @@ def main() -> None:
         )
         seconds = time.perf_counter() - start
         figures = {key: index.details[key] for key in ("kind", "settings", "recall")}
-        rates[name] = {b: queries_per_s(index, queries, b) for b in (1, 1000)}
-        rate = {f"queries_per_s_batch_{b}": round(value) for b, value in rates[name].items()}
-        print(json.dumps({"index": name, "build_s": round(seconds, 1), **figures, **rate}))
-    ratios = {
-        f"ratio_batch_{b}": round(rates["chosen"][b] / rates["flat"][b], 1) for b in (1, 1000)
-    }
-    print(json.dumps(ratios))
+        hybrid = HybridIndex(index, words, 0.4)
+
+        def by_vectors(rows: slice, index: VectorIndex = index) -> object:
+            return index.search(queries[rows], 50)
+
+        def by_both(rows: slice, hybrid: HybridIndex = hybrid) -> object:
+            part = QueryEmbeddings(encoded.vector[rows], encoded.gate[rows])
+            return hybrid.search(asked[rows], part, 50)
+
+        for kind, search in ((name, by_vectors), (f"{name} and words", by_both)):
+            rates[kind] = {b: queries_per_s(search, len(queries), b) for b in (1, 1000)}
+            rate = {f"queries_per_s_batch_{b}": round(value) for b, value in rates[kind].items()}
+            print(json.dumps({"index": kind, "build_s": round(seconds, 1), **figures, **rate}))
+    for one, other in (
+        ("chosen", "flat"),
+        ("chosen and words", "chosen"),
+        ("flat and words", "flat"),
+    ):
+        ratios = {f"batch_{b}": round(rates[one][b] / rates[other][b], 3) for b in (1, 1000)}
+        print(json.dumps({"ratio": f"{one} to {other}", **ratios}))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,12 @@
-"""sentence-transformers, text only: one encoder for queries and items, in-batch negatives."""
+"""sentence-transformers, text only: one encoder for queries and items, in-batch negatives.
+
+The same once more with smar's words beside the vectors, their share chosen on validation queries.
+"""
 
 import itertools
+from functools import partial
 
+import numpy as np
 import torch
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
@@ -9,7 +14,10 @@ from benchmarks.quality import encoders
 from benchmarks.quality.shop import DEPTH, Trial, arguments
 from benchmarks.quality.training import Batch, fit
 from smar.evaluation.runs import QuerySet, Run
-from smar.index.exact import exact_search
+from smar.index.ann import build_index, gated_items
+from smar.index.hybrid import SHARES, HybridIndex
+from smar.index.words import WordIndex
+from smar.models.encode import QueryEmbeddings
 
 _SIZE = 512
 
@@ -18,8 +26,10 @@ def main() -> None:
     """Train, measure and record."""
     options = arguments(__doc__)
     given = encoders.Inputs(options)
+    words = WordIndex.build(given.shop.texts)
 
-    def trial(learning_rate: float, scale: float) -> Trial:
+    def trials(learning_rate: float, scale: float) -> dict[float, Trial]:
+        """Return a trained model's trials by share of the words."""
         model = encoders.text_model(given.tokenizer)
         loss = MultipleNegativesRankingLoss(model, scale=scale)
 
@@ -36,16 +46,30 @@ def main() -> None:
             processor_s=options.processor_seconds,
         )
         found = encoders.encode(model, given.items)
+        item_ids, settings = list(given.shop.items["item_id"]), given.shop.params.index
+        vectors = gated_items(found, found)
+        index = build_index(vectors, item_ids, settings, lambda: vectors)
 
-        def rank(asked: QuerySet) -> Run:
+        def rank(asked: QuerySet, share: float) -> Run:
             texts = encoders.Texts(given.tokenizer, asked.texts)
-            scores, rows = exact_search(encoders.encode(model, texts), found, DEPTH)
+            encoded = QueryEmbeddings(
+                encoders.encode(model, texts), np.zeros(len(asked), np.float32)
+            )
+            scores, rows = HybridIndex(index, words, share).search(asked.texts, encoded, DEPTH)
             return Run("sentence_transformers_text", rows, scores)
 
-        return Trial({"learning_rate": learning_rate, "scale": scale}, rank, *spent)
+        tried = {"learning_rate": learning_rate, "scale": scale}
+        return {
+            share: Trial(tried | {"word_share": share}, partial(rank, share=share), *spent)
+            for share in SHARES
+        }
 
     tried = itertools.product(options.learning_rates, options.scales)
-    given.shop.record("sentence_transformers_text", [trial(*each) for each in tried])
+    found = [trials(*each) for each in tried]
+    given.shop.record("sentence_transformers_text", [each[0.0] for each in found])
+    given.shop.record(
+        "sentence_transformers_text_words", [trial for each in found for trial in each.values()]
+    )
 
 
 if __name__ == "__main__":

@@ -88,8 +88,9 @@ class WordIndex:
 
     def best(self, shares: NDArray[np.float32], k: int) -> NDArray[np.int64]:
         """Return the rows of the k largest shares above 0, best first, ties by row."""
-        least = np.partition(shares, -k)[-k] if k < len(shares) else 0.0
-        rows = np.flatnonzero((shares >= least) & (shares > 0))
+        rows = np.flatnonzero(shares)
+        if k < len(rows):
+            rows = rows[shares[rows] >= np.partition(shares[rows], -k)[-k]]
         return rows[np.lexsort((rows, -shares[rows]))][:k]
 
 
