@@ -262,8 +262,17 @@ class IndexParams(Section):
     recall_target: Annotated[float, Field(gt=0, le=1)]
     recall_at: Count
     sample_queries: Count
-    word_share: Literal["auto"] | Annotated[float, Field(ge=0, lt=1)]
+    word_share: float | Literal["auto"]
     """How much of an item's score its words are; "auto": what validation queries find most with."""
+
+    @field_validator("word_share", mode="plain")
+    @classmethod
+    def _check_share(cls, value: object) -> float | Literal["auto"]:
+        if value == "auto":
+            return "auto"
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1:
+            return float(value)
+        raise ValueError('expected "auto" or a number from 0 to below 1')
 
 
 class EvaluateParams(Section):

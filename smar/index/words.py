@@ -3,6 +3,7 @@
 Shapes: N items.
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import Stemmer
 from numpy.typing import NDArray
 
 from smar.errors import ArtifactError
+
+logging.getLogger("bm25s").setLevel(logging.WARNING)  # at import it asks for every detail
 
 
 class WordIndex:

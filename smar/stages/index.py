@@ -9,6 +9,8 @@ from smar.paths import Paths
 
 logger = logging.getLogger(__name__)
 
+_MOST_QUERIES = 2000  # that the words' share is chosen by
+
 
 def run(root: Path) -> None:
     """Index every item once as `[S_t ; S_m]`, and its words.
@@ -37,6 +39,15 @@ def run(root: Path) -> None:
 
     params = load_params(Paths(root).params)
     paths = Paths(root)
+    inputs = digests(
+        root,
+        paths.items,
+        paths.queries,
+        paths.engagements,
+        paths.synthetic,
+        paths.embeddings,
+        paths.retriever,
+    )
     logger.info("index: %s", params.index.model_dump())
     set_faiss_threads(params.threads)
     store = EmbeddingStore.load(paths.embeddings)
@@ -70,14 +81,15 @@ def run(root: Path) -> None:
         params.seed,
     )
     if share == "auto" and len(chosen_by):
-        encoded = encode_queries(load_model(paths.retriever), chosen_by.texts)
-        recalls = recall_by_share(
-            index, chosen_by.texts, encoded, chosen_by.relevant, params.index.recall_at
-        )
+        rows = generator(params.seed, "words").permutation(len(chosen_by))[:_MOST_QUERIES]
+        texts = [chosen_by.texts[row] for row in rows]
+        encoded = encode_queries(load_model(paths.retriever), texts)
+        relevant = chosen_by.relevant[rows]
+        recalls = recall_by_share(index, texts, encoded, relevant, params.index.recall_at)
         index = replace(index, word_share=best_share(recalls))
     manifest = Manifest(
         kind=KIND,
-        inputs=digests(root, paths.embeddings),
+        inputs=inputs,
         params=params.index.model_dump(),
         counts={"items": len(store.item_ids)},
         details={"model_sha": store.model_sha},
