@@ -3,7 +3,7 @@
 Shapes: Q queries, K vectors a query, C candidates, N items, k results, D embedding length.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from smar.index.words import WordIndex
 from smar.models.encode import QueryEmbeddings
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-"""The shares of the words that `choose_share` tries."""
+"""The shares of the words that `recall_by_share` tries."""
 
 _DEPTH = 200  # candidates of each kind, at least
 _WORDS = "words"
@@ -74,7 +74,7 @@ class HybridIndex:
             DataError: If k is below 1 or the vectors have another length than the index.
         """
         queries = gated_queries(encoded.vector, encoded.gate)
-        if not self.word_share:
+        if not self.word_share or k < 1:
             return self.vectors.search(queries, k)
         scores = np.full((len(texts), k), -np.inf, np.float32)
         rows = np.full((len(texts), k), -1, np.int64)
@@ -86,8 +86,8 @@ class HybridIndex:
 
     def candidates(
         self, texts: Sequence[str], queries: NDArray[np.float32], k: int
-    ) -> list["Candidates"]:
-        """Return the items worth ranking for each query: the best by vectors and by words.
+    ) -> Iterator["Candidates"]:
+        """Yield the items worth ranking for each query: the best by vectors and by words.
 
         Args:
             texts: Normalised query texts, [Q].
@@ -96,12 +96,10 @@ class HybridIndex:
         """
         depth = min(max(k, _DEPTH), len(self.item_ids))
         nearest = self.vectors.search(queries, depth)[1]
-        result = []
         for text, query, near in zip(texts, queries, nearest, strict=True):
             shares = self.words.shares(text)
             rows = np.union1d(near[near >= 0], self.words.best(shares, depth))
-            result.append(Candidates(rows, self.vectors.similarities(query, rows), shares[rows]))
-        return result
+            yield Candidates(rows, self.vectors.similarities(query, rows), shares[rows])
 
 
 @dataclass(frozen=True)
@@ -145,8 +143,9 @@ def recall_by_share(
     """
     queries = gated_queries(encoded.vector, encoded.gate)
     found = index.candidates(texts, queries, k)
+    bar = tqdm(found, desc="words", unit="query", total=len(texts), disable=None)
     recalls = np.zeros((len(texts), len(SHARES)))
-    for query, candidates in enumerate(tqdm(found, desc="words", unit="query", disable=None)):
+    for query, candidates in enumerate(bar):
         wanted = relevant.indices[relevant.indptr[query] : relevant.indptr[query + 1]]
         hits = np.isin(candidates.rows, wanted)
         for place, share in enumerate(SHARES):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from smar.artifacts import Manifest
+from smar.errors import DataError
 from smar.index.ann import build_index, gated_items, gated_queries, index_directory
 from smar.index.hybrid import (
     SHARES,
@@ -82,8 +83,15 @@ def test_item_is_found_by_its_words_where_its_vector_is_far():
     texts = ["boot"] * 7 + ["rtx 2060 card"] + ["boot"] * 1992
     index = HybridIndex(build_index(items, ids, PARAMS, lambda: items), WordIndex.build(texts), 0.8)
     of_query = QueryEmbeddings(query, np.zeros(1, np.float32))
-    assert 7 in index.candidates(["rtx 2060"], gated_queries(query, of_query.gate), 5)[0].rows
+    found = next(index.candidates(["rtx 2060"], gated_queries(query, of_query.gate), 5))
+    assert 7 in found.rows
     assert 7 not in replace(index, word_share=0.0).search(["rtx 2060"], of_query, 5)[1]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4])
+def test_search_refuses_k_below_one(share: float):
+    with pytest.raises(DataError, match="expected k >= 1"):
+        make(6, share)[0].search(QUERIES, encoded(), 0)
 
 
 def test_recall_by_share_is_that_of_a_search_with_it():
