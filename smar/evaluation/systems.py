@@ -28,7 +28,7 @@ GATED = "gated"  # what a search answers with: gated vectors, and words as the i
 BASELINES = ("dense", "text", "bm25")
 LABELS = {
     "gated": "smar",
-    "dense": "gated vectors alone",
+    "dense": "vectors alone",
     "multimodal": "S_m alone",
     "text": "S_t alone",
     "image": "S_i alone",
