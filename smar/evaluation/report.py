@@ -158,8 +158,8 @@ def _differences(result: SetResult, params: EvaluateParams) -> list[tuple[str, s
         sure = gap.low > 0 or gap.high < 0
         word = "better" if gap.mean > 0 else "worse"
         verdict = f"{word} than" if sure else "not clearly different from"
-        text = f"{LABELS[GATED]} is {verdict} {LABELS[system]}: {100 * gap.mean:+.1f} points "
-        text += params.primary
+        text = f"{LABELS[GATED]} is {verdict} {LABELS[system]}: "
+        text += f"{100 * gap.mean:+.1f} points {params.primary}"
         detail = f"(95 % {100 * gap.low:+.1f} to {100 * gap.high:+.1f}, p = {gap.p_value:.2g})"
         direction = ("up" if gap.mean > 0 else "down") if sure else "soft"
         lines.append((text, detail, direction))

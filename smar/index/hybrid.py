@@ -74,14 +74,14 @@ class HybridIndex:
             DataError: If k is below 1 or the vectors have another length than the index.
         """
         queries = gated_queries(encoded.vector, encoded.gate)
-        if not self.word_share or k < 1:
+        if not self.word_share or k < 1:  # below 1 the vector index refuses
             return self.vectors.search(queries, k)
         scores = np.full((len(texts), k), -np.inf, np.float32)
         rows = np.full((len(texts), k), -1, np.int64)
         for place, found in enumerate(self.candidates(texts, queries, k)):
-            best = found.best(self.word_share, k)
-            rows[place, : len(best)] = found.rows[best]
-            scores[place, : len(best)] = found.scores(self.word_share)[best]
+            best_scores, best_rows = found.best(self.word_share, k)
+            scores[place, : len(best_rows)] = best_scores
+            rows[place, : len(best_rows)] = best_rows
         return scores, rows
 
     def candidates(
@@ -116,13 +116,11 @@ class Candidates:
     similarity: NDArray[np.float32]
     words: NDArray[np.float32]
 
-    def scores(self, word_share: float) -> NDArray[np.float32]:
-        """Return the hybrid scores, [C]."""
-        return ((1 - word_share) * self.similarity + word_share * self.words).astype(np.float32)
-
-    def best(self, word_share: float, k: int) -> NDArray[np.int64]:
-        """Return the places of the k best, best first, ties by row."""
-        return np.lexsort((self.rows, -self.scores(word_share)))[:k]
+    def best(self, word_share: float, k: int) -> Found:
+        """Return hybrid scores and rows of the k best, best first, ties by row."""
+        scores = (1 - word_share) * self.similarity + word_share * self.words
+        order = np.lexsort((self.rows, -scores))[:k]
+        return scores[order], self.rows[order]
 
 
 def recall_by_share(
@@ -147,9 +145,9 @@ def recall_by_share(
     recalls = np.zeros((len(texts), len(SHARES)))
     for query, candidates in enumerate(bar):
         wanted = relevant.indices[relevant.indptr[query] : relevant.indptr[query + 1]]
-        hits = np.isin(candidates.rows, wanted)
         for place, share in enumerate(SHARES):
-            recalls[query, place] = hits[candidates.best(share, k)].sum() / len(wanted)
+            found_rows = candidates.best(share, k)[1]
+            recalls[query, place] = np.isin(found_rows, wanted).sum() / len(wanted)
     return dict(zip(SHARES, recalls.mean(0).tolist(), strict=True))
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from smar.params import load_params
@@ -53,6 +54,8 @@ def run(root: Path) -> None:
     store = EmbeddingStore.load(paths.embeddings)
     vectors = gated_items(store.text, store.multimodal)
 
+    model = cache(lambda: load_model(paths.retriever))
+
     def sample() -> NDArray[np.float32]:
         """Return real queries, or, before there are any, items' own vectors at gate 0.5."""
         rng = generator(params.seed, "index")
@@ -60,7 +63,7 @@ def run(root: Path) -> None:
         size = params.index.sample_queries
         if len(texts):
             chosen = rng.choice(texts, min(size, len(texts)), replace=False)
-            encoded = encode_queries(load_model(paths.retriever), list(chosen))
+            encoded = encode_queries(model(), list(chosen))
             gated = gated_queries(encoded.vector, encoded.gate)
             return gated.reshape(-1, gated.shape[-1])  # each of several vectors is a search
         rows = rng.choice(len(vectors), min(size, len(vectors)), replace=False)
@@ -72,20 +75,26 @@ def run(root: Path) -> None:
         WordIndex.build(item_texts(schema.read_table(paths.items, schema.ITEMS))),
         0.0 if share == "auto" else share,
     )
-    recalls: dict[float, float] = {}
-    chosen_by = sets.choice_set(
-        schema.read_table(paths.queries, schema.QUERIES),
-        schema.read_table(paths.engagements, schema.ENGAGEMENTS),
-        schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC),
-        store.item_ids,
-        params.seed,
-    )
-    if share == "auto" and len(chosen_by):
+
+    def choose() -> dict[float, float]:
+        """Return the recall by share of the words, empty if there is no query to choose by."""
+        chosen_by = sets.choice_set(
+            schema.read_table(paths.queries, schema.QUERIES),
+            schema.read_table(paths.engagements, schema.ENGAGEMENTS),
+            schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC),
+            store.item_ids,
+            params.seed,
+        )
         rows = generator(params.seed, "words").permutation(len(chosen_by))[:_MOST_QUERIES]
+        if not len(rows):
+            return {}
         texts = [chosen_by.texts[row] for row in rows]
-        encoded = encode_queries(load_model(paths.retriever), texts)
+        encoded = encode_queries(model(), texts)
         relevant = chosen_by.relevant[rows]
-        recalls = recall_by_share(index, texts, encoded, relevant, params.index.recall_at)
+        return recall_by_share(index, texts, encoded, relevant, params.index.recall_at)
+
+    recalls = choose() if share == "auto" else {}
+    if recalls:
         index = replace(index, word_share=best_share(recalls))
     manifest = Manifest(
         kind=KIND,

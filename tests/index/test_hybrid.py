@@ -21,17 +21,13 @@ from smar.index.hybrid import (
 from smar.index.words import WordIndex
 from smar.models.encode import QueryEmbeddings
 from smar.params import IndexParams
+from tests.index.test_ann import unit
 
 WORDS = ["red", "blue", "boot", "sandal", "women", "acme", "leather"]
 QUERIES = ["red boot", "acme sandal", "zzz", "women"]
 PARAMS = IndexParams(
     exact_below=50_000, recall_target=0.9, recall_at=10, sample_queries=50, word_share=0.0
 )
-
-
-def unit(rng: np.random.Generator, *shape: int) -> NDArray[np.float32]:
-    rows = rng.normal(size=shape).astype(np.float32)
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
 
 
 def make(num_items: int, share: float) -> tuple[HybridIndex, NDArray[np.float32]]:
