@@ -14,7 +14,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 SMAR_UI_PORT ?= 3000
 SMAR_REPORTS_PORT ?= 3001
 
-.PHONY: help run home ui test test-daemon faults slow tag check env lock clean
+.PHONY: help run home ui test test-daemon faults slow tag check graph env lock clean
 
 help:  ## what each target does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -76,6 +76,9 @@ check: env home  ## lint, format, types and Dagster's definitions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python -W ignore -m dagster definitions validate --log-level warning
+
+graph: env  ## the code dependencies of dvc.yaml, from what the stages import
+	@$(BIN)/python -m orchestration.graph
 
 lock:  ## requirements.lock anew from requirements.in, in a fresh environment
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

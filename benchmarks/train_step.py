@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from smar.data.batching import Batch
 from smar.models.retriever import build_model
 from smar.models.tokenizer import train_tokenizer
 from smar.params import LossParams, ModelParams, PretrainParams, load_params
+from smar.train.batching import Batch
 from smar.train.optim import build_optimizer
 from smar.train.precision import Precision
 from smar.train.step import pretrain_step

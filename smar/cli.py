@@ -168,7 +168,7 @@ def _search(options: argparse.Namespace) -> None:
 
 def _releases(options: argparse.Namespace) -> None:
     from smar.release.listing import releases_table
-    from smar.release.registry import list_releases
+    from smar.service.registry import list_releases
 
     _check_root(options.root)
     rows = list_releases(options.root)
@@ -176,7 +176,7 @@ def _releases(options: argparse.Namespace) -> None:
 
 
 def _rollback(options: argparse.Namespace) -> None:
-    from smar.release.registry import rollback
+    from smar.service.registry import rollback
 
     _check_root(options.root)
     switch = rollback(options.root, options.version)
@@ -202,7 +202,7 @@ def _diff(options: argparse.Namespace) -> None:
 
 
 def _demo(options: argparse.Namespace) -> None:
-    from smar.data.demo_shop import write_demo_shop
+    from smar.demo.shop import write_demo_shop
     from smar.errors import DataError
     from smar.params import load_params
 

@@ -17,10 +17,7 @@ from PIL import Image
 
 from smar.artifacts import Manifest, write_directory
 from smar.cli import STAGES, main
-from smar.data.batching import BatchMaker
-from smar.data.dataset import TrainingData, build_training_data
-from smar.data.images import KIND, ImageStore, PictureFile, pack_images
-from smar.data.quarantine import Quarantine
+from smar.data.images import KIND, ImageStore
 from smar.data.text import item_texts
 from smar.models.retriever import RetrieverModel, build_model
 from smar.models.tokenizer import train_tokenizer
@@ -37,6 +34,10 @@ from smar.params import (
     TextTowerParams,
     load_params,
 )
+from smar.sources.pictures import PictureFile, pack_images
+from smar.sources.quarantine import Quarantine
+from smar.train.batching import BatchMaker
+from smar.train.dataset import TrainingData, build_training_data
 from smar.train.prepare import build_maker
 
 torch.set_num_threads(1)

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smar.data.feed import read_feed
-from smar.data.images import PictureFile, pack_images
-from smar.data.quarantine import Quarantine
 from smar.errors import DataError, ParamsError
 from smar.models.backbone import load_pretrained
 from smar.models.tokenizer import pretrained_tokenizer
 from smar.params import FeedParams, ImageStoreParams
+from smar.sources.feed import read_feed
+from smar.sources.pictures import PictureFile, pack_images
+from smar.sources.quarantine import Quarantine
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(
@@ -96,7 +96,7 @@ def dangers_of_call(node: ast.Call) -> Iterator[str]:
 
 
 # Drawings are put together as SVG; every text in them is escaped (tested with the evaluation).
-ALLOWED = {("smar/evaluation/plots.py", "calls Markup")}
+ALLOWED = {("smar/pages/plots.py", "calls Markup")}
 
 
 def test_no_source_unpickles_extracts_evaluates_or_fetches():

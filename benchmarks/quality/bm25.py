@@ -5,7 +5,7 @@ import numpy as np
 import Stemmer
 
 from benchmarks.quality.shop import DEPTH, Shop, Trial, arguments
-from smar.evaluation.runs import QuerySet, Run
+from smar.judging.runs import QuerySet, Run
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ from torch.nn.functional import cross_entropy, normalize
 from benchmarks.quality import encoders
 from benchmarks.quality.shop import DEPTH, Trial, picture_arguments
 from benchmarks.quality.training import Batch, fit
-from smar.evaluation.runs import QuerySet, Run
 from smar.index.exact import exact_search
+from smar.judging.runs import QuerySet, Run
 
 _SIZE = 512
 

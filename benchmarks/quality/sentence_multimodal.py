@@ -14,8 +14,8 @@ from sentence_transformers.sentence_transformer.losses import MultipleNegativesR
 from benchmarks.quality import encoders
 from benchmarks.quality.shop import DEPTH, Trial, picture_arguments
 from benchmarks.quality.training import Batch, fit
-from smar.evaluation.runs import QuerySet, Run
 from smar.index.exact import exact_search
+from smar.judging.runs import QuerySet, Run
 
 _SIZE = 384
 

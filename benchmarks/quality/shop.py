@@ -16,20 +16,20 @@ from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, read_manifest, write_directory, write_json
 from smar.data import schema
-from smar.data.dataset import Pairs, TrainingData
 from smar.data.images import ImageStore
-from smar.data.misspell import misspell
 from smar.data.text import item_texts
-from smar.evaluation import sets
-from smar.evaluation.metrics import score_run
-from smar.evaluation.runs import QuerySet, Run
-from smar.evaluation.slices import slices_of
 from smar.evaluation.systems import per_query_table
+from smar.judging import sets
+from smar.judging.metrics import score_run
+from smar.judging.runs import QuerySet, Run
+from smar.judging.slices import slices_of
 from smar.params import Params, load_params
 from smar.paths import Paths
 from smar.stages import synthesize
 from smar.study.plan import load_plan
 from smar.study.run import KIND_RESULT, link_data, run_params
+from smar.train.dataset import Pairs, TrainingData
+from smar.train.misspell import misspell
 from smar.train.prepare import read_training_data
 
 SEED = 7

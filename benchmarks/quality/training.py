@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.quality.shop import SEED, Budget
-from smar.data.dataset import Pairs, TrainingData
+from smar.train.dataset import Pairs, TrainingData
 
 SYNTHETIC_SHARE = 0.25
 """Share of the budget in which half of the pairs are synthetic, as in smar's pre-training."""

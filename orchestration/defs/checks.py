@@ -75,8 +75,8 @@ def _changed_inputs(report: Path) -> list[str]:
 def splits_do_not_leak() -> dg.AssetCheckResult:
     """No text that is held out is also trained on."""
     from smar.data import schema
-    from smar.data.leakage import leaked_texts
     from smar.paths import Paths
+    from smar.synthetic.leakage import leaked_texts
 
     paths = Paths(ROOT)
     queries = schema.read_table(paths.queries, schema.QUERIES)

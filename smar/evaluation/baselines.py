@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from tqdm import tqdm
 
-from smar.evaluation.runs import Run
 from smar.index.words import WordIndex
+from smar.judging.runs import Run
 
 
 def bm25_run(words: WordIndex, queries: Sequence[str], k: int) -> Run:

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from smar.data.images import ImageStore
-from smar.evaluation import plots
-from smar.evaluation.gallery import Example, Group, Strip, Tile, picture_uri, write_page
-from smar.evaluation.runs import grades_of, write_trec_qrels, write_trec_run
 from smar.evaluation.systems import GATED, LABELS, SetResult, per_query_table
+from smar.judging.runs import grades_of, write_trec_qrels, write_trec_run
+from smar.pages import plots
+from smar.pages.gallery import Example, Group, Strip, Tile, picture_uri
+from smar.pages.render import write_page
 from smar.params import EvaluateParams
 from smar.seeding import generator
 

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from smar.evaluation.baselines import bm25_run
 from smar.evaluation.calibration import Calibration, gate_calibrations
-from smar.evaluation.compare import Difference, mean_intervals, paired_difference
-from smar.evaluation.metrics import score_run
-from smar.evaluation.runs import QuerySet, Run
 from smar.index.exact import exact_search
 from smar.index.heads import Found, search_heads
 from smar.index.hybrid import HybridIndex
 from smar.index.store import EmbeddingStore
+from smar.judging.compare import Difference, mean_intervals, paired_difference
+from smar.judging.metrics import score_run
+from smar.judging.runs import QuerySet, Run
 from smar.models.encode import QueryEmbeddings
 from smar.params import EvaluateParams
 from smar.seeding import generator

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from smar.evaluation.gallery import picture_uri, write_page
 from smar.monitoring.drift import Comparison, click_rates, new_queries
 from smar.monitoring.signals import Signal
 from smar.monitoring.snapshot import PICTURES
 from smar.monitoring.verdict import KEEP, Judged
+from smar.pages.gallery import picture_uri
+from smar.pages.render import write_page
 
 _QUERIES = 12
 _POSITIONS = 8
@@ -26,7 +27,6 @@ def write_drift_page(path: Path, comparison: Comparison, release: str) -> None:
     write_page(
         path,
         "drift.html.j2",
-        package="smar.monitoring",
         verdict=verdict.verdict,
         meaning=_MEANING[verdict.verdict],
         calm=verdict.verdict == KEEP,

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from smar.data import schema
 from smar.data.images import ImageStore
 from smar.errors import ArtifactError
-from smar.evaluation import sets
-from smar.evaluation.metrics import score_run
+from smar.judging import sets
+from smar.judging.metrics import score_run
 from smar.models.encode import encode_items, encode_queries
 from smar.params import EvaluateParams
 from smar.paths import Paths
-from smar.release.comparison import rank
 from smar.seeding import generator
+from smar.service.ranking import rank
 from smar.service.retriever import Retriever
 
 ROWS = 3000

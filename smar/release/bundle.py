@@ -11,10 +11,10 @@ import pandas as pd
 from smar.artifacts import MANIFEST, Manifest, digests, read_manifest, write_json
 from smar.data.images import ImageStore
 from smar.errors import ArtifactError
+from smar.judging.judged import JudgedQueries
 from smar.monitoring.snapshot import Snapshot
 from smar.paths import Paths
-from smar.release.judged import JudgedQueries
-from smar.release.registry import KIND
+from smar.service.registry import KIND
 from smar.service.retriever import Retriever
 
 SEARCHES = "searches.json"

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from smar.evaluation.compare import Difference, paired_difference
-from smar.evaluation.metrics import score_run
-from smar.evaluation.runs import QuerySet, Run
-from smar.models.encode import encode_queries
+from smar.judging.compare import Difference, paired_difference
+from smar.judging.judged import JudgedQueries
+from smar.judging.metrics import score_run
+from smar.judging.runs import QuerySet, Run
 from smar.params import EvaluateParams
-from smar.release.judged import JudgedQueries
 from smar.seeding import generator
+from smar.service.ranking import rank
 from smar.service.retriever import Retriever
 
 OVERALL = "all"
@@ -97,33 +97,6 @@ def compare_as_served(
         for one in (new, old)
     ]
     return slice_rows(primary[0], primary[1], judged.slices(queries), params, seed)
-
-
-def rank(retriever: Retriever, queries: QuerySet, item_ids: list[str], k: int) -> Run:
-    """Return a retriever's k best of the given items; others are passed over.
-
-    The search goes deeper until every query has k of them or the index has no more.
-    """
-    place = {item_id: row for row, item_id in enumerate(item_ids)}
-    row_of = np.array([place.get(item_id, -1) for item_id in retriever.index.item_ids] + [-1])
-    rows = np.full((len(queries), k), -1, np.int64)
-    scores = np.full((len(queries), k), -np.inf, np.float32)
-    if not len(queries):
-        return Run(retriever.release, rows, scores)
-    encoded = encode_queries(retriever.model, queries.texts)
-    size = len(retriever.index.item_ids)
-    depth = min(k, size)
-    while True:
-        found_scores, found = retriever.index.search(queries.texts, encoded, depth)
-        mapped = row_of[found]  # row -1 reads the -1 at the end
-        if depth == size or ((mapped >= 0).sum(1) >= k).all():
-            break
-        depth = min(2 * depth, size)
-    for query in range(len(queries)):
-        kept = np.flatnonzero(mapped[query] >= 0)[:k]
-        rows[query, : len(kept)] = mapped[query, kept]
-        scores[query, : len(kept)] = found_scores[query, kept]
-    return Run(retriever.release, rows, scores)
 
 
 def slice_rows(

@@ -12,13 +12,13 @@ import yaml
 from smar.artifacts import Manifest, read_manifest
 from smar.data import schema
 from smar.errors import ArtifactError
-from smar.evaluation.gallery import write_page
+from smar.judging.judged import JudgedQueries
+from smar.pages.render import write_page
 from smar.params import EvaluateParams, load_params
 from smar.paths import Paths
-from smar.release import registry
 from smar.release.comparison import Comparison, compare
-from smar.release.judged import JudgedQueries
 from smar.release.page import moved_queries, open_images, row_cells
+from smar.service import registry
 from smar.service.retriever import Retriever
 
 _MOST = 8
@@ -132,7 +132,6 @@ def write_diff_page(path: Path, root: Path, diff: ReleaseDiff) -> None:
     write_page(
         path,
         "diff.html.j2",
-        package="smar.release",
         diff=diff,
         rows=row_cells(diff.comparison.rows),
         sections=sections,

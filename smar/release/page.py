@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from smar.data.images import ImageStore
-from smar.evaluation.gallery import Example, Group, Strip, Tile, picture_uri, write_page
-from smar.evaluation.runs import Run, grades_of
+from smar.judging.runs import Run, grades_of
+from smar.pages.gallery import Example, Group, Strip, Tile, picture_uri
+from smar.pages.render import write_page
 from smar.paths import Paths
 from smar.release.comparison import Comparison, Row
-from smar.release.gate import Decision
+from smar.release.rules import Decision
 
 _SHOWN = 8
 
@@ -42,7 +43,6 @@ def write_decision_page(
     write_page(
         path,
         "promote.html.j2",
-        package="smar.release",
         decision=decision,
         shared=row_cells(decision.shared, protected),
         served=row_cells(decision.served, protected),

@@ -12,16 +12,17 @@ from typing import Any
 from smar.artifacts import Manifest, copy_directory, read_manifest, write_directory, write_json
 from smar.data import schema
 from smar.errors import ArtifactError
-from smar.evaluation.gallery import Group
 from smar.index.ann import set_faiss_threads
+from smar.judging.judged import JudgedQueries, judged_queries
 from smar.models.device import place_model
 from smar.monitoring.snapshot import read_shop, take_snapshot
+from smar.pages.gallery import Group
 from smar.params import EvaluateParams, GateParams, PromoteParams
 from smar.paths import Paths
-from smar.release import registry
 from smar.release.bundle import check_candidate, fill_release, identity, release_manifest
 from smar.release.comparison import compare, compare_as_served, latency_ms
-from smar.release.gate import (
+from smar.release.page import moved_queries, open_images, write_decision_page
+from smar.release.rules import (
     PROMOTED,
     REFUSED,
     Decision,
@@ -30,8 +31,7 @@ from smar.release.gate import (
     judge_figures,
     judge_ranking,
 )
-from smar.release.judged import JudgedQueries, judged_queries
-from smar.release.page import moved_queries, open_images, write_decision_page
+from smar.service import registry
 from smar.service.retriever import Retriever
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from smar.artifacts import verify_directory
 from smar.errors import ArtifactError, ReleaseError
 from smar.paths import Paths
 from smar.release.bundle import SEARCHES, answer
-from smar.release.registry import AUTO, KIND, find_release
+from smar.service.registry import AUTO, KIND, find_release
 from smar.service.retriever import Retriever
 
 _TOLERANCE = 1e-3

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from smar.data.images import ImageStore
-from smar.evaluation.gallery import Example, Group, Strip, Tile, picture_uri, write_gallery
+from smar.pages.gallery import Example, Group, Strip, Tile, picture_uri, write_gallery
 from smar.paths import Paths
 from smar.service.retriever import Hit, Retriever
 

@@ -21,7 +21,7 @@ from smar.models.encode import encode_queries
 from smar.models.io import load_model
 from smar.models.retriever import RetrieverModel
 from smar.paths import Paths
-from smar.release.registry import AUTO, KIND, find_release
+from smar.service.registry import AUTO, KIND, find_release
 
 logger = logging.getLogger(__name__)
 

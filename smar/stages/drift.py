@@ -29,7 +29,7 @@ def run(root: Path) -> None:
     from smar.monitoring.page import write_drift_page
     from smar.monitoring.signals import stale_signal
     from smar.monitoring.snapshot import Snapshot, read_shop, take_snapshot
-    from smar.release.registry import AUTO, find_release
+    from smar.service.registry import AUTO, find_release
     from smar.service.retriever import Retriever
 
     params = load_params(Paths(root).params)

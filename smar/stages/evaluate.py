@@ -22,14 +22,14 @@ def run(root: Path) -> None:
     from smar.artifacts import Manifest, digests, write_directory, write_json
     from smar.data import schema
     from smar.data.images import ImageStore
-    from smar.evaluation import sets
-    from smar.evaluation.metrics import check_metric
     from smar.evaluation.report import Catalogue, summary_text, write_results
-    from smar.evaluation.slices import slices_of
     from smar.evaluation.systems import measure, run_systems
     from smar.index.ann import set_faiss_threads
     from smar.index.hybrid import HybridIndex
     from smar.index.store import EmbeddingStore
+    from smar.judging import sets
+    from smar.judging.metrics import check_metric
+    from smar.judging.slices import slices_of
     from smar.models.device import place_model
     from smar.models.encode import encode_queries
     from smar.models.io import load_model

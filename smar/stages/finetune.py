@@ -24,11 +24,11 @@ def run(root: Path) -> None:
     """
     from smar.artifacts import Manifest, digests, write_json
     from smar.data import schema
-    from smar.data.batching import PairSampler
     from smar.data.images import ImageStore
     from smar.models.device import place_model
     from smar.models.io import KIND, load_model, save_model
     from smar.seeding import seed_torch
+    from smar.train.batching import PairSampler
     from smar.train.curriculum import finetune_course
     from smar.train.kinds import check_kinds
     from smar.train.loop import finish, train

@@ -29,11 +29,11 @@ def run(root: Path) -> None:
     from smar.artifacts import Manifest, digests, write_json
     from smar.data import schema
     from smar.data.text import item_texts
-    from smar.evaluation import sets
     from smar.index.ann import KIND, build_index, gated_items, gated_queries, set_faiss_threads
     from smar.index.hybrid import HybridIndex, best_share, recall_by_share, write_index
     from smar.index.store import EmbeddingStore
     from smar.index.words import WordIndex
+    from smar.judging import sets
     from smar.models.encode import encode_queries
     from smar.models.io import load_model
     from smar.seeding import generator

@@ -23,10 +23,10 @@ def run(root: Path) -> None:
 
     from smar.artifacts import Manifest, write_directory, write_json
     from smar.data import schema
-    from smar.data.demo_shop import write_demo_shop
     from smar.data.images import KIND, SHARD_SIZE
-    from smar.data.ingest import read_source
-    from smar.data.quarantine import QUARANTINE
+    from smar.demo.shop import write_demo_shop
+    from smar.sources.folder import read_source
+    from smar.sources.quarantine import QUARANTINE
 
     params = load_params(Paths(root).params)
     paths = Paths(root)

@@ -21,13 +21,13 @@ def run(root: Path) -> None:
     """
     from smar.artifacts import Manifest, write_json
     from smar.data import schema
-    from smar.data.batching import PairSampler
     from smar.data.images import ImageStore
     from smar.data.text import item_texts
     from smar.models.device import place_model
     from smar.models.io import KIND, save_model
     from smar.models.retriever import build_model
     from smar.seeding import seed_torch
+    from smar.train.batching import PairSampler
     from smar.train.curriculum import CURRICULA
     from smar.train.kinds import check_kinds
     from smar.train.loop import finish, train

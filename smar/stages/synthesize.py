@@ -19,7 +19,7 @@ def run(root: Path) -> None:
     """
     from smar.artifacts import Manifest, digests, write_directory, write_json
     from smar.data import schema
-    from smar.queries.synthesize import synthesize
+    from smar.synthetic.synthesize import synthesize
 
     params = load_params(Paths(root).params)
     paths = Paths(root)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, digest, write_directory
 from smar.errors import DataError
-from smar.evaluation import plots
-from smar.evaluation.compare import mean_intervals, paired_difference
-from smar.evaluation.gallery import write_page
+from smar.judging.compare import mean_intervals, paired_difference
+from smar.pages import plots
+from smar.pages.render import write_page
 from smar.paths import Paths
 from smar.seeding import generator
 from smar.study.plan import FigurePlan, StudyPlan, TablePlan
@@ -126,7 +126,6 @@ def write_study_report(root: Path, plan: StudyPlan) -> Path:
         write_page(
             part / "index.html",
             "study.html.j2",
-            package="smar.study",
             title="Which model finds more",
             subtitle=f"{len(results)} runs. Differences are paired over queries, and those of two "
             "variants over their common seeds; + and - give the standard deviation between seeds.",

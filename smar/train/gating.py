@@ -8,11 +8,11 @@ from collections.abc import Callable
 from torch import Tensor
 from torch.nn import functional
 
-from smar.data.batching import Batch
 from smar.losses import LOSSES
 from smar.losses.scored import ScoredPairs
 from smar.models.gate.mixture import gated_scores
 from smar.params import GateParams, LossParams
+from smar.train.batching import Batch
 from smar.train.scoring import Encoded, pairs_of
 
 

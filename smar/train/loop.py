@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from smar.artifacts import write_file
-from smar.data.batching import Batch, BatchMaker, PairSampler, prefetch
 from smar.errors import TrainingError
 from smar.models.retriever import RetrieverModel
 from smar.params import TrainParams
+from smar.train.batching import Batch, BatchMaker, PairSampler, prefetch
 from smar.train.checkpoint import Progress, load_checkpoint, remove_checkpoint, save_checkpoint
 from smar.train.curriculum import Course
 from smar.train.optim import add_weights, build_optimizer, learning_rate

@@ -10,14 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from smar.data.dataset import TrainingData
 from smar.data.images import ImageStore
-from smar.data.negatives import HardPool
 from smar.index.ann import build_index, gated_items, gated_queries
 from smar.models.encode import encode_items, encode_queries
 from smar.models.retriever import RetrieverModel
 from smar.params import IndexParams, NegativeParams
 from smar.seeding import generator
+from smar.train.dataset import TrainingData
+from smar.train.negatives import HardPool
 
 logger = logging.getLogger(__name__)
 

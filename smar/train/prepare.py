@@ -11,17 +11,17 @@ import torch
 
 from smar.artifacts import digests
 from smar.data import schema
-from smar.data.batching import BatchMaker
-from smar.data.dataset import TrainingData, build_training_data, grade_engagements
 from smar.data.images import ImageStore
-from smar.data.negatives import impressions
 from smar.data.text import MARKERS, field_starts, item_texts
 from smar.data.tokens import PictureTable
 from smar.models.retriever import RetrieverModel
 from smar.models.tokenizer import TextTokenizer, pretrained_tokenizer, train_tokenizer
 from smar.params import ModelParams, TextTowerParams
 from smar.paths import Paths
+from smar.train.batching import BatchMaker
+from smar.train.dataset import TrainingData, build_training_data, grade_engagements
 from smar.train.loop import Places
+from smar.train.negatives import impressions
 
 logger = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from smar.data.batching import Batch
 from smar.losses.scored import ScoredPairs
 from smar.models.heads import merge_heads
 from smar.models.retriever import ItemOutput, QueryOutput, RetrieverModel
+from smar.train.batching import Batch
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from smar.data.batching import Batch
 from smar.losses import LOSSES, loss_of_equal_scores
 from smar.losses.scored import ScoredPairs
 from smar.models.retriever import RetrieverModel
 from smar.params import GateParams, LossParams
+from smar.train.batching import Batch
 from smar.train.gating import GATE_LOSSES, mixed_pairs
 from smar.train.scoring import Encoded, encode_batch, encode_items_of, pairs_of
 from smar.train.weighting import TaskWeights

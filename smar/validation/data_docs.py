@@ -9,7 +9,6 @@ of a few lines is put in, and the entry page is one of ours.
 """
 
 import re
-from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,8 @@ from great_expectations.data_context.types.resource_identifiers import (
     ExpectationSuiteIdentifier,
     ValidationResultIdentifier,
 )
-from jinja2 import Environment, PackageLoader
 
+from smar.pages.render import render
 from smar.validation.checker import Checker
 
 _SITE = "site"
@@ -71,19 +70,14 @@ def write_data_docs(folder: Path, checker: Checker) -> None:
         }
         for name, (_, outcome) in checker.suites.items()
     ]
-    text = _environment().get_template("data_docs.html.j2").render(suites=suites)
+    text = render("data_docs.html.j2", suites=suites)
     (folder / "index.html").write_text(text, encoding="utf-8")
 
 
 def _stand_alone(text: str) -> str:
     """Return a page without scripts and without anything from another host."""
-    style = _environment().get_template("data_docs.css.j2").render()
+    style = render("data_docs.css.j2")
     return _REMOTE.sub("", text).replace("</head>", f"<style>\n{style}\n</style></head>", 1)
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(loader=PackageLoader("smar.validation"), autoescape=True, trim_blocks=True)
 
 
 def _shown(value: Any) -> Any:

@@ -1,15 +1,14 @@
 """The validation report: one page for people, JSON and parquet for machines, and Data Docs."""
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from jinja2 import Environment, PackageLoader
 
 from smar.artifacts import write_file, write_json
 from smar.data.schema import TABLES, write_table
+from smar.pages.render import render
 from smar.validation.checker import LEFT_OUT, CheckResult
 from smar.validation.contract import QUARANTINE, STOP, WARN
 from smar.validation.data_docs import write_data_docs
@@ -66,8 +65,8 @@ def write_report(
             "rules": [vars(result) for result in outcome.results],
         },
     )
-    template = _environment().get_template("validation.html.j2")
-    text = template.render(
+    text = render(
+        "validation.html.j2",
         verdict=_verdict(outcome, counts),
         is_stopped=bool(outcome.stops),
         tables=[_table(name, outcome, tables) for name in TABLES],
@@ -144,13 +143,3 @@ def _left_out_rows(outcome: Outcome) -> dict[str, int]:
 
 def _rows(accepted: Mapping[str, pa.Table], name: str) -> int:
     return accepted[name].num_rows if name in accepted else 0
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("smar.validation"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

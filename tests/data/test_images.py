@@ -8,10 +8,11 @@ from PIL import Image
 
 from smar.artifacts import Manifest, write_directory
 from smar.data import images
-from smar.data.images import ImageStore, PictureFile, pack_images
-from smar.data.quarantine import Quarantine
+from smar.data.images import ImageStore
 from smar.errors import ArtifactError
 from smar.params import ImageStoreParams
+from smar.sources.pictures import PictureFile, pack_images
+from smar.sources.quarantine import Quarantine
 
 PARAMS = ImageStoreParams(height=20, width=10, max_pixels=5_000)
 MANIFEST = {"height": 20, "width": 10}

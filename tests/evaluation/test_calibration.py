@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from smar.evaluation import plots
 from smar.evaluation.calibration import calibrate, gate_calibrations
+from smar.pages import plots
 
 
 def test_error_of_a_hand_made_gate():

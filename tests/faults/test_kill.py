@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from smar.artifacts import verify_directory
-from smar.release import registry
 from smar.release.verify import verify_release
+from smar.service import registry
 
 pytestmark = pytest.mark.faults
 

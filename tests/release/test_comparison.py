@@ -10,10 +10,10 @@ import torch
 from smar.index.ann import VectorIndex
 from smar.index.hybrid import HybridIndex
 from smar.index.words import WordIndex
+from smar.judging.judged import JudgedQueries
 from smar.params import load_params
 from smar.paths import Paths
 from smar.release.comparison import compare, compare_as_served, latency_ms, rank
-from smar.release.judged import JudgedQueries
 from smar.service.retriever import Retriever
 
 

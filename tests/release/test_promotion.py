@@ -14,8 +14,8 @@ from smar.artifacts import read_manifest, verify_directory, write_directory
 from smar.cli import main
 from smar.errors import ArtifactError
 from smar.paths import Paths
-from smar.release import registry
 from smar.release.verify import verify_release
+from smar.service import registry
 from smar.service.page import write_search_page
 from smar.service.retriever import Retriever
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from smar.data.batching import BatchMaker, PairSampler
-from smar.data.dataset import TrainingData
 from smar.models.retriever import RetrieverModel
 from smar.params import LossParams, Params, PretrainParams
+from smar.train.batching import BatchMaker, PairSampler
 from smar.train.curriculum import CURRICULA, Course
+from smar.train.dataset import TrainingData
 from smar.train.loop import Places
 
 Setup = Callable[[], tuple[RetrieverModel, PairSampler, BatchMaker]]

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 import torch
 
-from smar.data.batching import BatchMaker, PairSampler
 from smar.models.retriever import RetrieverModel
 from smar.params import FrozenParts, LossParams, Params, PretrainParams
+from smar.train.batching import BatchMaker, PairSampler
 from smar.train.curriculum import CURRICULA, Course, Phase
 from smar.train.loop import Places, train
 

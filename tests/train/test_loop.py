@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 import torch
 
-from smar.data.batching import BatchMaker, PairSampler
-from smar.data.dataset import TrainingData
 from smar.data.images import ImageStore
 from smar.errors import TrainingError
 from smar.models.retriever import RetrieverModel
 from smar.params import FinetuneParams, GateParams, LossParams, PretrainParams
+from smar.train.batching import BatchMaker, PairSampler
 from smar.train.curriculum import Course, finetune_course
+from smar.train.dataset import TrainingData
 from smar.train.loop import Places, train
 from smar.train.prepare import build_maker
 from smar.train.step import Step, StepOutput

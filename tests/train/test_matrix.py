@@ -10,8 +10,6 @@ import pytest
 import torch
 
 from smar.artifacts import Manifest
-from smar.data.batching import BatchMaker, PairSampler
-from smar.data.dataset import TrainingData
 from smar.data.images import ImageStore
 from smar.losses import LOSSES
 from smar.models.encode import encode_items, encode_queries
@@ -27,7 +25,9 @@ from smar.params import (
     PretrainParams,
     QueryVectorParams,
 )
+from smar.train.batching import BatchMaker, PairSampler
 from smar.train.curriculum import CURRICULA, Course, finetune_course
+from smar.train.dataset import TrainingData
 from smar.train.loop import Places, train
 from smar.train.precision import Precision
 from smar.train.step import pretrain_step

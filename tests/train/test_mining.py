@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from smar.data.dataset import TrainingData
 from smar.data.images import ImageStore
 from smar.models.encode import encode_items, encode_queries
 from smar.models.retriever import RetrieverModel
 from smar.params import NegativeParams
+from smar.train.dataset import TrainingData
 from smar.train.mining import hard_pools, mine_negatives
 
 

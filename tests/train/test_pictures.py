@@ -8,16 +8,17 @@ import pytest
 from PIL import Image
 
 from smar.artifacts import Manifest, write_directory
-from smar.data.batching import PairSampler
-from smar.data.dataset import build_training_data
-from smar.data.images import KIND, ImageStore, PictureFile, pack_images
-from smar.data.quarantine import Quarantine
+from smar.data.images import KIND, ImageStore
 from smar.data.text import item_texts
 from smar.models.encode import encode_items, encode_queries
 from smar.models.retriever import RetrieverModel, build_model
 from smar.models.tokenizer import train_tokenizer
 from smar.params import ImageStoreParams, ModelParams, PretrainParams
 from smar.seeding import seed_torch
+from smar.sources.pictures import PictureFile, pack_images
+from smar.sources.quarantine import Quarantine
+from smar.train.batching import PairSampler
+from smar.train.dataset import build_training_data
 from smar.train.loop import Places, train
 from smar.train.prepare import build_maker
 

@@ -7,8 +7,6 @@ import pandas as pd
 import pytest
 import torch
 
-from smar.data.batching import BatchMaker, PairSampler
-from smar.data.dataset import TrainingData
 from smar.data.images import ImageStore
 from smar.index.ann import build_index, gated_items, gated_queries
 from smar.models.encode import encode_items, encode_queries
@@ -16,6 +14,8 @@ from smar.models.gate import GATES
 from smar.models.gate.base import GateWidths
 from smar.models.retriever import RetrieverModel
 from smar.params import IndexParams
+from smar.train.batching import BatchMaker, PairSampler
+from smar.train.dataset import TrainingData
 from smar.train.gating import GATE_LOSSES, mixed_pairs
 from smar.train.scoring import encode_batch
 

@@ -1,0 +1,59 @@
+"""Which files of the package decide what a module does: its own, and all that it imports."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+_TEMPLATE = re.compile(r"[\"']([\w.]+\.j2)[\"']")
+
+
+def closure(*modules: str) -> list[str]:
+    """Return the files that modules of smar need, as sorted paths such as "smar/artifacts.py".
+
+    An import counts wherever it stands, and so does a template that a file names. Package files
+    without an import are left out: they cannot change a result.
+
+    Args:
+        *modules: Dotted names, such as "smar.stages.embed".
+    """
+    waiting = [file for module in modules for file in _files_of(module)]
+    seen: set[Path] = set()
+    while waiting:
+        file = waiting.pop()
+        if file not in seen and file != PACKAGE / "__init__.py":  # imports lazily, for users
+            seen.add(file)
+            waiting += _needed_by(file)
+    kept = {file for file in seen if file.name != "__init__.py" or _needed_by(file)}
+    return sorted(f"{PACKAGE.name}/{file.relative_to(PACKAGE)}" for file in kept)
+
+
+@cache
+def _needed_by(file: Path) -> frozenset[Path]:
+    """Return the files of smar that a file imports or names as a template."""
+    text = file.read_text(encoding="utf-8")
+    templates = PACKAGE / "pages" / "templates"
+    found = {templates / name for name in _TEMPLATE.findall(text)}
+    found = {path for path in found if path.is_file()}
+    if file.suffix != ".py":
+        return frozenset(found)
+    for node in ast.walk(ast.parse(text)):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            found |= _files_of(name)
+    return frozenset(found)
+
+
+def _files_of(module: str) -> set[Path]:
+    """Return the file of a module of smar, with the packages above it; empty for others."""
+    first, *parts = module.split(".")
+    if first != PACKAGE.name:
+        return set()
+    candidates = [PACKAGE.joinpath(*parts[:n], "__init__.py") for n in range(len(parts) + 1)]
+    candidates.append(PACKAGE.joinpath(*parts).with_suffix(".py"))
+    return {path for path in candidates if path.is_file()}

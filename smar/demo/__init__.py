@@ -1,0 +1,1 @@
+"""The embedded demo shop: items, drawings and a simulated search log."""

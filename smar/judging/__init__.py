@@ -1,0 +1,1 @@
+"""Query sets, runs, metrics, slices and paired comparisons."""

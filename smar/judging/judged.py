@@ -1,0 +1,119 @@
+"""The judged queries that a candidate and the current release are compared on."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from smar.artifacts import write_json
+from smar.data import schema
+from smar.errors import ArtifactError
+from smar.judging import sets
+from smar.judging.runs import QuerySet, build_query_set
+from smar.judging.slices import slices_of
+from smar.params import EvaluateParams, GateParams
+from smar.paths import Paths
+
+_SLICE = "slice_"
+
+
+@dataclass(frozen=True)
+class JudgedQueries:
+    """Queries and labels by id, so that any catalogue can be measured on them.
+
+    Args:
+        name: "test", "validation" or "synthetic".
+        queries: Columns query_id, query, num_searches, and slice_* of bools.
+        labels: Columns query_id, item_id, grade.
+        relevant_grade: Lowest grade that counts as relevant.
+    """
+
+    name: str
+    queries: pd.DataFrame
+    labels: pd.DataFrame
+    relevant_grade: int
+
+    def on(self, item_ids: list[str]) -> QuerySet:
+        """Return the queries that have a relevant item among `item_ids`."""
+        labels = self.labels[self.labels["item_id"].isin(set(item_ids))]
+        return build_query_set(self.name, self.queries, labels, item_ids, self.relevant_grade)
+
+    def slices(self, queries: QuerySet) -> dict[str, NDArray[np.bool_]]:
+        """Return the slice masks of a set made by `on`, [Q] each."""
+        table = self.queries.set_index("query_id").loc[queries.query_ids]
+        names = [name for name in table.columns if name.startswith(_SLICE)]
+        return {name.removeprefix(_SLICE): table[name].to_numpy(bool) for name in names}
+
+    def write(self, folder: Path) -> None:
+        """Write queries.parquet, labels.parquet and set.json."""
+        self.queries.to_parquet(folder / "queries.parquet", index=False)
+        self.labels.to_parquet(folder / "labels.parquet", index=False)
+        content = {"name": self.name, "relevant_grade": self.relevant_grade}
+        write_json(folder / "set.json", content)
+
+    @classmethod
+    def read(cls, folder: Path) -> "JudgedQueries":
+        """Return what `write` wrote; the folder is part of a checked artefact."""
+        try:
+            content = json.loads((folder / "set.json").read_text(encoding="utf-8"))
+            queries = pd.read_parquet(folder / "queries.parquet")
+            labels = pd.read_parquet(folder / "labels.parquet")
+            return cls(content["name"], queries, labels, content["relevant_grade"])
+        except (OSError, ValueError, KeyError) as error:
+            raise ArtifactError(
+                f"{folder}: cannot be read ({error}). `smar verify` tells what is damaged."
+            ) from error
+
+
+def judged_queries(
+    paths: Paths,
+    items: pd.DataFrame,
+    evaluate: EvaluateParams,
+    gate: GateParams,
+    *,
+    min_queries: int,
+    seed: int,
+) -> JudgedQueries:
+    """Return the first of the test, validation and synthetic sets that is large enough.
+
+    If none has `min_queries` queries with a relevant item, it is the largest of them.
+
+    Args:
+        paths: The project; its tables are read.
+        items: Item table.
+        evaluate: Says from which grade on an item is relevant.
+        gate: Says which categories are visual.
+        min_queries: How many queries are enough.
+        seed: Decides the synthetic sample.
+    """
+    queries = schema.read_table(paths.queries, schema.QUERIES)
+    engagements = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
+    judgements = schema.read_table(paths.judgements, schema.JUDGEMENTS)
+    synthetic = schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC)
+    ids = list(items["item_id"])
+    candidates = [
+        sets.test_set(queries, judgements, ids, evaluate.relevant_grade),
+        sets.validation_set(queries, engagements, ids),
+        sets.synthetic_set(synthetic, ids, seed),
+    ]
+    enough = [one for one in candidates if len(one) >= min_queries]
+    chosen = enough[0] if enough else max(candidates, key=len)
+    traffic = queries[queries["split"] != "test"]["num_searches"]
+    trained = set(queries[queries["split"] == "train"]["query"])
+    masks = slices_of(chosen, items["category"], gate.visual_categories, traffic, trained)
+    table = pd.DataFrame(
+        {"query_id": chosen.query_ids, "query": chosen.texts, "num_searches": chosen.num_searches}
+        | {f"{_SLICE}{name}": mask for name, mask in masks.items()}
+    )
+    entries = chosen.qrels.tocoo()
+    labels = pd.DataFrame(
+        {
+            "query_id": np.array(chosen.query_ids, dtype=object)[entries.row],
+            "item_id": np.array(ids, dtype=object)[entries.col],
+            "grade": entries.data.astype(np.int64),
+        }
+    )
+    return JudgedQueries(chosen.name, table, labels, chosen.relevant_grade)

@@ -1,0 +1,75 @@
+"""The query sets that a project can be measured on."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from smar.data.schema import ACTIONS
+from smar.judging.runs import QuerySet, build_query_set
+from smar.seeding import generator
+
+MOST_SYNTHETIC = 1000
+
+
+def test_set(
+    queries: pd.DataFrame,
+    judgements: pd.DataFrame,
+    item_ids: Sequence[str],
+    relevant_grade: int,
+) -> QuerySet:
+    """Return the judged test queries. They are for reporting: nothing may be chosen by them."""
+    return build_query_set(
+        "test", queries[queries["split"] == "test"], judgements, item_ids, relevant_grade
+    )
+
+
+def validation_set(
+    queries: pd.DataFrame, engagements: pd.DataFrame, item_ids: Sequence[str]
+) -> QuerySet:
+    """Return the log's held-out queries, judged by what shoppers did; choices are made on it.
+
+    Grade 1 = clicked, 2 = added to a cart, 3 = bought, the highest per item; relevant from 1.
+    Clicks follow what the shop showed, so the level is low and only differences mean something.
+    """
+    held_out = queries[queries["split"] == "validation"]
+    used = engagements[engagements["query_id"].isin(held_out["query_id"])]
+    grade = used["action"].map({action: place + 1 for place, action in enumerate(ACTIONS)})
+    graded = used.assign(grade=grade.astype("int64"))
+    labels = graded.groupby(["query_id", "item_id"])["grade"].max().reset_index()
+    return build_query_set("validation", held_out, labels, item_ids, 1)
+
+
+def choice_set(
+    queries: pd.DataFrame,
+    engagements: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    item_ids: Sequence[str],
+    seed: int,
+) -> QuerySet:
+    """Return what settings are chosen by: the log's held-out queries, or else synthetic ones.
+
+    Synthetic queries are made of an item's words, so where there is no log they speak for words.
+    """
+    chosen = validation_set(queries, engagements, item_ids)
+    return chosen if len(chosen) else synthetic_set(synthetic, item_ids, seed)
+
+
+def synthetic_set(synthetic: pd.DataFrame, item_ids: Sequence[str], seed: int) -> QuerySet:
+    """Return held-out synthetic queries with the items they were made from, at most 1,000.
+
+    Known-item search: the measure of a shop that has neither log nor judgements.
+    """
+    held_out = synthetic[synthetic["split"] == "validation"]
+    texts = np.sort(held_out["query"].unique())
+    if len(texts) > MOST_SYNTHETIC:
+        rng = generator(seed, "synthetic set")
+        texts = np.sort(rng.choice(texts, MOST_SYNTHETIC, replace=False))
+    held_out = held_out[held_out["query"].isin(texts)]
+    queries = pd.DataFrame({"query_id": texts, "query": texts, "num_searches": 0})
+    queries["query_id"] = [f"synthetic-{number:04d}" for number in range(len(texts))]
+    ids = queries.set_index("query")["query_id"]
+    labels = pd.DataFrame(
+        {"query_id": held_out["query"].map(ids), "item_id": held_out["item_id"], "grade": 1}
+    ).drop_duplicates()
+    return build_query_set("synthetic", queries, labels, item_ids, 1)

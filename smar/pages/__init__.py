@@ -1,0 +1,1 @@
+"""Pages for people: templates, plots and galleries of pictures."""

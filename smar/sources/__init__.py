@@ -1,0 +1,1 @@
+"""What a shop has (feed, log, judgements, pictures), read into typed tables."""

@@ -1,0 +1,90 @@
+"""A source folder to tables: feed, pictures, log and judgements, joined and checked together."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from smar.data import schema
+from smar.params import IngestParams
+from smar.sources.feed import Feed, read_feed
+from smar.sources.judgements import Judgements, read_judgements
+from smar.sources.pictures import pack_images
+from smar.sources.quarantine import Quarantine
+from smar.sources.search_log import SearchLog, read_log
+from smar.sources.split import query_id_of, split_queries
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of a shop, with the columns of `schema`; `quarantine` as in its own schema."""
+
+    items: pd.DataFrame
+    queries: pd.DataFrame
+    searches: pd.DataFrame
+    engagements: pd.DataFrame
+    judgements: pd.DataFrame
+    quarantine: Quarantine
+    ignored_events: int
+
+
+def read_source(folder: Path, params: IngestParams, seed: int, image_target: Path) -> Tables:
+    """Return the tables of a source folder; its pictures are packed into `image_target`.
+
+    Raises:
+        DataError: If an input is missing or unreadable, or too many of its rows are bad.
+    """
+    quarantine = Quarantine()
+    feed = read_feed(folder, params.feed, quarantine)
+    logger.info("feed: %d items, %d pictures", len(feed.items), len(feed.pictures))
+    item_ids = set(feed.items["item_id"])
+    log = read_log(folder, params.log, item_ids, quarantine)
+    logger.info("log: %d searches, %d engagements", len(log.searches), len(log.engagements))
+    judgements = read_judgements(folder, params.judgements, item_ids, quarantine)
+    logger.info("judgements: %d of %d queries", len(judgements.labels), len(judgements.queries))
+    quarantine.check(params.max_quarantined_frac)
+    image_ids = pack_images(folder, feed.pictures, image_target, params.images, quarantine)
+    quarantine.check(params.max_quarantined_frac)
+    return Tables(
+        items=_with_pictures(feed, image_ids),
+        queries=_query_table(log, judgements, params.validation_frac, seed),
+        searches=log.searches[schema.SEARCHES.names],
+        engagements=log.engagements,
+        judgements=judgements.labels,
+        quarantine=quarantine,
+        ignored_events=log.ignored,
+    )
+
+
+def _with_pictures(feed: Feed, image_ids: list[int]) -> pd.DataFrame:
+    ids: dict[str, list[int]] = {item_id: [] for item_id in feed.items["item_id"]}
+    for file, image_id in zip(feed.pictures, image_ids, strict=True):
+        if image_id >= 0 and image_id not in ids[file.item_id]:
+            ids[file.item_id].append(image_id)
+    arrays = [np.array(ids[item_id], np.int64) for item_id in feed.items["item_id"]]
+    column = pd.Series(arrays, index=feed.items.index, dtype=object)
+    return feed.items.assign(image_ids=column)[schema.ITEMS.names]
+
+
+def _query_table(
+    log: SearchLog, judgements: Judgements, validation_frac: float, seed: int
+) -> pd.DataFrame:
+    searches = log.searches["query"].value_counts().sort_index()
+    test_texts = set(judgements.queries["query"])
+    split = split_queries(searches.index, validation_frac, seed, keep=test_texts)
+    logged = pd.DataFrame(
+        {
+            "query_id": [query_id_of(text) for text in searches.index],
+            "query": searches.index.astype(object),
+            "split": [split[text] for text in searches.index],
+            "num_searches": searches.to_numpy(np.int64),
+        }
+    )
+    test = judgements.queries.assign(split="test")
+    seen = test["query"].map(searches).fillna(0)
+    test = test.assign(num_searches=seen.to_numpy(np.int64))
+    return pd.concat([logged, test], ignore_index=True)[schema.QUERIES.names]

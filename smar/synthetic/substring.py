@@ -1,0 +1,16 @@
+"""Random substrings of the title."""
+
+from random import Random
+
+from smar.synthetic.words import ItemWords
+
+
+def substring(item: ItemWords, rng: Random, shortest: int, longest: int) -> list[str]:
+    """Return some words that stand side by side in the title (RSR: Qiu et al., 2022).
+
+    A title shorter than `shortest` is returned whole.
+    """
+    longest = min(longest, len(item.title))
+    length = min(shortest, longest) + int(rng.random() * (longest - min(shortest, longest) + 1))
+    start = int(rng.random() * (len(item.title) - length + 1))
+    return item.title[start : start + length]

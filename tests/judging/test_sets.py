@@ -1,0 +1,94 @@
+"""Query sets, slices and BM25."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from smar.evaluation.baselines import bm25_run
+from smar.index.words import WordIndex
+from smar.judging import sets
+from smar.judging.runs import build_query_set
+from smar.judging.slices import slices_of
+
+ITEMS = ["a", "b", "c"]
+
+
+def queries(rows: list[tuple[str, str, str, int]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["query_id", "query", "split", "num_searches"])
+
+
+def test_validation_grades_the_strongest_action():
+    table = queries([("q", "boot", "validation", 3), ("r", "bag", "train", 9)])
+    log = pd.DataFrame(
+        [
+            ("q", "a", "click"),
+            ("q", "a", "purchase"),
+            ("q", "b", "add_to_cart"),
+            ("r", "c", "click"),
+        ],
+        columns=["query_id", "item_id", "action"],
+    )
+    result = sets.validation_set(table, log, ITEMS)
+    assert result.query_ids == ["q"]
+    assert result.qrels.toarray().tolist() == [[3, 2, 0]]
+    assert result.relevant_grade == 1
+
+
+def test_test_set_holds_judged_test_queries_only():
+    table = queries([("t", "boot", "test", 0), ("u", "bag", "test", 0), ("v", "x", "train", 1)])
+    labels = pd.DataFrame({"query_id": ["t"], "item_id": ["c"], "grade": [2]})
+    result = sets.test_set(table, labels, ITEMS, 2)
+    assert result.texts == ["boot"]
+
+
+def test_synthetic_set_takes_every_item_a_query_was_made_from():
+    made = pd.DataFrame(
+        [("red", "a", "validation"), ("red", "b", "validation"), ("blue", "c", "train")],
+        columns=["query", "item_id", "split"],
+    )
+    result = sets.synthetic_set(made, ITEMS, seed=0)
+    assert result.texts == ["red"]
+    assert result.qrels.toarray().tolist() == [[1, 1, 0]]
+
+
+@pytest.mark.parametrize(("split", "name"), [("validation", "validation"), ("train", "synthetic")])
+def test_settings_are_chosen_by_the_log_or_else_by_synthetic_queries(split: str, name: str):
+    table = queries([("q", "boot", split, 3)])
+    log = pd.DataFrame([("q", "a", "click")], columns=["query_id", "item_id", "action"])
+    columns = ["query", "item_id", "split"]
+    made = pd.DataFrame([("red", "a", "validation")], columns=columns)
+    assert sets.choice_set(table, log, made, ITEMS, seed=0).name == name
+
+
+def test_slices_follow_relevance_and_traffic():
+    table = queries(
+        [("1", "shoe", "test", 50), ("2", "book", "test", 20), ("3", "rare", "test", 0)]
+    )
+    labels = pd.DataFrame(
+        {"query_id": ["1", "2", "3", "3"], "item_id": ["a", "c", "a", "c"], "grade": [2] * 4}
+    )
+    result = build_query_set("test", table, labels, ITEMS, 2)
+    category = pd.Series(["Shoes > Boots", "Shoes", "Books"])
+    slices = slices_of(result, category, ["Shoes"], pd.Series([50, 20, 20, 10]), {"shoe", "book"})
+    assert slices["visual"].tolist() == [True, False, False]
+    assert slices["head"].tolist() == [True, False, False]
+    assert slices["torso"].tolist() == [False, True, False]
+    assert slices["tail"].tolist() == [False, False, True]
+    assert slices["unseen"].tolist() == [False, False, True]
+
+
+def test_slices_of_a_shop_without_a_log_are_all_tail():
+    table = queries([("1", "shoe", "test", 0)])
+    labels = pd.DataFrame({"query_id": ["1"], "item_id": ["a"], "grade": [2]})
+    result = build_query_set("test", table, labels, ITEMS, 2)
+    slices = slices_of(result, pd.Series(["", "", ""]), [], pd.Series([], dtype="int64"), set())
+    assert slices["tail"].tolist() == [True]
+    assert not slices["head"].any()
+
+
+def test_bm25_ranks_the_item_that_holds_the_words_and_drops_the_others():
+    words = WordIndex.build(["red boots", "blue sandal", "red bag"])
+    run = bm25_run(words, ["red boot", "zzz"], 3)
+    assert run.rows[0].tolist() == [0, 2, -1]
+    assert run.rows[1].tolist() == [-1, -1, -1]
+    assert (np.diff(run.scores[0]) <= 0).all()

@@ -1,0 +1,103 @@
+"""Senseless combinations are refused before any work, with the reason; sensible ones are not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from smar.errors import ParamsError
+from smar.losses import LOSSES
+from smar.models.fusion import FUSIONS
+from smar.models.gate import GATES
+from smar.params import check_params
+from smar.train.curriculum import CURRICULA
+from smar.train.kinds import check_kinds
+
+ROOT = Path(__file__).parents[2]
+STAGED = {"curriculum.kind": "staged"}
+
+
+def changed(changes: dict[str, Any]) -> dict[str, Any]:
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for key, value in changes.items():
+        *parts, last = key.split(".")
+        section = content
+        for part in parts:
+            section = section[part]
+        section[last] = value
+    return content
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"model.fusion": "text_only", "gate.kind": "category"}, "nothing to choose between"),
+        ({"model.fusion": "text_only", "gate.kind": "per_item"}, "Set gate.kind to never"),
+        ({"gate.kind": "category", "gate.visual_categories": []}, "no query is visual"),
+        (
+            {"pretrain.alpha": 0.0, "pretrain.beta": 0.0, "pretrain.gamma": 0.0},
+            "there is nothing to train",
+        ),
+        ({"loss.kind": "hinge", "loss.weights": "learned"}, "grows without bound"),
+        ({"loss.kind": "three_part_hinge", "loss.weights": "learned"}, "grows without bound"),
+        (
+            {"loss.weights": "learned", "pretrain.beta": 0.0, "pretrain.gamma": 0.0},
+            "nothing to weigh it against",
+        ),
+        (STAGED | {"model.fusion": "text_only"}, "does not look at"),
+        (STAGED | {"pretrain.alpha": 0.0, "pretrain.beta": 0.0}, r"shares\.query: .*no loss"),
+        (STAGED | {"pretrain.gamma": 0.0}, r"shares\.fusion: .*no loss"),
+        (
+            STAGED | {"curriculum.frozen.alignment": ["text", "image"]},
+            r"frozen\.alignment: freezes all",
+        ),
+        (
+            {"finetune.negatives.impressed": 4, "ingest.source": "feed", "ingest.log.kind": "none"},
+            "only a ubi log says what was shown",
+        ),
+        (
+            {"loss.kind": "gcl", "ingest.source": "feed", "ingest.log.kind": "none"},
+            "without engagement all pairs weigh the same",
+        ),
+        ({"loss.three_part_hinge.shown": 0.95}, "random <= shown <= engaged"),
+        ({"finetune.negatives.first_rank": 200}, "first_rank must not exceed last_rank"),
+        (
+            {"curriculum.shares": {"alignment": 0.0, "query": 0.0, "fusion": 0.0}},
+            "at least one share must be above 0",
+        ),
+        ({"curriculum.frozen.query": ["gate"]}, r"curriculum\.frozen\.query"),
+        ({"pretrain.field_mask_frac": 1.0}, r"pretrain\.field_mask_frac"),
+        ({"model.query_vectors.count": 0}, r"model\.query_vectors\.count"),
+    ],
+)
+def test_senseless_combination_is_refused_with_the_reason(changes: dict[str, Any], reason: str):
+    with pytest.raises(ParamsError, match=f"(?s)nothing was started.*{reason}"):
+        check_params(changed(changes), "params.yaml")
+
+
+@pytest.mark.parametrize("kind", sorted(FUSIONS))
+def test_every_fusion_needs_one_parameter_alone(kind: str):
+    assert check_params(changed({"model.fusion": kind}), "x").model.fusion == kind
+
+
+@pytest.mark.parametrize("kind", sorted(LOSSES))
+def test_every_loss_needs_one_parameter_alone(kind: str):
+    assert check_params(changed({"loss.kind": kind}), "x").loss.kind == kind
+
+
+@pytest.mark.parametrize("kind", sorted(GATES))
+@pytest.mark.parametrize("curriculum", sorted(CURRICULA))
+def test_every_gate_goes_with_every_curriculum(kind: str, curriculum: str):
+    changes = {"gate.kind": kind, "curriculum.kind": curriculum}
+    assert check_params(changed(changes), "x").gate.kind == kind
+
+
+def test_unknown_kinds_are_refused_together_with_near_matches():
+    with pytest.raises(ParamsError) as error:
+        check_kinds(loss="softmx", gate="lerned", fusion="concatt", curriculum="stage")
+    message = str(error.value)
+    assert "loss.kind: unknown 'softmx'" in message
+    for guess in ("softmax", "learned", "concat", "staged"):
+        assert f"Did you mean '{guess}'" in message
+    check_kinds(loss="gcl", gate="per_item")

@@ -1,0 +1,85 @@
+"""Draws and batches."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from smar.errors import DataError
+from smar.models.retriever import RetrieverModel
+from smar.train.batching import BatchMaker, PairSampler, negatives_of, prefetch
+from smar.train.dataset import Pairs, TrainingData
+
+
+def sampler(data: TrainingData, **changes: float) -> PairSampler:
+    settings = {"items_per_step": 8, "queries_per_item": 2, "real_frac": 0.5, "seed": 1}
+    return PairSampler(data, **settings | changes)
+
+
+def test_draw_depends_on_seed_and_step_alone(tiny_data: TrainingData):
+    first, second = sampler(tiny_data), sampler(tiny_data)
+    second.draw(0)
+    assert (first.draw(3).queries == second.draw(3).queries).all()
+    assert (first.draw(3).items != sampler(tiny_data, seed=2).draw(3).items).any()
+
+
+def test_draw_visits_every_item_once_an_epoch(tiny_data: TrainingData):
+    drawn = sampler(tiny_data)
+    epoch = np.concatenate([drawn.draw(step).items for step in range(tiny_data.num_items // 8)])
+    assert sorted(epoch) == list(range(tiny_data.num_items))
+
+
+def test_draw_gives_each_item_its_own_queries(tiny_data: TrainingData):
+    draw = sampler(tiny_data).draw(0)
+    owners = draw.items[draw.target]
+    assert (np.bincount(draw.target) == 2).all()
+    assert (tiny_data.known[draw.queries, owners] > 0).all()
+
+
+@pytest.mark.parametrize(("real_frac", "pool"), [(0.0, "synthetic"), (1.0, "real")])
+def test_draw_takes_the_kind_asked_for(tiny_data: TrainingData, real_frac: float, pool: str):
+    draw = sampler(tiny_data, real_frac=real_frac).draw(0)
+    pairs = getattr(tiny_data, pool)
+    of_pool = set(zip(pairs.item.tolist(), pairs.query.tolist(), strict=True))
+    assert set(zip(draw.items[draw.target], draw.queries, strict=True)) <= of_pool
+
+
+def test_sampler_refuses_data_without_queries(tiny_data: TrainingData):
+    none = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    empty = replace(tiny_data, real=none, synthetic=none)
+    with pytest.raises(DataError, match="0 items have a query, expected at least 2"):
+        sampler(empty)
+
+
+def test_allowed_negatives_equal_a_double_loop(tiny_data: TrainingData):
+    draw = sampler(tiny_data, items_per_step=16).draw(1)
+    allowed, shown = negatives_of(tiny_data, draw.queries, draw.items, draw.target)
+    assert not shown.any()
+    for q, query in enumerate(draw.queries):
+        own = draw.items[draw.target[q]]
+        words = set(tiny_data.query_words[query].indices)
+        for j, item in enumerate(draw.items):
+            known = tiny_data.known[query, item] > 0
+            holds_all = words <= set(tiny_data.item_words[item].indices)
+            same = tiny_data.group[item] == tiny_data.group[own]
+            assert allowed[q, j] == (not (known or holds_all or same))
+
+
+def test_batches_hold_what_was_drawn(
+    tiny_data: TrainingData,
+    tiny_model: Callable[[], RetrieverModel],
+    tiny_maker: Callable[[RetrieverModel], BatchMaker],
+):
+    model = tiny_model()
+    maker, drawn = tiny_maker(model), sampler(tiny_data)
+    batch, draw = maker.make(drawn.draw(0)), drawn.draw(0)
+    assert batch.allowed.shape == (16, 8)
+    tokens = model.query_tokenizer.encode([tiny_data.queries[row] for row in draw.queries])
+    assert np.array_equal(batch.query_ids.numpy(), tokens.ids)
+    assert np.array_equal(batch.query_lengths.numpy(), tokens.lengths)
+    again = list(prefetch(maker, drawn, 0, 3))
+    assert len(again) == 3
+    assert torch.equal(again[0].allowed, batch.allowed)
+    assert torch.equal(again[0].pictures, batch.pictures)

@@ -1,0 +1,88 @@
+"""Training pairs, grades and what counts as visual."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from smar.train.dataset import build_training_data, grade_engagements, is_visual
+
+
+def engagements(rows: list[tuple[str, str, str]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["query_id", "item_id", "action"])
+
+
+def test_grades_weigh_rare_actions_more_and_reach_four():
+    log = engagements(
+        [("q", "a", "click")] * 4
+        + [("q", "b", "purchase"), ("q", "b", "add_to_cart")] * 1
+        + [("q", "c", "add_to_cart")]
+    )
+    grades = grade_engagements(log).set_index("item_id")["grade"]
+    # P = 1, A = 2, C = 4: weights 1, 1/2, 1/4; a = 4/4 = 1, b = 1 + 1/2, c = 1/2.
+    assert grades.to_dict() == pytest.approx({"a": 4 / 1.5, "b": 4.0, "c": 4 * 0.5 / 1.5})
+
+
+def test_grades_without_purchases_scale_on_the_rarest_action():
+    log = engagements([("q", "a", "click"), ("q", "a", "click"), ("q", "b", "click")])
+    grades = grade_engagements(log).set_index("item_id")["grade"]
+    assert grades.to_dict() == pytest.approx({"a": 4.0, "b": 2.0})
+
+
+def test_grades_of_an_empty_log_are_empty():
+    assert grade_engagements(engagements([])).empty
+
+
+def test_is_visual_takes_a_category_and_what_lies_below_it():
+    category = pd.Series(["Shoes", "Shoes > Boots", "Shoe Care", ""])
+    assert is_visual(category, ["Shoes"]).tolist() == [True, True, False, False]
+
+
+@pytest.fixture
+def items() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "item_id": ["a", "b", "c"],
+            "category": ["Shoes", "Books", "Shoes"],
+            "image_ids": [np.array([0]), np.array([], np.int64), np.array([0])],
+        }
+    )
+
+
+def test_training_data_keeps_real_and_synthetic_pairs_apart(items: pd.DataFrame):
+    data = build_training_data(
+        items,
+        ["red boot", "a novel", "red boot"],
+        graded=pd.DataFrame({"query": ["boot", "novel"], "item_id": ["c", "b"], "grade": [4.0, 2]}),
+        synthetic=pd.DataFrame({"query": ["red", "boot"], "item_id": ["a", "a"]}),
+        visual_categories=["Shoes"],
+    )
+    assert [data.queries[q] for q in data.real.query] == ["novel", "boot"]
+    assert data.real.item.tolist() == [1, 2]
+    assert data.real.weight.tolist() == [2.0, 4.0]
+    assert sorted(data.queries[q] for q in data.synthetic.query) == ["boot", "red"]
+    assert data.visual.tolist() == [True, False, True]
+
+
+def test_words_of_an_item_include_those_it_was_engaged_for(items: pd.DataFrame):
+    data = build_training_data(
+        items,
+        ["red boot", "a novel", "red boot"],
+        graded=pd.DataFrame({"query": ["blue boot"], "item_id": ["b"], "grade": [4.0]}),
+        synthetic=pd.DataFrame({"query": ["red"], "item_id": ["b"]}),
+        visual_categories=[],
+    )
+    asked = data.query_words[data.queries.index("blue boot")]
+    shared = (asked @ data.item_words.T).toarray()[0]
+    assert shared.tolist() == [1.0, 2.0, 1.0]
+    assert data.item_words.data.max() == 1.0
+
+
+def test_training_data_groups_items_with_equal_text_and_pictures(items: pd.DataFrame):
+    data = build_training_data(
+        items,
+        ["red boot", "a novel", "red boot"],
+        graded=pd.DataFrame({"query": ["boot"], "item_id": ["c"], "grade": [4.0]}),
+        synthetic=pd.DataFrame({"query": pd.Series(dtype=str), "item_id": pd.Series(dtype=str)}),
+        visual_categories=[],
+    )
+    assert data.group[0] == data.group[2] != data.group[1]
