@@ -21,15 +21,15 @@ help:  ## what each target does
 
 env: $(VENV)/.complete  ## the environment of requirements.lock in .venv
 
-$(VENV)/.complete: requirements.lock pyproject.toml
+$(VENV)/.complete: requirements.lock pyproject.toml dagster_dvc/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "smar needs Python 3.11 or newer; run: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Installing the environment into $(VENV) (about 2.5 GB, some minutes) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index \
-	  --no-build-isolation -e .
-	@$(BIN)/python -c 'import smar, torch, dvc' && touch $@
+	  --no-build-isolation -e . -e ./dagster_dvc
+	@$(BIN)/python -c 'import smar, torch, dvc, dagster_dvc' && touch $@
 
 run: env  ## the whole pipeline on the embedded demo shop, its table, and three searches
 	@dvc repro
@@ -88,4 +88,4 @@ lock:  ## requirements.lock anew from requirements.in, in a fresh environment
 	rm -rf .venv-lock
 
 clean:  ## remove the environment and caches; data, models and reports stay
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache *.egg-info dagster_dvc/*.egg-info

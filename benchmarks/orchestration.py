@@ -26,12 +26,12 @@ STEP = "import sys; open(sys.argv[1], 'w').write(open(sys.argv[2]).read())\n"
 DEFINITIONS = """
 from pathlib import Path
 import dagster as dg
-from orchestration.components import DvcPipelineComponent
-from orchestration.dvc_bridge.assets import build_assets
-from orchestration.dvc_bridge.loading import load_manifest
-from orchestration.dvc_bridge.resource import DvcResource
+from dagster_dvc import DvcProjectComponent
+from dagster_dvc.assets import build_assets
+from dagster_dvc.loading import load_manifest
+from dagster_dvc.resources import DvcResource
 
-component = DvcPipelineComponent(root=".")
+component = DvcProjectComponent(root=".")
 
 @dg.definitions
 def defs():

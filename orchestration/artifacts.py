@@ -8,8 +8,8 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.dvc_bridge.charts import as_markdown
-from orchestration.dvc_bridge.manifest import Stage
+from dagster_dvc.charts import as_markdown
+from dagster_dvc.manifest import Stage
 
 _QUERIES = 5
 _ITEMS = 6

@@ -2,14 +2,12 @@
 
 import dagster as dg
 
-from orchestration.components.dvc_pipeline_component import DvcPipelineComponent
+from dagster_dvc import DvcProjectComponent
 
 
-def pipeline_component(context: dg.ComponentLoadContext) -> DvcPipelineComponent:
+def pipeline_component(context: dg.ComponentLoadContext) -> DvcProjectComponent:
     """Return the component that defs/pipeline/defs.yaml describes."""
     component = context.load_component("pipeline")
-    if not isinstance(component, DvcPipelineComponent):
-        raise TypeError(
-            f"defs/pipeline: holds {type(component).__name__}, no DvcPipelineComponent."
-        )
+    if not isinstance(component, DvcProjectComponent):
+        raise TypeError(f"defs/pipeline: holds {type(component).__name__}, no DvcProjectComponent.")
     return component

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from orchestration.dvc_bridge.loading import load_once
-from orchestration.dvc_bridge.manifest import Manifest
-from orchestration.dvc_bridge.sensors import (
+from dagster_dvc.loading import load_once
+from dagster_dvc.manifest import Manifest
+from dagster_dvc.sensors import (
     Job,
     build_schedule,
     build_source_sensor,

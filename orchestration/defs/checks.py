@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.dvc_bridge.loading import load_once
+from dagster_dvc.loading import load_once
 from orchestration.project import ROOT
 
 TABLES = ("items", "queries", "searches", "engagements", "judgements")

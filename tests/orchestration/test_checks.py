@@ -17,7 +17,6 @@ from smar.artifacts import digest, write_json
 from smar.cli import STAGES, main
 from smar.data import schema
 from smar.paths import Paths
-from tests.orchestration.conftest import Pipeline
 from tests.test_pipeline import make_project, set_params
 
 SMALL: dict[str, Any] = {
@@ -188,26 +187,6 @@ def test_refused_candidate_shows_the_reasons(shop: Path):
     write_json(shop / "reports" / "promote" / "decision.json", decision)
     result = evaluate("promote")["candidate_was_promoted"]
     assert (result.passed, result.description) == (False, "lost too much")
-
-
-def test_failing_blocking_check_skips_what_follows(pipeline: Pipeline):
-    passes = json.loads("false")
-
-    @dg.asset_check(asset="prepare", blocking=True)
-    def numbers_are_small() -> dg.AssetCheckResult:
-        return dg.AssetCheckResult(passed=passes)
-
-    definitions = pipeline.definitions
-    pipeline.definitions = lambda: dg.Definitions.merge(  # type: ignore[method-assign]
-        definitions(), dg.Definitions(asset_checks=[numbers_are_small])
-    )
-    result = pipeline.materialize(is_expected_to_work=False)
-    assert {e.node_name for e in result.get_asset_materialization_events()} == {"prepare"}
-    assert pipeline.unsynced() == {"total", "page"}
-    assert not (pipeline.root / "total.txt").exists()
-    passes = True
-    pipeline.materialize()
-    assert pipeline.unsynced() == set()
 
 
 def test_every_stage_of_the_pipeline_that_can_go_wrong_quietly_is_checked():

@@ -19,7 +19,6 @@ import yaml
 from orchestration.project import ROOT
 from smar.cli import main
 from smar.service.retriever import Retriever
-from tests.orchestration.conftest import run
 from tests.test_pipeline import make_project, set_params
 
 pytestmark = pytest.mark.daemon
@@ -27,12 +26,21 @@ START_S = 60
 RUN_S = 1200
 
 
+def run(root: Path, *command: str, timeout: float = 120) -> str:
+    """Return what a command prints; it has to succeed."""
+    result = subprocess.run(
+        command, cwd=root, capture_output=True, text=True, check=False, timeout=timeout
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the project over the files of a small demo shop; everything has run once."""
     root = tmp_path / "project"
     ignored = shutil.ignore_patterns("__pycache__", "cache", "tmp")
-    for name in ("smar", "orchestration", ".dvc"):
+    for name in ("smar", "orchestration", "dagster_dvc", ".dvc"):
         shutil.copytree(ROOT / name, root / name, ignore=ignored)
     for name in ("dvc.yaml", ".dvcignore", ".gitignore", "params.yaml", "pyproject.toml"):
         shutil.copy(ROOT / name, root)

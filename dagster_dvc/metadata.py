@@ -10,8 +10,8 @@ from typing import Any
 import dagster as dg
 import yaml
 
-from orchestration.dvc_bridge.charts import as_markdown, line_chart
-from orchestration.dvc_bridge.manifest import Lock, Manifest, Stage, overlaps
+from dagster_dvc.charts import as_markdown, line_chart
+from dagster_dvc.manifest import Lock, Manifest, Stage, overlaps
 
 Reader = Callable[[Path, Stage], Mapping[str, Any]]
 _MOST_METRICS = 60

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import dagster as dg
 
-from orchestration.dvc_bridge.charts import line_chart
-from orchestration.dvc_bridge.loading import load_manifest
-from orchestration.dvc_bridge.metadata import stage_metadata
-from tests.orchestration.conftest import run, write_pipeline
+from dagster_dvc.charts import line_chart
+from dagster_dvc.loading import load_manifest
+from dagster_dvc.metadata import stage_metadata
+from dagster_dvc.tests.support import run, write_pipeline
 
 WRITE = """
 import json, os

@@ -1,5 +1,6 @@
 """Running a stage: what comes back, what a failure says, and that nothing outlives a kill."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,8 +13,8 @@ import dagster as dg
 import psutil
 import pytest
 
-from orchestration.dvc_bridge.loading import load_manifest
-from tests.orchestration.conftest import Pipeline, run, write_pipeline
+from dagster_dvc.loading import load_manifest
+from dagster_dvc.tests.support import Pipeline, run, write_pipeline
 
 # Two stages that only meet in time: each waits for a sign of the other.
 MEET = """
@@ -30,10 +31,10 @@ pathlib.Path(f"{me}.txt").write_text("met")
 RUN = """
 from pathlib import Path
 import dagster as dg
-from orchestration.dvc_bridge.assets import build_assets
-from orchestration.dvc_bridge.loading import load_manifest
-from orchestration.dvc_bridge.resource import DvcResource
-from orchestration.dvc_bridge.translator import DvcTranslator
+from dagster_dvc.assets import build_assets
+from dagster_dvc.loading import load_manifest
+from dagster_dvc.resources import DvcResource
+from dagster_dvc.translator import DvcTranslator
 
 ROOT = Path.cwd()
 # Tried again, a killed step would start anew what must be seen to be gone.
@@ -208,3 +209,23 @@ def test_independent_stages_run_side_by_side(empty: Path, tmp_path: Path):
     assert lock["left"].lock
     assert lock["right"].lock
     assert "up to date" in run(empty, "dvc", "status")
+
+
+def test_failing_blocking_check_skips_what_follows(pipeline: Pipeline):
+    passes = json.loads("false")
+
+    @dg.asset_check(asset="prepare", blocking=True)
+    def numbers_are_small() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=passes)
+
+    definitions = pipeline.definitions
+    pipeline.definitions = lambda: dg.Definitions.merge(  # type: ignore[method-assign]
+        definitions(), dg.Definitions(asset_checks=[numbers_are_small])
+    )
+    result = pipeline.materialize(is_expected_to_work=False)
+    assert {e.node_name for e in result.get_asset_materialization_events()} == {"prepare"}
+    assert pipeline.unsynced() == {"total", "page"}
+    assert not (pipeline.root / "total.txt").exists()
+    passes = True
+    pipeline.materialize()
+    assert pipeline.unsynced() == set()

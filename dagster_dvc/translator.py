@@ -8,9 +8,9 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.dvc_bridge.errors import DuplicateError, list_problems
-from orchestration.dvc_bridge.manifest import Manifest, Source, Stage
-from orchestration.dvc_bridge.versions import Hasher, current_code_version
+from dagster_dvc.errors import DuplicateError, list_problems
+from dagster_dvc.manifest import Manifest, Source, Stage
+from dagster_dvc.versions import Hasher, current_code_version
 
 _CODE_SUFFIXES = frozenset(
     {

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from orchestration.dvc_bridge.errors import DuplicateError, ManifestError, list_problems
-from orchestration.dvc_bridge.manifest import (
+from dagster_dvc.errors import DuplicateError, ManifestError, list_problems
+from dagster_dvc.manifest import (
     Lock,
     Manifest,
     Output,

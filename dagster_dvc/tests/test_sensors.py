@@ -8,13 +8,13 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from orchestration.dvc_bridge import sensors
-from orchestration.dvc_bridge.sensors import (
+from dagster_dvc import sensors
+from dagster_dvc.sensors import (
     build_schedule,
     build_source_sensor,
     build_verdict_sensor,
 )
-from tests.orchestration.conftest import Pipeline, run
+from dagster_dvc.tests.support import Pipeline, run
 
 JOB = dg.define_asset_job("everything", dg.AssetSelection.all())
 OTHER = dg.define_asset_job("other", dg.AssetSelection.all())

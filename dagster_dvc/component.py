@@ -7,18 +7,18 @@ from pathlib import Path
 
 import dagster as dg
 
-from orchestration.dvc_bridge.assets import build_assets
-from orchestration.dvc_bridge.errors import DvcBridgeError
-from orchestration.dvc_bridge.executor import build_executor
-from orchestration.dvc_bridge.loading import load_once
-from orchestration.dvc_bridge.metadata import Reader
-from orchestration.dvc_bridge.resource import DvcResource
-from orchestration.dvc_bridge.sensors import build_sync_sensor
-from orchestration.dvc_bridge.translator import DvcTranslator, TranslatorSettings
+from dagster_dvc.assets import build_assets
+from dagster_dvc.errors import DvcBridgeError
+from dagster_dvc.executor import build_executor
+from dagster_dvc.loading import load_once
+from dagster_dvc.metadata import Reader
+from dagster_dvc.resources import DvcResource
+from dagster_dvc.sensors import build_sync_sensor
+from dagster_dvc.translator import DvcTranslator, TranslatorSettings
 
 
 @dataclass
-class DvcPipelineComponent(dg.Component, dg.Resolvable):
+class DvcProjectComponent(dg.Component, dg.Resolvable):
     """Assets of every stage of a DVC repository, observable sources of its raw inputs, and a sensor
     that reports what ran outside Dagster.
 
@@ -106,5 +106,5 @@ class DvcPipelineComponent(dg.Component, dg.Resolvable):
 
         Where no stage changed all steps share one process.
         """
-        preload = ["dagster", "dvc.repo", "orchestration.dvc_bridge.resource", *self.preload]
+        preload = ["dagster", "dvc.repo", "dagster_dvc.resources", *self.preload]
         return build_executor(root, max_concurrent=self.max_concurrent, preload=preload)

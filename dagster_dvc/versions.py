@@ -12,7 +12,7 @@ from hashlib import md5
 from pathlib import Path
 from typing import Any
 
-from orchestration.dvc_bridge.manifest import Lock, Manifest, Source, Stage, overlaps
+from dagster_dvc.manifest import Lock, Manifest, Source, Stage, overlaps
 
 IsCode = Callable[[str], bool]
 _UNSEEN = "missing"

@@ -11,14 +11,14 @@ from typing import Any
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError
 
-from orchestration.dvc_bridge import runner
-from orchestration.dvc_bridge.errors import DvcBridgeError
-from orchestration.dvc_bridge.loading import load_manifest, load_once
-from orchestration.dvc_bridge.manifest import Stage
-from orchestration.dvc_bridge.metadata import Reader, stage_metadata
-from orchestration.dvc_bridge.sync import observe, observed_version, version_tags
-from orchestration.dvc_bridge.translator import DvcTranslator
-from orchestration.dvc_bridge.versions import Hasher, changes, recorded_source_version
+from dagster_dvc import runner
+from dagster_dvc.errors import DvcBridgeError
+from dagster_dvc.loading import load_manifest, load_once
+from dagster_dvc.manifest import Stage
+from dagster_dvc.metadata import Reader, stage_metadata
+from dagster_dvc.sync import observe, observed_version, version_tags
+from dagster_dvc.translator import DvcTranslator
+from dagster_dvc.versions import Hasher, changes, recorded_source_version
 
 _TRANSIENT_EXITS = (75, 137, 143)  # EX_TEMPFAIL; killed, for example for want of memory; terminated
 

@@ -6,13 +6,13 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from orchestration.dvc_bridge.assets import build_assets
-from orchestration.dvc_bridge.errors import DuplicateError
-from orchestration.dvc_bridge.loading import load_manifest
-from orchestration.dvc_bridge.manifest import Stage
-from orchestration.dvc_bridge.translator import DvcTranslator, TranslatorSettings
-from orchestration.dvc_bridge.versions import Hasher
-from tests.orchestration.conftest import Pipeline, write_pipeline
+from dagster_dvc.assets import build_assets
+from dagster_dvc.errors import DuplicateError
+from dagster_dvc.loading import load_manifest
+from dagster_dvc.manifest import Stage
+from dagster_dvc.tests.support import Pipeline, write_pipeline
+from dagster_dvc.translator import DvcTranslator, TranslatorSettings
+from dagster_dvc.versions import Hasher
 
 
 def specs(root: Path, translator: DvcTranslator) -> dict[str, dg.AssetSpec]:

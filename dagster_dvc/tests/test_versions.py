@@ -5,10 +5,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orchestration.dvc_bridge.loading import load_manifest
-from orchestration.dvc_bridge.sensors import build_sync_sensor
-from orchestration.dvc_bridge.versions import Hasher, changes
-from tests.orchestration.conftest import Pipeline, run
+from dagster_dvc.loading import load_manifest
+from dagster_dvc.sensors import build_sync_sensor
+from dagster_dvc.tests.support import Pipeline, run
+from dagster_dvc.versions import Hasher, changes
 
 
 def sync(pipeline: Pipeline) -> set[str]:

@@ -12,9 +12,9 @@ from dagster._core.definitions.data_version import (
     get_input_event_pointer_tag,
 )
 
-from orchestration.dvc_bridge.manifest import Lock, Manifest, Source, Stage
-from orchestration.dvc_bridge.translator import DvcTranslator
-from orchestration.dvc_bridge.versions import (
+from dagster_dvc.manifest import Lock, Manifest, Source, Stage
+from dagster_dvc.translator import DvcTranslator
+from dagster_dvc.versions import (
     Hasher,
     data_version,
     input_version,

@@ -6,8 +6,8 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.job_base import InMemoryJob
 
-from orchestration.dvc_bridge.executor import build_executor
-from tests.orchestration.conftest import run
+from dagster_dvc.executor import build_executor
+from dagster_dvc.tests.support import run
 
 
 @dg.job

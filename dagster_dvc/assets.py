@@ -6,12 +6,12 @@ from typing import Any, cast
 
 import dagster as dg
 
-from orchestration.dvc_bridge.manifest import Manifest, Source, Stage
-from orchestration.dvc_bridge.metadata import Reader
-from orchestration.dvc_bridge.resource import DvcResource
-from orchestration.dvc_bridge.sync import observe
-from orchestration.dvc_bridge.translator import DvcTranslator, check_keys
-from orchestration.dvc_bridge.versions import Hasher, source_version
+from dagster_dvc.manifest import Manifest, Source, Stage
+from dagster_dvc.metadata import Reader
+from dagster_dvc.resources import DvcResource
+from dagster_dvc.sync import observe
+from dagster_dvc.translator import DvcTranslator, check_keys
+from dagster_dvc.versions import Hasher, source_version
 
 RETRIES = dg.RetryPolicy(
     max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS

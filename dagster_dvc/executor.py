@@ -6,8 +6,8 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.dvc_bridge.loading import load_once
-from orchestration.dvc_bridge.versions import Hasher, changes
+from dagster_dvc.loading import load_once
+from dagster_dvc.versions import Hasher, changes
 
 
 def build_executor(

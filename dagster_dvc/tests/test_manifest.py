@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.dvc_bridge.errors import DuplicateError, ManifestError
-from orchestration.dvc_bridge.loading import load_manifest
-from orchestration.dvc_bridge.manifest import overlaps
-from tests.orchestration.conftest import run, write_pipeline
+from dagster_dvc.errors import DuplicateError, ManifestError
+from dagster_dvc.loading import load_manifest
+from dagster_dvc.manifest import overlaps
+from dagster_dvc.tests.support import run, write_pipeline
 
 
 def test_plain_stages_come_in_order_with_everything_dvc_knows(repository: Path):

@@ -15,12 +15,12 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from orchestration.dvc_bridge.loading import load_manifest
-from orchestration.dvc_bridge.manifest import Manifest, Source
-from orchestration.dvc_bridge.metadata import Reader, stage_metadata
-from orchestration.dvc_bridge.sync import unobserved_sources, unreported_stages
-from orchestration.dvc_bridge.translator import DvcTranslator
-from orchestration.dvc_bridge.versions import Hasher, changes, recorded_source_version
+from dagster_dvc.loading import load_manifest
+from dagster_dvc.manifest import Manifest, Source
+from dagster_dvc.metadata import Reader, stage_metadata
+from dagster_dvc.sync import unobserved_sources, unreported_stages
+from dagster_dvc.translator import DvcTranslator
+from dagster_dvc.versions import Hasher, changes, recorded_source_version
 
 Job = UnresolvedAssetJobDefinition
 

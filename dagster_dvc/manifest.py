@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from orchestration.dvc_bridge.errors import ManifestError
+from dagster_dvc.errors import ManifestError
 
 OutputKind = Literal["data", "metric", "plot"]
 

@@ -1,0 +1,56 @@
+"""The package by itself: it knows no project, and what is built holds all of it."""
+
+import ast
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def test_nothing_is_imported_but_what_is_declared():
+    known = {*sys.stdlib_module_names, "dagster_dvc"}
+    declared = {"dagster", "dagster_pipes", "dvc", "dvc_data", "psutil", "yaml", "pyarrow"}
+    declared |= {"networkx", "dpath"}  # DVC's own
+    for file in PACKAGE.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [str(node.module)]
+            else:
+                continue
+            assert {name.partition(".")[0] for name in names} <= known | declared, file
+
+
+def test_tests_import_no_project():
+    for file in (PACKAGE / "tests").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom | ast.Import):
+                text = ast.unparse(node)
+                assert "smar" not in text, file
+                assert "orchestration" not in text, file
+
+
+def test_modules_hide_none_of_the_standard_library():
+    """Tests of the package may be run from within it, where its modules come first."""
+    assert {file.stem for file in PACKAGE.glob("*.py")} & set(sys.stdlib_module_names) == set()
+
+
+def test_wheel_holds_every_module_and_no_tests(tmp_path: Path):
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index"]
+    command += ["--no-build-isolation", "--wheel-dir", str(tmp_path), str(copy(tmp_path))]
+    subprocess.run(command, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    expected = {f"dagster_dvc/{file.name}" for file in PACKAGE.glob("*.py")}
+    assert held == expected | {"dagster_dvc/py.typed"}
+
+
+def copy(folder: Path) -> Path:
+    """Return a copy of the sources, so that building leaves nothing beside them."""
+    import shutil
+
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "build")
+    return Path(shutil.copytree(PACKAGE, folder / "sources", ignore=ignored))

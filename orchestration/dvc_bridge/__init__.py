@@ -1,6 +1,0 @@
-"""DVC pipelines as Dagster assets. Knows DVC and Dagster, and nothing of the project it serves.
-
-`loading` reads the repository into a `manifest`, `versions` compares what was run with what there
-is, `translator` names things, `assets` builds definitions, `resource` runs a stage through
-`runner`, `metadata` tells what came out, `sync` and `sensors` follow what happens outside Dagster.
-"""
