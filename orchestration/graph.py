@@ -1,16 +1,28 @@
-"""The code dependencies of dvc.yaml, written from what the stages import: `make graph`."""
+"""dvc.yaml beside the stages: code dependencies are written, all else is compared: `make graph`."""
 
 import re
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from orchestration.project import ROOT
-from smar.cli import STAGES
 from smar.closure import closure
+from smar.declaration import Stage
+from smar.stages import declared
 
 # What these say reaches a stage as parameter values and paths, which DVC tracks by themselves, or
-# as the text of an error.
-SEEN_OTHERWISE = ("smar/params/", "smar/paths.py", "smar/errors.py", "smar/closure.py")
+# as the text of an error; what a stage declares stands in its own module.
+SEEN_OTHERWISE = (
+    "smar/params/",
+    "smar/paths.py",
+    "smar/errors.py",
+    "smar/closure.py",
+    "smar/declaration.py",
+    "smar/stages/__init__.py",
+)
 _STAGE = re.compile(r"  (\w+):\n")
 _KEY = re.compile(r"    (\w+):")
 _CODE = re.compile(r"      - smar/")
@@ -21,10 +33,11 @@ def with_code(text: str) -> str:
 
     Everything else stays as people wrote it, comments included.
     """
+    stages = declared()
     result: list[str] = []
     stage = key = ""
     for line in [*text.splitlines(keepends=True), "\n"]:
-        if key == "deps" and not line.startswith("      "):
+        if stage in stages and key == "deps" and not line.startswith("      "):
             files = [
                 file
                 for file in closure(f"smar.stages.{stage}")
@@ -37,21 +50,102 @@ def with_code(text: str) -> str:
             key = found[1]
         elif not line.startswith(" "):
             stage = key = ""
-        if not (stage in STAGES and key == "deps" and _CODE.match(line)):
+        if not (stage in stages and key == "deps" and _CODE.match(line)):
             result.append(line)
-        if key == "deps" and stage not in STAGES:
-            key = ""
     return "".join(result[:-1])
 
 
+def differences(text: str, stages: Mapping[str, Stage]) -> list[str]:
+    """Return in words where a dvc.yaml and the declarations of the stages part, [] if nowhere.
+
+    Code dependencies are left out: `with_code` writes them.
+
+    Args:
+        text: The dvc.yaml.
+        stages: The declared stages by name, in the order in which they can run.
+    """
+    listed = yaml.safe_load(text)["stages"]
+    found = [
+        f"stage {name} is in dvc.yaml but not in smar/stages: add smar/stages/{name}.py with its "
+        "declaration STAGE and its function run, or remove it from dvc.yaml"
+        for name in listed
+        if name not in stages
+    ]
+    for name, stage in stages.items():
+        if name not in listed:
+            found.append(
+                f"stage {name} is in smar/stages but not in dvc.yaml: add this, sort what it "
+                f"writes under outs, metrics and plots, and run `make graph`:\n"
+                + yaml.safe_dump({name: _content(name, stage)}, sort_keys=False, width=100)
+            )
+        else:
+            found += _stage_differences(name, stage, listed[name])
+    order = [name for name in listed if name in stages]
+    if order != [name for name in stages if name in listed]:
+        found.append(f"dvc.yaml lists {', '.join(order)}: expected the order {', '.join(stages)}")
+    return found
+
+
+def _stage_differences(name: str, stage: Stage, content: Mapping[str, Any]) -> list[str]:
+    expected = _content(name, stage)
+    found = [
+        f"stage {name}: {key} is {content.get(key)!r} in dvc.yaml, expected {expected[key]!r}"
+        for key in ("desc", "cmd")
+        if content.get(key) != expected[key]
+    ]
+    outputs = (out for key in ("outs", "metrics", "plots") for out in content.get(key, ()))
+    for words, declares, lists in (
+        ("reads", stage.reads, [d for d in content.get("deps", ()) if not d.startswith("smar/")]),
+        ("writes", stage.writes, list(map(_name, outputs))),
+        ("params", stage.params, content.get("params", ())),
+    ):
+        where = {"reads": "deps", "writes": "outs, metrics or plots"}.get(words, words)
+        found += [
+            f"stage {name}: {entry} is in {words} of smar/stages/{name}.py but not under {where} "
+            f"in dvc.yaml: add it there"
+            for entry in _without(declares, lists)
+        ]
+        found += [
+            f"stage {name}: {entry} is under {where} in dvc.yaml but not in {words} of "
+            f"smar/stages/{name}.py: add it there"
+            for entry in _without(lists, declares)
+        ]
+    return found
+
+
+def _content(name: str, stage: Stage) -> dict[str, Any]:
+    """Return a stage as it may stand in dvc.yaml, its code dependencies left out."""
+    metrics = [out for out in stage.writes if out.startswith("metrics/")]
+    return {
+        "desc": stage.summary,
+        "cmd": f"smar {name}",
+        "deps": list(stage.reads),
+        "params": list(stage.params),
+        "outs": [out for out in stage.writes if out not in metrics],
+        "metrics": [{out: {"cache": False}} for out in metrics],
+    }
+
+
+def _name(entry: Any) -> str:
+    """Return the path or key of an entry, which may have options behind it."""
+    return str(next(iter(entry)) if isinstance(entry, Mapping) else entry)
+
+
+def _without(entries: Iterable[str], others: Iterable[str]) -> list[str]:
+    known = set(others)
+    return [entry for entry in entries if entry not in known]
+
+
 def main() -> int:
-    """Write dvc.yaml anew and say whether it changed."""
+    """Write dvc.yaml anew, say whether it changed, and where it parts from the declarations."""
     path: Path = ROOT / "dvc.yaml"
     before = path.read_text(encoding="utf-8")
     after = with_code(before)
     path.write_text(after, encoding="utf-8")
     sys.stdout.write(f"{path.name}: {'changed' if after != before else 'as it was'}\n")
-    return 0
+    parted = differences(after, declared())
+    sys.stderr.writelines(f"{line}\n" for line in parted)
+    return 1 if parted else 0
 
 
 if __name__ == "__main__":

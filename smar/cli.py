@@ -12,20 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from smar.errors import ParamsError, SmarError
+from smar.stages import declared
 
-# First line of each stage's docstring; a test keeps them equal (importing the stages is slow).
-STAGES = {
-    "ingest": "The source into typed tables and packed pictures; bad rows into quarantine.",
-    "validate": "Contracts over the tables; bad rows are left out, bad tables stop what follows.",
-    "synthesize": "Synthetic queries from item texts.",
-    "pretrain": "Multi-task pre-training on synthetic and logged queries.",
-    "finetune": "Click fine-tuning with the gate.",
-    "embed": "Item vectors; only items whose content changed are encoded again.",
-    "index": "The index over item embeddings and item words, measured against exact search.",
-    "evaluate": "Retrieval metrics, slices, baselines and a report with pictures.",
-    "promote": "Candidate against current release: a new release, or the reasons against it.",
-    "drift": "The newest data against the current release's: keep, refresh or retrain.",
-}
+STAGES = declared()
 
 STUDY_STEPS = {
     "prepare": "One form of the data, once for all its runs.",
@@ -45,8 +34,8 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="Hyper-parameters live in params.yaml; `dvc repro` runs all stages that need it.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, line in STAGES.items():
-        commands.add_parser(name, help=line, description=line, parents=[shared])
+    for name, stage in STAGES.items():
+        commands.add_parser(name, help=stage.summary, description=stage.summary, parents=[shared])
     line = "Items for a text query, as a table, JSON or a page of pictures."
     search = commands.add_parser("search", help=line, description=line, parents=[shared])
     search.add_argument("query", help="what a shopper would type")

@@ -1,36 +1,37 @@
 """The house rules that no single module can keep: one name for a stage, one truth for the graph."""
 
-import ast
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from orchestration.graph import with_code
-from smar import cli
+from orchestration.graph import differences, with_code
 from smar.data import schema
 from smar.params import Params
 from smar.paths import Paths
+from smar.stages import declared
 
 ROOT = Path(__file__).parent.parent
-STAGES = list(cli.STAGES)
+STAGES = declared()
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 SHARED_SECTIONS = {"seed", "threads", "model", "loss", "gate", "curriculum"}
 
 
-def test_stages_have_one_name_everywhere():
-    modules = {path.stem for path in (ROOT / "smar/stages").glob("*.py")} - {"__init__"}
+def test_dvc_yaml_is_what_the_stages_declare():
+    parted = differences((ROOT / "dvc.yaml").read_text(), STAGES)
+    assert not parted, "\n".join(parted)
+
+
+def test_sections_of_params_belong_to_a_stage_or_are_shared():
     sections = {field.alias or name for name, field in Params.model_fields.items()}
-    assert set(STAGES) == modules == set(PIPELINE) == sections - SHARED_SECTIONS
-    assert list(PIPELINE) == STAGES
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_stage_commands_and_descriptions_agree(stage: str):
-    source = (ROOT / "smar" / "stages" / f"{stage}.py").read_text()
-    assert PIPELINE[stage]["cmd"] == f"smar {stage}"
-    assert ast.get_docstring(ast.parse(source)) == cli.STAGES[stage] == PIPELINE[stage]["desc"]
+    lost = sections - SHARED_SECTIONS - set(STAGES)
+    assert not lost, f"no stage is named like the sections {lost} of smar/params"
+    for name, stage in STAGES.items():
+        for entry in stage.params:
+            section = entry.partition(".")[0]
+            assert section in sections, f"stage {name}: smar/params has no section {section}"
+            assert section in SHARED_SECTIONS | set(STAGES), section
 
 
 def test_stages_depend_on_exactly_the_code_they_import():
@@ -39,91 +40,64 @@ def test_stages_depend_on_exactly_the_code_they_import():
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_stage_tracks_exactly_the_parameters_it_reads(stage: str):
+def test_stage_declares_exactly_the_parameters_it_reads(stage: str):
     source = (ROOT / "smar" / "stages" / f"{stage}.py").read_text()
     read = set(re.findall(r"\bparams\.(\w+?)_?\b(?!\()", source)) & {
         field.alias or name for name, field in Params.model_fields.items()
     }
     if "getattr(params, name)" in source:  # sections handed on by name
         read |= set(re.findall(r'"(model|loss|gate|curriculum|pretrain|finetune)"', source))
-    assert set(PIPELINE[stage]["params"]) == read
+    declared = {entry.partition(".")[0] for entry in STAGES[stage].params}
+    assert declared == read, f"smar/stages/{stage}.py: params of STAGE beside what run uses"
 
 
-def test_outputs_lie_where_the_library_looks():
+def test_what_a_stage_reads_is_written_by_another():
+    written = {name for stage in STAGES.values() for name in stage.writes}
+    for name, stage in STAGES.items():
+        lost = [entry for entry in stage.reads if entry not in written and "$" not in entry]
+        assert not lost, f"stage {name} reads {', '.join(lost)}, which no stage writes"
+
+
+def test_outputs_that_others_read_lie_where_the_library_looks():
     paths = Paths(Path())
     known = {
         str(value)
         for name in dir(Paths)
         if isinstance(getattr(Paths, name), property)
         for value in [getattr(paths, name)]
-    } | {str(paths.ingested(table)) for table in schema.TABLES}
-    for stage, content in PIPELINE.items():
-        outs = [next(iter(out)) if isinstance(out, dict) else out for out in content["outs"]]
-        assert set(outs) <= known, stage
-        metrics = [next(iter(metric)) for metric in content["metrics"]]
-        assert metrics == [str(paths.metrics(stage))]
-
-
-def outs_of(stage: str) -> set[str]:
-    """Return the outputs of a stage that DVC keeps."""
-    outs = PIPELINE[stage]["outs"]
-    return {next(iter(out)) if isinstance(out, dict) else out for out in outs}
-
-
-def run_docstring(stage: str) -> str:
-    """Return the docstring of a stage's `run`."""
-    source = (ROOT / "smar" / "stages" / f"{stage}.py").read_text()
-    run = next(
-        node
-        for node in ast.parse(source).body
-        if isinstance(node, ast.FunctionDef) and node.name == "run"
-    )
-    return str(ast.get_docstring(run))
+    }
+    known |= {str(paths.ingested(table)) for table in schema.TABLES}
+    known |= {str(paths.metrics(name)) for name in STAGES}
+    for stage in STAGES.values():
+        assert {entry for entry in stage.reads if "$" not in entry} <= known
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_stage_depends_on_exactly_the_data_it_reads(stage: str):
-    read = run_docstring(stage).partition("Reads:")[2].partition("Writes:")[0]
-    named = {
-        name.rstrip("/") for name in re.findall(r"(?:data|models|reports|metrics)/[\w./]+", read)
-    }
-    named -= outs_of(stage)  # what the stage itself left there before
-    listed = {dep for dep in PIPELINE[stage]["deps"] if not dep.startswith("smar/")}
-    assert named == listed - {"${ingest.folder}"}
+def test_stage_keeps_its_metrics_under_its_name(stage: str):
+    metrics = [next(iter(metric)) for metric in PIPELINE[stage]["metrics"]]
+    assert metrics == [str(Paths(Path()).metrics(stage))]
 
 
 def test_nothing_is_made_from_rows_that_validation_did_not_accept():
     ingested = {str(Paths(Path()).ingested(table)) for table in schema.TABLES}
-    readers = [stage for stage in STAGES if ingested & set(PIPELINE[stage]["deps"])]
-    assert readers == ["validate"]
-    later = STAGES[STAGES.index("validate") + 1 :]
+    assert [name for name, stage in STAGES.items() if ingested & set(stage.reads)] == ["validate"]
+    names = list(STAGES)
+    later = names[names.index("validate") + 1 :]
     assert [stage for stage in later if "validate" not in makers_of(stage)] == []
 
 
 def makers_of(stage: str) -> set[str]:
-    """Return every stage that makes what a stage depends on, directly or not."""
-    makers = {out: name for name in STAGES for out in outs_of(name)}
-    direct = {makers[dep] for dep in PIPELINE[stage]["deps"] if dep in makers}
+    """Return every stage that makes what a stage reads, directly or not."""
+    makers = {out: name for name, content in STAGES.items() for out in content.writes}
+    direct = {makers[entry] for entry in STAGES[stage].reads if entry in makers}
     return direct.union(*(makers_of(name) for name in direct))
 
 
-def test_outputs_named_in_docstrings_are_those_of_the_pipeline():
-    for stage in STAGES:
-        written = run_docstring(stage).partition("Writes:")[2]
-        named = {name.rstrip("/") for name in re.findall(r"[\w/]+(?:\.\w+)?/?", written)}
-        content = PIPELINE[stage]
-        listed = {
-            next(iter(out)) if isinstance(out, dict) else out
-            for key in ("outs", "metrics", "plots")
-            for out in content.get(key, [])
-        }
-        assert named == listed, stage
-
-
-def test_outputs_in_data_are_ignored_by_git():
-    outs = {out for stage in STAGES for out in outs_of(stage) if out.startswith("data/")}
+@pytest.mark.parametrize("stage", STAGES)
+def test_outputs_in_data_are_ignored_by_git(stage: str):
     ignored = {f"data{line}" for line in (ROOT / "data/.gitignore").read_text().split()}
-    assert {str(Path(*Path(out).parts[:2])) for out in outs} == ignored
+    outs = {str(Path(*Path(out).parts[:2])) for out in STAGES[stage].writes if "data/" in out}
+    assert outs <= ignored, f"add {outs - ignored} to data/.gitignore"
 
 
 def test_library_imports_no_orchestrator_and_unpickles_nothing():
@@ -143,7 +117,7 @@ RANKS = {
         [
             ("errors", "paths", "seeding", "closure"),
             ("artifacts",),
-            ("params",),
+            ("declaration", "params"),
             ("data",),
             ("sources", "demo", "synthetic", "losses", "pages"),
             ("models",),

@@ -9,11 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from smar.artifacts import write_json
-from smar.data import schema
 from smar.errors import ArtifactError
-from smar.judging import sets
 from smar.judging.runs import QuerySet, build_query_set
-from smar.judging.slices import slices_of
+from smar.judging.shop_sets import ShopSets
 from smar.params import EvaluateParams, GateParams
 from smar.paths import Paths
 
@@ -89,21 +87,11 @@ def judged_queries(
         min_queries: How many queries are enough.
         seed: Decides the synthetic sample.
     """
-    queries = schema.read_table(paths.queries, schema.QUERIES)
-    engagements = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
-    judgements = schema.read_table(paths.judgements, schema.JUDGEMENTS)
-    synthetic = schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC)
     ids = list(items["item_id"])
-    candidates = [
-        sets.test_set(queries, judgements, ids, evaluate.relevant_grade),
-        sets.validation_set(queries, engagements, ids),
-        sets.synthetic_set(synthetic, ids, seed),
-    ]
-    enough = [one for one in candidates if len(one) >= min_queries]
-    chosen = enough[0] if enough else max(candidates, key=len)
-    traffic = queries[queries["split"] != "test"]["num_searches"]
-    trained = set(queries[queries["split"] == "train"]["query"])
-    masks = slices_of(chosen, items["category"], gate.visual_categories, traffic, trained)
+    shop = ShopSets.read(paths, ids, evaluate.relevant_grade, seed)
+    enough = [one for one in shop.sets if len(one) >= min_queries]
+    chosen = enough[0] if enough else max(shop.sets, key=len)
+    masks = shop.slices(chosen, items["category"], gate.visual_categories)
     table = pd.DataFrame(
         {"query_id": chosen.query_ids, "query": chosen.texts, "num_searches": chosen.num_searches}
         | {f"{_SLICE}{name}": mask for name, mask in masks.items()}

@@ -3,10 +3,27 @@
 import logging
 from pathlib import Path
 
-from smar.params import load_params
+from smar.declaration import Stage
 from smar.paths import Paths
 
 logger = logging.getLogger(__name__)
+
+STAGE = Stage(
+    summary=str(__doc__),
+    reads=[
+        "data/accepted/items.parquet",
+        "data/accepted/queries.parquet",
+        "data/accepted/searches.parquet",
+        "data/accepted/engagements.parquet",
+        "data/images",
+        "models/release",
+    ],
+    writes=[
+        "reports/drift",
+        "metrics/drift.json",
+    ],
+    params=["seed", "threads", "evaluate", "drift"],
+)
 
 
 def run(root: Path) -> None:
@@ -14,42 +31,27 @@ def run(root: Path) -> None:
 
     Embeddings are those of the release's model on both sides, so that a new model in the working
     tree changes nothing here.
-
-    Reads:
-        data/accepted/items.parquet, data/accepted/queries.parquet,
-        data/accepted/searches.parquet, data/accepted/engagements.parquet, data/images/,
-        models/release/ (or what releases/current points to)
-    Writes:
-        reports/drift/, metrics/drift.json
     """
-    from smar.artifacts import Manifest, digests, write_directory, write_json
-    from smar.errors import ReleaseError
+    from smar.artifacts import Manifest, write_directory, write_json
     from smar.models.device import place_model
     from smar.monitoring.drift import compare_snapshots
     from smar.monitoring.page import write_drift_page
     from smar.monitoring.signals import stale_signal
     from smar.monitoring.snapshot import Snapshot, read_shop, take_snapshot
-    from smar.service.registry import AUTO, find_release
+    from smar.params import load_params
+    from smar.service.registry import AUTO
     from smar.service.retriever import Retriever
 
     params = load_params(Paths(root).params)
     paths = Paths(root)
     logger.info("drift: %s", params.drift.model_dump())
-    release = find_release(root, AUTO)
-    if release is None:
-        raise ReleaseError(
-            f"{paths.release}: there is no release to compare today's data with. See "
-            f"{paths.promotion_report / 'index.html'} for why none was made."
-        )
+    release = _release(paths)
     retriever = Retriever.load(root, AUTO)
     place_model(retriever.model, params.threads)
     shop = read_shop(paths)
     today = shop.newest(params.drift.window_days)
     current = take_snapshot(today, retriever, params.evaluate, params.seed)
-    inputs = digests(
-        root, paths.items, paths.queries, paths.searches, paths.engagements, paths.images
-    )
-    manifest = Manifest(kind="drift", inputs=inputs, params=params.drift.model_dump())
+    manifest = Manifest(kind="drift", inputs=STAGE.digests(root), params=params.drift.model_dump())
     manifest.counts = {"searches": len(today.searches), "items": len(today.items)}
     with write_directory(paths.drift_report, manifest) as folder:
         comparison = compare_snapshots(
@@ -67,3 +69,16 @@ def run(root: Path) -> None:
     for reason in comparison.verdict.reasons:
         logger.warning("drift: %s", reason)
     logger.info("drift: %s, against %s", comparison.verdict.verdict, retriever.release)
+
+
+def _release(paths: Paths) -> Path:
+    from smar.errors import ReleaseError
+    from smar.service.registry import AUTO, find_release
+
+    release = find_release(paths.root, AUTO)
+    if release is None:
+        raise ReleaseError(
+            f"{paths.release}: there is no release to compare today's data with. See "
+            f"{paths.promotion_report / 'index.html'} for why none was made."
+        )
+    return release

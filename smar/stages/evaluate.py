@@ -2,88 +2,90 @@
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from smar.params import load_params
+from smar.declaration import Stage
 from smar.paths import Paths
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from smar.evaluation.systems import SetResult
+    from smar.params import Params
 
 logger = logging.getLogger(__name__)
 
+STAGE = Stage(
+    summary=str(__doc__),
+    reads=[
+        "data/accepted/items.parquet",
+        "data/accepted/queries.parquet",
+        "data/accepted/engagements.parquet",
+        "data/accepted/judgements.parquet",
+        "data/images",
+        "data/synthetic",
+        "data/embeddings",
+        "data/index",
+        "models/retriever",
+    ],
+    writes=[
+        "reports/evaluation",
+        "metrics/evaluate.json",
+    ],
+    params=["seed", "threads", "gate", "evaluate"],
+)
+
 
 def run(root: Path) -> None:
-    """Measure the gated system, its parts and BM25 on every query set there is.
-
-    Reads:
-        data/accepted/items.parquet, data/accepted/queries.parquet,
-        data/accepted/engagements.parquet, data/accepted/judgements.parquet, data/images/,
-        data/synthetic/, data/embeddings/, data/index/, models/retriever/
-    Writes:
-        reports/evaluation/, metrics/evaluate.json
-    """
-    from smar.artifacts import Manifest, digests, write_directory, write_json
+    """Measure the search as served, its parts and BM25 on every query set there is."""
+    from smar.artifacts import Manifest, write_directory, write_json
     from smar.data import schema
     from smar.data.images import ImageStore
     from smar.evaluation.report import Catalogue, summary_text, write_results
-    from smar.evaluation.systems import measure, run_systems
     from smar.index.ann import set_faiss_threads
-    from smar.index.hybrid import HybridIndex
-    from smar.index.store import EmbeddingStore
-    from smar.judging import sets
     from smar.judging.metrics import check_metric
-    from smar.judging.slices import slices_of
-    from smar.models.device import place_model
-    from smar.models.encode import encode_queries
-    from smar.models.io import load_model
+    from smar.params import load_params
 
     params = load_params(Paths(root).params)
     paths = Paths(root)
     settings = params.evaluate.model_dump()
     logger.info("evaluate: %s", settings)
     check_metric(params.evaluate.primary, params.evaluate.cutoffs)
-    inputs = digests(
-        root,
-        paths.items,
-        paths.queries,
-        paths.engagements,
-        paths.judgements,
-        paths.images,
-        paths.synthetic,
-        paths.embeddings,
-        paths.index,
-        paths.retriever,
-    )
+    inputs = STAGE.digests(root)
     set_faiss_threads(params.threads)
     items = schema.read_table(paths.items, schema.ITEMS)
-    queries = schema.read_table(paths.queries, schema.QUERIES)
-    engagements = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
-    judgements = schema.read_table(paths.judgements, schema.JUDGEMENTS)
-    synthetic = schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC)
-    store, index = EmbeddingStore.load(paths.embeddings), HybridIndex.load(paths.index)
-    model = place_model(load_model(paths.retriever), params.threads)
-    item_ids = store.item_ids
-    traffic = queries[queries["split"] != "test"]["num_searches"]
-    trained = set(queries[queries["split"] == "train"]["query"])
-    results = []
-    for query_set in (
-        sets.test_set(queries, judgements, item_ids, params.evaluate.relevant_grade),
-        sets.validation_set(queries, engagements, item_ids),
-        sets.synthetic_set(synthetic, item_ids, params.seed),
-    ):
-        if not len(query_set):
-            logger.info("evaluate: no %s query with a relevant item", query_set.name)
-            continue
-        encoded = encode_queries(model, query_set.texts)
-        runs = run_systems(query_set, encoded, store, index, max(params.evaluate.cutoffs))
-        slices = slices_of(
-            query_set, items["category"], params.gate.visual_categories, traffic, trained
-        )
-        results.append(measure(query_set, encoded.gate, runs, slices, params.evaluate, params.seed))
-    summary = summary_text(results, params.evaluate)
+    results = _measure_all(paths, params, items)
     manifest = Manifest(kind="evaluation", inputs=inputs, params=settings)
     manifest.counts = {f"queries_{result.queries.name}": len(result.queries) for result in results}
     catalogue = Catalogue(items, ImageStore.open(paths.images))
     with write_directory(paths.evaluation_report, manifest) as folder:
         write_results(folder, results, catalogue, params.evaluate, params.seed)
-    write_json(
-        paths.metrics("evaluate"), {result.queries.name: result.summary() for result in results}
-    )
-    logger.info("evaluate:\n%s", summary)
+    figures = {result.queries.name: result.summary() for result in results}
+    write_json(paths.metrics("evaluate"), figures)
+    logger.info("evaluate:\n%s", summary_text(results, params.evaluate))
+
+
+def _measure_all(paths: Paths, params: "Params", items: "pd.DataFrame") -> "list[SetResult]":
+    """Return what was measured on every set that has a query."""
+    from smar.evaluation.systems import measure, run_systems
+    from smar.index.hybrid import HybridIndex
+    from smar.index.store import EmbeddingStore
+    from smar.judging.shop_sets import ShopSets
+    from smar.models.device import place_model
+    from smar.models.encode import encode_queries
+    from smar.models.io import load_model
+
+    store, index = EmbeddingStore.load(paths.embeddings), HybridIndex.load(paths.index)
+    model = place_model(load_model(paths.retriever), params.threads)
+    settings = params.evaluate
+    shop = ShopSets.read(paths, store.item_ids, settings.relevant_grade, params.seed)
+    results = []
+    for queries in shop.sets:
+        if not len(queries):
+            logger.info("evaluate: no %s query with a relevant item", queries.name)
+            continue
+        encoded = encode_queries(model, queries.texts)
+        runs = run_systems(queries, encoded, store, index, max(settings.cutoffs))
+        slices = shop.slices(queries, items["category"], params.gate.visual_categories)
+        results.append(measure(queries, encoded.gate, runs, slices, settings, params.seed))
+    return results

@@ -3,10 +3,29 @@
 import logging
 from pathlib import Path
 
-from smar.params import load_params
+from smar.declaration import Stage
 from smar.paths import Paths
 
 logger = logging.getLogger(__name__)
+
+STAGE = Stage(
+    summary=str(__doc__),
+    reads=[
+        "data/accepted/items.parquet",
+        "data/accepted/queries.parquet",
+        "data/accepted/searches.parquet",
+        "data/accepted/engagements.parquet",
+        "data/images",
+        "data/synthetic",
+        "models/pretrained",
+    ],
+    writes=[
+        "models/retriever",
+        "metrics/finetune.json",
+        "reports/training/finetune.tsv",
+    ],
+    params=["seed", "threads", "loss", "gate", "finetune"],
+)
 
 
 def run(root: Path) -> None:
@@ -14,26 +33,20 @@ def run(root: Path) -> None:
 
     Without a search log the synthetic queries take the place of the clicks, so that a shop before
     its first click has a gate too.
-
-    Reads:
-        data/accepted/items.parquet, data/accepted/queries.parquet,
-        data/accepted/searches.parquet, data/accepted/engagements.parquet, data/images/,
-        data/synthetic/, models/pretrained/
-    Writes:
-        models/retriever/, reports/training/finetune.tsv, metrics/finetune.json
     """
-    from smar.artifacts import Manifest, digests, write_json
+    from smar.artifacts import Manifest, write_json
     from smar.data import schema
     from smar.data.images import ImageStore
     from smar.models.device import place_model
     from smar.models.io import KIND, load_model, save_model
+    from smar.params import load_params
     from smar.seeding import seed_torch
     from smar.train.batching import PairSampler
     from smar.train.curriculum import finetune_course
     from smar.train.kinds import check_kinds
     from smar.train.loop import finish, train
     from smar.train.mining import hard_pools
-    from smar.train.prepare import build_maker, input_digests, places, read_training_data
+    from smar.train.prepare import build_maker, places, read_training_data
 
     params = load_params(Paths(root).params)
     paths = Paths(root)
@@ -43,7 +56,7 @@ def run(root: Path) -> None:
         **{name: getattr(params, name).model_dump() for name in ("loss", "gate", "finetune")},
     }
     logger.info("finetune: %s", settings)
-    inputs = input_digests(paths) | digests(root, paths.pretrained)
+    inputs = STAGE.digests(root)
     seed_torch(params.seed)
     items = schema.read_table(paths.items, schema.ITEMS)
     images = ImageStore.open(paths.images)

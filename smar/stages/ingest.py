@@ -2,22 +2,35 @@
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from smar.params import load_params
+from smar.declaration import Stage
 from smar.paths import Paths
+
+if TYPE_CHECKING:
+    from smar.sources.folder import Tables
 
 logger = logging.getLogger(__name__)
 
+STAGE = Stage(
+    summary=str(__doc__),
+    reads=["${ingest.folder}"],
+    writes=[
+        "data/items.parquet",
+        "data/queries.parquet",
+        "data/searches.parquet",
+        "data/engagements.parquet",
+        "data/judgements.parquet",
+        "data/images",
+        "data/quarantine",
+        "metrics/ingest.json",
+    ],
+    params=["seed", "ingest"],
+)
+
 
 def run(root: Path) -> None:
-    """Read the feed, its pictures, the search log and the judgements.
-
-    Reads:
-        ingest.folder, or nothing for the embedded demo shop
-    Writes:
-        data/items.parquet, data/queries.parquet, data/searches.parquet, data/engagements.parquet,
-        data/judgements.parquet, data/images/, data/quarantine/, metrics/ingest.json
-    """
+    """Read the feed, its pictures, the search log and the judgements."""
     from contextlib import ExitStack
     from tempfile import TemporaryDirectory
 
@@ -25,6 +38,7 @@ def run(root: Path) -> None:
     from smar.data import schema
     from smar.data.images import KIND, SHARD_SIZE
     from smar.demo.shop import write_demo_shop
+    from smar.params import load_params
     from smar.sources.folder import read_source
     from smar.sources.quarantine import QUARANTINE
 
@@ -52,18 +66,24 @@ def run(root: Path) -> None:
             schema.write_table(part / "quarantine.parquet", tables.quarantine.frame(), QUARANTINE)
         for name, columns in schema.TABLES.items():
             schema.write_table(paths.ingested(name), getattr(tables, name), columns)
+    counts = _counts(tables)
+    write_json(paths.metrics("ingest"), counts)
+    for reason, number in dropped.items():
+        logger.warning("quarantined: %d x %s", number, reason)
+    logger.info("ingest: %s", counts)
+
+
+def _counts(tables: "Tables") -> dict[str, int]:
+    from smar.data.schema import SPLITS
+
     splits = tables.queries["split"].value_counts()
-    counts = {
+    return {
         "items": len(tables.items),
         "items_with_picture": int((tables.items["image_ids"].str.len() > 0).sum()),
         "searches": len(tables.searches),
         "engagements": len(tables.engagements),
         "ignored_events": tables.ignored_events,
         "judgements": len(tables.judgements),
-        "quarantined": sum(dropped.values()),
-        **{f"queries_{split}": int(splits.get(split, 0)) for split in schema.SPLITS},
+        "quarantined": sum(tables.quarantine.counts().values()),
+        **{f"queries_{split}": int(splits.get(split, 0)) for split in SPLITS},
     }
-    write_json(paths.metrics("ingest"), counts)
-    for reason, number in dropped.items():
-        logger.warning("quarantined: %d x %s", number, reason)
-    logger.info("ingest: %s", counts)

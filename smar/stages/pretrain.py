@@ -3,22 +3,32 @@
 import logging
 from pathlib import Path
 
-from smar.params import load_params
+from smar.declaration import Stage
 from smar.paths import Paths
 
 logger = logging.getLogger(__name__)
 
+STAGE = Stage(
+    summary=str(__doc__),
+    reads=[
+        "data/accepted/items.parquet",
+        "data/accepted/queries.parquet",
+        "data/accepted/searches.parquet",
+        "data/accepted/engagements.parquet",
+        "data/images",
+        "data/synthetic",
+    ],
+    writes=[
+        "models/pretrained",
+        "metrics/pretrain.json",
+        "reports/training/pretrain.tsv",
+    ],
+    params=["seed", "threads", "model", "loss", "gate", "curriculum", "pretrain"],
+)
+
 
 def run(root: Path) -> None:
-    """Train the towers on `alpha L_t + beta L_i + gamma L_m`, together or stage by stage.
-
-    Reads:
-        data/accepted/items.parquet, data/accepted/queries.parquet,
-        data/accepted/searches.parquet, data/accepted/engagements.parquet, data/images/,
-        data/synthetic/
-    Writes:
-        models/pretrained/, reports/training/pretrain.tsv, metrics/pretrain.json
-    """
+    """Train the towers on `alpha L_t + beta L_i + gamma L_m`, together or stage by stage."""
     from smar.artifacts import Manifest, write_json
     from smar.data import schema
     from smar.data.images import ImageStore
@@ -26,6 +36,7 @@ def run(root: Path) -> None:
     from smar.models.device import place_model
     from smar.models.io import KIND, save_model
     from smar.models.retriever import build_model
+    from smar.params import load_params
     from smar.seeding import seed_torch
     from smar.train.batching import PairSampler
     from smar.train.curriculum import CURRICULA
@@ -34,7 +45,6 @@ def run(root: Path) -> None:
     from smar.train.prepare import (
         build_maker,
         build_tokenizers,
-        input_digests,
         places,
         read_training_data,
     )
@@ -56,7 +66,7 @@ def run(root: Path) -> None:
         "visual_categories": params.gate.visual_categories,
     }
     logger.info("pretrain: %s", settings)
-    inputs = input_digests(paths)
+    inputs = STAGE.digests(root)
     seed_torch(params.seed)
     items = schema.read_table(paths.items, schema.ITEMS)
     images = ImageStore.open(paths.images)

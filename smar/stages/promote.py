@@ -3,10 +3,35 @@
 import logging
 from pathlib import Path
 
-from smar.params import load_params
+from smar.declaration import Stage
 from smar.paths import Paths
 
 logger = logging.getLogger(__name__)
+
+STAGE = Stage(
+    summary=str(__doc__),
+    reads=[
+        "data/accepted/items.parquet",
+        "data/accepted/queries.parquet",
+        "data/accepted/searches.parquet",
+        "data/accepted/engagements.parquet",
+        "data/accepted/judgements.parquet",
+        "data/images",
+        "data/synthetic",
+        "data/embeddings",
+        "data/index",
+        "models/retriever",
+        "reports/validation",
+        "metrics/ingest.json",
+        "metrics/evaluate.json",
+    ],
+    writes=[
+        "models/release",
+        "reports/promote",
+        "metrics/promote.json",
+    ],
+    params=["seed", "threads", "gate", "evaluate", "promote"],
+)
 
 
 def run(root: Path) -> None:
@@ -14,16 +39,8 @@ def run(root: Path) -> None:
 
     A release goes to releases/, which no stage owns: what serves shoppers must not disappear when
     a pipeline is run again. models/release is a copy of the current release for DVC to keep.
-
-    Reads:
-        data/accepted/items.parquet, data/accepted/queries.parquet,
-        data/accepted/searches.parquet, data/accepted/engagements.parquet,
-        data/accepted/judgements.parquet, data/images/, data/synthetic/, data/embeddings/,
-        data/index/, models/retriever/, reports/validation/, metrics/ingest.json,
-        metrics/evaluate.json, releases/ (the current release)
-    Writes:
-        models/release/, reports/promote/, metrics/promote.json
     """
+    from smar.params import load_params
     from smar.release.promotion import Project, promote
 
     params = load_params(Paths(root).params)

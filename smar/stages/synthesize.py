@@ -3,22 +3,30 @@
 import logging
 from pathlib import Path
 
-from smar.params import load_params
+from smar.declaration import Stage
 from smar.paths import Paths
 
 logger = logging.getLogger(__name__)
 
+STAGE = Stage(
+    summary=str(__doc__),
+    reads=[
+        "data/accepted/items.parquet",
+        "data/accepted/queries.parquet",
+    ],
+    writes=[
+        "data/synthetic",
+        "metrics/synthesize.json",
+    ],
+    params=["seed", "synthesize"],
+)
+
 
 def run(root: Path) -> None:
-    """Write synthetic (query, item) pairs, never with the text of a test or validation query.
-
-    Reads:
-        data/accepted/items.parquet, data/accepted/queries.parquet
-    Writes:
-        data/synthetic/, metrics/synthesize.json
-    """
-    from smar.artifacts import Manifest, digests, write_directory, write_json
+    """Write synthetic (query, item) pairs, never with the text of a test or validation query."""
+    from smar.artifacts import Manifest, write_directory, write_json
     from smar.data import schema
+    from smar.params import load_params
     from smar.synthetic.synthesize import synthesize
 
     params = load_params(Paths(root).params)
@@ -38,7 +46,7 @@ def run(root: Path) -> None:
     }
     manifest = Manifest(
         kind="synthetic",
-        inputs=digests(root, paths.items, paths.queries),
+        inputs=STAGE.digests(root),
         params=settings,
         counts=counts,
         dropped=made.dropped,

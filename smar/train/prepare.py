@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 import torch
 
-from smar.artifacts import digests
 from smar.data import schema
 from smar.data.images import ImageStore
 from smar.data.text import MARKERS, field_starts, item_texts
@@ -24,19 +23,6 @@ from smar.train.loop import Places
 from smar.train.negatives import impressions
 
 logger = logging.getLogger(__name__)
-
-
-def input_digests(paths: Paths) -> dict[str, str]:
-    """Return the digests of the data that training reads."""
-    return digests(
-        paths.root,
-        paths.items,
-        paths.queries,
-        paths.searches,
-        paths.engagements,
-        paths.images,
-        paths.synthetic,
-    )
 
 
 def read_training_data(

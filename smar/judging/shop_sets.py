@@ -1,0 +1,61 @@
+"""The query sets of a project with what their slices are told by.
+
+Shapes: Q queries, N items.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from smar.data import schema
+from smar.judging import sets
+from smar.judging.runs import QuerySet
+from smar.judging.slices import slices_of
+from smar.paths import Paths
+
+
+@dataclass(frozen=True)
+class ShopSets:
+    """What a project can be measured on.
+
+    Args:
+        sets: The test, validation and synthetic sets, each of any length.
+        traffic: Searches of every distinct text in the log.
+        trained: Texts of the training queries.
+    """
+
+    sets: Sequence[QuerySet]
+    traffic: pd.Series
+    trained: set[str]
+
+    @classmethod
+    def read(cls, paths: Paths, item_ids: list[str], relevant_grade: int, seed: int) -> "ShopSets":
+        """Return the sets of a project's accepted tables.
+
+        Args:
+            paths: The project.
+            item_ids: Ids of the items that are searched, [N].
+            relevant_grade: Lowest grade of a judgement that counts as relevant.
+            seed: Decides the synthetic sample.
+        """
+        queries = schema.read_table(paths.queries, schema.QUERIES)
+        engagements = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
+        judgements = schema.read_table(paths.judgements, schema.JUDGEMENTS)
+        synthetic = schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC)
+        found = (
+            sets.test_set(queries, judgements, item_ids, relevant_grade),
+            sets.validation_set(queries, engagements, item_ids),
+            sets.synthetic_set(synthetic, item_ids, seed),
+        )
+        traffic = queries[queries["split"] != "test"]["num_searches"]
+        trained = set(queries[queries["split"] == "train"]["query"])
+        return cls(found, traffic, trained)
+
+    def slices(
+        self, queries: QuerySet, category: pd.Series, visual_categories: list[str]
+    ) -> dict[str, NDArray[np.bool_]]:
+        """Return the named slices of one of the sets, as masks [Q]; see `slices_of`."""
+        return slices_of(queries, category, visual_categories, self.traffic, self.trained)
