@@ -20,7 +20,9 @@ RUN pip install --no-cache-dir --disable-pip-version-check -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY smar smar
 COPY orchestration orchestration
-RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --no-index --no-build-isolation --editable .
+COPY dagster_dvc dagster_dvc
+RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --no-index --no-build-isolation \
+    --editable . --editable ./dagster_dvc
 
 ENV DAGSTER_DISABLE_TELEMETRY=1 \
     DO_NOT_TRACK=1 \

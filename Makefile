@@ -17,19 +17,33 @@ SMAR_REPORTS_PORT ?= 3001
 .PHONY: help run home ui test test-daemon faults slow tag check graph env lock clean
 
 help:  ## what each target does
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-env: $(VENV)/.complete  ## the environment of requirements.lock in .venv
+# DVC looks for git; a download without it is told so, and told again when it has become a clone.
+env: $(VENV)/.complete  ## the environment of requirements.lock in .venv; mends one that was moved
+	@for folder in . studies; do \
+	  if (cd $$folder && git rev-parse --git-dir) >/dev/null 2>&1; \
+	  then ! grep -qs no_scm $$folder/.dvc/config.local || (cd $$folder && dvc config --local --unset core.no_scm); \
+	  else grep -qs no_scm $$folder/.dvc/config.local || (cd $$folder && dvc config --local core.no_scm true); \
+	  fi || exit 1; done
+
+# The environment holds the path of the folder it was made in, and says which one that is.
+MADE_IN := $(shell cat $(VENV)/.complete 2>/dev/null)
+ifneq ($(MADE_IN),$(CURDIR))
+.PHONY: $(VENV)/.complete
+endif
 
 $(VENV)/.complete: requirements.lock pyproject.toml dagster_dvc/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "smar needs Python 3.11 or newer; run: make PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "Installing the environment into $(VENV) (about 2.5 GB, some minutes) ..."
+	@test -e $@ && echo "Mending the environment in $(VENV) ..." \
+	  || echo "Installing the environment into $(VENV) (about 2.5 GB, some minutes) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python .ci/move_environment.py $(VENV) >/dev/null
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index \
 	  --no-build-isolation -e . -e ./dagster_dvc
-	@$(BIN)/python -c 'import smar, torch, dvc, dagster_dvc' && touch $@
+	@$(BIN)/python -c 'import smar, torch, dvc, dagster_dvc' && pwd -P > $@
 
 run: env  ## the whole pipeline on the embedded demo shop, its table, and three searches
 	@dvc repro
@@ -40,14 +54,14 @@ run: env  ## the whole pipeline on the embedded demo shop, its table, and three 
 
 # Storage is a folder of the project, or the PostgreSQL database of SMAR_POSTGRES_URL.
 home:
-	@mkdir -p $(DAGSTER_HOME)/served reports && ln -sfn $(CURDIR)/reports $(DAGSTER_HOME)/served/reports
+	@mkdir -p "$$DAGSTER_HOME/served" reports && ln -sfn "$$(pwd -P)/reports" "$$DAGSTER_HOME/served/reports"
 # An instance that DAGSTER_HOME names in the environment keeps its own settings.
-	@$(if $(filter file,$(origin DAGSTER_HOME)),cp,true) orchestration/$(if $(SMAR_POSTGRES_URL),dagster-postgres,dagster).yaml $(DAGSTER_HOME)/dagster.yaml
+	@$(if $(filter file,$(origin DAGSTER_HOME)),cp,true) orchestration/$(if $(SMAR_POSTGRES_URL),dagster-postgres,dagster).yaml "$$DAGSTER_HOME/dagster.yaml"
 
 ui: export SMAR_REPORTS_URL ?= http://127.0.0.1:$(SMAR_REPORTS_PORT)
 ui: env home  ## Dagster's web page and daemon on this machine: assets, runs, schedules, sensors
-	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(DAGSTER_HOME)/served \
-	  $(SMAR_REPORTS_PORT) >$(DAGSTER_HOME)/reports.log 2>&1 & server=$$!; \
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory "$$DAGSTER_HOME/served" \
+	  $(SMAR_REPORTS_PORT) >"$$DAGSTER_HOME/reports.log" 2>&1 & server=$$!; \
 	trap "kill $$server 2>/dev/null" EXIT INT TERM; \
 	echo "http://127.0.0.1:$(SMAR_UI_PORT)  (stop with ctrl-c)"; \
 	$(BIN)/dagster dev --host 127.0.0.1 --port $(SMAR_UI_PORT)

@@ -4,6 +4,7 @@ An output is written under a temporary name beside its place and renamed when it
 that a reader, or a process killed at any moment, never sees half of it.
 """
 
+import glob
 import json
 import logging
 import os
@@ -40,7 +41,7 @@ class Manifest:
         details: Anything else a reader needs to use the artefact.
         files: Size and SHA-256 of every file beside the manifest (filled in when written).
         versions: Library versions (filled in when written).
-        git_commit: The project's commit, "" outside git (filled in when written).
+        git_commit: The project's commit, "" outside or without git (filled in when written).
         format: Version of the on-disk format.
         seal: Digest of all the other fields (filled in when written).
     """
@@ -190,7 +191,7 @@ def _sweep(path: Path) -> None:
             shutil.rmtree(backup, ignore_errors=True)
         else:
             backup.rename(path)
-    for leftover in path.parent.glob(f".{path.name}.tmp-*"):
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.tmp-*"):
         owner = leftover.name.rpartition("-")[2]
         if not Path(f"/proc/{owner}").exists() or owner == str(os.getpid()):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -203,11 +204,25 @@ def _replacement(path: Path) -> Iterator[Path]:
     _sweep(path)
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     temporary.mkdir()
+    mode = temporary.stat().st_mode  # what the umask gives
     try:
         yield temporary
+        _open_to_readers(temporary, mode)
         _replace_directory(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _open_to_readers(folder: Path, mode: int) -> None:
+    """Give a folder and all in it the modes of the umask; read-only files stay read-only.
+
+    What was copied from a temporary directory is closed to everyone but its owner, and a service
+    that runs as another user could not load it.
+    """
+    for path in (folder, *folder.rglob("*")):
+        is_file = path.is_file()
+        is_read_only = is_file and not path.stat().st_mode & 0o200
+        path.chmod(mode & (0o444 if is_read_only else 0o666 if is_file else 0o7777))
 
 
 def _replace_directory(temporary: Path, path: Path) -> None:
@@ -259,11 +274,14 @@ def _processor() -> str:
 
 
 def _git_commit(folder: Path) -> str:
-    result = subprocess.run(
-        ["git", "rev-parse", "HEAD"],  # noqa: S607 - git is a prerequisite, found on PATH
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607 - found on PATH, or not there
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return ""
     return result.stdout.strip() if result.returncode == 0 else ""

@@ -1,16 +1,21 @@
 """Artefacts appear whole or not at all, and damage is noticed."""
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from smar.artifacts import (
     Manifest,
+    copy_directory,
     digest,
     read_manifest,
     verify_directory,
@@ -146,3 +151,46 @@ def test_file_is_replaced_whole_or_not_at_all(tmp_path: Path):
 def test_nan_is_no_json(tmp_path: Path):
     with pytest.raises(ValueError, match="Out of range float"):
         write_json(tmp_path / "a.json", {"x": float("nan")})
+
+
+@pytest.fixture(params=[0o022, 0o027])
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def modes(folder: Path) -> dict[str, int]:
+    paths = (folder, *folder.rglob("*"))
+    return {str(path.relative_to(folder)): path.stat().st_mode & 0o777 for path in paths}
+
+
+def test_what_comes_from_a_temporary_directory_is_as_open_as_the_umask_says(
+    tmp_path: Path, umask: int
+):
+    with TemporaryDirectory() as name:  # closed to everyone else
+        private = Path(name)
+        (private / "secret.txt").touch(0o600)
+        (private / "fixed.txt").touch(0o400)
+        copy_directory(private, tmp_path / "copy")
+        with write_directory(tmp_path / "out", Manifest(kind="thing")) as folder:
+            shutil.copytree(private, folder / "part")
+    expected = {".": 0o777, "secret.txt": 0o666, "fixed.txt": 0o444}
+    assert modes(tmp_path / "copy") == {name: mode & ~umask for name, mode in expected.items()}
+    out = modes(tmp_path / "out")
+    assert out["part"] == out["."] == 0o777 & ~umask
+    assert out["part/secret.txt"] == out["manifest.json"] == 0o666 & ~umask
+    assert out["part/fixed.txt"] == 0o444 & ~umask
+
+
+def test_manifest_is_written_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    write(tmp_path / "out")
+    assert read_manifest(tmp_path / "out", "thing").git_commit == ""
+
+
+def test_name_with_brackets_is_swept_like_any_other(tmp_path: Path):
+    leftover = tmp_path / ".out [1].tmp-999999999"
+    leftover.mkdir()
+    write(tmp_path / "out [1]")
+    assert names(tmp_path) == ["out [1]"]

@@ -212,3 +212,13 @@ def test_diff_tells_code_once_and_nothing_of_the_stages_that_follow_a_release(
     text = capsys.readouterr().out
     assert "  code smar/seeding.py: v1v1v1v1 -> v2v2v2v2\n" in text
     assert text.count("seeding.py") == 1
+
+
+def test_nothing_of_a_pipeline_and_its_release_is_closed_to_other_users(small_project: Path):
+    closed = [
+        str(path)
+        for folder in ("data", "models", "reports", "releases", "metrics")
+        for path in (small_project / folder, *(small_project / folder).rglob("*"))
+        if path.stat().st_mode & 0o044 != 0o044
+    ]
+    assert closed == []
