@@ -156,8 +156,7 @@ def _search(options: argparse.Namespace) -> None:
 
 
 def _releases(options: argparse.Namespace) -> None:
-    from smar.release.listing import releases_table
-    from smar.service.registry import list_releases
+    from smar.release.listing import list_releases, releases_table
 
     _check_root(options.root)
     rows = list_releases(options.root)
@@ -165,11 +164,17 @@ def _releases(options: argparse.Namespace) -> None:
 
 
 def _rollback(options: argparse.Namespace) -> None:
+    from smar.paths import Paths
     from smar.service.registry import rollback
 
     _check_root(options.root)
     switch = rollback(options.root, options.version)
     sys.stdout.write(f"{switch.previous or 'nothing'} -> {switch.version}\n")
+    if Paths(options.root).release.is_dir():
+        sys.stdout.write(
+            f"models/release holds {switch.version}. `dvc commit --force promote`, a git commit of "
+            "dvc.lock and `dvc push` take it to others.\n"
+        )
 
 
 def _verify(options: argparse.Namespace) -> None:

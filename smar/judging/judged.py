@@ -74,10 +74,12 @@ def judged_queries(
     *,
     min_queries: int,
     seed: int,
-) -> JudgedQueries:
-    """Return the first of the test, validation and synthetic sets that is large enough.
+) -> list[JudgedQueries]:
+    """Return the queries that a release is decided on, and the log's where they are others.
 
-    If none has `min_queries` queries with a relevant item, it is the largest of them.
+    First the test, validation or synthetic set, whichever is the first with `min_queries` queries
+    that have a relevant item, or else the largest of them; then the validation set, which is judged
+    by what shoppers did, if it is not the first and holds any.
 
     Args:
         paths: The project; its tables are read.
@@ -90,17 +92,27 @@ def judged_queries(
     ids = list(items["item_id"])
     shop = ShopSets.read(paths, ids, evaluate.relevant_grade, seed)
     enough = [one for one in shop.sets if len(one) >= min_queries]
-    chosen = enough[0] if enough else max(shop.sets, key=len)
-    masks = shop.slices(chosen, items["category"], gate.visual_categories)
+    first = enough[0] if enough else max(shop.sets, key=len)
+    engaged = next(one for one in shop.sets if one.name == "validation")
+    chosen = [first] if first is engaged or not len(engaged) else [first, engaged]
+    category = items["category"]
+    return [_by_id(one, ids, shop.slices(one, category, gate.visual_categories)) for one in chosen]
+
+
+def _by_id(
+    chosen: QuerySet, item_ids: list[str], masks: dict[str, NDArray[np.bool_]]
+) -> JudgedQueries:
+    """Return a query set of a catalogue with its slices, by ids."""
     table = pd.DataFrame(
         {"query_id": chosen.query_ids, "query": chosen.texts, "num_searches": chosen.num_searches}
         | {f"{_SLICE}{name}": mask for name, mask in masks.items()}
     )
+    ids = np.array(item_ids, dtype=object)
     entries = chosen.qrels.tocoo()
     labels = pd.DataFrame(
         {
             "query_id": np.array(chosen.query_ids, dtype=object)[entries.row],
-            "item_id": np.array(ids, dtype=object)[entries.col],
+            "item_id": ids[entries.col],
             "grade": entries.data.astype(np.int64),
         }
     )

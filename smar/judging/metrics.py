@@ -108,8 +108,8 @@ def judge(run: Run, queries: QuerySet, largest: int) -> Judged:
     )
 
 
-def check_metric(name: str, cutoffs: Sequence[int]) -> None:
-    """Refuse a metric that is not computed.
+def check_metric(name: str, cutoffs: Sequence[int], key: str = "evaluate.primary") -> None:
+    """Refuse a metric that is not computed; `key` is the parameter that asks for it.
 
     Raises:
         ParamsError: Names the metrics there are.
@@ -117,6 +117,5 @@ def check_metric(name: str, cutoffs: Sequence[int]) -> None:
     names = [f"{metric}@{k}" for metric in METRICS for k in cutoffs]
     if name not in names:
         raise ParamsError(
-            f"evaluate.primary: unknown '{name}'; expected one of {', '.join(names)}."
-            f"{near_match(name, names)}"
+            f"{key}: unknown '{name}'; expected one of {', '.join(names)}.{near_match(name, names)}"
         )

@@ -285,8 +285,14 @@ class EvaluateParams(Section):
 
 
 class PromoteParams(Section):
+    guard: Annotated[list[str], Field(min_length=1)]
+    """Metrics that a candidate must not be worse in."""
     margin: Fraction
     """Overall, the lower end of the 95 % interval of the difference stays above `-margin`."""
+    max_loss: Fraction
+    """A candidate that is worse overall by more, for sure, is refused."""
+    anchor: Literal["best", "current"]
+    """Whether the best release so far is compared with too, or the current one alone."""
     slice_margin: Fraction
     """A protected slice that is worse by more, for sure, refuses the candidate."""
     level: Annotated[float, Field(gt=0, lt=1)]

@@ -8,7 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from smar.artifacts import MANIFEST, Manifest, digests, read_manifest, write_json
+from smar.artifacts import (
+    MANIFEST,
+    Manifest,
+    digest,
+    digests,
+    read_manifest,
+    verify_directory,
+    write_json,
+)
 from smar.data.images import ImageStore
 from smar.errors import ArtifactError
 from smar.judging.judged import JudgedQueries
@@ -18,25 +26,46 @@ from smar.service.registry import KIND
 from smar.service.retriever import Retriever
 
 SEARCHES = "searches.json"
+_MEASURED = {"recall", "recall_at", "reason", "model_sha"}  # the model's own part says which it is
 _STORED = 3
 _DEPTH = 10
 
 
-def identity(paths: Paths) -> dict[str, str]:
-    """Return what makes a candidate this one: the bytes of model, index and item table.
+def identity(model: Path, index: Path, items: Path) -> dict[str, str]:
+    """Return what makes a candidate this one: all that decides an answer.
 
-    Commits, dates and library versions are left out: the same bytes are the same candidate.
+    That is the bytes of model, index and item table, and what the manifests of model and index tell
+    their readers, such as how much the words count. What was measured or says where they come from
+    (commits, dates, library versions) is left out: equal answers are the same candidate.
+
+    Args:
+        model: Folder of the model.
+        index: Folder of the index.
+        items: Item table.
     """
-    parts = {"items": digests(paths.root, paths.items).popitem()[1]}
-    for name, path in (("model", paths.retriever), ("index", paths.index)):
-        files = read_manifest(path, name).files
-        text = json.dumps({file: facts["sha256"] for file, facts in sorted(files.items())})
+    parts = {"items": digest(items)}
+    for name, path in (("model", model), ("index", index)):
+        manifest = read_manifest(path, name)
+        files = {file: facts["sha256"] for file, facts in manifest.files.items()}
+        told = {key: value for key, value in manifest.details.items() if key not in _MEASURED}
+        text = json.dumps({"files": files, "details": told}, sort_keys=True, default=str)
         parts[name] = sha256(text.encode()).hexdigest()
     return parts
 
 
-def release_manifest(paths: Paths, params: dict[str, Any], figures: dict[str, Any]) -> Manifest:
-    """Return the manifest of a release of what lies in the working tree."""
+def identity_of_release(folder: Path) -> dict[str, str]:
+    """Return the identity of a release, from its files."""
+    return identity(folder / "model", folder / "index", folder / "items.parquet")
+
+
+def release_manifest(paths: Paths, params: dict[str, Any], details: dict[str, Any]) -> Manifest:
+    """Return the manifest of a release of what lies in the working tree.
+
+    Args:
+        paths: The project.
+        params: The rules it passed.
+        details: What readers of releases need, "figures" among it.
+    """
     inputs = digests(
         paths.root,
         paths.items,
@@ -50,7 +79,7 @@ def release_manifest(paths: Paths, params: dict[str, Any], figures: dict[str, An
         paths.retriever,
     )
     counts = json.loads(paths.metrics("ingest").read_text(encoding="utf-8"))
-    details = {"identity": identity(paths), "figures": figures}
+    details = details | {"identity": identity(paths.retriever, paths.index, paths.items)}
     return Manifest(kind=KIND, inputs=inputs, params=params, counts=counts, details=details)
 
 
@@ -115,8 +144,6 @@ def check_candidate(paths: Paths) -> Retriever:
     Raises:
         ArtifactError: If a file is damaged, or its parts do not belong together.
     """
-    from smar.artifacts import verify_directory
-
     verify_directory(paths.retriever, "model")
     verify_directory(paths.index, "index")
     embeddings = digests(paths.root, paths.embeddings)

@@ -50,6 +50,23 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Table:
+    """One metric of a candidate and a release on one query set.
+
+    Args:
+        against: Version of the release.
+        query_set: Name of the query set.
+        metric: For example "recall@50".
+        rows: All queries first, then every slice that is not empty.
+    """
+
+    against: str
+    query_set: str
+    metric: str
+    rows: list[Row]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What two retrievers did on the same queries.
 
@@ -59,6 +76,7 @@ class Comparison:
         new: Run of the candidate.
         old: Run of the current release.
         values: Metric values of "new" and "old", one per query.
+        slices: Masks by slice name.
         rows: The primary metric, overall and per slice.
     """
 
@@ -67,7 +85,14 @@ class Comparison:
     new: Run
     old: Run
     values: dict[str, dict[str, NDArray[np.float64]]]
+    slices: dict[str, NDArray[np.bool_]]
     rows: list[Row]
+
+    def table(self, metric: str, against: str, params: EvaluateParams, seed: int) -> Table:
+        """Return the table of a metric; `against` is the version of the old side."""
+        new, old = (self.values[name][metric] for name in ("new", "old"))
+        rows = slice_rows(new, old, self.slices, params, seed)
+        return Table(against, self.queries.name, metric, rows)
 
 
 def compare(
@@ -81,8 +106,9 @@ def compare(
     runs = {name: rank(one, queries, shared, k) for name, one in (("new", new), ("old", old))}
     values = {name: score_run(run, queries, params.cutoffs) for name, run in runs.items()}
     primary = {name: metrics[params.primary] for name, metrics in values.items()}
-    rows = slice_rows(primary["new"], primary["old"], judged.slices(queries), params, seed)
-    return Comparison(queries, shared, runs["new"], runs["old"], values, rows)
+    slices = judged.slices(queries)
+    rows = slice_rows(primary["new"], primary["old"], slices, params, seed)
+    return Comparison(queries, shared, runs["new"], runs["old"], values, slices, rows)
 
 
 def compare_as_served(

@@ -1,7 +1,42 @@
 """Releases as a table for a terminal."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+from smar.artifacts import Manifest, read_manifest
+from smar.errors import ArtifactError
+from smar.paths import Paths
+from smar.service.registry import KIND, current_version, read_release, versions
+
+
+def list_releases(root: Path) -> list[dict[str, Any]]:
+    """Return version, date, whether it is current, and the main figures of every release.
+
+    In a clone that pulled `models/release` and has no other, that one is the list, marked "pulled".
+    """
+    current = current_version(root)
+    rows = []
+    for version in versions(root):
+        row: dict[str, Any] = {"version": version, "current": version == current}
+        try:
+            manifest = read_release(root, version)
+        except ArtifactError as error:
+            rows.append(row | {"problem": str(error)})
+            continue
+        rows.append(row | _facts(manifest))
+    pulled = Paths(root).release
+    if not rows and (pulled / "model").is_dir():
+        manifest = read_manifest(pulled, KIND)
+        row = {"version": manifest.details["version"], "current": True, "pulled": True}
+        rows.append(row | _facts(manifest))
+    return rows
+
+
+def _facts(manifest: Manifest) -> dict[str, Any]:
+    details = manifest.details
+    facts = {key: details[key] for key in ("created", "previous", "figures")}
+    return facts | {"git_commit": manifest.git_commit, "counts": dict(manifest.counts)}
 
 
 def releases_table(rows: Sequence[dict[str, Any]]) -> str:

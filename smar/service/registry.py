@@ -14,14 +14,20 @@ import fcntl
 import json
 import os
 import re
+import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from smar.artifacts import Manifest, read_manifest, write_directory, write_file
+from smar.artifacts import (
+    Manifest,
+    copy_directory,
+    read_manifest,
+    write_directory,
+    write_file,
+)
 from smar.errors import ArtifactError, ReleaseError, near_match
 from smar.paths import Paths
 
@@ -35,7 +41,7 @@ class Switch:
     """One change of the current release.
 
     Args:
-        event: "promote" or "rollback".
+        event: "promote", "rollback", or "pull" for one that another clone made.
         version: What became current.
         previous: What was current before, "" for nothing.
         at: When, ISO 8601 in UTC.
@@ -51,7 +57,7 @@ def versions(root: Path) -> list[str]:
     """Return the versions that are on disk, oldest first."""
     folder = Paths(root).releases
     names = [path.name for path in folder.glob("v*") if path.is_dir()] if folder.is_dir() else []
-    return sorted((name for name in names if _VERSION.fullmatch(name)), key=_number)
+    return sorted((name for name in names if _VERSION.fullmatch(name)), key=number_of)
 
 
 def current_version(root: Path) -> str:
@@ -117,21 +123,21 @@ def publish(root: Path, fill: Callable[[Path], None], manifest: Manifest, *, exp
         manifest: Its manifest; `details` gets version, previous and created.
         expected: The version that the candidate was compared with.
 
+    A number that was ever given on this disk, came with a pull or stands in a git tag is not given
+    again.
+
     Raises:
         ReleaseError: If another release became current in the meantime.
     """
-    with _locked(root):
+    with locked(root):
         _check_unchanged(root, expected)
-        taken = [*versions(root), *(switch.version for switch in history(root))]
-        version = f"v{max(map(_number, taken), default=0) + 1}"
+        version = f"v{max(map(number_of, _taken(root)), default=0) + 1}"
         manifest.details |= {"version": version, "previous": expected, "created": _now()}
         path = Paths(root).releases / version
         with write_directory(path, manifest) as folder:
             fill(folder)
-            for file in folder.rglob("*"):
-                if file.is_file():
-                    file.chmod(0o444)  # a slip of the hand meets an error, not a release
-        _switch(root, version, "promote")
+            protect(folder)
+        switch_to(root, version, "promote")
     return version
 
 
@@ -141,14 +147,27 @@ def finish_publishing(root: Path, version: str, *, expected: str) -> None:
     Raises:
         ReleaseError: If another release became current in the meantime.
     """
-    with _locked(root):
+    with locked(root):
         _check_unchanged(root, expected)
         read_release(root, version)
-        _switch(root, version, "promote")
+        switch_to(root, version, "promote")
+
+
+def tagged_versions(root: Path) -> list[str]:
+    """Return the versions that git tags `smar@vN` name, oldest first; none outside git."""
+    found = subprocess.run(
+        ["git", "tag", "--list", "smar@v*"],  # noqa: S607 - git is found on PATH
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    names = [line.removeprefix("smar@") for line in found.stdout.split()]
+    return sorted((name for name in names if _VERSION.fullmatch(name)), key=number_of)
 
 
 def rollback(root: Path, version: str = "") -> Switch:
-    """Make an earlier release current and return the switch.
+    """Make an earlier release current and return the switch; models/release follows it.
 
     Args:
         root: The project's root folder.
@@ -158,13 +177,16 @@ def rollback(root: Path, version: str = "") -> Switch:
         ReleaseError: If there is no such release, or it is current already.
         ArtifactError: If it is damaged; `current` stays as it is.
     """
-    with _locked(root):
+    with locked(root):
         now = current_version(root)
         version = version or _before(root, now)
         read_release(root, version)
         if version == now:
             raise ReleaseError(f"{version} is the current release already; nothing was done.")
-        return _switch(root, version, "rollback")
+        switch = switch_to(root, version, "rollback")
+        if Paths(root).release.is_dir():
+            copy_directory(Paths(root).releases / version, Paths(root).release)
+        return switch
 
 
 def history(root: Path) -> list[Switch]:
@@ -186,35 +208,6 @@ def was_current(root: Path, version: str) -> bool:
     return version == current_version(root) or version in {s.version for s in history(root)}
 
 
-def list_releases(root: Path) -> list[dict[str, Any]]:
-    """Return version, date, whether it is current, and the main figures of every release.
-
-    In a clone that pulled `models/release` and has no other, that one is the list, marked "pulled".
-    """
-    current = current_version(root)
-    rows = []
-    for version in versions(root):
-        row: dict[str, Any] = {"version": version, "current": version == current}
-        try:
-            manifest = read_release(root, version)
-        except ArtifactError as error:
-            rows.append(row | {"problem": str(error)})
-            continue
-        rows.append(row | _facts(manifest))
-    pulled = Paths(root).release
-    if not rows and (pulled / "model").is_dir():
-        manifest = read_manifest(pulled, KIND)
-        row = {"version": manifest.details["version"], "current": True, "pulled": True}
-        rows.append(row | _facts(manifest))
-    return rows
-
-
-def _facts(manifest: Manifest) -> dict[str, Any]:
-    details = manifest.details
-    facts = {key: details[key] for key in ("created", "previous", "figures")}
-    return facts | {"git_commit": manifest.git_commit, "counts": dict(manifest.counts)}
-
-
 def _before(root: Path, version: str) -> str:
     """Return the version that a release replaced, or the next older one that is still there."""
     if not version:
@@ -227,7 +220,7 @@ def _before(root: Path, version: str) -> str:
         replaced = str(read_release(root, version).details["previous"])
         if replaced in present:
             return replaced
-    older = [name for name in present if _number(name) < _number(version)]
+    older = [name for name in present if number_of(name) < number_of(version)]
     if not older:
         raise ReleaseError(
             f"{version} is the oldest release on this disk; there is nothing to roll back to. "
@@ -236,7 +229,8 @@ def _before(root: Path, version: str) -> str:
     return older[-1]
 
 
-def _switch(root: Path, version: str, event: str) -> Switch:
+def switch_to(root: Path, version: str, event: str) -> Switch:
+    """Make a release current, which is one rename, and write down that it is; hold the lock."""
     folder = Paths(root).releases
     switch = Switch(event, version, current_version(root), _now())
     lines = [json.dumps(asdict(entry)) for entry in [*history(root), switch]]
@@ -247,6 +241,21 @@ def _switch(root: Path, version: str, event: str) -> Switch:
     with write_file(folder / "history.jsonl") as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return switch
+
+
+def _taken(root: Path) -> list[str]:
+    """Return every version whose number was given, as far as this disk knows."""
+    known = [*versions(root), *(switch.version for switch in history(root))]
+    with suppress(ArtifactError):
+        known.append(str(read_manifest(Paths(root).release, KIND).details["version"]))
+    return [*known, *tagged_versions(root)]
+
+
+def protect(folder: Path) -> None:
+    """Make files read-only: a slip of the hand meets an error, not a release."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            file.chmod(0o444)
 
 
 def _check_known(root: Path, version: str) -> None:
@@ -270,7 +279,7 @@ def _check_unchanged(root: Path, expected: str) -> None:
 
 
 @contextmanager
-def _locked(root: Path) -> Iterator[None]:
+def locked(root: Path) -> Iterator[None]:
     """Hold the registry's lock; the system gives it back when its holder dies."""
     folder = Paths(root).releases
     folder.mkdir(parents=True, exist_ok=True)
@@ -283,7 +292,8 @@ def _listed(root: Path) -> str:
     return ", ".join(versions(root)) or "none yet"
 
 
-def _number(version: str) -> int:
+def number_of(version: str) -> int:
+    """Return the number of a version, 0 if it is none."""
     match = _VERSION.fullmatch(version)
     return int(match.group(1)) if match else 0
 

@@ -1,6 +1,7 @@
 """Candidate against current release: a new release, or the reasons against it."""
 
 import logging
+import os
 from pathlib import Path
 
 from smar.declaration import Stage
@@ -33,15 +34,20 @@ STAGE = Stage(
     params=["seed", "threads", "gate", "evaluate", "promote"],
 )
 
+# What runs the stages names an experiment by these; both are absent in a plain run.
+_EXPERIMENT = ("DVC_EXP_NAME", "DVC_EXP_BASELINE_REV")
+
 
 def run(root: Path) -> None:
     """Judge what the pipeline made, release it if every rule holds, and say why either way.
 
     A release goes to releases/, which no stage owns: what serves shoppers must not disappear when
-    a pipeline is run again. models/release is a copy of the current release for DVC to keep.
+    a pipeline is run again. models/release is a copy of the current release for DVC to keep. In
+    an experiment the candidate is judged and not released.
     """
     from smar.params import load_params
-    from smar.release.promotion import Project, promote
+    from smar.release.promotion import promote
+    from smar.release.trial import Project
 
     params = load_params(Paths(root).params)
     logger.info("promote: %s", params.promote.model_dump())
@@ -52,5 +58,6 @@ def run(root: Path) -> None:
         gate=params.gate,
         seed=params.seed,
         threads=params.threads,
+        is_experiment=any(os.environ.get(name) for name in _EXPERIMENT),
     )
     promote(project)

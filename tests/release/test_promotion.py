@@ -3,25 +3,34 @@
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 from smar.artifacts import read_manifest, verify_directory, write_directory
 from smar.cli import main
 from smar.errors import ArtifactError
+from smar.judging.judged import JudgedQueries
+from smar.judging.runs import Run
+from smar.params import Params
 from smar.paths import Paths
+from smar.release.comparison import compare
+from smar.release.rules import judge_ranking
 from smar.release.verify import verify_release
 from smar.service import registry
 from smar.service.page import write_search_page
+from smar.service.ranking import rank
 from smar.service.retriever import Retriever
 
 Change = Callable[[Path, dict[str, Any]], None]
 GENEROUS = {
     "promote.margin": 1.0,
+    "promote.max_loss": 1.0,
     "promote.slice_margin": 1.0,
     "promote.max_latency_ms": 60_000.0,
     "promote.max_latency_ratio": 100.0,
@@ -97,6 +106,99 @@ def test_candidate_that_may_be_worse_is_refused_with_reasons_and_nothing_changes
     verify_directory(Paths(small_project).release, registry.KIND)
 
 
+def test_share_of_the_words_alone_makes_another_candidate(
+    small_project: Path, change_params: Change
+):
+    share = Retriever.load(small_project).word_share
+    change_params(small_project, GENEROUS | {"index.word_share": 0.1 if share > 0.3 else 0.6})
+    smar(small_project, "index")
+    assert promote(small_project)["compared_with"] == "v1"
+    assert registry.current_version(small_project) == "v2"
+    assert Retriever.load(small_project).word_share != share
+    smar(small_project, "index")  # made again, the same answers
+    promote(small_project)
+    assert registry.versions(small_project) == ["v1", "v2"]
+
+
+def test_ranking_turned_around_within_the_cutoff_is_refused(
+    small_project: Path, shipped: Params, monkeypatch: pytest.MonkeyPatch
+):
+    """Recall@50 stays as it is where the first 50 results change places; nDCG@10 does not."""
+    old = Retriever.load(small_project)
+    judged = JudgedQueries.read(Paths(small_project).releases / "v1" / "judged")
+    turned = Retriever.load(small_project)
+    turned.release = "turned"
+
+    def rank_turned(retriever: Retriever, *arguments: Any) -> Run:
+        run = rank(retriever, *arguments)
+        rows = run.rows[:, ::-1] if retriever.release == "turned" else run.rows
+        return Run(run.system, np.ascontiguousarray(rows), run.scores)
+
+    monkeypatch.setattr("smar.release.comparison.rank", rank_turned)
+    comparison = compare(turned, old, judged, shipped.evaluate, 1)
+    tables = [comparison.table(name, "v1", shipped.evaluate, 1) for name in shipped.promote.guard]
+    failed = [r.name for r in judge_ranking(tables, "v1", {}, shipped.promote) if not r.passed]
+    assert comparison.rows[0].gap.mean == 0
+    assert failed[:2] == ["overall ndcg@10", "loss ndcg@10"]
+
+
+def test_next_candidate_is_compared_with_the_best_release_too(
+    two_releases: Path, change_params: Change
+):
+    make_candidate(two_releases, change_params, 9)
+    decision = promote(two_releases)
+    anchors = read_manifest(Paths(two_releases).releases / "v2", registry.KIND).details["anchors"]
+    best = {entry["version"] or "v2" for names in anchors.values() for entry in names.values()}
+    compared = {(table["against"], table["query_set"]) for table in decision["tables"]}
+    assert {against for against, _ in compared} == {"v2", *best}
+    assert {query_set for _, query_set in compared} == {"test", "validation"}
+    assert {table["metric"] for table in decision["tables"]} == {"recall@50", "ndcg@10"}
+
+
+def test_experiment_is_judged_and_not_released(
+    small_project: Path,
+    change_params: Change,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    change_params(small_project, GENEROUS | {"index.word_share": 0.0})
+    smar(small_project, "index")
+    monkeypatch.setenv("DVC_EXP_NAME", "stony-gate")
+    assert promote(small_project)["verdict"] == "passed"
+    assert registry.versions(small_project) == ["v1"]
+    assert json.loads(Paths(small_project).metrics("promote").read_text())["promoted"] == 0
+    assert "an experiment is judged and never released" in caplog.text
+    monkeypatch.delenv("DVC_EXP_NAME")
+    assert promote(small_project)["verdict"] == "promoted"
+
+
+def test_clone_that_pulled_compares_and_counts_on_from_there(
+    small_project: Path, change_params: Change
+):
+    shutil.rmtree(Paths(small_project).releases)
+    change_params(small_project, GENEROUS | {"index.word_share": 0.0})
+    smar(small_project, "index")
+    assert promote(small_project)["compared_with"] == "v1"
+    assert registry.versions(small_project) == ["v1", "v2"]
+    assert [switch.event for switch in registry.history(small_project)] == ["pull", "promote"]
+    assert registry.rollback(small_project).version == "v1"
+
+
+def test_release_that_only_git_knows_is_fetched_before_anything_is_promoted(
+    small_project: Path, change_params: Change
+):
+    shutil.rmtree(Paths(small_project).releases)
+    shutil.rmtree(Paths(small_project).release)
+    change_params(small_project, GENEROUS)
+    git = ("git", "-C", str(small_project), "-c", "user.name=x", "-c", "user.email=x@x")
+    for arguments in (("init", "-q"), ("commit", "-qm", "x", "--allow-empty"), ("tag", "smar@v4")):
+        subprocess.run([*git, *arguments], check=True)
+    decision = promote(small_project)
+    assert decision["verdict"] == "refused"
+    assert "git knows the release v4" in decision["reasons"][0]
+    assert registry.versions(small_project) == []
+
+
 def test_failed_blocking_check_refuses(small_project: Path, change_params: Change):
     change_params(small_project, GENEROUS)
     make_candidate(small_project, change_params, 8)
@@ -129,6 +231,15 @@ def test_pipeline_does_not_undo_a_rollback(two_releases: Path):
     assert registry.current_version(two_releases) == "v1"
     current = verify_directory(Paths(two_releases).release, registry.KIND)
     assert current.details["version"] == "v1"
+
+
+def test_rollback_is_followed_by_what_a_push_carries(
+    two_releases: Path, capsys: pytest.CaptureFixture[str]
+):
+    smar(two_releases, "rollback")
+    assert "models/release holds v1. `dvc commit --force promote`" in capsys.readouterr().out
+    carried = verify_directory(Paths(two_releases).release, registry.KIND)
+    assert carried.details["version"] == "v1"
 
 
 def test_release_whose_writer_was_killed_before_the_switch_is_finished(two_releases: Path):
