@@ -2,9 +2,16 @@
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from smar.declaration import Stage
 from smar.paths import Paths
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from smar.params import Params
+    from smar.train.dataset import TrainingData
 
 logger = logging.getLogger(__name__)
 
@@ -41,62 +48,64 @@ def run(root: Path) -> None:
     from smar.models.io import KIND, load_model, save_model
     from smar.params import load_params
     from smar.seeding import seed_torch
-    from smar.train.batching import PairSampler
     from smar.train.curriculum import finetune_course
-    from smar.train.kinds import check_kinds
     from smar.train.loop import finish, train
     from smar.train.mining import hard_pools
-    from smar.train.prepare import build_maker, places, read_training_data
+    from smar.train.prepare import build_maker, build_sampler, places
 
     params = load_params(Paths(root).params)
     paths = Paths(root)
-    check_kinds(loss=params.loss.kind, gate=params.gate.kind)
-    settings = {
-        "seed": params.seed,
-        **{name: getattr(params, name).model_dump() for name in ("loss", "gate", "finetune")},
-    }
+    settings = _settings(params)
     logger.info("finetune: %s", settings)
     inputs = STAGE.digests(root)
     seed_torch(params.seed)
     items = schema.read_table(paths.items, schema.ITEMS)
     images = ImageStore.open(paths.images)
-    negatives = params.finetune.negatives
-    data = read_training_data(
-        paths,
-        items,
-        params.gate.visual_categories,
-        with_shown=params.loss.kind == "three_part_hinge" or negatives.impressed > 0,
-        clicks_suffice=True,
-    )
-    if not len(data.real):
-        logger.warning("the log has no engagement: fine-tuning on the synthetic queries")
+    data = _read(params, paths, items)
     model = place_model(load_model(paths.pretrained), params.threads)
-    hard = hard_pools(model, data, items, images, negatives, params.seed)
+    hard = hard_pools(model, data, items, images, params.finetune.negatives, params.seed)
     model.set_gate(params.gate.kind)
-    sampler = PairSampler(
-        data,
-        items_per_step=params.finetune.items_per_step,
-        queries_per_item=params.finetune.queries_per_item,
-        real_frac=1.0 if len(data.real) else 0.0,
-        seed=params.seed + 1,
-        field_mask_frac=params.finetune.field_mask_frac,
-        misspelled_frac=params.finetune.misspelled_frac,
-        hard=hard,
-    )
     where = places(paths, "finetune", settings | inputs)
+    real_frac = 1.0 if len(data.real) else 0.0
     figures = train(
         model,
-        sampler,
+        build_sampler(data, params.finetune, real_frac, params.seed + 1, hard),
         build_maker(model, data, items, images),
         course=finetune_course(params.finetune, params.loss, params.gate),
         params=params.finetune,
         places=where,
     )
     counts = {"pairs_real": len(data.real), "pairs_synthetic": len(data.synthetic)}
-    save_model(
-        model,
-        paths.retriever,
-        Manifest(kind=KIND, inputs=inputs, params=settings, counts=counts),
-    )
+    manifest = Manifest(kind=KIND, inputs=inputs, params=settings, counts=counts)
+    save_model(model, paths.retriever, manifest)
     write_json(paths.metrics("finetune"), counts | figures)
     finish(where)
+
+
+def _settings(params: "Params") -> dict[str, Any]:
+    """Return the parameters that decide the weights; unknown kinds are refused."""
+    from smar.train.kinds import check_kinds
+
+    check_kinds(loss=params.loss.kind, gate=params.gate.kind)
+    sections = ("loss", "gate", "finetune")
+    return {
+        "seed": params.seed,
+        **{name: getattr(params, name).model_dump() for name in sections},
+    }
+
+
+def _read(params: "Params", paths: Paths, items: "pd.DataFrame") -> "TrainingData":
+    """Return the clicks, or the synthetic queries where there are none."""
+    from smar.train.prepare import read_training_data
+
+    by_shown = params.finetune.negatives.impressed > 0
+    data = read_training_data(
+        paths,
+        items,
+        params.gate.visual_categories,
+        with_shown=params.loss.kind == "three_part_hinge" or by_shown,
+        clicks_suffice=True,
+    )
+    if not len(data.real):
+        logger.warning("the log has no engagement: fine-tuning on the synthetic queries")
+    return data

@@ -2,9 +2,16 @@
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from smar.declaration import Stage
 from smar.paths import Paths
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from smar.models.retriever import RetrieverModel
+    from smar.params import Params
 
 logger = logging.getLogger(__name__)
 
@@ -32,83 +39,69 @@ def run(root: Path) -> None:
     from smar.artifacts import Manifest, write_json
     from smar.data import schema
     from smar.data.images import ImageStore
-    from smar.data.text import item_texts
-    from smar.models.device import place_model
     from smar.models.io import KIND, save_model
-    from smar.models.retriever import build_model
     from smar.params import load_params
     from smar.seeding import seed_torch
-    from smar.train.batching import PairSampler
     from smar.train.curriculum import CURRICULA
-    from smar.train.kinds import check_kinds
     from smar.train.loop import finish, train
-    from smar.train.prepare import (
-        build_maker,
-        build_tokenizers,
-        places,
-        read_training_data,
-    )
+    from smar.train.prepare import build_maker, build_sampler, places, read_training_data
 
     params = load_params(Paths(root).params)
     paths = Paths(root)
-    check_kinds(
-        fusion=params.model.fusion,
-        loss=params.loss.kind,
-        gate=params.gate.kind,
-        curriculum=params.curriculum.kind,
-    )
-    settings = {
-        "seed": params.seed,
-        **{
-            name: getattr(params, name).model_dump()
-            for name in ("model", "loss", "curriculum", "pretrain")
-        },
-        "visual_categories": params.gate.visual_categories,
-    }
+    settings = _settings(params)
     logger.info("pretrain: %s", settings)
     inputs = STAGE.digests(root)
     seed_torch(params.seed)
     items = schema.read_table(paths.items, schema.ITEMS)
     images = ImageStore.open(paths.images)
-    data = read_training_data(
-        paths,
-        items,
-        params.gate.visual_categories,
-        with_shown=params.loss.kind == "three_part_hinge",
-    )
-    query_tokenizer, text_tokenizer = build_tokenizers(
-        params.model, data.queries, item_texts(items)
-    )
-    model = build_model(
-        params.model,
-        query_tokenizer=query_tokenizer,
-        text_tokenizer=text_tokenizer,
-        picture_size=(images.height, images.width),
-    )
-    model = place_model(model, params.threads)
-    sampler = PairSampler(
-        data,
-        items_per_step=params.pretrain.items_per_step,
-        queries_per_item=params.pretrain.queries_per_item,
-        real_frac=params.pretrain.real_frac,
-        seed=params.seed,
-        field_mask_frac=params.pretrain.field_mask_frac,
-        misspelled_frac=params.pretrain.misspelled_frac,
-    )
+    with_shown = params.loss.kind == "three_part_hinge"
+    data = read_training_data(paths, items, params.gate.visual_categories, with_shown=with_shown)
+    model = _build(params, data.queries, items, (images.height, images.width))
     where = places(paths, "pretrain", settings | inputs)
     figures = train(
         model,
-        sampler,
+        build_sampler(data, params.pretrain, params.pretrain.real_frac, params.seed),
         build_maker(model, data, items, images),
         course=CURRICULA[params.curriculum.kind](params.pretrain, params.loss, params.curriculum),
         params=params.pretrain,
         places=where,
     )
     counts = {"pairs_real": len(data.real), "pairs_synthetic": len(data.synthetic)}
-    save_model(
-        model,
-        paths.pretrained,
-        Manifest(kind=KIND, inputs=inputs, params=settings, counts=counts),
-    )
+    manifest = Manifest(kind=KIND, inputs=inputs, params=settings, counts=counts)
+    save_model(model, paths.pretrained, manifest)
     write_json(paths.metrics("pretrain"), counts | figures)
     finish(where)
+
+
+def _settings(params: "Params") -> dict[str, Any]:
+    """Return the parameters that decide the weights; unknown kinds are refused."""
+    from smar.train.kinds import check_kinds
+
+    check_kinds(
+        fusion=params.model.fusion,
+        loss=params.loss.kind,
+        gate=params.gate.kind,
+        curriculum=params.curriculum.kind,
+    )
+    sections = ("model", "loss", "curriculum", "pretrain")
+    return {
+        "seed": params.seed,
+        **{name: getattr(params, name).model_dump() for name in sections},
+        "visual_categories": params.gate.visual_categories,
+    }
+
+
+def _build(
+    params: "Params", queries: list[str], items: "pd.DataFrame", picture_size: tuple[int, int]
+) -> "RetrieverModel":
+    """Return the model before its first step, with tokenizers of the shop's own words."""
+    from smar.data.text import item_texts
+    from smar.models.device import place_model
+    from smar.models.retriever import build_model
+    from smar.train.prepare import build_tokenizers
+
+    of_query, of_text = build_tokenizers(params.model, queries, item_texts(items))
+    model = build_model(
+        params.model, query_tokenizer=of_query, text_tokenizer=of_text, picture_size=picture_size
+    )
+    return place_model(model, params.threads)

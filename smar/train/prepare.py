@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,12 @@ from smar.data.text import MARKERS, field_starts, item_texts
 from smar.data.tokens import PictureTable
 from smar.models.retriever import RetrieverModel
 from smar.models.tokenizer import TextTokenizer, pretrained_tokenizer, train_tokenizer
-from smar.params import ModelParams, TextTowerParams
+from smar.params import ModelParams, TextTowerParams, TrainParams
 from smar.paths import Paths
-from smar.train.batching import BatchMaker
+from smar.train.batching import BatchMaker, PairSampler
 from smar.train.dataset import TrainingData, build_training_data, grade_engagements
 from smar.train.loop import Places
-from smar.train.negatives import impressions
+from smar.train.negatives import HardPool, impressions
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +102,34 @@ def build_maker(
         ),
         pictures=PictureTable.of(items),
         images=images,
+    )
+
+
+def build_sampler(
+    data: TrainingData,
+    params: TrainParams,
+    real_frac: float,
+    seed: int,
+    hard: Sequence[HardPool] = (),
+) -> PairSampler:
+    """Return what draws the pairs of a training.
+
+    Args:
+        data: The training pairs.
+        params: The section of the stage.
+        real_frac: Share of the pairs that come from the log, where an item has both.
+        seed: Decides all that is drawn.
+        hard: Pools of hard negatives that join the items of a step.
+    """
+    return PairSampler(
+        data,
+        items_per_step=params.items_per_step,
+        queries_per_item=params.queries_per_item,
+        real_frac=real_frac,
+        seed=seed,
+        field_mask_frac=params.field_mask_frac,
+        misspelled_frac=params.misspelled_frac,
+        hard=hard,
     )
 
 
