@@ -4,11 +4,17 @@ Importing a stage's module is cheap, so that declarations can be read without th
 its work needs.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from smar.artifacts import digest
+from smar.artifacts import digest, write_json
+from smar.checks import Check, Checked, as_records
+from smar.errors import CheckError, list_problems
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +26,14 @@ class Stage:
         reads: Data that it reads, as under `deps`; `${...}` is a value of params.yaml.
         writes: All that it writes, as under `outs`, `metrics` and `plots`.
         params: Parameters that it takes, as under `params`.
+        checks: What it checks of its own work before that replaces what lay there, by name.
     """
 
     summary: str
     reads: Sequence[str] = ()
     writes: Sequence[str] = ()
     params: Sequence[str] = ()
+    checks: Mapping[str, Check] = field(default_factory=dict)
 
     def digests(self, root: Path) -> dict[str, str]:
         """Return the digest of everything that the stage reads, by its name in `reads`.
@@ -34,6 +42,36 @@ class Stage:
             ArtifactError: If a file is missing, or a directory has no manifest.
         """
         return {name: digest(root / name) for name in self.reads}
+
+    def with_checks(
+        self, metrics: Path, figures: Mapping[str, Any], found: Sequence[Checked]
+    ) -> dict[str, Any]:
+        """Return a stage's figures with what its checks found; call it before writing the rest.
+
+        What failed without stopping the stage is logged.
+
+        Args:
+            metrics: The stage's metrics file; it is written here if the stage stops.
+            figures: Its figures.
+            found: The outcome of every declared check, or of those up to one that stops the stage.
+
+        Raises:
+            CheckError: If a blocking check failed; names all of them.
+        """
+        content = dict(figures) | {"checks": as_records(found, self.checks)}
+        failed = [checked for checked in found if not checked.passed]
+        for checked in failed:
+            if not self.checks[checked.name].blocking:
+                logger.warning("%s: %s", checked.name, checked.text)
+        stops = [c for c in failed if self.checks[c.name].blocking]
+        if stops:
+            write_json(metrics, content)
+            headline = (
+                f"{len(stops)} of {len(found)} checks stop the stage; what it made before is as it "
+                f"was. See checks in {metrics}:"
+            )
+            raise CheckError(list_problems(headline, [f"{c.name}: {c.text}" for c in stops]))
+        return content
 
 
 def in_order(stages: Mapping[str, Stage]) -> dict[str, Stage]:

@@ -31,6 +31,10 @@ class ReleaseError(SmarError, ValueError):
     """A release is missing or unknown, or cannot become the current one."""
 
 
+class CheckError(SmarError, ValueError):
+    """What a stage made does not pass its own checks."""
+
+
 class TrainingError(SmarError, RuntimeError):
     """Training cannot go on, for example because the loss is not finite."""
 

@@ -1,5 +1,7 @@
 """Declarations: an order in which stages can run, digests of what is read, light to import."""
 
+import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -7,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from smar.artifacts import Manifest, digest, write_directory
+from smar.checks import Check, Checked
 from smar.declaration import Stage, in_order
-from smar.errors import ArtifactError
+from smar.errors import ArtifactError, CheckError
 from smar.stages import declared
 
 
@@ -57,3 +60,37 @@ def test_every_stage_says_what_comes_out():
     for name, found in declared().items():
         assert found.summary.endswith("."), name
         assert found.writes, name
+
+
+CHECKS = {"first": Check(text=""), "last": Check(text="", blocking=False)}
+CHECKED = Stage(summary="", checks=CHECKS)
+
+
+def checked(name: str, *, passed: bool = True) -> Checked:
+    return Checked(name=name, passed=passed, text=f"seen by {name}", figures={"rows": 3})
+
+
+def test_outcomes_stand_beside_the_figures(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    found = [checked("first"), checked("last", passed=False)]
+    with caplog.at_level(logging.WARNING):
+        content = CHECKED.with_checks(tmp_path / "m.json", {"items": 5}, found)
+    assert content["items"] == 5
+    assert [(c["name"], c["passed"], c["blocking"]) for c in content["checks"]] == [
+        ("first", True, True),
+        ("last", False, False),
+    ]
+    assert caplog.messages == ["last: seen by last"]
+    assert not (tmp_path / "m.json").exists()
+
+
+def test_failed_blocking_check_stops_with_its_outcome_on_disk(tmp_path: Path):
+    file = tmp_path / "m.json"
+    with pytest.raises(CheckError, match="1 of 1 checks stop the stage"):
+        CHECKED.with_checks(file, {"items": 5}, [checked("first", passed=False)])
+    assert json.loads(file.read_text())["checks"][0]["figures"] == {"rows": 3}
+
+
+@pytest.mark.parametrize("names", [["first"], ["first", "last", "x"], ["first", "first"]])
+def test_check_that_is_missing_or_undeclared_is_refused(tmp_path: Path, names: list[str]):
+    with pytest.raises(ValueError, match="declared: first, last"):
+        CHECKED.with_checks(tmp_path / "m.json", {}, [checked(name) for name in names])

@@ -116,7 +116,7 @@ RANKS = {
     for rank, names in enumerate(
         [
             ("errors", "paths", "seeding", "closure"),
-            ("artifacts",),
+            ("artifacts", "checks"),
             ("declaration", "params"),
             ("data",),
             ("sources", "demo", "synthetic", "losses", "pages"),

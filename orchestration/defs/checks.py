@@ -1,7 +1,8 @@
-"""Checks of the data, the model and the index: smar's own rules, shown on the asset they are about.
+"""What smar's stages checked of their own work, shown on the asset it is about.
 
-A blocking check that fails keeps what follows from running. Each reads the artefacts and nothing
-else, so that it can also be executed by itself.
+Nothing is computed here: the outcome is read from what the stage wrote, so that it is the one that
+`dvc repro` users see, and a check can also be executed by itself. A blocking check that fails keeps
+what follows from running.
 """
 
 import json
@@ -13,10 +14,11 @@ import dagster as dg
 
 from dagster_dvc.loading import load_once
 from orchestration.project import ROOT
+from smar.declaration import Stage
+from smar.stages import declared
 
 TABLES = ("items", "queries", "searches", "engagements", "judgements")
-_SHOWN = 20
-_LOSS = 0.02
+_NOT_MADE = "not made, or an earlier check stopped the stage: run `dvc repro {stage}`"
 _ERROR, _WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 
 
@@ -71,141 +73,59 @@ def _changed_inputs(report: Path) -> list[str]:
     return [name for name, then in inputs.items() if digest(ROOT / name) != then]
 
 
-@dg.asset_check(asset="synthesize", blocking=True)
-def splits_do_not_leak() -> dg.AssetCheckResult:
-    """No text that is held out is also trained on."""
-    from smar.data import schema
-    from smar.paths import Paths
-    from smar.synthetic.leakage import leaked_texts
+def _checks_of(name: str, stage: Stage) -> dg.AssetChecksDefinition:
+    """Return the checks that a stage declares, as it left them in its metrics file."""
 
-    paths = Paths(ROOT)
-    queries = schema.read_table(paths.queries, schema.QUERIES)
-    synthetic = schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC)
-    leaked = leaked_texts(queries, synthetic)
-    shown = [{"splits": s, "query": q} for s, texts in leaked.items() for q in texts[:_SHOWN]]
-    return dg.AssetCheckResult(
-        passed=not any(leaked.values()),
-        description="; ".join(f"{len(texts)} texts in {s}" for s, texts in leaked.items() if texts),
-        metadata={name: len(texts) for name, texts in leaked.items()}
-        | {"leaked": _rows(shown, ("splits", "query"))},
+    @dg.multi_asset_check(
+        name=f"{name}_checks",
+        specs=[
+            dg.AssetCheckSpec(
+                check, asset=name, blocking=content.blocking, description=content.text
+            )
+            for check, content in stage.checks.items()
+        ],
+        can_subset=True,  # else none could be executed without the stage
     )
+    def found(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        records = _records(name)
+        stale = [problem for out in stage.writes for problem in _stale(out)]
+        for check in sorted(key.name for key in context.selected_asset_check_keys):
+            record = records.get(check, {"passed": False, "text": _NOT_MADE.format(stage=name)})
+            rows = record.get("rows", [])
+            severity = _ERROR if stage.checks[check].blocking else _WARN
+            yield dg.AssetCheckResult(
+                asset_key=name,
+                check_name=check,
+                passed=record["passed"] and not stale,
+                severity=severity,
+                description="; ".join([*stale, record["text"]]),
+                metadata=dict(record.get("figures", {}))
+                | ({"rows": _rows(rows, tuple(rows[0]))} if rows else {}),
+            )
+
+    return found
 
 
-def _weights_check(stage: str) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=stage, name="weights_are_finite", blocking=True)
-    def check() -> dg.AssetCheckResult:
-        """Every weight of the model is a number."""
-        from smar.models.health import broken_weights
-        from smar.paths import Paths
-
-        paths = Paths(ROOT)
-        path = paths.pretrained if stage == "pretrain" else paths.retriever
-        total, broken = broken_weights(path)
-        return dg.AssetCheckResult(
-            passed=not broken,
-            description=f"NaN or infinity in {', '.join(broken[:_SHOWN])}" if broken else "",
-            metadata={"tensors": total, "broken": len(broken)},
-        )
-
-    return check
-
-
-@dg.asset_check(asset="embed", blocking=True)
-def rows_have_unit_norm() -> dg.AssetCheckResult:
-    """Every item vector is finite and of length 1, so that inner product is cosine."""
-    from smar.errors import ArtifactError
-    from smar.index.store import EmbeddingStore
+def _records(stage: str) -> dict[str, dict[str, Any]]:
+    """Return what a stage's checks found, by name; nothing if it never ran."""
     from smar.paths import Paths
 
-    try:
-        store = EmbeddingStore.load(Paths(ROOT).embeddings)
-    except ArtifactError as error:
-        return dg.AssetCheckResult(passed=False, description=str(error))
-    shape = {"rows": len(store.item_ids), "dim": int(store.text.shape[1])}
-    return dg.AssetCheckResult(passed=True, metadata=shape)
+    file = Paths(ROOT).metrics(stage)
+    if not file.is_file():
+        return {}
+    content = json.loads(file.read_text(encoding="utf-8"))
+    return {record["name"]: record for record in content.get("checks", [])}
 
 
-@dg.asset_check(asset="embed", blocking=True)
-def every_item_is_embedded() -> dg.AssetCheckResult:
-    """The embeddings cover the catalogue."""
-    import pandas as pd
-
-    from smar.index.coverage import missing_items
-    from smar.paths import Paths
-
-    paths = Paths(ROOT)
-    catalogue = list(pd.read_parquet(paths.items, columns=["item_id"])["item_id"])
-    held = list(pd.read_parquet(paths.embeddings / "items.parquet")["item_id"])
-    missing = missing_items(catalogue, held)
-    return dg.AssetCheckResult(
-        passed=not missing,
-        description=f"without a vector: {', '.join(missing[:_SHOWN])}" if missing else "",
-        metadata={
-            "items": len(catalogue),
-            "missing": len(missing),
-            "coverage": 1 - len(missing) / max(1, len(catalogue)),
-        },
-    )
-
-
-@dg.asset_check(asset="index", blocking=True)
-def index_finds_what_exact_search_finds() -> dg.AssetCheckResult:
-    """The index reaches `index.recall_target` against exact search, measured anew."""
-    from smar.index.ann import VectorIndex, set_faiss_threads
-    from smar.index.coverage import index_recall
-    from smar.index.store import EmbeddingStore
-    from smar.params import load_params
-    from smar.paths import Paths
-    from smar.seeding import generator
-
-    paths = Paths(ROOT)
-    params = load_params(paths.params)
-    set_faiss_threads(params.threads)
-    index, store = VectorIndex.load(paths.index), EmbeddingStore.load(paths.embeddings)
-    k, sample = params.index.recall_at, params.index.sample_queries
-    recall = index_recall(index, store, k, sample, generator(params.seed, "index check"))
-    # A sample other than the one the index was chosen by may lie a little lower.
-    floor = params.index.recall_target - _LOSS
-    return dg.AssetCheckResult(
-        passed=recall >= floor,
-        description=f"recall@{k} {recall:.4f}, at least {floor:.4f} expected",
-        metadata={f"recall@{k}": recall, "queries": sample, "kind": index.details["kind"]},
-    )
-
-
-@dg.asset_check(asset="evaluate")
-def not_worse_than_the_release() -> dg.AssetCheckResult:
-    """The primary metric beside the current release's; the gate of `promote` decides."""
-    import json
-
-    from smar.evaluation.regression import regressions
-    from smar.params import load_params
-    from smar.paths import Paths
-
-    paths = Paths(ROOT)
-    released = ROOT / "releases" / "current" / "metrics" / "evaluate.json"
-    metric = load_params(paths.params).evaluate.primary
-    if not released.is_file():
-        return dg.AssetCheckResult(passed=True, description="there is no release to compare with")
-    old = json.loads(released.read_text(encoding="utf-8"))
-    new = json.loads(paths.metrics("evaluate").read_text(encoding="utf-8"))
-    found = regressions(old, new, metric)
-    worse = [entry for entry in found if entry.loss > _LOSS]
-    return dg.AssetCheckResult(
-        passed=not worse,
-        severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join(
-            f"{e.query_set}: {metric} {e.new:.4f}, the release has {e.old:.4f}" for e in found
-        ),
-        metadata={f"{e.query_set} {metric} gained": -e.loss for e in found},
-    )
+def _stale(out: str) -> Iterator[str]:
+    """Yield why an output is not the one that was checked, if its inputs are others since."""
+    if (ROOT / out / "manifest.json").is_file() and (changed := _changed_inputs(ROOT / out)):
+        yield f"{', '.join(changed)} changed since {out} was made: materialise it again"
 
 
 @dg.asset_check(asset="promote")
 def candidate_was_promoted() -> dg.AssetCheckResult:
-    """The gate let the candidate become the release."""
-    import json
-
+    """The rules let the candidate become the release."""
     content = json.loads((ROOT / "reports/promote/decision.json").read_text(encoding="utf-8"))
     return dg.AssetCheckResult(
         passed=content["verdict"] == "promoted",
@@ -222,15 +142,8 @@ def _rows(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> dg.TableMetad
 
 
 CHECKS: dict[str, list[dg.AssetChecksDefinition]] = {
-    "validate": [contracts],
-    "synthesize": [splits_do_not_leak],
-    "pretrain": [_weights_check("pretrain")],
-    "finetune": [_weights_check("finetune")],
-    "embed": [rows_have_unit_norm, every_item_is_embedded],
-    "index": [index_finds_what_exact_search_finds],
-    "evaluate": [not_worse_than_the_release],
-    "promote": [candidate_was_promoted],
-}
+    name: [_checks_of(name, stage)] for name, stage in declared().items() if stage.checks
+} | {"validate": [contracts], "promote": [candidate_was_promoted]}
 
 
 @dg.definitions

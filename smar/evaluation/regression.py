@@ -1,10 +1,16 @@
 """Figures of a candidate beside those of what is released."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from smar.checks import Checked
+from smar.errors import ArtifactError
 from smar.evaluation.systems import GATED
+
+_WORSE = 0.02  # of the metric: less is within what two test sets differ by
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Regression:
 def regressions(old: Mapping[str, Any], new: Mapping[str, Any], metric: str) -> list[Regression]:
     """Return the gated system's figures of every query set that both measured.
 
-    The means are not paired: this is a look, and the gate of a promotion is the judge.
+    The means are not paired: this is a look, and the rules of a promotion judge.
 
     Args:
         old: metrics/evaluate.json of the release.
@@ -44,3 +50,34 @@ def regressions(old: Mapping[str, Any], new: Mapping[str, Any], metric: str) -> 
         if before is not None and after is not None:
             found.append(Regression(query_set, float(before), float(after)))
     return found
+
+
+def check_regression(released: Path, new: Mapping[str, Any], metric: str) -> Checked:
+    """Return whether no query set is clearly worse than the current release found it.
+
+    Args:
+        released: metrics/evaluate.json of the current release; no file if there is no release.
+        new: What the candidate's metrics/evaluate.json will hold.
+        metric: For example "recall@50".
+
+    Raises:
+        ArtifactError: If the release's file cannot be read.
+    """
+    name = "not_worse_than_the_release"
+    if not released.is_file():
+        return Checked(name=name, passed=True, text="there is no release to compare with")
+    try:
+        old = json.loads(released.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(
+            f"{released}: cannot be read ({error}). `smar verify` tells what is damaged."
+        ) from error
+    found = regressions(old, new, metric)
+    return Checked(
+        name=name,
+        passed=all(entry.loss <= _WORSE for entry in found),
+        text="; ".join(
+            f"{e.query_set}: {metric} {e.new:.4f}, the release has {e.old:.4f}" for e in found
+        ),
+        figures={f"{e.query_set} {metric} gained": -e.loss for e in found},
+    )

@@ -1,24 +1,27 @@
 """Whether a model's weights are numbers."""
 
-from pathlib import Path
+from collections.abc import Mapping
 
-import numpy as np
-from safetensors import SafetensorError, safe_open
+import torch
+from torch import Tensor
 
-from smar.errors import ArtifactError
+from smar.checks import Checked, shown
 
 
-def broken_weights(path: Path) -> tuple[int, list[str]]:
-    """Return how many tensors a model directory holds, and the names of those with NaN or infinity.
+def check_weights(weights: Mapping[str, Tensor]) -> Checked:
+    """Return whether every weight is a finite number.
 
-    Raises:
-        ArtifactError: If the weights cannot be read.
+    Args:
+        weights: Tensors by name, of any shape and type.
     """
-    file = path / "model.safetensors"
-    try:
-        with safe_open(file, framework="numpy") as weights:
-            names = list(weights.keys())
-            broken = [name for name in names if not np.isfinite(weights.get_tensor(name)).all()]
-    except (OSError, SafetensorError) as error:
-        raise ArtifactError(f"{file}: cannot be read ({error}). Run `dvc repro` again.") from error
-    return len(names), broken
+    broken = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
+    step = (
+        "Lower learning_rate of the stage in params.yaml, or set its precision to float32, and run "
+        "it again"
+    )
+    return Checked(
+        name="weights_are_finite",
+        passed=not broken,
+        text=f"NaN or infinity in {shown(broken)}. {step}" if broken else "all are finite",
+        figures={"tensors": len(weights), "broken": len(broken)},
+    )

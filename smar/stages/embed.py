@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smar.checks import Check
 from smar.declaration import Stage
 from smar.paths import Paths
 
@@ -28,6 +29,12 @@ STAGE = Stage(
         "metrics/embed.json",
     ],
     params=["threads", "embed"],
+    checks={
+        "rows_have_unit_norm": Check(
+            text="Every item vector is finite and of length 1, so that inner product is cosine."
+        ),
+        "every_item_is_embedded": Check(text="The embeddings cover the catalogue."),
+    },
 )
 
 
@@ -39,6 +46,7 @@ def run(root: Path) -> None:
     from smar.artifacts import Manifest, write_json
     from smar.data import schema
     from smar.data.images import ImageStore
+    from smar.index.coverage import check_coverage, check_norms
     from smar.index.refresh import refresh
     from smar.index.store import KIND, content_shas, previous_store, write_store
     from smar.params import load_params
@@ -67,8 +75,11 @@ def run(root: Path) -> None:
     counted = {name: counts[name] for name in ("items", "without_picture")}
     settings = params.embed.model_dump()
     manifest = Manifest(kind=KIND, inputs=inputs, params=settings, counts=counted)
+    coverage = check_coverage("every_item_is_embedded", list(items["item_id"]), store.item_ids)
+    found = [check_norms(store), coverage]
+    figures = STAGE.with_checks(paths.metrics("embed"), counts, found)
     write_store(paths.embeddings, store, manifest)
-    write_json(paths.metrics("embed"), counts)
+    write_json(paths.metrics("embed"), figures)
     logger.info("embed: %s", counts)
 
 

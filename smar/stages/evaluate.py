@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smar.checks import Check
 from smar.declaration import Stage
 from smar.paths import Paths
 
@@ -33,6 +34,13 @@ STAGE = Stage(
         "metrics/evaluate.json",
     ],
     params=["seed", "threads", "gate", "evaluate"],
+    checks={
+        "not_worse_than_the_release": Check(
+            text="The primary metric is not clearly below the current release's; the rules of "
+            "promote decide.",
+            blocking=False,
+        )
+    },
 )
 
 
@@ -41,6 +49,7 @@ def run(root: Path) -> None:
     from smar.artifacts import Manifest, write_directory, write_json
     from smar.data import schema
     from smar.data.images import ImageStore
+    from smar.evaluation.regression import check_regression
     from smar.evaluation.report import Catalogue, summary_text, write_results
     from smar.index.ann import set_faiss_threads
     from smar.judging.metrics import check_metric
@@ -61,7 +70,10 @@ def run(root: Path) -> None:
     with write_directory(paths.evaluation_report, manifest) as folder:
         write_results(folder, results, catalogue, params.evaluate, params.seed)
     figures = {result.queries.name: result.summary() for result in results}
-    write_json(paths.metrics("evaluate"), figures)
+    released = paths.releases / "current" / "metrics" / "evaluate.json"
+    regression = check_regression(released, figures, params.evaluate.primary)
+    content = STAGE.with_checks(paths.metrics("evaluate"), figures, [regression])
+    write_json(paths.metrics("evaluate"), content)
     logger.info("evaluate:\n%s", summary_text(results, params.evaluate))
 
 

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smar.checks import Check
 from smar.declaration import Stage
 from smar.paths import Paths
 
@@ -32,6 +33,7 @@ STAGE = Stage(
         "reports/training/finetune.tsv",
     ],
     params=["seed", "threads", "loss", "gate", "finetune"],
+    checks={"weights_are_finite": Check(text="Every weight of the model is a number.")},
 )
 
 
@@ -45,6 +47,7 @@ def run(root: Path) -> None:
     from smar.data import schema
     from smar.data.images import ImageStore
     from smar.models.device import place_model
+    from smar.models.health import check_weights
     from smar.models.io import KIND, load_model, save_model
     from smar.params import load_params
     from smar.seeding import seed_torch
@@ -76,9 +79,11 @@ def run(root: Path) -> None:
         places=where,
     )
     counts = {"pairs_real": len(data.real), "pairs_synthetic": len(data.synthetic)}
+    finite = check_weights(model.state_dict())
+    content = STAGE.with_checks(paths.metrics("finetune"), counts | figures, [finite])
     manifest = Manifest(kind=KIND, inputs=inputs, params=settings, counts=counts)
     save_model(model, paths.retriever, manifest)
-    write_json(paths.metrics("finetune"), counts | figures)
+    write_json(paths.metrics("finetune"), content)
     finish(where)
 
 

@@ -6,15 +6,18 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smar.checks import Check
 from smar.declaration import Stage
 from smar.paths import Paths
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
     from smar.index.choice import Encode
     from smar.index.hybrid import HybridIndex
+    from smar.index.store import EmbeddingStore
     from smar.params import Params
 
 logger = logging.getLogger(__name__)
@@ -34,6 +37,12 @@ STAGE = Stage(
         "metrics/index.json",
     ],
     params=["seed", "threads", "index"],
+    checks={
+        "every_item_is_indexed": Check(text="Vectors and words are of the same items, all there."),
+        "index_finds_what_exact_search_finds": Check(
+            text="The index reaches `index.recall_target` against exact search, measured anew."
+        ),
+    },
 )
 
 
@@ -44,11 +53,10 @@ def run(root: Path) -> None:
     """
     from smar.artifacts import Manifest, write_json
     from smar.data import schema
-    from smar.data.text import item_texts
-    from smar.index.ann import KIND, build_index, gated_items, set_faiss_threads
-    from smar.index.hybrid import HybridIndex, write_index
+    from smar.index.ann import KIND, set_faiss_threads
+    from smar.index.coverage import check_coverage, check_recall
+    from smar.index.hybrid import write_index
     from smar.index.store import EmbeddingStore
-    from smar.index.words import WordIndex
     from smar.params import load_params
 
     params = load_params(Paths(root).params)
@@ -57,29 +65,47 @@ def run(root: Path) -> None:
     logger.info("index: %s", params.index.model_dump())
     set_faiss_threads(params.threads)
     store = EmbeddingStore.load(paths.embeddings)
+    items = schema.read_table(paths.items, schema.ITEMS)
+    coverage = check_coverage("every_item_is_indexed", list(items["item_id"]), store.item_ids)
+    if not coverage.passed:  # words and vectors would be of different items
+        STAGE.with_checks(paths.metrics("index"), {}, [coverage])
+    index, recalls = _build(paths, params, store, items)
+    figures = {
+        "items": len(store.item_ids),
+        "recall": index.vectors.details["recall"],
+        "exact": int(index.vectors.details["kind"] == "flat"),
+        "word_share": index.word_share,
+        **{f"recall_with_word_share_{share:g}": recall for share, recall in recalls.items()},
+    }
+    found = [coverage, check_recall(index.vectors, store, params.index, params.seed)]
+    content = STAGE.with_checks(paths.metrics("index"), figures, found)
+    manifest = Manifest(kind=KIND, inputs=inputs, params=params.index.model_dump())
+    manifest.counts = {"items": len(store.item_ids)}
+    manifest.details = {"model_sha": store.model_sha}
+    write_index(paths.index, index, manifest)
+    size = {"bytes": (paths.index / "index.faiss").stat().st_size}
+    write_json(paths.metrics("index"), size | content)
+    logger.info("index: %s, %s", index.vectors.details, size | figures)
+
+
+def _build(
+    paths: Paths, params: "Params", store: "EmbeddingStore", items: "pd.DataFrame"
+) -> "tuple[HybridIndex, dict[float, float]]":
+    """Return the index, and recall by share of the words where that is chosen."""
+    from smar.data.text import item_texts
+    from smar.index.ann import build_index, gated_items
+    from smar.index.hybrid import HybridIndex
+    from smar.index.words import WordIndex
+
     vectors = gated_items(store.text, store.multimodal)
     encode = _encoder(paths.retriever)
     sample = partial(_sample, paths, params, vectors, encode)
     index = HybridIndex(
         build_index(vectors, store.item_ids, params.index, sample),
-        WordIndex.build(item_texts(schema.read_table(paths.items, schema.ITEMS))),
+        WordIndex.build(item_texts(items)),
         0.0,
     )
-    index, recalls = _with_word_share(index, paths, params, encode)
-    manifest = Manifest(kind=KIND, inputs=inputs, params=params.index.model_dump())
-    manifest.counts = {"items": len(store.item_ids)}
-    manifest.details = {"model_sha": store.model_sha}
-    write_index(paths.index, index, manifest)
-    figures = {
-        "items": len(store.item_ids),
-        "recall": index.vectors.details["recall"],
-        "exact": int(index.vectors.details["kind"] == "flat"),
-        "bytes": (paths.index / "index.faiss").stat().st_size,
-        "word_share": index.word_share,
-        **{f"recall_with_word_share_{share:g}": recall for share, recall in recalls.items()},
-    }
-    write_json(paths.metrics("index"), figures)
-    logger.info("index: %s, %s", index.vectors.details, figures)
+    return _with_word_share(index, paths, params, encode)
 
 
 def _encoder(path: Path) -> "Encode":

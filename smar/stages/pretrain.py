@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smar.checks import Check
 from smar.declaration import Stage
 from smar.paths import Paths
 
@@ -31,6 +32,7 @@ STAGE = Stage(
         "reports/training/pretrain.tsv",
     ],
     params=["seed", "threads", "model", "loss", "gate", "curriculum", "pretrain"],
+    checks={"weights_are_finite": Check(text="Every weight of the model is a number.")},
 )
 
 
@@ -39,6 +41,7 @@ def run(root: Path) -> None:
     from smar.artifacts import Manifest, write_json
     from smar.data import schema
     from smar.data.images import ImageStore
+    from smar.models.health import check_weights
     from smar.models.io import KIND, save_model
     from smar.params import load_params
     from smar.seeding import seed_torch
@@ -67,9 +70,11 @@ def run(root: Path) -> None:
         places=where,
     )
     counts = {"pairs_real": len(data.real), "pairs_synthetic": len(data.synthetic)}
+    finite = check_weights(model.state_dict())
+    content = STAGE.with_checks(paths.metrics("pretrain"), counts | figures, [finite])
     manifest = Manifest(kind=KIND, inputs=inputs, params=settings, counts=counts)
     save_model(model, paths.pretrained, manifest)
-    write_json(paths.metrics("pretrain"), counts | figures)
+    write_json(paths.metrics("pretrain"), content)
     finish(where)
 
 

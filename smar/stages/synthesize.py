@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+from smar.checks import Check
 from smar.declaration import Stage
 from smar.paths import Paths
 
@@ -19,6 +20,7 @@ STAGE = Stage(
         "metrics/synthesize.json",
     ],
     params=["seed", "synthesize"],
+    checks={"splits_do_not_leak": Check(text="No text that is held out is also trained on.")},
 )
 
 
@@ -27,6 +29,7 @@ def run(root: Path) -> None:
     from smar.artifacts import Manifest, write_directory, write_json
     from smar.data import schema
     from smar.params import load_params
+    from smar.synthetic.leakage import check_leakage
     from smar.synthetic.synthesize import synthesize
 
     params = load_params(Paths(root).params)
@@ -51,7 +54,9 @@ def run(root: Path) -> None:
         counts=counts,
         dropped=made.dropped,
     )
+    leakage = check_leakage(queries, made.queries)
+    figures = STAGE.with_checks(paths.metrics("synthesize"), counts, [leakage])
     with write_directory(paths.synthetic, manifest) as folder:
         schema.write_table(folder / "queries.parquet", made.queries, schema.SYNTHETIC)
-    write_json(paths.metrics("synthesize"), counts)
+    write_json(paths.metrics("synthesize"), figures)
     logger.info("synthesize: %s, left out %s", counts, made.dropped)
