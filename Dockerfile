@@ -21,6 +21,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY smar smar
 COPY orchestration orchestration
 COPY dagster_dvc dagster_dvc
+COPY studies studies
 RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --no-index --no-build-isolation \
     --editable . --editable ./dagster_dvc
 

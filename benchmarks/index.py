@@ -60,21 +60,25 @@ def main() -> None:
     rng = np.random.default_rng(0)
     text = clustered(options.items, options.dim, rng)
     vectors = gated_items(text, near(text, 0.5, rng))
-    chosen = rng.choice(options.items, 1000, replace=False)
-    encoded = QueryEmbeddings(near(text[chosen], 0.5, rng), rng.random(1000, np.float32))
+    chosen = rng.choice(options.items, min(1000, options.items), replace=False)
+    encoded = QueryEmbeddings(near(text[chosen], 0.5, rng), rng.random(len(chosen), np.float32))
     queries = gated_queries(encoded.vector, encoded.gate)
     asked = texts(len(queries), 3, rng)
     start = time.perf_counter()
     words = WordIndex.build(texts(options.items, 10, rng))
     print(json.dumps({"index": "words", "build_s": round(time.perf_counter() - start, 1)}))
     ids = [str(row) for row in range(options.items)]
-    params = {"recall_target": 0.97, "recall_at": 50, "sample_queries": 500, "word_share": 0.0}
     rates = {}
     for name, exact_below in (("flat", options.items + 1), ("chosen", 0)):
         start = time.perf_counter()
-        index = build_index(
-            vectors, ids, IndexParams(exact_below=exact_below, **params), lambda: queries[:500]
+        params = IndexParams(
+            exact_below=exact_below,
+            recall_target=0.97,
+            recall_at=50,
+            sample_queries=500,
+            word_share=0.0,
         )
+        index = build_index(vectors, ids, params, lambda: queries[:500])
         seconds = time.perf_counter() - start
         figures = {key: index.details[key] for key in ("kind", "settings", "recall")}
         hybrid = HybridIndex(index, words, 0.4)

@@ -60,7 +60,9 @@ def random_batch(num_items: int, queries_per_item: int, vocab_size: int) -> Batc
     )
 
 
-def measure(queries_per_item: int, precision: str, steps: int) -> dict[str, float | str]:
+def measure(
+    queries_per_item: int, precision: str, steps: int, num_items: int
+) -> dict[str, float | str]:
     """Return the figures of one setting."""
     torch.manual_seed(0)
     params, pretrain, loss = trial_params()
@@ -72,14 +74,14 @@ def measure(queries_per_item: int, precision: str, steps: int) -> dict[str, floa
     optimizer = build_optimizer(model, 0.01)
     tasks = {"text": pretrain.alpha, "image": pretrain.beta, "multimodal": pretrain.gamma}
     step = pretrain_step(TaskWeights(tasks, is_learned=False), loss)
-    batch = random_batch(256, queries_per_item, tokenizer.vocab_size)
+    batch = random_batch(num_items, queries_per_item, tokenizer.vocab_size)
     chosen = Precision(precision, "benchmark")
 
     def once() -> None:
         optimizer.zero_grad(set_to_none=True)
         with chosen.autocast(model.device):
             output = step(model, batch)
-        output.loss.backward()
+        output.loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
 
@@ -108,24 +110,26 @@ def measure(queries_per_item: int, precision: str, steps: int) -> dict[str, floa
     }
 
 
-def dense_gflops(dtype: torch.dtype) -> float:
+def dense_gflops(dtype: torch.dtype, size: int) -> float:
     """Return what one large matrix product reaches on this machine, in GFLOP/s."""
-    left, right = (torch.randn(2048, 2048).to(dtype) for _ in range(2))
+    left, right = (torch.randn(size, size).to(dtype) for _ in range(2))
     left @ right
     start = time.perf_counter()
     for _ in range(5):
         left @ right
-    return 5 * 2 * 2048**3 / (time.perf_counter() - start) / 1e9
+    return 5 * 2 * size**3 / (time.perf_counter() - start) / 1e9
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=10)
-    steps = parser.parse_args().steps
+    parser.add_argument("--items", type=int, default=256, help="of a step")
+    parser.add_argument("--dense", type=int, default=2048, help="rows of the large matrices")
+    options = parser.parse_args()
     for precision, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
         for queries_per_item in (1, 4):
-            figures = measure(queries_per_item, precision, steps)
-            figures["dense_gflop_per_s"] = round(dense_gflops(dtype), 1)
+            figures = measure(queries_per_item, precision, options.steps, options.items)
+            figures["dense_gflop_per_s"] = round(dense_gflops(dtype, options.dense), 1)
             print(json.dumps(figures))
 
 

@@ -6,8 +6,10 @@ import importlib
 import json
 import logging
 import os
+import shutil
 import sys
-from collections.abc import Sequence
+import sysconfig
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +18,23 @@ from smar.stages import declared
 
 STAGES = declared()
 
-STUDY_STEPS = {
-    "prepare": "One form of the data, once for all its runs.",
-    "run": "One variant on prepared data; an interrupted run goes on.",
-    "report": "Tables and figures of all results there are.",
-}
+
+def shared_options() -> argparse.ArgumentParser:
+    """Return the options that every command has, as a parent of parsers."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--root", type=Path, default=Path(), help="project folder (default: here)")
+    shared.add_argument("-q", "--quiet", action="store_true", help="warnings and errors only")
+    return shared
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the command line's parser."""
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--root", type=Path, default=Path(), help="project folder (default: here)")
-    shared.add_argument("-q", "--quiet", action="store_true", help="warnings and errors only")
+    shared = shared_options()
     parser = argparse.ArgumentParser(
         prog="smar",
         description="Text search over items that have text and pictures.",
-        epilog="Hyper-parameters live in params.yaml; `dvc repro` runs all stages that need it.",
+        epilog="Hyper-parameters live in params.yaml; `dvc repro` runs all stages that need it. "
+        "`smar NAME` starts a program smar-NAME, where there is one.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, stage in STAGES.items():
@@ -53,16 +56,6 @@ def build_parser() -> argparse.ArgumentParser:
     line = "The demo shop's raw files, to see the formats that a shop's own data can have."
     demo = commands.add_parser("demo", help=line, description=line, parents=[shared])
     demo.add_argument("folder", type=Path, help="where to write them; must be empty or new")
-    line = "Variants of the pipeline on the same data, compared with error bars."
-    study = commands.add_parser("study", help=line, description=line)
-    steps = study.add_subparsers(dest="step", required=True, metavar="STEP")
-    for step, line in STUDY_STEPS.items():
-        part = steps.add_parser(step, help=line, description=line, parents=[shared])
-        if step != "report":
-            part.add_argument("data", help="a name of the section data of studies/params.yaml")
-        if step == "run":
-            part.add_argument("variant", help="a name of its section variants")
-            part.add_argument("seed", type=int, help="seed of queries, weights and batches")
     return parser
 
 
@@ -85,30 +78,52 @@ def _add_release_commands(commands: Any, shared: argparse.ArgumentParser) -> Non
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code: 0 done, 2 an error the user can mend."""
-    options = build_parser().parse_args(arguments)
-    # Libraries speak up when something is wrong; smar also says what it does.
+    given = sys.argv[1:] if arguments is None else arguments
+    if given and given[0] not in {*STAGES, *_COMMANDS} and (program := _program_of(given[0])):
+        os.execv(program, [program, *given[1:]])  # noqa: S606 - beside this one or on the path
+    options = build_parser().parse_args(given)
+    command: str = options.command
+    set_up_logging("smar", is_quiet=options.quiet or command not in {*STAGES, "demo"})
+    if command not in STAGES:
+        return run_safely(command, lambda: _COMMANDS[command](options))
+    return run_safely(command, lambda: _run_stage(command, options.root))
+
+
+def _program_of(name: str) -> str | None:
+    """Return the program smar-NAME: beside this interpreter's other programs, or on the path."""
+    places = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+    return shutil.which(f"smar-{name}", path=places)
+
+
+def set_up_logging(*packages: str, is_quiet: bool) -> None:
+    """Let libraries speak up when something is wrong, and these packages also say what they do."""
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S"
     )
-    is_quiet = options.quiet or options.command not in {*STAGES, "demo", "study"}
-    logging.getLogger("smar").setLevel(logging.WARNING if is_quiet else logging.INFO)
+    for package in packages:
+        logging.getLogger(package).setLevel(logging.WARNING if is_quiet else logging.INFO)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+
+
+def run_safely(name: str, work: Callable[[], None]) -> int:
+    """Do the work of a command and return its exit code; errors are told in one message."""
     try:
-        if options.command in STAGES:
-            _check_root(options.root)
-            importlib.import_module(f"smar.stages.{options.command}").run(options.root)
-        else:
-            _COMMANDS[options.command](options)
+        work()
     except SmarError as error:
-        sys.stderr.write(f"smar {options.command}: {error}\n")
+        sys.stderr.write(f"smar {name}: {error}\n")
         return 2
     except OSError as error:
-        sys.stderr.write(f"smar {options.command}: {_explain(error)}\n")
+        sys.stderr.write(f"smar {name}: {_explain(error)}\n")
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write(f"smar {options.command}: interrupted\n")
+        sys.stderr.write(f"smar {name}: interrupted\n")
         return 130
     return 0
+
+
+def _run_stage(name: str, root: Path) -> None:
+    check_root(root)
+    importlib.import_module(f"smar.stages.{name}").run(root)
 
 
 def _explain(error: OSError) -> str:
@@ -124,7 +139,12 @@ def _explain(error: OSError) -> str:
     return f"{error}. {step}, then run it again; what was complete before is as it was."
 
 
-def _check_root(root: Path) -> None:
+def check_root(root: Path) -> None:
+    """Refuse a folder that is no project.
+
+    Raises:
+        ParamsError: If it has no params.yaml.
+    """
     if not (root / "params.yaml").is_file():
         raise ParamsError(
             f"{root.resolve()}: no params.yaml there. Run smar in a project's folder, or name it "
@@ -135,7 +155,7 @@ def _check_root(root: Path) -> None:
 def _search(options: argparse.Namespace) -> None:
     from smar.service.retriever import Retriever
 
-    _check_root(options.root)
+    check_root(options.root)
     retriever = Retriever.load(options.root, options.release)
     hits = retriever.search(options.query, options.k)
     if options.json:
@@ -158,7 +178,7 @@ def _search(options: argparse.Namespace) -> None:
 def _releases(options: argparse.Namespace) -> None:
     from smar.release.listing import list_releases, releases_table
 
-    _check_root(options.root)
+    check_root(options.root)
     rows = list_releases(options.root)
     sys.stdout.write(json.dumps(rows) + "\n" if options.json else releases_table(rows))
 
@@ -167,7 +187,7 @@ def _rollback(options: argparse.Namespace) -> None:
     from smar.paths import Paths
     from smar.service.registry import rollback
 
-    _check_root(options.root)
+    check_root(options.root)
     switch = rollback(options.root, options.version)
     sys.stdout.write(f"{switch.previous or 'nothing'} -> {switch.version}\n")
     if Paths(options.root).release.is_dir():
@@ -180,14 +200,14 @@ def _rollback(options: argparse.Namespace) -> None:
 def _verify(options: argparse.Namespace) -> None:
     from smar.release.verify import verify_release
 
-    _check_root(options.root)
+    check_root(options.root)
     sys.stdout.write("\n".join(verify_release(options.root, options.version)) + "\n")
 
 
 def _diff(options: argparse.Namespace) -> None:
     from smar.release.diff import diff_releases, diff_text, write_diff_page
 
-    _check_root(options.root)
+    check_root(options.root)
     difference = diff_releases(options.root, options.old, options.new)
     sys.stdout.write(diff_text(difference))
     if options.html:
@@ -202,27 +222,10 @@ def _demo(options: argparse.Namespace) -> None:
 
     if options.folder.exists() and any(options.folder.iterdir()):
         raise DataError(f"{options.folder}: is not empty; name a new folder.")
-    _check_root(options.root)
+    check_root(options.root)
     params = load_params(options.root / "params.yaml")
     write_demo_shop(options.folder, **params.ingest.demo.model_dump(), seed=params.seed)
     sys.stdout.write(f"{options.folder.resolve()}\n")
-
-
-def _study(options: argparse.Namespace) -> None:
-    from smar.paths import Paths
-    from smar.study import report, run
-    from smar.study.plan import load_plan
-
-    _check_root(options.root)
-    plan = load_plan(Paths(options.root).study_plan)
-    if options.step == "prepare":
-        run.prepare(options.root, plan, options.data)
-    elif options.step == "run":
-        run.run(options.root, plan, options.data, options.variant, options.seed)
-    else:
-        page = report.write_study_report(options.root, plan)
-        tables = (page.parent / "tables.md").read_text(encoding="utf-8")
-        sys.stdout.write(f"{tables}\n{page.resolve()}\n")
 
 
 _COMMANDS = {
@@ -232,5 +235,4 @@ _COMMANDS = {
     "diff": _diff,
     "verify": _verify,
     "demo": _demo,
-    "study": _study,
 }

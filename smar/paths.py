@@ -92,26 +92,6 @@ class Paths:
     def evaluation_report(self) -> Path:
         return self.root / "reports" / "evaluation"
 
-    @property
-    def study_plan(self) -> Path:
-        return self.root / "studies" / "params.yaml"
-
-    @property
-    def study_results(self) -> Path:
-        return self.root / "studies" / "results"
-
-    @property
-    def study_report(self) -> Path:
-        return self.root / "studies" / "report"
-
-    def study_data(self, data: str) -> Path:
-        """Return the prepared data of a study."""
-        return self.root / "studies" / "data" / data
-
-    def study_result(self, data: str, variant: str, seed: int) -> Path:
-        """Return what one run of a study left."""
-        return self.study_results / data / variant / str(seed)
-
     def ingested(self, table: str) -> Path:
         """Return a table as ingest wrote it; only validate reads it."""
         return self.data / f"{table}.parquet"

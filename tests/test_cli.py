@@ -1,6 +1,7 @@
 """The command line: frozen, quick to start, and errors that say the next step."""
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +30,6 @@ def test_command_line_options_are_frozen():
         "diff": {"--html"},
         "verify": set(),
         "demo": set(),
-        "study": set(),
     }
 
 
@@ -75,3 +75,13 @@ def test_unknown_command_names_the_known_ones(capsys: pytest.CaptureFixture[str]
         main(["trian"])
     assert error.value.code == 2
     assert "'finetune'" in capsys.readouterr().err
+
+
+def test_unknown_command_that_is_a_program_of_its_own_is_started(tmp_path: Path):
+    program = tmp_path / "smar-hello"
+    program.write_text('#!/bin/sh\necho "hello $1"; exit 3\n')
+    program.chmod(0o755)
+    command = [sys.executable, "-m", "smar", "hello", "a b"]
+    environment = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (3, "hello a b\n")

@@ -96,7 +96,7 @@ def project(tmp_path: Path) -> Path:
     for name in ("smar", "orchestration", "dagster_dvc", ".ci", ".dvc", "studies"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     for path in ROOT.iterdir():
-        if path.is_file():
+        if path.is_file() and path.name != ".git":  # a worktree's is a file
             shutil.copy(path, folder)
     run(sys.executable, "-m", "venv", "--without-pip", ".venv", folder=folder)
     packages = folder / ".venv" / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
@@ -119,4 +119,7 @@ def test_download_without_git_that_moves_and_becomes_a_clone(project: Path):
     assert run("make", "env", folder=place) == ""
     run("git", "init", "-q", folder=place)
     run("make", "env", folder=place)
-    assert "no_scm" not in (place / ".dvc" / "config.local").read_text()
+    local = place / ".dvc" / "config.local"
+    assert not local.exists() or "no_scm" not in local.read_text()
+    told = run(".venv/bin/smar", "study", "prepare", "--help", folder=place)
+    assert "usage: smar study prepare" in told

@@ -126,7 +126,6 @@ RANKS = {
             ("service",),
             ("train", "validation", "evaluation", "monitoring"),
             ("release",),
-            ("study",),
             ("stages",),
             ("cli",),
         ]

@@ -165,7 +165,7 @@ def _image_tower(shop: Shop, patch: int) -> list[torch.nn.Module]:
     return _pooled(model, ViTImageProcessorPil(size={"height": height, "width": width}))
 
 
-def _pooled(model: torch.nn.Module, processor: Any) -> list[torch.nn.Module]:
+def _pooled(model: Any, processor: Any) -> list[torch.nn.Module]:
     """Return a model as sentence-transformers loads one from a folder, with the mean on top."""
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)

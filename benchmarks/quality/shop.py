@@ -26,11 +26,12 @@ from smar.judging.slices import slices_of
 from smar.params import Params, load_params
 from smar.paths import Paths
 from smar.stages import synthesize
-from smar.study.plan import load_plan
-from smar.study.run import KIND_RESULT, link_data, run_params
 from smar.train.dataset import Pairs, TrainingData
 from smar.train.misspell import misspell
 from smar.train.prepare import read_training_data
+from studies.paths import StudyPaths
+from studies.plan import load_plan
+from studies.run import KIND_RESULT, link_data, run_params
 
 SEED = 7
 DEPTH = 50
@@ -68,8 +69,8 @@ class Shop:
 
     def __init__(self, root: Path, data: str, misspelled_frac: float = 0.0) -> None:
         self.root, self.data, self.misspelled_frac = root, data, misspelled_frac
-        plan = load_plan(Paths(root).study_plan)
-        prepared, folder = Paths(root).study_data(data), Paths(root).work / "peers" / data
+        plan = load_plan(StudyPaths(root).plan)
+        prepared, folder = StudyPaths(root).data(data), Paths(root).work / "peers" / data
         link_data(prepared, folder)
         params = run_params(root, plan.base, plan.data[data].settings)
         Paths(folder).params.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
@@ -119,14 +120,14 @@ class Shop:
             peer = f"{peer}_misspelled"
         test, validation = self.query_sets()
         cutoffs, value = self.params.evaluate.cutoffs, f"{validation.name} {PRIMARY}"
-        tried = []
+        tried: list[dict[str, Any]] = []
         for trial in trials:
             found = float(score_run(trial.rank(validation), validation, cutoffs)[PRIMARY].mean())
             tried.append({"settings": trial.settings, value: round(found, 4)})
             print(tried[-1], f"{trial.seconds:.0f} s, processor {trial.processor_s:.0f} s")
         number = int(np.argmax([each[value] for each in tried]))
         best = trials[number]
-        folder = Paths(self.root).study_result(self.data, peer, SEED)
+        folder = StudyPaths(self.root).result(self.data, peer, SEED)
         content: dict[str, Any] = {"data": self.data, "variant": peer, "seed": SEED}
         before = []
         if folder.is_dir():

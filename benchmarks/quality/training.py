@@ -40,13 +40,15 @@ def batches(data: TrainingData, size: int, budget: Budget) -> Iterator[Batch]:
 
 
 def _unique(data: TrainingData, parts: list[tuple[Pairs, int]], rng: np.random.Generator) -> Batch:
-    query, item, grade = [], [], []
+    query: list[NDArray[np.int64]] = []
+    item: list[NDArray[np.int64]] = []
+    grade: list[NDArray[np.float64]] = []
     for pairs, number in parts:
         drawn = rng.integers(len(pairs), size=number)
         query.append(pairs.query[drawn])
         item.append(pairs.item[drawn])
         grade.append(pairs.weight[drawn])
-    queries, items, grades = map(np.concatenate, (query, item, grade))
+    queries, items, grades = np.concatenate(query), np.concatenate(item), np.concatenate(grade)
     kept = np.intersect1d(
         np.unique(queries, return_index=True)[1],
         np.unique(data.group[items], return_index=True)[1],
@@ -75,7 +77,7 @@ def fit(
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss = loss_of(batch)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
     return budget.spent

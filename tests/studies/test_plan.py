@@ -8,7 +8,7 @@ import yaml
 
 from smar.errors import ParamsError
 from smar.params import Params
-from smar.study.plan import apply_settings, load_plan
+from studies.plan import apply_settings, load_plan
 
 ROOT = Path(__file__).parents[2]
 PLAN = yaml.safe_load((ROOT / "studies" / "params.yaml").read_text())

@@ -18,9 +18,9 @@ from smar.errors import DataError
 from smar.judging.compare import mean_intervals, paired_difference
 from smar.pages import plots
 from smar.pages.render import write_page
-from smar.paths import Paths
 from smar.seeding import generator
-from smar.study.plan import FigurePlan, StudyPlan, TablePlan
+from studies.paths import StudyPaths
+from studies.plan import FigurePlan, StudyPlan, TablePlan
 
 KIND = "study-report"
 _RESAMPLES = 1000
@@ -63,7 +63,7 @@ class Results:
     def __init__(self, root: Path) -> None:
         self._tables: dict[tuple[str, str, int], pd.DataFrame] = {}
         self._seconds: dict[tuple[str, str, int], float] = {}
-        for path in sorted(Paths(root).study_results.glob("*/*/*/per_query.parquet")):
+        for path in sorted(StudyPaths(root).results.glob("*/*/*/per_query.parquet")):
             metrics = json.loads((path.parent / "metrics.json").read_text(encoding="utf-8"))
             key = (metrics["data"], metrics["variant"], metrics["seed"])
             self._tables[key] = pd.read_parquet(path)
@@ -108,11 +108,11 @@ def write_study_report(root: Path, plan: StudyPlan) -> Path:
     results = Results(root)
     if not len(results):
         raise DataError(
-            f"{Paths(root).study_results}: no result there. First run, for example: "
+            f"{StudyPaths(root).results}: no result there. First run, for example: "
             f"smar study run {plan.matrix.data[0]} {plan.matrix.variants[0]} {plan.matrix.seeds[0]}"
         )
-    manifest = Manifest(kind=KIND, params={"plan": digest(Paths(root).study_plan)})
-    folder = Paths(root).study_report
+    manifest = Manifest(kind=KIND, params={"plan": digest(StudyPaths(root).plan)})
+    folder = StudyPaths(root).report
     with write_directory(folder, manifest) as part:
         sections, lines = [], ["# Study", ""]
         for table in plan.tables:

@@ -17,7 +17,8 @@ from smar.errors import ParamsError, near_match
 from smar.params import load_params
 from smar.paths import Paths
 from smar.seeding import generator
-from smar.study.plan import PicturePlan, Settings, StudyPlan, apply_settings
+from studies.paths import StudyPaths
+from studies.plan import PicturePlan, Settings, StudyPlan, apply_settings
 
 KIND_DATA, KIND_RESULT = "study-data", "study-result"
 _PREPARE = ("ingest", "validate")
@@ -35,7 +36,7 @@ def prepare(root: Path, plan: StudyPlan, data: str) -> None:
     chosen = plan.data[_known(data, plan.data, "data")]
     params = run_params(root, plan.base, chosen.settings)
     params["ingest"]["folder"] = str((root / params["ingest"]["folder"]).resolve())
-    folder = Paths(root).study_data(data)
+    folder = StudyPaths(root).data(data)
     manifest = Manifest(kind=KIND_DATA, params=chosen.model_dump())
     with write_directory(folder, manifest) as part:
         _write_params(part, params)
@@ -55,7 +56,7 @@ def run(root: Path, plan: StudyPlan, data: str, variant: str, seed: int) -> None
     """
     settings = plan.variants[_known(variant, plan.variants, "variant")]
     chosen = plan.data[_known(data, plan.data, "data")]
-    prepared = Paths(root).study_data(data)
+    prepared = StudyPaths(root).data(data)
     if not prepared.is_dir():
         raise ParamsError(f"{prepared}: not found. First run: smar study prepare {data}")
     params = run_params(root, plan.base, chosen.settings, settings, {"seed": seed})
@@ -67,7 +68,7 @@ def run(root: Path, plan: StudyPlan, data: str, variant: str, seed: int) -> None
     figures = {name: json.loads(done.metrics(name).read_text()) for name in _RUN[1:]}
     run_id = {"data": data, "variant": variant, "seed": seed}
     manifest = Manifest(kind=KIND_RESULT, params=run_id | {"settings": settings})
-    with write_directory(Paths(root).study_result(data, variant, seed), manifest) as part:
+    with write_directory(StudyPaths(root).result(data, variant, seed), manifest) as part:
         write_json(part / "metrics.json", run_id | figures)
         shutil.copy(done.evaluation_report / "per_query.parquet", part)
         shutil.copytree(done.history("pretrain").parent, part / "training")

@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smar.paths import Paths
-from smar.study.plan import StudyPlan
-from smar.study.report import write_study_report
+from studies.paths import StudyPaths
+from studies.plan import StudyPlan
+from studies.report import write_study_report
 
 QUERIES = [f"q{number}" for number in range(40)]
 LEVEL = np.linspace(0.2, 0.6, len(QUERIES))
 
 
 def write_result(root: Path, variant: str, seed: int, values: np.ndarray, system: str) -> None:
-    folder = Paths(root).study_result("shop", variant, seed)
+    folder = StudyPaths(root).result("shop", variant, seed)
     folder.mkdir(parents=True)
     metrics = {"data": "shop", "variant": variant, "seed": seed, "finetune": {"seconds": 1.0}}
     (folder / "metrics.json").write_text(json.dumps(metrics))
@@ -63,7 +63,7 @@ def lines(tmp_path: Path) -> dict[str, str]:
             "figures": [],
         }
     )
-    Paths(tmp_path).study_plan.write_text("")
+    StudyPaths(tmp_path).plan.write_text("")
     page = write_study_report(tmp_path, plan)
     text = (page.parent / "tables.md").read_text().splitlines()
     return {line.split(" | ")[0].strip("| "): line for line in text if line.startswith("| ")}

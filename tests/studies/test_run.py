@@ -12,9 +12,10 @@ import pytest
 import yaml
 
 from smar.artifacts import verify_directory
-from smar.cli import main
 from smar.data import schema
 from smar.paths import Paths
+from studies.__main__ import main
+from studies.paths import StudyPaths
 
 ROOT = Path(__file__).parents[2]
 TOWER = {"hidden": 24, "layers": 1, "heads": 2}
@@ -46,7 +47,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of two variants on two forms of the data, two runs done."""
     root = tmp_path_factory.mktemp("study")
     shutil.copy(ROOT / "params.yaml", root)
-    Paths(root).study_plan.parent.mkdir()
+    StudyPaths(root).plan.parent.mkdir()
     plan = yaml.safe_load((ROOT / "studies" / "params.yaml").read_text())
     plan["base"] = BASE
     plan["variants"] = {"smar": {}, "plain": {"model.fusion": "concat"}}
@@ -64,28 +65,28 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         | {"against": "smar", "data": ["demo"], "rows": ["smar", "plain", "bm25s", "smar:bm25"]}
     ]
     plan["figures"] = []
-    Paths(root).study_plan.write_text(yaml.safe_dump(plan))
+    StudyPaths(root).plan.write_text(yaml.safe_dump(plan))
     for step in (["prepare", "demo"], ["run", "demo", "smar", "7"], ["run", "demo", "smar", "8"]):
-        assert main(["study", *step, "--root", str(root), "-q"]) == 0
+        assert main([*step, "--root", str(root), "-q"]) == 0
     peer = [sys.executable, "-m", "benchmarks.quality.bm25", "demo", "--root", str(root)]
     subprocess.run(peer, cwd=ROOT, check=True, capture_output=True)
     return root
 
 
 def test_results_verify_and_the_work_folder_is_gone(study: Path):
-    verify_directory(Paths(study).study_result("demo", "smar", 7), "study-result")
-    verify_directory(Paths(study).study_data("demo"), "study-data")
+    verify_directory(StudyPaths(study).result("demo", "smar", 7), "study-result")
+    verify_directory(StudyPaths(study).data("demo"), "study-data")
     assert not (Paths(study).work / "study" / "demo-smar-7").exists()
 
 
 def test_report_tests_rows_over_seeds_and_names_what_was_not_run(
     study: Path, capsys: pytest.CaptureFixture[str]
 ):
-    assert main(["study", "report", "--root", str(study)]) == 0
+    assert main(["report", "--root", str(study)]) == 0
     text = capsys.readouterr().out
     row = next(line for line in text.splitlines() if line.startswith("| smar |"))
     both = [
-        pd.read_parquet(Paths(study).study_result("demo", "smar", seed) / "per_query.parquet")
+        pd.read_parquet(StudyPaths(study).result("demo", "smar", seed) / "per_query.parquet")
         for seed in (7, 8)
     ]
     means = [
@@ -97,7 +98,7 @@ def test_report_tests_rows_over_seeds_and_names_what_was_not_run(
     assert "p 0.0001" in next(line for line in text.splitlines() if line.startswith("| smar:bm25"))
     judged = both[0][both[0]["set"] == "test"]["query_id"].nunique()
     assert f" {judged} test queries;" in text
-    page = (Paths(study).study_report / "index.html").read_text()
+    page = (StudyPaths(study).report / "index.html").read_text()
     assert "smar:bm25" in page
     assert "<script" not in page
 
@@ -105,11 +106,11 @@ def test_report_tests_rows_over_seeds_and_names_what_was_not_run(
 def test_peer_stands_in_the_table_with_the_setting_that_validation_chose(
     study: Path, capsys: pytest.CaptureFixture[str]
 ):
-    result = Paths(study).study_result("demo", "bm25s", 7)
+    result = StudyPaths(study).result("demo", "bm25s", 7)
     tried = json.loads((result / "metrics.json").read_text())["tried"]
     best = max(tried, key=lambda each: each["validation recall@50"])
     assert verify_directory(result, "study-result").params["settings"] == best["settings"]
-    main(["study", "report", "--root", str(study)])
+    main(["report", "--root", str(study)])
     lines = capsys.readouterr().out.splitlines()
     peer, ours = (
         next(line for line in lines if line.startswith(f"| {name} |")).split(" | ")
@@ -120,9 +121,9 @@ def test_peer_stands_in_the_table_with_the_setting_that_validation_chose(
 
 
 def test_wrong_pictures_are_exchanged_between_items(study: Path):
-    assert main(["study", "prepare", "wrong", "--root", str(study), "-q"]) == 0
+    assert main(["prepare", "wrong", "--root", str(study), "-q"]) == 0
     clean, wrong = (
-        schema.read_table(Paths(Paths(study).study_data(name)).items, schema.ITEMS)["image_ids"]
+        schema.read_table(Paths(StudyPaths(study).data(name)).items, schema.ITEMS)["image_ids"]
         for name in ("demo", "wrong")
     )
     pictured = clean.str.len() > 0
@@ -132,9 +133,9 @@ def test_wrong_pictures_are_exchanged_between_items(study: Path):
 
 
 def test_generic_pictures_are_the_same_everywhere_and_further_ones_are_left_out(study: Path):
-    assert main(["study", "prepare", "spoilt", "--root", str(study), "-q"]) == 0
+    assert main(["prepare", "spoilt", "--root", str(study), "-q"]) == 0
     clean, spoilt = (
-        schema.read_table(Paths(Paths(study).study_data(name)).items, schema.ITEMS)["image_ids"]
+        schema.read_table(Paths(StudyPaths(study).data(name)).items, schema.ITEMS)["image_ids"]
         for name in ("demo", "spoilt")
     )
     assert clean.str.len().max() > 1
@@ -145,11 +146,11 @@ def test_generic_pictures_are_the_same_everywhere_and_further_ones_are_left_out(
 
 
 def test_unprepared_data_is_refused(study: Path, capsys: pytest.CaptureFixture[str]):
-    shutil.rmtree(Paths(study).study_data("wrong"), ignore_errors=True)
-    assert main(["study", "run", "wrong", "smar", "7", "--root", str(study)]) == 2
+    shutil.rmtree(StudyPaths(study).data("wrong"), ignore_errors=True)
+    assert main(["run", "wrong", "smar", "7", "--root", str(study)]) == 2
     assert "smar study prepare wrong" in capsys.readouterr().err
 
 
 def test_unknown_variant_is_refused(study: Path, capsys: pytest.CaptureFixture[str]):
-    assert main(["study", "run", "demo", "smra", "7", "--root", str(study)]) == 2
+    assert main(["run", "demo", "smra", "7", "--root", str(study)]) == 2
     assert "Did you mean 'smar'?" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""Speed and scale, and peers on the same data. Scripts, and what they share."""

@@ -1,0 +1,116 @@
+"""Every benchmark runs, at a size that says nothing about speed."""
+
+import importlib
+import json
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from studies.__main__ import main as study
+from studies.paths import StudyPaths
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = sorted(
+    str(path.relative_to(ROOT).with_suffix("")).replace("/", ".")
+    for path in (ROOT / "benchmarks").rglob("*.py")
+    if '__name__ == "__main__"' in path.read_text()
+)
+PEERS = {"benchmarks.quality.gcl", "benchmarks.quality.sentence_text",
+         "benchmarks.quality.sentence_multimodal"}  # fmt: skip
+
+
+@pytest.fixture
+def start(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Return what runs a script in this process and gives its lines."""
+
+    def run(module: str, *arguments: str) -> list[str]:
+        monkeypatch.setattr(sys, "argv", [module, *arguments])
+        importlib.invalidate_caches()
+        runpy.run_module(module, run_name="__main__")
+        return capsys.readouterr().out.splitlines()
+
+    return run
+
+
+@pytest.mark.parametrize("module", SCRIPTS)
+def test_every_script_says_how_it_is_used(start, capsys: pytest.CaptureFixture[str], module: str):
+    if module in PEERS:
+        pytest.importorskip("sentence_transformers", reason="pip install '.[quality]' runs it")
+    with pytest.raises(SystemExit) as end:
+        start(module, "--help")
+    assert end.value.code == 0
+    assert "usage:" in capsys.readouterr().out
+
+
+def test_index_measures_every_way_of_searching(start):
+    lines = [json.loads(line) for line in start("benchmarks.index", "--items", "400", "--dim", "8")]
+    rates = {line["index"]: line for line in lines if "queries_per_s_batch_1" in line}
+    assert set(rates) == {"flat", "flat and words", "chosen", "chosen and words"}
+    assert all(line["queries_per_s_batch_1000"] > 0 for line in rates.values())
+    assert rates["flat"]["recall"] == 1.0
+
+
+@pytest.mark.slow
+def test_train_step_measures_both_precisions(start):
+    lines = start("benchmarks.train_step", "--steps", "1", "--items", "4", "--dense", "64")
+    figures = [json.loads(line) for line in lines]
+    assert [each["precision"] for each in figures] == ["float32"] * 2 + ["bfloat16"] * 2
+    assert all(each["pairs_per_s"] > 0 for each in figures)
+
+
+@pytest.mark.slow
+def test_embed_incremental_encodes_one_percent_again(start):
+    figures = json.loads(start("benchmarks.embed_incremental", "--items", "200")[-1])
+    assert figures["encoded"] == 2
+
+
+@pytest.mark.slow
+def test_validation_checks_the_log_it_made(start):
+    figures = json.loads(start("benchmarks.validation", "--rows", "2000", "--items", "100")[-1])
+    assert figures["log_rows"] == 2000
+    assert figures["rules"] > 40
+    assert figures["ratio"] > 0
+
+
+@pytest.mark.slow
+def test_orchestration_measures_both_executors(start):
+    lines = start("benchmarks.orchestration", "--stages", "2", "--repeats", "1")
+    assert [line.split("  ")[0] for line in lines[1:4]] == [
+        "bare commands, 2 stages",
+        "dvc repro, all run",
+        "dvc repro, no-op",
+    ]
+    assert lines[-1].startswith("the project's definitions, fresh process")
+
+
+@pytest.mark.slow
+def test_drift_calibration_plants_every_drift(start, small_project: Path):
+    lines = start("benchmarks.drift_calibration", str(small_project), "--resamples", "1")
+    assert lines[1].startswith("false alarms: ")
+    assert sum("found" in line or "MISSED" in line for line in lines) == 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["benchmarks.quality.bm25", *sorted(PEERS)])
+def test_peer_leaves_its_results_beside_those_of_the_study(
+    start, small_parameters: Path, tmp_path: Path, module: str
+):
+    if module in PEERS:
+        pytest.importorskip("sentence_transformers", reason="pip install '.[quality]' runs it")
+    shutil.copy(small_parameters, tmp_path)
+    plan = yaml.safe_load((ROOT / "studies" / "params.yaml").read_text())
+    pictures = {"wrong_frac": 0.0, "generic_frac": 0.0, "max_per_item": None}
+    plan |= {"base": {}, "data": {"demo": {"settings": {}, "pictures": pictures}}}
+    plan |= {key: {"data": [], "variants": [], "seeds": []} for key in ("forms", "finalists")}
+    plan |= {"matrix": plan["forms"], "tables": [], "figures": []}
+    StudyPaths(tmp_path).plan.parent.mkdir()
+    StudyPaths(tmp_path).plan.write_text(yaml.safe_dump(plan))
+    assert study(["prepare", "demo", "--root", str(tmp_path), "-q"]) == 0
+    options = [] if module == "benchmarks.quality.bm25" else ["--processor-seconds", "2"]
+    start(module, "demo", "--root", str(tmp_path), *options)
+    results = list(StudyPaths(tmp_path).results.glob("demo/*/7/per_query.parquet"))
+    assert results
