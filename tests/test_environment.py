@@ -114,7 +114,12 @@ def test_download_without_git_that_moves_and_becomes_a_clone(project: Path):
     assert run("make", "env", folder=project) == ""
     place = project.rename(project.with_name("elsewhere [2]"))
     assert "Mending" in run("make", "env", folder=place)
-    told = run(".venv/bin/python", "-c", "import smar; print(smar.__file__)", folder=place.parent)
+    told = run(
+        str(place / ".venv/bin/python"),
+        "-c",
+        "import smar; print(smar.__file__)",
+        folder=place.parent,
+    )
     assert told == f"{place / 'smar' / '__init__.py'}\n"
     assert run("make", "env", folder=place) == ""
     run("git", "init", "-q", folder=place)
