@@ -40,7 +40,10 @@ $(VENV)/.complete: requirements.lock pyproject.toml dagster_dvc/pyproject.toml
 	  || echo "Installing the environment into $(VENV) (about 2.5 GB, some minutes) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python .ci/move_environment.py $(VENV) >/dev/null
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+# What was only moved is already there as the lock says.
+	@{ test $@ -nt requirements.lock && $(BIN)/python -c 'import importlib.util as u; u.find_spec("torch").origin'; } \
+	  >/dev/null 2>&1 \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index \
 	  --no-build-isolation -e . -e ./dagster_dvc
 	@$(BIN)/python -c 'import smar, torch, dvc, dagster_dvc' && pwd -P > $@
