@@ -49,8 +49,9 @@ SEARCHES = pa.schema(
         pa.field("search_id", pa.string(), nullable=False),
         pa.field("query_id", pa.string(), nullable=False),
         pa.field("client_id", pa.string(), nullable=False),
-        pa.field("timestamp", pa.timestamp("us", tz="UTC"), nullable=False),
-        pa.field("shown", pa.list_(pa.string()), nullable=False),  # item ids, best first
+        pa.field("timestamp", pa.timestamp("us", tz="UTC")),  # null where the log has none
+        # Item ids, best first; null at a place of which nothing is known.
+        pa.field("shown", pa.list_(pa.string()), nullable=False),
     ]
 )
 ENGAGEMENTS = pa.schema(
@@ -60,7 +61,7 @@ ENGAGEMENTS = pa.schema(
         pa.field("item_id", pa.string(), nullable=False),
         pa.field("action", pa.string(), nullable=False),
         pa.field("position", pa.int64()),  # 1 = first result
-        pa.field("timestamp", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("timestamp", pa.timestamp("us", tz="UTC")),
     ]
 )
 JUDGEMENTS = pa.schema(

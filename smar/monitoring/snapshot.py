@@ -59,8 +59,11 @@ class ShopTables:
     categories: pd.Series
 
     def newest(self, days: float) -> "ShopTables":
-        """Return the shop with the searches of the last days of the log only."""
-        if not len(self.searches):
+        """Return the shop with the searches of the last days of the log only.
+
+        A log without times is all of today.
+        """
+        if self.searches["timestamp"].isna().all():
             return self
         since = self.searches["timestamp"].max() - timedelta(days=days)
         searches = self.searches[self.searches["timestamp"] > since]

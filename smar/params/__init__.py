@@ -91,13 +91,23 @@ class FeedParams(Section):
     """Our column name -> the feed's, where they differ."""
 
 
+Meaning = Literal["click", "add_to_cart", "purchase", "impression", "none"]
+
+
 class LogParams(Section):
     """A search log; paths relative to `ingest.folder`."""
 
     kind: Literal["none", "ubi", "table"]
     queries: str
+    """A file, a folder or a glob; the same as events, or "", where one file holds both."""
     events: str
     columns: dict[str, str]
+    actions: dict[str, Meaning] = Field(default_factory=dict)
+    """What actions mean, by the name the log has, beside the names that are known."""
+    positions: Literal["auto", 0, 1] = "auto"
+    """What the first position is; "auto" finds it, by application."""
+    dates: Literal["auto", "day_first", "month_first"] = "auto"
+    """How 01/09/2026 is read; "auto" goes by the log's other dates, and never guesses."""
 
 
 class JudgementParams(Section):
@@ -128,6 +138,10 @@ class IngestParams(Section):
     images: ImageStoreParams
     max_quarantined_frac: Fraction
     """More bad rows than this share of any one input stop the stage."""
+    max_unknown_frac: Fraction = 0.95
+    """So do more rows that name an item or a search that is not there."""
+    quarantine_limits: dict[str, Fraction] = Field(default_factory=dict)
+    """In place of both for one input: {engagements: 0.2}."""
     validation_frac: Annotated[float, Field(ge=0, lt=1)]
     """Share of the log's distinct queries held out for choices."""
 

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables of a shop, with the columns of `schema`; `quarantine` as in its own schema."""
+    """The tables of a shop, with the columns of `schema`; the quarantine; how the log was read."""
 
     items: pd.DataFrame
     queries: pd.DataFrame
@@ -29,7 +29,7 @@ class Tables:
     engagements: pd.DataFrame
     judgements: pd.DataFrame
     quarantine: Quarantine
-    ignored_events: int
+    log: SearchLog
 
 
 def read_source(folder: Path, params: IngestParams, seed: int, image_target: Path) -> Tables:
@@ -46,9 +46,10 @@ def read_source(folder: Path, params: IngestParams, seed: int, image_target: Pat
     logger.info("log: %d searches, %d engagements", len(log.searches), len(log.engagements))
     judgements = read_judgements(folder, params.judgements, item_ids, quarantine)
     logger.info("judgements: %d of %d queries", len(judgements.labels), len(judgements.queries))
-    quarantine.check(params.max_quarantined_frac)
+    limits = (params.max_quarantined_frac, params.max_unknown_frac, params.quarantine_limits)
+    quarantine.check(*limits)
     image_ids = pack_images(folder, feed.pictures, image_target, params.images, quarantine)
-    quarantine.check(params.max_quarantined_frac)
+    quarantine.check(*limits)
     return Tables(
         items=_with_pictures(feed, image_ids),
         queries=_query_table(log, judgements, params.validation_frac, seed),
@@ -56,7 +57,7 @@ def read_source(folder: Path, params: IngestParams, seed: int, image_target: Pat
         engagements=log.engagements,
         judgements=judgements.labels,
         quarantine=quarantine,
-        ignored_events=log.ignored,
+        log=log,
     )
 
 

@@ -1,6 +1,6 @@
 """Rows that were left out, each with its reason; too many of them stop the work."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -19,6 +19,8 @@ QUARANTINE = pa.schema(
     ]
 )
 _LONGEST_VALUE = 200
+# How the reasons end that say a row names something that is not there.
+UNKNOWN = "is unknown"
 
 
 @dataclass
@@ -80,30 +82,46 @@ class Quarantine:
         names = frame["source"] + ": " + frame["reason"]
         return {str(name): int(n) for name, n in names.value_counts().sort_index().items()}
 
-    def check(self, max_frac: float) -> None:
+    def check(self, max_frac: float, max_unknown_frac: float, limits: Mapping[str, float]) -> None:
         """Raise if any source lost more than a share of its rows.
+
+        Args:
+            max_frac: Of the rows of a source that are bad in themselves.
+            max_unknown_frac: Of those that are sound and name something that is not there (any
+                more): an item that was sold out, a search before the log began. At least
+                `max_frac`.
+            limits: In place of both, by source.
 
         Raises:
             DataError: Lists every such source with its reasons and examples.
         """
         frame = self.frame()
+        is_unknown = frame["reason"].str.endswith(UNKNOWN)
         problems = []
         for source, total in sorted(self.totals.items()):
-            rows = frame[frame["source"] == source]
-            bad = len(rows)
-            if bad <= max_frac * total:
-                continue
-            reasons = "; ".join(f"{n} x {r}" for r, n in rows["reason"].value_counts().items())
-            first = rows.iloc[0]
-            problems.append(
-                f"{source}: {bad} of {total} ({bad / max(total, 1):.1%}): {reasons}. First: row "
-                f"{first['row']}, {first['column']} of '{first['key']}' is {first['value']!r}"
-            )
+            own = (limits[source], f"quarantine_limits.{source}") if source in limits else None
+            bad = own or (max_frac, "max_quarantined_frac")
+            unknown = own or (max(max_frac, max_unknown_frac), "max_unknown_frac")
+            for (most, setting), of_kind in ((bad, ~is_unknown), (unknown, is_unknown)):
+                rows = frame[(frame["source"] == source) & of_kind]
+                if len(rows) > most * total:
+                    problems.append(_problem(source, rows, total, f"{setting}, now {most:g}"))
         if problems:
             raise DataError(
                 list_problems(
-                    "Too many bad rows; nothing was replaced. Mend the input, or raise "
-                    f"ingest.max_quarantined_frac (now {max_frac:g}) in params.yaml:",
+                    "Too many bad rows; nothing was replaced. Mend the input, or raise the limit "
+                    "that is named, a setting of ingest in params.yaml:",
                     problems,
                 )
             )
+
+
+def _problem(source: str, rows: pd.DataFrame, total: int, limit: str) -> str:
+    bad = len(rows)
+    reasons = "; ".join(f"{n} x {r}" for r, n in rows["reason"].value_counts().items())
+    first = rows.iloc[0]
+    return (
+        f"{source}: {bad} of {total} ({bad / max(total, 1):.1%}): {reasons}. First: row "
+        f"{first['row']}, {first['column']} of '{first['key']}' is {first['value']!r} "
+        f"(limit: ingest.{limit})"
+    )

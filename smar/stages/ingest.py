@@ -62,6 +62,7 @@ def run(root: Path) -> None:
         dropped = tables.quarantine.counts()
         pictures.dropped = {k: n for k, n in dropped.items() if k.startswith("pictures: ")}
         left_out = Manifest(kind="quarantine", params=settings, counts=dropped)
+        left_out.details = tables.log.details()
         with write_directory(paths.quarantine, left_out) as part:
             schema.write_table(part / "quarantine.parquet", tables.quarantine.frame(), QUARANTINE)
         for name, columns in schema.TABLES.items():
@@ -82,7 +83,7 @@ def _counts(tables: "Tables") -> dict[str, int]:
         "items_with_picture": int((tables.items["image_ids"].str.len() > 0).sum()),
         "searches": len(tables.searches),
         "engagements": len(tables.engagements),
-        "ignored_events": tables.ignored_events,
+        "ignored_events": sum(tables.log.ignored.values()),
         "judgements": len(tables.judgements),
         "quarantined": sum(tables.quarantine.counts().values()),
         **{f"queries_{split}": int(splits.get(split, 0)) for split in SPLITS},

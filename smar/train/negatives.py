@@ -60,9 +60,9 @@ def impressions(searches: pd.DataFrame, engagements: pd.DataFrame) -> pd.DataFra
     position = engagements["position"].astype("Float64").fillna(np.inf).astype("float64")
     last = position.groupby(engagements["search_id"]).max()
     active = searches[searches["search_id"].isin(last.index)]
-    listed = active[["search_id", "query_id", "shown"]].explode("shown").dropna(subset="shown")
+    listed = active[["search_id", "query_id", "shown"]].explode("shown")
     rank = listed.groupby("search_id").cumcount() + 1
-    seen = listed[rank <= listed["search_id"].map(last)]
+    seen = listed[(rank <= listed["search_id"].map(last)) & listed["shown"].notna()]
     pairs = seen[["query_id", "shown"]].rename(columns={"shown": "item_id"}).drop_duplicates()
     engaged = pd.MultiIndex.from_frame(engagements[["query_id", "item_id"]])
     left = ~pd.MultiIndex.from_frame(pairs).isin(engaged)

@@ -101,15 +101,16 @@ def prepare(
         theirs = searches["query_id"].take(safe)
         same = pc.equal(theirs.combine_chunks(), table["query_id"].combine_chunks()).to_numpy(False)
         frame["agrees_on_query"] = ~known | same
-        start = searches["timestamp"].take(safe).cast(pa.int64()).to_numpy()
-        delay = (table["timestamp"].cast(pa.int64()).to_numpy() - start) / _DAY
-        frame["days_after_search"] = np.where(known, delay, 0.0)
+        start = searches["timestamp"].take(safe).cast(pa.int64()).cast(pa.float64()).to_numpy()
+        end = table["timestamp"].cast(pa.int64()).cast(pa.float64()).to_numpy()
+        # Not a number where either has no time: then nothing can be said, and the rule is silent.
+        frame["days_after_search"] = np.where(known, (end - start) / _DAY, 0.0)
         shown = _shown_at(searches["shown"], np.where(known, row, 0), frame["position"])
         matching = pc.equal(shown, table["item_id"].combine_chunks())
         frame["was_shown_there"] = ~known | matching.fill_null(True).to_numpy(False)
     frame["search_row"] = row
     again = frame.duplicated(["search_id", "item_id", "action", "timestamp"])
-    frame["is_logged_once"] = ~again
+    frame["is_logged_once"] = ~(again & frame["timestamp"].notna())
     in_search = np.bincount(row[known], minlength=1)
     frame["in_search"] = np.where(known, in_search[np.where(known, row, 0)], 0)
     return frame

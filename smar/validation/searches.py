@@ -84,24 +84,25 @@ def prepare(table: pa.Table, query_ids: pd.Series) -> pd.DataFrame:
     shown = table["shown"]
     frame: pd.DataFrame = table.drop_columns(["shown"]).to_pandas()
     frame["num_shown"] = pc.list_value_length(shown).to_numpy()
-    time = frame["timestamp"].astype("int64").to_numpy()
+    timed = frame["timestamp"].notna().to_numpy(bool)
+    time = frame["timestamp"].astype("int64").to_numpy()  # of no meaning where none is told
     frame["id_is_new"] = ~frame["search_id"].duplicated()
     known = pc.is_in(table["query_id"], value_set=pa.array(query_ids, pa.string()))
     frame["knows_query"] = known.to_numpy()
-    middle = np.median(time) if len(time) else 0
-    frame["days_from_middle"] = np.abs(time - middle) / _DAY
+    middle = np.median(time[timed]) if timed.any() else 0
+    frame["days_from_middle"] = np.where(timed, np.abs(time - middle) / _DAY, np.nan)
     client = _codes(table["client_id"])
     told = (frame["client_id"] != "").to_numpy(bool)
     by_day = pd.Series(client.astype(np.int64) * 1_000_000 + time // _DAY % 1_000_000)
-    frame["by_client_that_day"] = np.where(told, by_day.map(by_day.value_counts()), 0)
+    frame["by_client_that_day"] = np.where(told & timed, by_day.map(by_day.value_counts()), 0)
     key = pd.DataFrame({"client": client, "query": _codes(table["query_id"]), "time": time})
-    frame["is_logged_once"] = ~(key.duplicated().to_numpy() & told)
+    frame["is_logged_once"] = ~(key.duplicated().to_numpy() & told & timed)
     return frame
 
 
 def day_table(timestamps: pd.Series) -> pd.DataFrame:
     """Return the searches of every day between the first and the last one, which are partial."""
-    days_of = timestamps.astype("int64").to_numpy() // _DAY
+    days_of = timestamps.dropna().astype("int64").to_numpy() // _DAY
     if len(days_of) == 0:
         return pd.DataFrame({"day": [], "searches": [], "of_usual_day": []}, dtype=float)
     first = int(days_of.min())
@@ -140,7 +141,7 @@ def _shown_known(shown: pa.ChunkedArray, kept: NDArray[np.bool_], item_ids: pd.S
     """Return the share of the items shown that are known, over an even sample of searches."""
     rows_kept = np.flatnonzero(kept)
     chosen = rows_kept[:: max(1, -(-len(rows_kept) // _SAMPLE))]
-    flat = pc.list_flatten(shown.take(pa.array(chosen)))
+    flat = pc.list_flatten(shown.take(pa.array(chosen))).drop_null()
     if len(flat) == 0:
         return np.nan
     known = pc.is_in(flat, value_set=pa.array(item_ids, pa.string()))

@@ -1,0 +1,97 @@
+"""Which search an event belongs to."""
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from smar.sources.log_searches import Searches, normalised
+
+# An event that names no known search is put to a search of the same client that listed its item,
+# if that was not longer ago than a usual session (the half hour of web analytics).
+_SESSION = pd.Timedelta(minutes=30)
+
+
+def search_of_events(
+    events: pd.DataFrame, searches: Searches, notes: Counter[str]
+) -> NDArray[np.int64]:
+    """Return the row in `searches` of every event, -1 where none is known.
+
+    By its id; where an id has several texts by the event's own text, else the newest before it;
+    without a known id by client, item and time.
+    """
+    frame = searches.frame
+    found = np.full(len(events), -1, np.int64)
+    number = pd.Series(np.arange(len(frame)), index=frame["record_id"])
+    several = number.index[number.index.duplicated(keep=False)]
+    alone = number[~number.index.isin(several)]
+    found[:] = events["search_id"].map(alone).fillna(-1).to_numpy(np.int64)
+    if len(several):
+        rows = np.flatnonzero(events["search_id"].isin(several))
+        found[rows] = _of_several(events.iloc[rows], frame, number)
+    left = np.flatnonzero((found < 0) & ~events["search_id"].isin(searches.page_ids))
+    if len(left):
+        found[left] = _by_client(events.iloc[left], searches)
+        if linked := int((found[left] >= 0).sum()):
+            notes["events of unknown searches, put to the client's search that listed the item"] = (
+                linked
+            )
+    return found
+
+
+def _of_several(events: pd.DataFrame, frame: pd.DataFrame, number: pd.Series) -> NDArray[np.int64]:
+    """Return the search of events whose id has several texts."""
+    chosen = frame[frame["record_id"].isin(events["search_id"])]
+    by_text = pd.Series(
+        chosen.index, index=pd.MultiIndex.from_frame(chosen[["record_id", "query"]])
+    )
+    key = pd.MultiIndex.from_arrays([events["search_id"], normalised(events["query"])])
+    found = by_text.reindex(key).fillna(-1).to_numpy(np.int64)
+    timed = chosen.dropna(subset="time").sort_values("time", kind="stable")
+    timed = timed[["record_id", "time"]].assign(place=timed.index)
+    left = events[["search_id", "time"]].assign(at=np.arange(len(events)))
+    left = left[(found < 0) & left["time"].notna()].sort_values("time", kind="stable")
+    if len(left) and len(timed):
+        before = pd.merge_asof(
+            left, timed, on="time", left_by="search_id", right_by="record_id"
+        ).dropna(subset="place")
+        found[before["at"].to_numpy(np.int64)] = before["place"].to_numpy(np.int64)
+    first = number[~number.index.duplicated()]
+    rest = events["search_id"].map(first).to_numpy(np.int64)
+    return np.where(found < 0, rest, found)
+
+
+def _by_client(events: pd.DataFrame, searches: Searches) -> NDArray[np.int64]:
+    """Return the client's newest search before each event that listed its item."""
+    found = np.full(len(events), -1, np.int64)
+    left = events[["client_id", "item_id", "time"]].assign(at=np.arange(len(events)))
+    is_told = (left["client_id"] != "") & (left["item_id"] != "") & left["time"].notna()
+    left = left[is_told].sort_values("time", kind="stable")
+    frame = searches.frame
+    is_open = frame["client_id"].isin(left["client_id"]) & frame["time"].notna()
+    places = np.flatnonzero(is_open)
+    if not len(left) or not len(places):
+        return found
+    hits = searches.hits.take(pa.array(places))
+    parent = places[pc.list_parent_indices(hits).to_numpy(zero_copy_only=False)]
+    listed = pd.DataFrame(
+        {
+            "client_id": frame["client_id"].to_numpy()[parent],
+            "item_id": pc.list_flatten(hits).to_pandas().astype(str),
+            "time": frame["time"].array[parent],
+            "place": parent,
+        }
+    ).sort_values("time", kind="stable")
+    if not len(listed):
+        return found
+    left["item_id"] = left["item_id"].astype(str)
+    before = pd.merge_asof(
+        left.astype({"client_id": object, "item_id": object}),
+        listed.astype({"client_id": object, "item_id": object}),
+        on="time", by=["client_id", "item_id"], tolerance=_SESSION,
+    ).dropna(subset="place")  # fmt: skip
+    found[before["at"].to_numpy(np.int64)] = before["place"].to_numpy(np.int64)
+    return found

@@ -1,0 +1,146 @@
+"""Searches out of a log's records: those of one id merged, those that only events tell made."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from smar.data.schema import normalize_query
+from smar.sources.quarantine import Quarantine
+from smar.sources.raw_log import SAID
+from smar.sources.split import query_id_of
+from smar.sources.times import parse_times
+
+SOURCE = "searches"
+
+
+@dataclass(frozen=True)
+class Searches:
+    """Searches, one row each.
+
+    Args:
+        frame: Columns record_id (the log's), search_id (distinct), client_id, application, query
+            (normalised), query_id, time, row; numbered from 0.
+        hits: What each one's response listed, as many rows; an empty list for none.
+        page_ids: Ids of records without a text: pages of a category or a filter.
+    """
+
+    frame: pd.DataFrame
+    hits: pa.Array
+    page_ids: pd.Index
+
+
+def find_searches(
+    queries: pa.Table, events: pd.DataFrame, dates: str, quarantine: Quarantine, notes: Counter[str]
+) -> Searches:
+    """Return the searches of a log; records that cannot be read go to the quarantine.
+
+    Records of one id and text are one search: the request says who and when, the response what was
+    listed. Another text under the same id is another search ("id#2"). An event whose id has no
+    record with a text makes a search of the text that it, or a QUERY message of that id, says.
+
+    Args:
+        queries: As `raw_log.QUERIES`.
+        events: As `raw_log.EVENTS`, and time.
+        dates: As for `times.parse_times`.
+        quarantine: Takes bad records.
+        notes: Takes counts of what is neither kept as it is nor bad.
+    """
+    hits = queries["shown"].combine_chunks()
+    frame = queries.drop_columns(["shown"]).to_pandas()
+    frame["num_hits"] = pc.list_value_length(hits).to_numpy(zero_copy_only=False)
+    frame["at"] = np.arange(len(frame))
+    frame = _readable(frame, dates, quarantine)
+    frame = pd.concat([frame, _told_by_events(frame, events)], ignore_index=True)
+    has_text = frame["search_id"].isin(frame.loc[frame["query"] != "", "search_id"])
+    pages = pd.Index(frame.loc[~has_text, "search_id"].unique())
+    if len(pages):
+        notes["searches without a text (pages of a category or filter)"] += len(pages)
+    frame = _responses_joined(frame[has_text])
+    groups = _grouped(frame)
+    if len(frame) > len(groups):
+        notes["records merged into the search of their id"] += len(frame) - len(groups)
+    if untimed := int(groups["time"].isna().sum()):
+        notes["searches without a timestamp"] += untimed
+    at = pa.array(groups["at"].to_numpy(np.int64), mask=(groups["at"] < 0).to_numpy())
+    listed = hits.take(at)
+    listed = pa.ListArray.from_arrays(listed.offsets, listed.values)  # no list: an empty one
+    return Searches(groups.drop(columns="at"), listed, pages)
+
+
+def _readable(frame: pd.DataFrame, dates: str, quarantine: Quarantine) -> pd.DataFrame:
+    """Return the records with an id and a readable time (or none), and their normalised query."""
+    quarantine.see(SOURCE, len(frame))
+    frame = quarantine.take(
+        SOURCE, frame, frame["search_id"] == "", key="query", column="search_id",
+        reason="id is empty",
+    )  # fmt: skip
+    times = parse_times(frame["timestamp"], dates)
+    frame = frame.assign(time=times.times)
+    for reason in sorted(set(times.reason) - {""}):
+        bad = (times.reason == reason).reindex(frame.index)
+        frame = quarantine.take(
+            SOURCE, frame, bad, key="search_id", column="timestamp", reason=reason
+        )
+    return frame.assign(query=normalised(frame["query"]))
+
+
+def normalised(texts: pd.Series) -> pd.Series:
+    """Return the normalised queries of texts; each distinct one is worked out once."""
+    distinct = {text: normalize_query(text) for text in texts.unique()}
+    return texts.map(distinct).astype(str)
+
+
+def _told_by_events(frame: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """Return searches, as records, of events whose id has no record with a text."""
+    known = frame.loc[frame["query"] != "", "search_id"]
+    is_said = events["action"] == SAID
+    wanted = events.loc[~is_said & (events["search_id"] != ""), "search_id"]
+    wanted = wanted[~wanted.isin(known)]
+    told = events[events["search_id"].isin(wanted) & (events["query"] != "")]
+    told = told.assign(query=normalised(told["query"]))
+    own = told[told["action"] != SAID]
+    said = told[(told["action"] == SAID) & ~told["search_id"].isin(own["search_id"])]
+    said = said.drop_duplicates("search_id", keep="last")  # what was typed in the end
+    columns = ["row", "search_id", "client_id", "application", "query", "timestamp", "time"]
+    both = pd.concat([own, said])[columns]
+    return both.assign(num_hits=0, at=-1)
+
+
+def _responses_joined(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the records with the text that responses without one belong to."""
+    if (frame["query"] != "").all():
+        return frame
+    ordered = frame.sort_values(["search_id", "time", "row"], kind="stable")
+    text = ordered["query"].where(ordered["query"] != "")
+    by_id = text.groupby(ordered["search_id"])
+    return ordered.assign(query=by_id.ffill().fillna(by_id.bfill()).astype(str)).sort_index()
+
+
+def _grouped(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per id and text, in the order of their first records."""
+    key = ["search_id", "query"]
+    longest = frame.sort_values("num_hits", ascending=False, kind="stable").drop_duplicates(key)
+    told = frame.assign(
+        client_id=frame["client_id"].where(frame["client_id"] != ""),
+        application=frame["application"].where(frame["application"] != ""),
+    )
+    grouped = told.groupby(key, sort=False)
+    groups = grouped.agg(
+        row=("row", "first"), time=("time", "min"), client_id=("client_id", "first"),
+        application=("application", "first"),
+    ).reset_index()  # fmt: skip
+    groups = groups.fillna({"client_id": "", "application": ""})
+    groups = groups.merge(longest[[*key, "at"]], on=key, how="left")
+    ordered = groups.sort_values(["time", "row"], kind="stable")
+    number = ordered.groupby("search_id").cumcount().reindex(groups.index)
+    groups["record_id"] = groups["search_id"]
+    later = number > 0
+    suffix = "#" + (number[later] + 1).astype(str)
+    groups.loc[later, "search_id"] = groups.loc[later, "record_id"] + suffix
+    ids = {text: query_id_of(text) for text in groups["query"].unique()}
+    groups["query_id"] = groups["query"].map(ids).astype(str)
+    return groups

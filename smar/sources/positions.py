@@ -1,0 +1,129 @@
+"""Where items stood: positions from 0 or 1, and the lists that shoppers saw."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+# A list is not longer than this; what says otherwise is no position but a pixel or an id.
+LAST = 10_000
+_FEWEST_ZEROS_FRAC = 0.01  # fewer positions 0 than this are slips, not the way a log counts
+_SAMPLE = 2000  # events that are looked up in what their search listed
+_FEWEST_VOTES = 3
+
+
+def first_positions(
+    events: pd.DataFrame, rows: NDArray[np.int64], hits: pa.Array, setting: str
+) -> dict[str, int]:
+    """Return by application whether its positions begin at 0 or 1.
+
+    A log counts from 0 if it has positions 0, or if its items stand in what their searches listed
+    as if it did.
+
+    Args:
+        events: With application, item_id and ordinal (NaN for none).
+        rows: Row in `hits` of each event's search, -1 for none.
+        hits: What each search listed.
+        setting: "0", "1", or "auto".
+    """
+    names = [str(name) for name in events["application"].unique()]
+    if setting != "auto":
+        return dict.fromkeys(names, int(setting))
+    first = {}
+    for name in names:
+        of_name = (events["application"] == name).to_numpy()
+        ordinal = events.loc[of_name, "ordinal"].to_numpy(float)
+        given = ordinal[~np.isnan(ordinal)]
+        zeros = int((given == 0).sum())
+        from_zero, from_one = _votes(events[of_name], rows[of_name], hits)
+        is_zero = zeros > 0 and zeros >= _FEWEST_ZEROS_FRAC * len(given)
+        if max(from_zero, from_one) >= _FEWEST_VOTES:
+            if from_one > 2 * from_zero:
+                is_zero = False
+            elif from_zero > 2 * from_one:
+                is_zero = True
+        first[name] = 0 if is_zero else 1
+    return first
+
+
+def _votes(events: pd.DataFrame, rows: NDArray[np.int64], hits: pa.Array) -> tuple[int, int]:
+    """Return how many items stand in the list of their search as if positions began at 0, at 1."""
+    usable = np.flatnonzero((rows >= 0) & events["ordinal"].notna().to_numpy())
+    lengths = pc.list_value_length(hits).fill_null(0).to_numpy(zero_copy_only=False)
+    usable = usable[lengths[rows[usable]] > 0][:_SAMPLE]
+    votes = [0, 0]
+    lists = hits.take(pa.array(rows[usable])).to_pylist()
+    chosen = events.iloc[usable]
+    for item, ordinal, listed in zip(chosen["item_id"], chosen["ordinal"], lists, strict=True):
+        if item in listed and (offset := int(ordinal) - listed.index(item)) in {0, 1}:
+            votes[offset] += 1
+    return votes[0], votes[1]
+
+
+def places_of(events: pd.DataFrame, first: dict[str, int]) -> pd.Series:
+    """Return places from 1 (Int64), missing where no usable position is given."""
+    begin = events["application"].map(first).to_numpy(float)
+    place = events["ordinal"] - begin + 1
+    is_usable = (place >= 1) & (place <= LAST) & (place == place.round())
+    return place.where(is_usable).astype("Int64")
+
+
+def shown_lists(hits: pa.Array, impressions: pd.DataFrame, engaged: pd.DataFrame) -> pa.Array:
+    """Return what each search showed, best first, null at a place of which nothing is known.
+
+    Where impressions were logged, they are what was seen: the list ends with the last of them, and
+    places between them are filled by items engaged there and by what the response listed.
+    Elsewhere it is what the response listed.
+
+    Args:
+        hits: What the response of each search listed.
+        impressions: Columns search (row in `hits`), item_id and place (Int64, missing for unknown:
+            then they stand in the order they were logged).
+        engaged: The same columns of engagements.
+    """
+    seen = impressions.copy()
+    order = seen.groupby("search").cumcount() + 1
+    untold = seen["place"].isna().groupby(seen["search"]).transform("all")
+    seen["place"] = seen["place"].where(~untold, order.astype("Int64"))
+    seen = seen.dropna(subset="place").drop_duplicates(["search", "place"])
+    if seen.empty:
+        return hits
+    last = seen.groupby("search")["place"].max()
+    more = engaged.dropna(subset="place")
+    more = more[more["place"] <= more["search"].map(last).fillna(0)]
+    listed = _exploded(hits, last)
+    whole = pd.concat([seen, more, listed])[["search", "place", "item_id"]]
+    whole = whole.drop_duplicates(["search", "place"]).drop_duplicates(["search", "item_id"])
+    return _with_lists(hits, last, whole)
+
+
+def _exploded(hits: pa.Array, last: pd.Series) -> pd.DataFrame:
+    """Return the places of the lists of some searches, down to a last one each."""
+    places = np.asarray(last.index, np.int64)
+    chosen = hits.take(pa.array(places))
+    parent = pc.list_parent_indices(chosen).to_numpy(zero_copy_only=False)
+    frame = pd.DataFrame({"search": places[parent], "item_id": pc.list_flatten(chosen).to_pandas()})
+    frame["place"] = frame.groupby("search").cumcount() + 1
+    return frame[frame["place"] <= frame["search"].map(last)]
+
+
+def _with_lists(hits: pa.Array, last: pd.Series, whole: pd.DataFrame) -> pa.Array:
+    """Return `hits` with the lists of some searches replaced."""
+    length = np.zeros(len(hits), np.int64)
+    old = pc.list_value_length(hits).fill_null(0).to_numpy(zero_copy_only=False)
+    is_new = np.zeros(len(hits), bool)
+    is_new[np.asarray(last.index, np.int64)] = True
+    length[~is_new] = old[~is_new]
+    length[np.asarray(last.index, np.int64)] = last.to_numpy(np.int64)
+    offsets = np.concatenate([[0], np.cumsum(length)])
+    kept = hits.filter(pa.array(~is_new))
+    kept_values = pc.list_flatten(kept)
+    values = pa.concat_arrays([kept_values, pa.array(whole["item_id"].astype(str), pa.string())])
+    source = np.full(offsets[-1], -1, np.int64)
+    old_rows = np.repeat(~is_new, length)
+    source[old_rows] = np.arange(len(kept_values))
+    at = offsets[whole["search"].to_numpy(np.int64)] + whole["place"].to_numpy(np.int64) - 1
+    source[at] = len(kept_values) + np.arange(len(whole))
+    flat = values.take(pa.array(source, mask=source < 0))
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), flat)

@@ -1,0 +1,130 @@
+"""A log as it was written, in columns: what the readers of every kind of log make."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+_BATCH = 20_000
+QUERIES = pa.schema(
+    [
+        pa.field("row", pa.int64()),
+        pa.field("search_id", pa.string()),  # "" for none, as in every text below
+        pa.field("client_id", pa.string()),
+        pa.field("application", pa.string()),
+        pa.field("query", pa.string()),
+        pa.field("timestamp", pa.string()),
+        pa.field("shown", pa.list_(pa.string())),
+    ]
+)
+EVENTS = pa.schema(
+    [
+        pa.field("row", pa.int64()),
+        pa.field("search_id", pa.string()),
+        pa.field("client_id", pa.string()),
+        pa.field("application", pa.string()),
+        pa.field("query", pa.string()),
+        pa.field("timestamp", pa.string()),
+        pa.field("item_id", pa.string()),
+        pa.field("action", pa.string()),  # of `actions.MEANINGS`, or SAID
+        pa.field("position", pa.string()),
+    ]
+)
+# An event that says which text a search had, and is no engagement.
+SAID = "said"
+
+
+class Columns:
+    """Rows that become columns as they come, so that no record outlives its batch.
+
+    Args:
+        schema: Names and types.
+    """
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._pending: list[tuple[Any, ...]] = []
+        self._batches: list[pa.RecordBatch] = []
+
+    def add(self, row: tuple[Any, ...]) -> None:
+        """Add a row, its values in the order of the schema."""
+        self._pending.append(row)
+        if len(self._pending) >= _BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        columns = [list(column) for column in zip(*self._pending, strict=True)]
+        arrays = [
+            pa.array(column, kind.type) for column, kind in zip(columns, self._schema, strict=True)
+        ]
+        self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+        self._pending = []
+
+    def table(self) -> pa.Table:
+        """Return all rows."""
+        if self._pending:
+            self._flush()
+        return pa.Table.from_batches(self._batches, schema=self._schema)
+
+    def replace(self, name: str, values: pd.Series) -> None:
+        """Replace a column of texts."""
+        table = self.table()
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, self._schema.field(name), pa.array(values, pa.string()))
+        self._batches = table.to_batches()
+
+
+@dataclass
+class RawLog:
+    """What a log's files say, before anything is joined or judged.
+
+    Args:
+        queries: Rows of searches.
+        events: Rows of events that name an item, or the text of a search.
+        others: Events that are neither, by the name of their action.
+        notes: What else was met, by what it is.
+    """
+
+    queries: Columns = field(default_factory=lambda: Columns(QUERIES))
+    events: Columns = field(default_factory=lambda: Columns(EVENTS))
+    others: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+
+
+def text_of(value: object) -> str:
+    """Return the text of a value of JSON or parquet; "" for what means none.
+
+    Whole numbers lose a decimal point that only their container gave them (1001.0); half a
+    character (a lone surrogate) is left out, as no file can hold it.
+    """
+    if isinstance(value, str):
+        return _plain_text(value)
+    if value is None or value is pd.NaT:
+        return ""
+    if isinstance(value, float):
+        return _plain_number(value)
+    if isinstance(value, dict):  # extended JSON of document stores: {"$oid": ...}, {"$date": ...}
+        inner = next((v for name, v in value.items() if str(name).startswith("$")), None)
+        return text_of(inner)
+    if isinstance(value, list | tuple):
+        return text_of(value[0]) if len(value) == 1 else ""
+    return str(value.isoformat() if hasattr(value, "isoformat") else value).strip()
+
+
+def _plain_text(text: str) -> str:
+    if not text.isascii():
+        text = text.encode("utf-8", "ignore").decode("utf-8")
+    text = text.replace("\0", "").strip()
+    return "" if text in _NOTHING else text
+
+
+def _plain_number(number: float) -> str:
+    if math.isnan(number):
+        return ""
+    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
+
+
+_NOTHING = frozenset({"null", "NULL", "nan", "NaN", "None", "undefined", "N/A", "\\N"})

@@ -1,0 +1,199 @@
+"""User Behavior Insights 1.0 to 1.3: records of queries and events into columns."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from smar.params import LogParams
+from smar.sources.actions import NONE, Actions
+from smar.sources.log_files import log_files
+from smar.sources.log_records import read_records
+from smar.sources.quarantine import Quarantine
+from smar.sources.raw_log import SAID, RawLog, text_of
+
+_HITS = ("query_response_hit_ids", "query_response_objects_ids", "query_response_object_ids")
+_QUERY_MARKS = ("user_query", "query_response_id", "query_attributes", *_HITS)
+_EVENT_MARKS = ("action_name", "event_attributes")
+_TIMES = ("timestamp", "@timestamp")
+_ITEMS = ("object", "objects", "items", "products")
+_IDS = ("object_id", "item_id", "product_id", "sku", "id", "internal_id")
+
+
+def read_ubi(folder: Path, params: LogParams, quarantine: Quarantine) -> RawLog:
+    """Return the records of a UBI log.
+
+    A record says itself whether it is a query or an event, so both may be in one file, and files
+    that were exchanged are understood.
+
+    Raises:
+        DataError: If a setting names no file, or a parquet file cannot be opened.
+    """
+    log = RawLog()
+    actions = Actions(params.actions)
+    of_queries = set(log_files(folder, params.queries)) if params.queries else set()
+    of_events = set(log_files(folder, params.events)) if params.events else set()
+    for path in log_files(folder, params.queries, params.events):
+        source = "searches" if path in of_queries else "engagements"
+        default = "" if path in of_queries & of_events else source
+        for row, record in read_records(path, source, quarantine):
+            kind = _kind_of(record) or default
+            if kind == "searches":
+                _add_query(log, row, _nested(record))
+            elif kind == "engagements":
+                _add_event(log, row, _nested(record), actions)
+            else:
+                quarantine.see(source, 1)
+                reason = "record is neither a query nor an event"
+                quarantine.put(source, [(row, path.name, "record", reason, record)])
+    return log
+
+
+def _kind_of(record: dict[str, Any]) -> str:
+    if any(mark in record for mark in _EVENT_MARKS):
+        return "engagements"
+    if any(mark in record for mark in _QUERY_MARKS):
+        return "searches"
+    if any(name.startswith("event_attributes.") for name in record):
+        return "engagements"
+    return ""
+
+
+def _nested(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record whose names with dots ("event_attributes.object.object_id") are nested."""
+    if not any("." in name for name in record):
+        return record
+    nested: dict[str, Any] = {}
+    for name, value in record.items():
+        *path, last = name.split(".")
+        place = nested
+        for part in path:
+            inner = place.get(part)
+            if not isinstance(inner, dict):
+                inner = place[part] = {}
+            place = inner
+        if not (last in place and value is None):
+            place[last] = value
+    return nested
+
+
+def _add_query(log: RawLog, row: int, record: dict[str, Any]) -> None:
+    log.queries.add(
+        (
+            row,
+            text_of(record.get("query_id")),
+            text_of(record.get("client_id")),
+            text_of(record.get("application")),
+            text_of(record.get("user_query")),
+            _time(record),
+            _hits(record),
+        )
+    )
+
+
+def _add_event(log: RawLog, row: int, record: dict[str, Any], actions: Actions) -> None:
+    name = text_of(record.get("action_name"))
+    meaning = actions.meaning(name)
+    query = text_of(record.get("user_query"))
+    attributes = _mapping(record.get("event_attributes"))
+    if meaning == NONE:
+        log.others[name or "(no action)"] += 1
+        if str(record.get("message_type")).upper() != "QUERY":
+            return
+        # The specification has a QUERY message say what was searched.
+        query = query or text_of(record.get("message"))
+        objects: list[tuple[str, str]] = [("", "")]
+        meaning = SAID
+    else:
+        objects = list(_objects(record, attributes)) or [("", "")]
+    shared = (
+        row,
+        text_of(record.get("query_id")),
+        text_of(record.get("client_id")),
+        text_of(record.get("application")),
+        query,
+        _time(record) or _time(attributes),
+    )
+    for item_id, position in objects:
+        log.events.add((*shared, item_id, meaning, position))
+
+
+def _objects(record: dict[str, Any], attributes: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the items of an event with their positions; a list of items has a place each."""
+    position = _position(attributes.get("position", record.get("position")))
+    for place in (attributes, record):
+        for name in _ITEMS:
+            value = place.get(name)
+            if value is None or value == {}:
+                continue
+            value = _parsed(value)
+            several = value if isinstance(value, list) else [value]
+            for element in several:
+                own = _position(element.get("position")) if isinstance(element, dict) else ""
+                shared = position if len(several) == 1 else ""
+                for item_id in _item_ids(element):
+                    yield item_id, own or shared
+            return
+    for place in (attributes, record):
+        for item_id in _item_ids({name: place.get(name) for name in _IDS[:4]}):
+            yield item_id, position
+            return
+
+
+def _item_ids(element: object) -> Iterator[str]:
+    """Yield the ids that an object names: one, or the several of a list."""
+    if not isinstance(element, dict):
+        if item_id := text_of(element):
+            yield item_id
+        return
+    for name in _IDS:
+        value = element.get(name)
+        found = [text_of(v) for v in value] if isinstance(value, list) else [text_of(value)]
+        if any(found):
+            yield from (item_id for item_id in found if item_id)
+            return
+
+
+def _position(value: object) -> str:
+    """Return a position: a number, {"ordinal": n}, or {"ordinal": {"index": n}} before 1.3."""
+    value = _parsed(value)
+    for name in ("ordinal", "index"):
+        if isinstance(value, dict):
+            value = value.get(name)
+    return "" if isinstance(value, dict) else text_of(value)
+
+
+def _time(record: dict[str, Any]) -> str:
+    return next((text for name in _TIMES if (text := text_of(record.get(name)))), "")
+
+
+def _hits(record: dict[str, Any]) -> list[str]:
+    """Return the items of a response, from a list, a JSON text or a text parted by commas."""
+    for name in _HITS:
+        value = _parsed(record.get(name))
+        if isinstance(value, str):
+            value = value.split(",")
+        if isinstance(value, list | tuple) and len(value):
+            found = [text_of(_mapping(v).get("object_id", v)) for v in value]
+            return [item_id for item_id in found if item_id]
+    return []
+
+
+def _parsed(value: object) -> object:
+    """Return a value, parsed where it is the text of JSON."""
+    if isinstance(value, str) and value.strip()[:1] in {"{", "["}:
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value
+    return value
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    value = _parsed(value)
+    if isinstance(value, list) and all(
+        isinstance(pair, tuple) and len(pair) == 2 for pair in value
+    ):
+        value = dict(value)  # a map column of parquet
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,64 @@
+"""Times in every spelling; what is unclear is not guessed."""
+
+import pandas as pd
+import pytest
+
+from smar.sources.times import UNCLEAR, UNREADABLE, parse_times
+
+TEN = pd.Timestamp("2026-09-01 10:00", tz="UTC")
+
+
+def parse(*texts: str | None, dates: str = "auto") -> tuple[list[pd.Timestamp], list[str]]:
+    times = parse_times(pd.Series(list(texts), dtype=object), dates)
+    return times.times.tolist(), times.reason.tolist()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-09-01T10:00:00Z", "2026-09-01T12:00:00+02:00", "2026-09-01T10:00:00+0000",
+     "2026-09-01 10:00", "2026-09-01T10:00:00.000 UTC", "2026/09/01 10:00:00",
+     "2026-09-01T10:00:00,000Z", "2026-09-01T12:00:00+02:00[Europe/Berlin]",
+     "1788256800", "1788256800.0", "1788256800000", "1788256800000000", "1788256800000000000",
+     "20260901100000", "Tue, 01 Sep 2026 10:00:00 GMT", "Sep 1, 2026 10:00:00 AM",
+     "01.09.2026 10:00", "9/1/2026 10:00:00 AM", " 2026-09-01T10:00:00Z "],
+)  # fmt: skip
+def test_moment_in_every_spelling(text: str):
+    assert parse(text) == ([TEN], [""])
+
+
+@pytest.mark.parametrize("text", ["2026-09-01", "20260901", "1 Sep 2026", "01.09.2026"])
+def test_date_is_its_midnight(text: str):
+    assert parse(text)[0] == [pd.Timestamp("2026-09-01", tz="UTC")]
+
+
+def test_fractions_are_kept_to_the_microsecond():
+    times, _ = parse("2026-09-01T10:00:00.123456789Z", "1788256800123456")
+    assert times == [TEN + pd.Timedelta(microseconds=123456)] * 2
+
+
+@pytest.mark.parametrize("text", [None, "", "null", "NaN", "-"])
+def test_missing_time_is_no_bad_time(text: str | None):
+    times, reasons = parse(text)
+    assert pd.isna(times[0])
+    assert reasons == [""]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["yesterday", "0", "12", "1e400", "inf", "2026-13-01", "10:00", "32.01.2026",
+     "2026-09-01 10:00:00 CET", "99999999999999999999999", "Sep 2026", "13/13/2026",
+     "9/1/2026 13:00 PM"],
+)  # fmt: skip
+def test_what_is_no_time_is_unreadable(text: str):
+    times, reasons = parse(text)
+    assert pd.isna(times[0])
+    assert reasons == [UNREADABLE]
+
+
+def test_order_of_day_and_month_comes_from_the_other_dates():
+    assert parse("03/02/2026")[1] == [UNCLEAR]
+    assert parse("03/02/2026", "25/02/2026")[0][0] == pd.Timestamp("2026-02-03", tz="UTC")
+    assert parse("03/02/2026", "02/25/2026")[0][0] == pd.Timestamp("2026-03-02", tz="UTC")
+    assert parse("03/02/2026", "25/02/2026", "02/25/2026")[1] == [UNCLEAR, "", ""]
+    assert parse("03/02/2026", dates="day_first")[0] == [pd.Timestamp("2026-02-03", tz="UTC")]
+    assert parse("03/02/2026", dates="month_first")[0] == [pd.Timestamp("2026-03-02", tz="UTC")]
