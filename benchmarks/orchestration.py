@@ -28,7 +28,7 @@ from pathlib import Path
 import dagster as dg
 from dagster_dvc import DvcProjectComponent
 from dagster_dvc.assets import build_assets
-from dagster_dvc.loading import load_manifest
+from dagster_dvc.repository import Repository
 from dagster_dvc.resources import DvcResource
 
 component = DvcProjectComponent(root=".")
@@ -36,13 +36,13 @@ component = DvcProjectComponent(root=".")
 @dg.definitions
 def defs():
     return dg.Definitions(
-        assets=build_assets(load_manifest(Path.cwd()), component.get_translator()),
+        assets=build_assets(Repository(Path.cwd()), component.get_translator()),
         resources={{"dvc": DvcResource(root=str(Path.cwd()))}},
         executor={executor},
     )
 """
 EXECUTORS = {
-    "as the project": "component.get_executor(Path.cwd())",
+    "as the project": "component.get_executor()",
     "step processes (spawn)": "dg.multiprocess_executor",
     "one process": "dg.in_process_executor",
 }

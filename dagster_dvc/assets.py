@@ -1,17 +1,20 @@
 """One asset per stage, one observable source per raw input."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import dagster as dg
 
-from dagster_dvc.manifest import Manifest, Source, Stage
+from dagster_dvc import names
+from dagster_dvc.checks import build_checks
+from dagster_dvc.manifest import Source, Stage
 from dagster_dvc.metadata import Reader
+from dagster_dvc.partitions import Dates, dates_of, partition_deps
+from dagster_dvc.repository import Repository
 from dagster_dvc.resources import DvcResource
 from dagster_dvc.sync import observe
-from dagster_dvc.translator import DvcTranslator, check_keys
-from dagster_dvc.versions import Hasher, source_version
+from dagster_dvc.translator import DvcTranslator
 
 RETRIES = dg.RetryPolicy(
     max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
@@ -19,67 +22,131 @@ RETRIES = dg.RetryPolicy(
 
 
 def build_assets(
-    manifest: Manifest,
+    repository: Repository,
     translator: DvcTranslator,
     readers: Sequence[Reader] = (),
     retries: dg.RetryPolicy = RETRIES,
+    *,
+    resource: str = "dvc",
+    pools: Mapping[str, str] | None = None,
+    dates: Dates | None = None,
 ) -> list[dg.AssetsDefinition]:
-    """Return the assets of a repository; they need the resource `dvc` (a `DvcResource`).
+    """Return the assets of a repository.
 
-    Raises:
-        DuplicateError: If two of them would share a key.
+    Args:
+        repository: The repository.
+        translator: Names and shows stages and sources.
+        readers: Read metadata that only the project understands.
+        retries: What happens after a failure that is transient.
+        resource: Key of the `DvcResource` that runs stages.
+        pools: Glob pattern of stages -> Dagster's concurrency pool.
+        dates: Stages that run once for every day, if any.
     """
-    check_keys(manifest, translator)
-    hasher = Hasher(manifest.root)
-    stages = manifest.stages.values()
-    hasher.read(dep for stage in stages for dep in stage.deps if translator.is_code(dep))
-    made = [
-        _stage_asset(stage, translator.get_asset_spec(stage, manifest, hasher), readers, translator,
-                     retries)
-        for stage in stages
-    ]  # fmt: skip
+    manifest = repository.manifest
+    keys = translator.names(manifest)
+    members: dict[dg.AssetKey, list[Stage]] = {}
+    for stage in translator.stages(manifest):
+        members.setdefault(keys.stages[stage.name], []).append(stage)
+    dated = dates_of(dates, manifest)
+    made: list[dg.AssetsDefinition] = []
+    for key, stages in members.items():
+        spec = translator.get_asset_spec(stages[0], repository)
+        if translator.is_partitioned(stages[0]):
+            items = dg.StaticPartitionsDefinition([stage.item for stage in stages])
+            deps = partition_deps(stages, members, manifest, translator)
+            spec = spec.replace_attributes(
+                partitions_def=items, deps=deps, code_version=None, description=stages[0].desc
+            )
+        elif dates is not None and stages[0].name in dated:
+            spec = spec.replace_attributes(partitions_def=dates.definition(), code_version=None)
+        pool = translator.pool_of(stages[0], pools or {})
+        how = _Running(
+            repository.root, translator, readers, retries, resource=resource, pool=pool, dates=dates
+        )
+        made.append(_stage_asset(key, spec, stages, how))
     return made + [
-        _source_asset(source, manifest.root, translator) for source in translator.sources(manifest)
+        _source_asset(source, repository, translator) for source in translator.sources(manifest)
     ]
 
 
+class _Running:
+    """How the assets of a repository are run.
+
+    Args:
+        root: Root folder of the repository.
+        translator: Names and shows stages and sources.
+        readers: Read metadata that only the project understands.
+        retries: What happens after a failure that is transient.
+        resource: Key of the resource.
+        pool: Dagster's concurrency pool, if any.
+        dates: What a partition of a day sets.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        translator: DvcTranslator,
+        readers: Sequence[Reader],
+        retries: dg.RetryPolicy,
+        *,
+        resource: str,
+        pool: str | None,
+        dates: Dates | None,
+    ) -> None:
+        self.root, self.translator, self.readers, self.retries = root, translator, readers, retries
+        self.resource, self.pool, self.dates = resource, pool, dates
+
+
 def _stage_asset(
-    stage: Stage,
-    spec: dg.AssetSpec,
-    readers: Sequence[Reader],
-    translator: DvcTranslator,
-    retries: dg.RetryPolicy,
+    key: dg.AssetKey, spec: dg.AssetSpec, stages: Sequence[Stage], how: _Running
 ) -> dg.AssetsDefinition:
+    by_item = {stage.item: stage.name for stage in stages}
+    is_by_item = isinstance(spec.partitions_def, dg.StaticPartitionsDefinition)
+    sets = how.dates if spec.partitions_def is not None and not is_by_item else None
+    tags = {"dvc/stage": "\n".join(by_item.values()), "dvc/root": str(how.root)}
+    checks = [] if is_by_item else build_checks(key, stages[0])
+
     @dg.multi_asset(
-        name=spec.key.to_python_identifier(),
+        name=names.op_name(key.path),
         specs=[spec],
-        retry_policy=retries,
-        op_tags={"dvc/stage": stage.name},
+        retry_policy=how.retries,
+        op_tags=tags,
+        pool=how.pool,
+        required_resource_keys={how.resource},
+        check_specs=checks,
     )
-    def run(context: dg.AssetExecutionContext, dvc: DvcResource) -> dg.MaterializeResult[Any]:
-        return dvc.materialize(context, stage.name, translator, readers)
+    def run(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        dvc = cast("DvcResource", getattr(context.resources, how.resource))
+        stage = by_item[context.partition_key] if is_by_item else stages[0].name
+        setting = sets.setting(context.partition_key) if sets else None
+        return dvc.materialize(context, stage, how.translator, how.readers, setting)
 
     return run
 
 
-def _source_asset(source: Source, root: Path, translator: DvcTranslator) -> dg.AssetsDefinition:
-    key = translator.get_source_key(source)
+def _source_asset(
+    source: Source, repository: Repository, translator: DvcTranslator
+) -> dg.AssetsDefinition:
+    key = translator.names(repository.manifest).sources[source.path]
+    description = f"Raw input `{source.path}`" + (
+        f", tracked by `{source.tracked_by}`." if source.tracked_by else "."
+    )
 
     @dg.multi_observable_source_asset(  # type: ignore[untyped-decorator]
-        name=f"observe_{key.to_python_identifier()}",
+        name=names.op_name(["observe", *key.path]),
         specs=[
             dg.AssetSpec(
                 key,
                 group_name=translator.settings.sources_group,
-                description=f"Raw input `{source.path}`"
-                + (f", tracked by `{source.tracked_by}`." if source.tracked_by else "."),
+                description=description,
                 kinds=set(translator.settings.kinds),
+                metadata={"dvc/path": source.path},
             )
         ],
     )
     def look() -> dg.ObserveResult:
-        version = source_version(source, Hasher(root))
-        seen = observe(source, translator, version)
+        version = repository.source_version(source)
+        seen = observe(source, key, version)
         return dg.ObserveResult(
             asset_key=key, data_version=dg.DataVersion(version), metadata=seen.metadata
         )

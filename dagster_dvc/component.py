@@ -4,19 +4,68 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from typing import Annotated
 
 import dagster as dg
 
-from dagster_dvc.assets import build_assets
-from dagster_dvc.errors import DvcBridgeError
+from dagster_dvc import names
+from dagster_dvc.assets import RETRIES, build_assets
+from dagster_dvc.errors import SettingsError
 from dagster_dvc.executor import build_executor
-from dagster_dvc.loading import load_once
+from dagster_dvc.experiments import build_experiment_job, build_experiment_sensor
+from dagster_dvc.manifest import Stage
 from dagster_dvc.metadata import Reader
-from dagster_dvc.resources import DvcResource
+from dagster_dvc.partitions import Dates
+from dagster_dvc.private import TranslationFn, TranslationFnResolver
+from dagster_dvc.repository import Repository, open_repository
+from dagster_dvc.resources import TRANSIENT_EXITS, DvcResource
+from dagster_dvc.scaffold import DvcProjectScaffolder
 from dagster_dvc.sensors import build_sync_sensor
 from dagster_dvc.translator import DvcTranslator, TranslatorSettings
 
+_PRELOAD = ("dagster_dvc.resources", "dvc.cli", "dvc.commands.repro")
 
+
+@dataclass
+class Retries(dg.Resolvable):
+    """What happens after a failure that is transient.
+
+    Args:
+        times: How often a stage is tried again.
+        delay_s: Seconds before the first time; they double from one to the next.
+    """
+
+    times: int = 2
+    delay_s: float = 10.0
+
+    def policy(self) -> dg.RetryPolicy:
+        """Return it as Dagster's."""
+        return dg.RetryPolicy(
+            max_retries=self.times,
+            delay=self.delay_s,
+            backoff=RETRIES.backoff,
+            jitter=RETRIES.jitter,
+        )
+
+
+@dataclass
+class DateOptions(dg.Resolvable):
+    """Stages that run once for every day: see `partitions.Dates`.
+
+    Args:
+        param: The parameter that holds the day, "params.yaml:run.date".
+        start: First day, "2026-01-01".
+        end: Last day, "" for today.
+        timezone: In which a day ends.
+    """
+
+    param: str
+    start: str
+    end: str = ""
+    timezone: str = "UTC"
+
+
+@dg.scaffold_with(DvcProjectScaffolder)
 @dataclass
 class DvcProjectComponent(dg.Component, dg.Resolvable):
     """Assets of every stage of a DVC repository, observable sources of its raw inputs, and a sensor
@@ -26,12 +75,30 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
 
     Args:
         root: Root folder of the repository, relative to the defs.yaml.
+        name: Tells this repository from others of the code location, in the names of its resource,
+            sensors and jobs; needed where there are several.
+        select: Glob patterns of stages that become assets; empty for all.
+        exclude: Glob patterns of stages that do not.
+        key_prefix: What every asset key starts with.
         code: Glob patterns of dependencies that are code; empty for the usual endings.
-        groups: Asset group -> stages.
+        groups: Asset group -> glob patterns of stages.
+        sources_group: Group of the raw inputs.
         kinds: Kinds shown on every stage.
-        owners: Owners of every stage.
+        owners: Owners of every stage; `meta.owners` of a stage counts more.
         tags: Tags of every stage.
+        translation: Templates over `stage` and `spec` for anything of a spec: key, group_name,
+            description, tags, owners, metadata, automation_condition.
         automation: "none" or "changed".
+        freshness: Glob pattern of stages -> hours after which an asset is stale.
+        retries: How often, and after how long, a transient failure is tried again.
+        transient_exits: Exit codes of stages after which it is worth trying again.
+        pools: Glob pattern of stages -> concurrency pool.
+        pull: Whether what a stage reads is pulled from DVC's remote if it is missing.
+        push: Whether what a stage wrote is pushed to DVC's remote.
+        partitions: Glob patterns of foreach and matrix stages that become one asset each, with a
+            partition for every item.
+        dates: Stages that run once for every day.
+        experiments: Whether experiments of DVC are shown as runs, and can be started from one.
         readers: Functions ("module:name") that read metadata only the project understands.
         reports_url: Where the root folder is served, for links to HTML reports.
         grace_s: Seconds a cancelled stage has to end by itself.
@@ -40,12 +107,33 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
     """  # noqa: D205 - Dagster shows the first paragraph
 
     root: str
+    name: str = ""
+    select: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    key_prefix: Sequence[str] = ()
     code: Sequence[str] = ()
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sources_group: str = "sources"
     kinds: Sequence[str] = ("dvc",)
     owners: Sequence[str] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    translation: (
+        Annotated[
+            TranslationFn[Stage],
+            TranslationFnResolver[Stage](lambda stage: {"stage": stage}),
+        ]
+        | None
+    ) = None
     automation: str = "none"
+    freshness: Mapping[str, float] = field(default_factory=dict)
+    retries: Retries = field(default_factory=Retries)
+    transient_exits: Sequence[int] = TRANSIENT_EXITS
+    pools: Mapping[str, str] = field(default_factory=dict)
+    pull: bool = False
+    push: bool = False
+    partitions: Sequence[str] = ()
+    dates: DateOptions | None = None
+    experiments: bool = True
     readers: Sequence[str] = ()
     reports_url: str = ""
     grace_s: float = 4.0
@@ -57,11 +145,18 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
         return DvcTranslator(
             TranslatorSettings(
                 code=self.code,
+                select=self.select,
+                exclude=self.exclude,
+                key_prefix=self.key_prefix,
                 groups=self.groups,
+                sources_group=self.sources_group,
                 kinds=self.kinds,
                 owners=self.owners,
                 tags=self.tags,
                 automation=self.automation,
+                freshness=self.freshness,
+                partitions=self.partitions,
+                translation=self.translation,
             )
         )
 
@@ -69,7 +164,7 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
         """Return the functions named by `readers`.
 
         Raises:
-            DvcBridgeError: If one does not exist.
+            SettingsError: If one does not exist.
         """
         found = []
         for name in self.readers:
@@ -77,34 +172,69 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
             try:
                 found.append(getattr(import_module(module), function))
             except (ImportError, AttributeError, ValueError) as error:
-                raise DvcBridgeError(
+                raise SettingsError(
                     f"defs.yaml: readers: '{name}' cannot be imported ({error}). Write it as "
                     "'package.module:function'."
                 ) from error
         return found
 
+    def own(self, name: str) -> str:
+        """Return a name that no other repository of the code location has."""
+        return f"{name}_{names.group_name(self.name)}" if self.name else name
+
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """Return assets, sources, the resource `dvc`, the sync sensor and the executor."""
-        root = (context.path / self.root).resolve()
-        manifest = load_once(root)
+        """Return assets, sources, resource, sensors, the job of experiments and the executor."""
+        return self.definitions((context.path / self.root).resolve())
+
+    def definitions(self, root: Path) -> dg.Definitions:
+        """Return the definitions of the repository at `root`, for code that loads no defs.yaml."""
+        repository = open_repository(root)
         translator, readers = self.get_translator(), self.get_readers()
+        sensors = [
+            build_sync_sensor(
+                root, translator, name=self.own("dvc_sync"), readers=readers,
+                reports_url=self.reports_url,
+            )
+        ]  # fmt: skip
+        jobs = []
+        if self.experiments and repository.manifest.stages:
+            job = build_experiment_job(root, name=self.own("dvc_experiment"))
+            jobs.append(job)
+            sensors.append(build_experiment_sensor(root, job, name=self.own("dvc_experiments")))
         return dg.Definitions(
-            assets=build_assets(manifest, translator, readers),
+            assets=self._assets(repository, translator, readers),
             resources={
-                "dvc": DvcResource(
-                    root=str(root), grace_s=self.grace_s, reports_url=self.reports_url
+                self.own("dvc"): DvcResource(
+                    root=str(root),
+                    grace_s=self.grace_s,
+                    transient_exits=list(self.transient_exits),
+                    reports_url=self.reports_url,
+                    is_pulled=self.pull,
+                    is_pushed=self.push,
                 )
             },
-            sensors=[
-                build_sync_sensor(root, translator, readers=readers, reports_url=self.reports_url)
-            ],
-            executor=self.get_executor(root),
+            sensors=sensors,
+            jobs=jobs,
+            executor=self.get_executor(),
         )
 
-    def get_executor(self, root: Path) -> dg.ExecutorDefinition:
-        """Return the executor: a process per step, forked from one that has done the imports.
+    def _assets(
+        self, repository: Repository, translator: DvcTranslator, readers: Sequence[Reader]
+    ) -> list[dg.AssetsDefinition]:
+        return build_assets(
+            repository,
+            translator,
+            readers,
+            self.retries.policy(),
+            resource=self.own("dvc"),
+            pools=self.pools,
+            dates=Dates(**vars(self.dates)) if self.dates else None,
+        )
+
+    def get_executor(self) -> dg.ExecutorDefinition:
+        """Return the executor: a process per step, a copy of one that has done the imports.
 
         Where no stage changed all steps share one process.
         """
-        preload = ["dagster", "dvc.repo", "dagster_dvc.resources", *self.preload]
-        return build_executor(root, max_concurrent=self.max_concurrent, preload=preload)
+        preload = [*_PRELOAD, *self.preload]
+        return build_executor(max_concurrent=self.max_concurrent, preload=preload)

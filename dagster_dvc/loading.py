@@ -6,301 +6,295 @@ bridge understands exactly what `dvc repro` understands. Nothing here takes DVC'
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from dagster_dvc.errors import DuplicateError, ManifestError, list_problems
-from dagster_dvc.manifest import (
-    Lock,
-    Manifest,
-    Output,
-    OutputKind,
-    Recorded,
-    Source,
-    Stage,
-    overlaps,
-)
+from dagster_dvc.manifest import Lock, Manifest, Recorded, Source, Stage
+from dagster_dvc.paths import PathIndex, is_inside
+from dagster_dvc.private import Loaded, Reader
 
-_SETTLED_S = 0.1
-_READS = 20
+_SETTLED_NS = 50_000_000
+_READS = 60
+_HASHES = ("md5", "etag", "checksum", "version_id", "rev_lock")
+Locks = dict[str, dict[str, Any]]
 
 
-def load_manifest(root: Path) -> Manifest:
-    """Return the manifest of the DVC repository at `root`.
-
-    A dvc.lock that another process is writing is waited for, not misread.
+def read(root: Path) -> tuple[Reader, Manifest, Locks]:
+    """Return DVC's view of a repository, its manifest, and what its lock files say.
 
     Raises:
         ManifestError: If a file is missing or broken; every broken file is listed.
         DuplicateError: If several stages write one path; every such path is listed.
     """
-    root = root.resolve()
-    for attempt in range(_READS):
-        start = time.time()
-        try:
-            manifest = _read(root)
-        except ManifestError:
-            if attempt == _READS - 1 or not _is_being_written(root, {"dvc.yaml"}, start):
-                raise
-        else:
-            if not _is_being_written(root, {s.file for s in manifest.stages.values()}, start):
-                return manifest
-        time.sleep(_SETTLED_S)
-    return _read(root)
-
-
-def load_once(root: Path) -> Manifest:
-    """Return the manifest as this process last saw it; read again when a file it came from changed.
-
-    For code that asks for the same repository several times: definitions, and steps whose process
-    was forked from one that has read it. Only files that are new since then are not noticed.
-    """
-    root = root.resolve()
-    known = _known.get(root)
-    if known and known[1] == _stamps(known[0]):
-        return known[0]
-    start = time.time_ns()
-    manifest = load_manifest(root)
-    stamps = _stamps(manifest)
-    if max(stamps.values(), default=0) < start:  # nothing was written while it was read
-        _known[root] = (manifest, stamps)
-    return manifest
-
-
-_known: dict[Path, tuple[Manifest, dict[Path, int]]] = {}
-
-
-def _stamps(manifest: Manifest) -> dict[Path, int]:
-    """Return when the files that a manifest came from were written; 0 for those that are gone."""
-    stages = manifest.stages.values()
-    files = {manifest.root / stage.file for stage in stages}
-    files |= {file.with_name("dvc.lock") for file in files}
-    files |= {manifest.root / file for stage in stages for file in stage.params}
-    files |= {manifest.root / s.tracked_by for s in manifest.sources.values() if s.tracked_by}
-    return {file: file.stat().st_mtime_ns if file.exists() else 0 for file in files}
-
-
-def _is_being_written(root: Path, files: set[str], start: float) -> bool:
-    """Return whether the lock beside one of `files` is so new that only half may have been read."""
-    locks = [(root / file).with_name("dvc.lock") for file in files]
-    written = [lock.stat().st_mtime for lock in locks if lock.exists()]
-    return max(written, default=0.0) > start - _SETTLED_S
-
-
-def _read(root: Path) -> Manifest:
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-    from dvc.repo.index import Index
-
     if not (root / ".dvc").is_dir():
         raise ManifestError(f"{root}: not a DVC repository (no .dvc folder). Run `dvc init` there.")
     problems: list[str] = []
+    reader = Reader(root, lambda file, *said: problems.append(_problem(root, file, *said)))
+    if problems:
+        raise ManifestError(list_problems(f"{root}: the pipeline cannot be read:", problems))
+    locks = {file: read_lock(root / file) for file in _pipeline_files(reader.loaded)}
+    return reader, _assemble(root, reader, locks), locks
 
-    def remember(path: str, error: Exception) -> None:
-        problems.append(_problem(root, Path(path).resolve(), error))
 
-    with Repo(str(root)) as repo:
-        repo.stage_collection_error_handler = None
-        index = Index.from_repo(repo, onerror=remember)
+def read_lock(file: Path) -> dict[str, Any]:
+    """Return the stages of the dvc.lock beside a dvc.yaml, waiting for one that is being written.
+
+    Raises:
+        ManifestError: If it stays unreadable.
+    """
+    lock = file.with_name("dvc.lock")
+    for attempt in range(_READS):
         try:
-            loaded = [stage for stage in index.stages if stage is not None]
-            files: dict[str, Any] = {}
-            params = {id(stage): _current_params(stage, problems, files) for stage in loaded}
-            plots = {name: dict(props) for name, props in _plot_definitions(index)}
-        except DvcException as error:
-            remember(str(root / "dvc.yaml"), error)
-        if problems:
-            raise ManifestError(list_problems(f"{root}: the pipeline cannot be read:", problems))
-        if not any(stage.cmd for stage in loaded):
-            raise ManifestError(
-                f"{root / 'dvc.yaml'}: no stage found. Write one with `dvc stage add`, or bring "
-                "the file back with `git checkout dvc.yaml`."
-            )
-        _refuse_shared_outputs(root, loaded)
-        try:
-            graph = index.graph
-        except DvcException as error:
-            raise ManifestError(_problem(root, root / "dvc.yaml", error)) from error
-        return _assemble(root, loaded, params, graph, plots)
+            text, written = lock.read_bytes(), stamp(lock)
+            content = yaml.load(text, yaml.CSafeLoader) or {}
+        except FileNotFoundError:
+            return {}
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            if attempt == _READS - 1 or time.time_ns() - stamp(lock) > 10**9:
+                raise ManifestError(_problem(file.parent, lock, str(error))) from error
+        else:
+            # DVC writes it in place: what is so new may be half of it.
+            if time.time_ns() - written > _SETTLED_NS and stamp(lock) == written:
+                break
+        time.sleep(_SETTLED_NS / 1e9)
+    stages = content.get("stages", {}) if "schema" in content else content
+    return dict(stages or {})
 
 
-def _assemble(
-    root: Path,
-    loaded: list[Any],
-    params: dict[int, dict[str, dict[str, Any]]],
-    graph: Any,
-    plots: dict[str, dict[str, Any]],
-) -> Manifest:
-    """Return the manifest of DVC's objects, stages in the order they would run."""
-    import networkx as nx
+def stamps(root: Path, reader: Reader) -> dict[str, int]:
+    """Return when the files that a manifest came from were written, but for lock files; 0 if gone.
 
-    runnable = {stage for stage in loaded if stage.cmd}
-    # The file's own order where the graph leaves it open.
-    place = {stage: number for number, stage in enumerate(loaded)}
-    order = nx.lexicographical_topological_sort(graph.reverse(), key=lambda stage: place[stage])
+    Files of variables count, and those that only a template reads.
+    """
+    files = set(reader.files)
+    for entry in reader.loaded:
+        files |= {*entry.params, *entry.used}
+    for file in reader.files:
+        if not file.endswith(".dvc"):
+            files |= set(_variable_files(root, file))
+    return {file: stamp(root / file) for file in sorted(files)}
+
+
+def stamp(file: Path) -> int:
+    """Return when a file was written, 0 if it is not there."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _variable_files(root: Path, file: str) -> Iterator[str]:
+    """Yield the files that the `vars` of a dvc.yaml name, and the one that needs no naming."""
+    folder = (root / file).parent
+    try:
+        content = yaml.load((root / file).read_bytes(), yaml.CSafeLoader) or {}
+    except (OSError, yaml.YAMLError):
+        return
+    stages = [s.get("do", s) for s in (content.get("stages") or {}).values() if isinstance(s, dict)]
+    named = [*(content.get("vars") or []), *(v for s in stages for v in s.get("vars") or [])]
+    for name in ["params.yaml", *(str(n).split(":")[0] for n in named if isinstance(n, str))]:
+        yield Path(os.path.relpath(folder / name, root)).as_posix()
+
+
+def _pipeline_files(loaded: Iterable[Loaded]) -> list[str]:
+    return list(dict.fromkeys(entry.file for entry in loaded if entry.local_name))
+
+
+def _assemble(root: Path, reader: Reader, locks: Locks) -> Manifest:
+    """Return the manifest: stages in the order they would run."""
+    loaded = reader.loaded
+    written = PathIndex((o.path, (place, o.path)) for place, e in enumerate(loaded) for o in e.outs)
+    _refuse_shared_outputs(root, reader, written)
+    above = [
+        {
+            place
+            for path in [*entry.deps, *entry.params]
+            for place, _ in written.overlapping(path)
+            if not (entry.is_import and entry.file.endswith(".dvc"))
+        }
+        for entry in loaded
+    ]
+    order = _order(root, reader, above)
+    names = [_name(entry) for entry in loaded]
+    tracked = _last_dvc_files(loaded, above)
+    values = _values(root, reader, written)
     stages = {}
-    locks: dict[str, dict[str, Any]] = {}
-    for stage in order:
-        if stage in runnable:
-            if stage.path not in locks:  # DVC would parse dvc.lock once per stage
-                locks[stage.path] = stage.dvcfile.lockfile_contents.get("stages", {})
-            # DVC disconnects a frozen stage from what it reads.
-            above = [] if stage.frozen else [s for s in graph.successors(stage) if s in runnable]
-            above = sorted(above, key=lambda s: place[s])
-            made = _stage(root, stage, params[id(stage)], above, locks[stage.path].get(stage.name))
-            stages[made.name] = made
+    for place in order:
+        entry = loaded[place]
+        if not entry.cmd:
+            continue
+        ups = [] if entry.is_frozen else sorted(n for n in above[place] if loaded[n].cmd)
+        data = [] if entry.is_frozen else sorted(tracked[place])
+        stage = _stage(entry, values[place], [names[n] for n in ups], [names[n] for n in data])
+        locked = locks.get(entry.file, {}).get(entry.local_name)
+        stages[stage.name] = replace(stage, lock=lock_of(entry, locked) if locked else None)
     return Manifest(
-        root=root, stages=stages, sources=_sources(root, loaded, stages.values()), plots=plots
+        root=root, stages=stages, sources=_sources(loaded, written), plots=_plots(reader.plots)
     )
+
+
+def _order(root: Path, reader: Reader, above: Sequence[set[int]]) -> list[int]:
+    """Return the places of stages in DVC's order; the files' own where that is open."""
+    sorter = TopologicalSorter(dict.fromkeys(range(len(above)), ()))
+    for place, ups in enumerate(above):
+        sorter.add(place, *sorted(ups))
+    order: list[int] = []
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        said = reader.graph_error()
+        raise ManifestError(_problem(root, root / "dvc.yaml", *said)) from error
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        order += ready
+        sorter.done(*ready)
+    return order
+
+
+def _last_dvc_files(loaded: Sequence[Loaded], above: Sequence[set[int]]) -> list[set[int]]:
+    """Return the .dvc files that each stage reads from; frozen imports stay as they are."""
+    return [
+        {n for n in ups if not loaded[n].cmd and not (loaded[n].is_import and loaded[n].is_frozen)}
+        for ups in above
+    ]
+
+
+def _values(
+    root: Path, reader: Reader, written: PathIndex[tuple[int, str]]
+) -> list[tuple[dict[str, dict[str, Any]], tuple[str, ...], str]]:
+    """Return the values of every stage's parameters, the files that stages write, and what lacks.
+
+    Raises:
+        ManifestError: If a file of parameters cannot be parsed; all are listed.
+    """
+    found: list[tuple[dict[str, dict[str, Any]], tuple[str, ...], str]] = []
+    broken: dict[str, str] = {}
+    for entry in reader.loaded:
+        made = tuple(path for path in entry.params if any(written.overlapping(path)))
+        try:
+            values = reader.param_values(entry)
+        except Exception as error:  # noqa: BLE001 - any parser of DVC's may raise anything
+            paths = list(entry.params)
+            first = next((path for path in paths if f"{path}'" in str(error)), paths[0])
+            broken[first] = _problem(root, root / first, " ".join(str(error).split()))
+            found.append(({}, made, ""))
+            continue
+        problem = entry.problem or " ".join(
+            _lacks(root, path, [key for key in keys if key not in values[path]])
+            for path, (_, keys) in entry.params.items()
+            if path not in made and (not values[path] or set(keys) - set(values[path]))
+            and (keys or not (root / path).is_file())
+        )  # fmt: skip
+        found.append((values, made, problem))
+    if broken:
+        raise ManifestError(
+            list_problems(f"{root}: parameters cannot be read:", [*broken.values()])
+        )
+    return found
+
+
+def _lacks(root: Path, path: str, keys: Sequence[str]) -> str:
+    if not (root / path).is_file():
+        return f"{path}: not found. Bring it back with `git checkout {path}`."
+    return f"{path}: lacks {', '.join(keys)}. Add it, or take it out of dvc.yaml."
 
 
 def _stage(
-    root: Path,
-    stage: Any,
-    params: dict[str, dict[str, Any]],
-    above: list[Any],
-    locked: dict[str, Any] | None,
+    entry: Loaded,
+    values: tuple[dict[str, dict[str, Any]], tuple[str, ...], str],
+    upstream: list[str],
+    tracked: list[str],
 ) -> Stage:
-    from dvc.parsing import split_group_name
-
-    template, key = split_group_name(stage.name)
+    template, found, _ = entry.local_name.rpartition("@")
+    params, written, problem = values
     return Stage(
-        name=_name(root, stage),
-        file=_relative(root, stage.path),
-        local_name=stage.name,
-        template=template if key is not None else "",
-        desc=(stage.desc or "").strip(),
-        meta=stage.meta or {},
-        cmd=_lines(stage.cmd),
-        is_frozen=bool(stage.frozen),
-        is_always_changed=bool(stage.always_changed or stage.is_callback),
-        deps=tuple(_path(root, dep) for dep in _files_read(stage)),
+        name=_name(entry),
+        file=entry.file,
+        local_name=entry.local_name,
+        template=template if found else "",
+        desc=entry.desc,
+        meta=entry.meta if isinstance(entry.meta, Mapping) else {"meta": entry.meta},
+        cmd=entry.cmd,
+        is_frozen=entry.is_frozen,
+        is_always_changed=entry.is_always_changed,
+        deps=tuple(entry.deps),
         params=params,
-        outs=tuple(_output(root, out) for out in stage.outs),
-        upstream=tuple(_name(root, other) for other in above),
-        lock=_lock(root, stage, locked) if locked else None,
+        written_params=written,
+        outs=entry.outs,
+        upstream=tuple(upstream),
+        tracked=tuple(tracked),
+        lock=None,
+        problem=problem,
     )
 
 
-def _lines(cmd: str | list[str]) -> tuple[str, ...]:
-    lines = cmd if isinstance(cmd, list) else cmd.splitlines()
-    return tuple(line for line in lines if line.strip())
-
-
-def _lock(root: Path, stage: Any, locked: dict[str, Any]) -> Lock:
+def lock_of(entry: Loaded, locked: Mapping[str, Any]) -> Lock:
+    """Return an entry of dvc.lock, with paths relative to the root."""
+    kept = locked.get("params", {})
     return Lock(
-        cmd=_lines(locked["cmd"]),
-        params={_path(root, dep): dict(dep.hash_info.value or {}) for dep in stage.params},
-        deps=dict(_recorded(root, _files_read(stage))),
-        outs=dict(_recorded(root, stage.outs)),
+        cmd=locked.get("cmd", ""),
+        params={
+            path: {k: v for k, v in kept.get(name, {}).items() if not keys or k in keys}
+            for path, (name, keys) in entry.params.items()
+            if name in kept
+        },
+        deps=dict(_recorded(entry.deps, locked.get("deps", []))),
+        outs=dict(_recorded(entry.out_names, locked.get("outs", []))),
     )
 
 
-def _recorded(root: Path, items: Iterable[Any]) -> Iterator[tuple[str, Recorded]]:
-    for item in items:
-        if item.hash_info:
-            yield (
-                _path(root, item),
-                Recorded(
-                    md5=str(item.hash_info.value),
-                    size=item.meta.size if item.meta else None,
-                    num_files=item.meta.nfiles if item.meta else None,
-                ),
-            )
-
-
-def _output(root: Path, out: Any) -> Output:
-    kind: OutputKind = "metric" if out.metric else "plot" if out.plot else "data"
-    return Output(
-        path=_path(root, out),
-        kind=kind,
-        is_cached=bool(out.use_cache),
-        is_kept=bool(out.persist),
-        plot=out.plot if isinstance(out.plot, dict) else {},
-    )
-
-
-def _sources(root: Path, loaded: list[Any], stages: Iterable[Stage]) -> dict[str, Source]:
-    """Return what is read and not written: plain paths, and what .dvc files track."""
-    stages = list(stages)
-    written = [out.path for stage in stages for out in stage.outs]
-    tracked = {
-        _path(root, out): (_relative(root, stage.path), dict(_recorded(root, [out])))
-        for stage in loaded
-        if not stage.cmd
-        for out in stage.outs
-    }
-    found = {}
-    for path in sorted({dep for stage in stages for dep in stage.deps} | set(tracked)):
-        if not any(overlaps(path, out) for out in written):
-            file, recorded = tracked.get(path, ("", {}))
-            found[path] = Source(path=path, tracked_by=file, recorded=recorded.get(path))
-    return found
-
-
-def _files_read(stage: Any) -> list[Any]:
-    from dvc.dependency import ParamsDependency
-
-    return [dep for dep in stage.deps if not isinstance(dep, ParamsDependency)]
-
-
-def _current_params(
-    stage: Any, problems: list[str], files: dict[str, Any]
-) -> dict[str, dict[str, Any]]:
-    """Return the values of a stage's parameters by file; `files` keeps what was parsed."""
-    root = Path(stage.repo.root_dir)
-    found = {}
-    for dep in stage.params:
-        path = _path(root, dep)
-        if not dep.exists:
-            problems.append(
-                f"{root / path}: not found, though stage '{stage.name}' takes parameters from it. "
-                f"Bring it back with `git checkout {path}`."
-            )
+def _recorded(
+    names: Mapping[str, str], items: Iterable[Mapping[str, Any]]
+) -> Iterator[tuple[str, Recorded]]:
+    by_name = {str(item.get("path")): item for item in items}
+    for path, name in names.items():
+        item = by_name.get(name)
+        if item is None:
             continue
-        values = _param_values(dep, files)
-        missing = [name for name in dep.params if name not in values]
-        if missing:
-            problems.append(
-                f"{root / path}: lacks {', '.join(missing)}, which stage '{stage.name}' takes. Add "
-                "it, or take it out of dvc.yaml; `dvc params diff` shows what changed."
-            )
-        found[path] = dict(values)
-    return found
+        value = next((item[key] for key in (str(item.get("hash")), *_HASHES) if key in item), None)
+        if value is None:  # as many versioned files, or a data set
+            value = md5(str(sorted(item.items())).encode(), usedforsecurity=False).hexdigest()
+        yield path, Recorded(md5=str(value), size=item.get("size"), num_files=item.get("nfiles"))
 
 
-def _param_values(dep: Any, files: dict[str, Any]) -> dict[str, Any]:
-    """Return what `dep.read_params()` would, with every file parsed once."""
-    import dpath
-
-    if dep.fs_path not in files:
-        files[dep.fs_path] = type(dep)(dep.stage, dep.fs_path, repo=dep.repo).read_params()
-    content = files[dep.fs_path]
-    if not dep.params:
-        return dict(content)
+def _sources(loaded: Sequence[Loaded], written: PathIndex[tuple[int, str]]) -> dict[str, Source]:
+    """Return what is read and not written: plain paths, addresses, and what .dvc files track."""
+    tracked = {o.path: e.file for e in loaded if not e.cmd for o in e.outs}
     found = {}
-    for name in dep.params:
-        try:
-            found[name] = dpath.get(content, name, separator=".")
-        except KeyError:
-            continue
+    read = {path for e in loaded if e.cmd for path in e.deps}
+    for path in sorted(read | set(tracked)):
+        if not any(loaded[place].cmd for place, _ in written.overlapping(path)):
+            found[path] = Source(
+                path=path, tracked_by=tracked.get(path, ""), is_outside=not is_inside(path)
+            )
     return found
 
 
-def _plot_definitions(index: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    for definitions in index._plots.values():
-        for entry in definitions if isinstance(definitions, list) else [definitions]:
+def _plots(definitions: Iterable[Any]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for definition in definitions:
+        for entry in definition if isinstance(definition, list) else [definition]:
             named = entry if isinstance(entry, dict) else {entry: {}}
-            for name, props in named.items():
-                yield str(name), dict(props or {})
+            found |= {str(name): dict(props or {}) for name, props in named.items()}
+    return found
 
 
-def _refuse_shared_outputs(root: Path, loaded: list[Any]) -> None:
-    owners: dict[str, list[str]] = {}
-    for stage in loaded:
-        for out in stage.outs:
-            owners.setdefault(_path(root, out), []).append(_name(root, stage))
+def _refuse_shared_outputs(root: Path, reader: Reader, written: PathIndex[tuple[int, str]]) -> None:
+    owners: defaultdict[str, list[str]] = defaultdict(list)
+    is_nested = False
+    for entry in reader.loaded:
+        for out in entry.outs:
+            owners[out.path].append(_name(entry))
+            is_nested = is_nested or any(True for _ in written.above(out.path))
+        is_nested = is_nested or any(True for _ in written.above(entry.file))
     problems = [
         f"{path} is written by {' and '.join(names)}"
         for path, names in owners.items()
@@ -309,34 +303,28 @@ def _refuse_shared_outputs(root: Path, loaded: list[Any]) -> None:
     if problems:
         headline = f"{root}: several stages write one path; give each its own, or `dvc remove` one:"
         raise DuplicateError(list_problems(headline, problems))
+    if is_nested and (said := reader.graph_error())[0]:
+        raise ManifestError(_problem(root, root / "dvc.yaml", *said))
 
 
-def _problem(root: Path, file: Path, error: Exception) -> str:
+def _problem(root: Path, file: Path, said: str, hint: str = "") -> str:
     """Return DVC's complaint with the file it is about and what to do next."""
-    said = " ".join(str(error).split()) or type(error).__name__
     lock = file.with_name("dvc.lock")
     if "dvc.lock" in said:
-        name = _relative(root, str(lock))
-        hint = f"bring it back with `git checkout {name}`, or delete it and run `dvc repro`"
+        name = os.path.relpath(lock, root)
+        step = f"bring it back with `git checkout {name}`, or delete it and run `dvc repro`"
         file = lock
-    elif "params" in said.lower() and not (root / "params.yaml").exists():
-        hint = "bring it back with `git checkout params.yaml`"
-        file = root / "params.yaml"
+    elif "config" in said.lower() and file == root:
+        file, step = root / ".dvc" / "config", "mend it, or see `dvc config --list`"
+    elif file.name.startswith("params"):
+        step = f"mend it, or bring it back with `git checkout {os.path.relpath(file, root)}`"
     else:
-        hint = "mend it, then see `dvc stage list --all`"
-    return f"{file}: {said.rstrip('.')}. Next: {hint}."
+        step = "mend it, then see `dvc stage list --all`"
+    said = " ".join(said.split()).rstrip(".")
+    return f"{file}: {said}. Next: {hint or step}."
 
 
-def _name(root: Path, stage: Any) -> str:
-    file = _relative(root, stage.path)
-    if not stage.cmd:
-        return file
-    return str(stage.name) if file == "dvc.yaml" else f"{file}:{stage.name}"
-
-
-def _path(root: Path, item: Any) -> str:
-    return _relative(root, item.fs_path) if item.protocol == "local" else str(item.def_path)
-
-
-def _relative(root: Path, path: str) -> str:
-    return Path(os.path.relpath(path, root)).as_posix()
+def _name(entry: Loaded) -> str:
+    if not entry.local_name:
+        return entry.file
+    return entry.local_name if entry.file == "dvc.yaml" else f"{entry.file}:{entry.local_name}"

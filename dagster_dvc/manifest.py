@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 from dagster_dvc.errors import ManifestError
+from dagster_dvc.paths import PathIndex
 
 OutputKind = Literal["data", "metric", "plot"]
 
@@ -15,7 +17,7 @@ class Recorded:
     """What dvc.lock says about a path.
 
     Args:
-        md5: DVC's hash; of a directory it ends in ".dir".
+        md5: DVC's hash; of a directory it ends in ".dir", of an address it may be an ETag.
         size: Bytes, None if unknown.
         num_files: Files of a directory, None for a file.
     """
@@ -49,13 +51,13 @@ class Lock:
     """The entry of a stage in dvc.lock: the state of its last successful run.
 
     Args:
-        cmd: The commands that ran.
+        cmd: The command or commands that ran, as dvc.lock has them.
         params: Values by file and key.
         deps: What was read, by path.
         outs: What was written, by path.
     """
 
-    cmd: tuple[str, ...]
+    cmd: str | list[str]
     params: Mapping[str, Mapping[str, Any]]
     deps: Mapping[str, Recorded]
     outs: Mapping[str, Recorded]
@@ -72,14 +74,17 @@ class Stage:
         template: Name of the foreach or matrix stage it comes from, "" for a plain one.
         desc: Its description, "" if it has none.
         meta: What dvc.yaml says under `meta`.
-        cmd: Its commands.
+        cmd: Its command or commands, as dvc.yaml has them.
         is_frozen: Whether DVC ignores changes of what it reads.
         is_always_changed: Whether DVC runs it every time.
-        deps: Paths it reads.
-        params: Current values by file and key.
+        deps: Paths and addresses it reads.
+        params: Current values by file and key; keys that are missing are missing here.
+        written_params: Files of parameters that another stage writes.
         outs: What it writes.
         upstream: Names of the stages whose outputs it reads.
+        tracked: The .dvc files whose data it reads, and which DVC commits before it runs.
         lock: Its last successful run, None before the first.
+        problem: Why it cannot run as it is written, "" if it can.
     """
 
     name: str
@@ -88,29 +93,43 @@ class Stage:
     template: str
     desc: str
     meta: Mapping[str, Any]
-    cmd: tuple[str, ...]
+    cmd: str | list[str]
     is_frozen: bool
     is_always_changed: bool
     deps: tuple[str, ...]
     params: Mapping[str, Mapping[str, Any]]
+    written_params: tuple[str, ...]
     outs: tuple[Output, ...]
     upstream: tuple[str, ...]
+    tracked: tuple[str, ...]
     lock: Lock | None
+    problem: str = ""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Return its commands, one a line."""
+        lines = self.cmd if isinstance(self.cmd, list) else self.cmd.splitlines()
+        return tuple(line for line in map(str, lines) if line.strip())
+
+    @property
+    def item(self) -> str:
+        """Return which of its template's stages it is, "a" of "train@a"; "" for a plain one."""
+        return self.local_name[len(self.template) + 1 :] if self.template else ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A path that is read by a stage and written by none.
+    """A path or address that is read by a stage and written by none.
 
     Args:
-        path: Relative to the root.
+        path: Relative to the root, or an address such as "s3://bucket/key".
         tracked_by: The .dvc file that tracks it, "" if none does.
-        recorded: What that .dvc file says about it.
+        is_outside: Whether it lies outside of the repository.
     """
 
     path: str
     tracked_by: str = ""
-    recorded: Recorded | None = None
+    is_outside: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,11 +165,26 @@ class Manifest:
 
     def dependencies_on(self, stage: Stage, upstream: str) -> list[str]:
         """Return the paths that a stage reads from another one."""
-        outs = [out.path for out in self.stages[upstream].outs]
-        return [dep for dep in stage.deps if any(overlaps(dep, out) for out in outs)]
+        return [
+            path
+            for path in [*stage.deps, *stage.written_params]
+            if any(name == upstream for name, _ in self.written.overlapping(path))
+        ]
 
+    @cached_property
+    def written(self) -> PathIndex[tuple[str, str]]:
+        """Return the outputs: name of the stage and path, by path."""
+        return PathIndex(
+            (out.path, (stage.name, out.path))
+            for stage in self.stages.values()
+            for out in stage.outs
+        )
 
-def overlaps(one: str, other: str) -> bool:
-    """Return whether two paths are equal or one lies within the other."""
-    a, b = PurePosixPath(one), PurePosixPath(other)
-    return a == b or a in b.parents or b in a.parents
+    @cached_property
+    def read(self) -> PathIndex[str]:
+        """Return the names of stages, by the paths that they read."""
+        return PathIndex(
+            (path, stage.name)
+            for stage in self.stages.values()
+            for path in [*stage.deps, *stage.written_params]
+        )

@@ -11,7 +11,9 @@ import dagster as dg
 import yaml
 
 from dagster_dvc.charts import as_markdown, line_chart
-from dagster_dvc.manifest import Lock, Manifest, Stage, overlaps
+from dagster_dvc.checks import numbers
+from dagster_dvc.manifest import Lock, Manifest, Stage
+from dagster_dvc.paths import overlaps
 
 Reader = Callable[[Path, Stage], Mapping[str, Any]]
 _MOST_METRICS = 60
@@ -50,11 +52,11 @@ def stage_metadata(
     read: dict[str, Any] = {}
     for reader in readers:
         read |= reader(root, stage)
-    numbers = {name: value for name, value in read.items() if isinstance(value, int | float)}
-    shown |= {name: value for name, value in read.items() if name not in numbers}
+    figures = {name: value for name, value in read.items() if isinstance(value, int | float)}
+    shown |= {name: value for name, value in read.items() if name not in figures}
     shown |= dict(_charts(manifest, stage))
     shown |= dict(_pictures(root, stage))
-    shown |= numbers
+    shown |= figures
     shown |= dict(_metrics(root, stage))
     shown |= dict(_tables(root, stage))
     if stage.lock:
@@ -87,7 +89,7 @@ def _outputs(stage: Stage, lock: Lock) -> dg.TableMetadataValue:
 
 def _metrics(root: Path, stage: Stage) -> Iterator[tuple[str, Any]]:
     """Yield numbers, those near the top of their file first."""
-    numbers: list[tuple[int, str, float | int]] = []
+    found: list[tuple[int, str, float | int]] = []
     for out in stage.outs:
         file = root / out.path
         if out.kind == "metric" and file.is_file():
@@ -96,19 +98,9 @@ def _metrics(root: Path, stage: Stage) -> Iterator[tuple[str, Any]]:
             except (yaml.YAMLError, UnicodeDecodeError) as error:
                 yield f"{out.path} cannot be read", str(error)
                 continue
-            numbers += _numbers(content, ())
-    numbers.sort(key=lambda entry: entry[0])
-    yield from ((name, value) for _, name, value in numbers[:_MOST_METRICS])
-
-
-def _numbers(content: Any, above: tuple[str, ...]) -> Iterator[tuple[int, str, float | int]]:
-    if isinstance(content, Mapping):
-        for key, value in content.items():
-            yield from _numbers(value, (*above, str(key)))
-    elif isinstance(content, bool):
-        yield len(above), ".".join(above), int(content)
-    elif isinstance(content, int | float) and above:
-        yield len(above), ".".join(above), content
+            found += numbers(content)
+    found.sort(key=lambda entry: entry[0])
+    yield from ((name, value) for _, name, value in found[:_MOST_METRICS])
 
 
 def _tables(root: Path, stage: Stage) -> Iterator[tuple[str, Any]]:

@@ -1,26 +1,24 @@
 """Runs stages for Dagster: the repository, how long to wait, and what counts as transient."""
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.errors import DagsterExecutionInterruptedError
 
-from dagster_dvc import runner
+from dagster_dvc import checks
 from dagster_dvc.errors import DvcBridgeError
-from dagster_dvc.loading import load_manifest, load_once
+from dagster_dvc.launch import Launched, launch
 from dagster_dvc.manifest import Stage
 from dagster_dvc.metadata import Reader, stage_metadata
+from dagster_dvc.private import DagsterExecutionInterruptedError, set_param
+from dagster_dvc.repository import Repository, open_repository
+from dagster_dvc.runner import Job
 from dagster_dvc.sync import observe, observed_version, version_tags
 from dagster_dvc.translator import DvcTranslator
-from dagster_dvc.versions import Hasher, changes, recorded_source_version
+from dagster_dvc.versions import recorded_source_version
 
-_TRANSIENT_EXITS = (75, 137, 143)  # EX_TEMPFAIL; killed, for example for want of memory; terminated
+TRANSIENT_EXITS = (75, 137, 143)  # EX_TEMPFAIL; killed, for example for want of memory; terminated
 
 
 class DvcResource(dg.ConfigurableResource):
@@ -32,12 +30,16 @@ class DvcResource(dg.ConfigurableResource):
         transient_exits: Exit codes of a stage after which it is worth trying again; a stage killed
             by a signal and a busy repository always are.
         reports_url: Where the root folder is served, for links to HTML reports; "" shows paths.
+        is_pulled: Whether what a stage reads is pulled from DVC's remote before it runs.
+        is_pushed: Whether what a stage wrote is pushed to DVC's remote after it ran.
     """
 
     root: str
     grace_s: float = 4.0
-    transient_exits: list[int] = list(_TRANSIENT_EXITS)  # noqa: RUF012 - a pydantic field
+    transient_exits: list[int] = list(TRANSIENT_EXITS)  # noqa: RUF012 - a pydantic field
     reports_url: str = ""
+    is_pulled: bool = False
+    is_pushed: bool = False
 
     def materialize(
         self,
@@ -45,80 +47,131 @@ class DvcResource(dg.ConfigurableResource):
         name: str,
         translator: DvcTranslator,
         readers: Sequence[Reader],
+        setting: tuple[str, str, str] | None = None,
     ) -> dg.MaterializeResult[Any]:
         """Return the result of a stage after `dvc repro --single-item` of it.
 
         A stage in which nothing changed is answered at once, without starting a process.
 
+        Args:
+            context: Dagster's.
+            name: Name of the stage.
+            translator: Names stages and sources.
+            readers: Read metadata that only the project understands.
+            setting: File, parameter and value to set before it runs, if any.
+
         Raises:
             Failure: If the stage fails; it is retried only if the cause is transient.
         """
         root = Path(self.root)
-        manifest = load_once(root)
-        stage = manifest.stage(name)
-        found = changes(manifest, [name], Hasher(root))
-        if found:
-            context.log.info("changed: %s", ", ".join(found[0].reasons))
-            report = self.run_stage(context, stage)
-            manifest = load_manifest(root)
-            stage = manifest.stage(name)
+        if setting is not None:
+            set_param(root, *setting)
+            context.log.info("%s: %s = %s", *setting)
+        repository = open_repository(root)
+        stage = repository.manifest.stage(name)
+        if stage.problem:
+            raise dg.Failure(f"stage '{name}' cannot run: {stage.problem}", allow_retries=False)
+        reasons, data = repository.reasons(stage), repository.uncommitted(stage)
+        report: dict[str, Any] = {"outcome": "unchanged", "seconds": 0.0}
+        if reasons or data:
+            context.log.info("changed: %s", ", ".join([*map(str, reasons), *data]))
+            report = self.run_stage(context, stage, data)
+            stage = repository.refresh().stage(name)
         else:
             context.log.info("stage '%s' did not change", name)
-            report = {"outcome": "unchanged", "seconds": 0.0}
         if stage.lock is None:
             raise DvcBridgeError(
                 f"{root / stage.file}: stage '{name}' ran and is not in dvc.lock. "
                 f"`dvc status {name}` tells why."
             )
+        return self._result(context, repository, stage, translator, readers, report)
+
+    def _result(
+        self,
+        context: dg.AssetExecutionContext,
+        repository: Repository,
+        stage: Stage,
+        translator: DvcTranslator,
+        readers: Sequence[Reader],
+        report: Mapping[str, Any],
+    ) -> dg.MaterializeResult[Any]:
+        """Return what Dagster records of a stage that is as it should be."""
+        manifest, lock = repository.manifest, stage.lock
+        assert lock is not None  # noqa: S101 - the caller has looked
+        keys = translator.names(manifest)
         for source in translator.sources_of(stage, manifest):
-            version = recorded_source_version(stage.lock, source)
-            if observed_version(context.instance, translator.get_source_key(source)) != version:
-                context.log_event(observe(source, translator, version))
+            version = recorded_source_version(lock, source)
+            if observed_version(context.instance, keys.sources[source.path]) != version:
+                context.log_event(observe(source, keys.sources[source.path], version))
         shown = stage_metadata(manifest, stage, readers, self.reports_url)
-        tags = version_tags(stage, stage.lock, manifest, translator)
+        tags = version_tags(stage, lock, manifest, translator)
+        key = keys.stages[stage.name]
         return dg.MaterializeResult(
-            asset_key=translator.get_asset_key(stage),
+            asset_key=key,
             metadata=shown
             | {"dvc/outcome": report["outcome"], "duration_s": round(report["seconds"], 3)}
             | report.get("reported", {}),
             data_version=dg.DataVersion(tags["dagster/data_version"]),
             tags=tags,
+            check_results=[]
+            if translator.is_partitioned(stage)
+            else list(checks.evaluate(repository.root, key, stage)),
         )
 
-    def run_stage(self, context: dg.AssetExecutionContext, stage: Stage) -> dict[str, Any]:
+    def run_stage(
+        self, context: dg.AssetExecutionContext, stage: Stage, data: Sequence[str] = ()
+    ) -> dict[str, Any]:
         """Return the runner's report of a stage that succeeded, and what the stage itself reported.
+
+        Args:
+            context: Dagster's.
+            stage: The stage.
+            data: The .dvc files whose changed data DVC takes in first, as `dvc repro` would.
 
         Raises:
             Failure: If it did not.
         """
-        # -P: this folder's modules must not stand in for the standard library's.
-        command = [sys.executable, "-P", runner.__file__, "--grace", str(self.grace_s)]
-        for out in stage.outs:
-            if not out.is_kept:  # DVC leaves those in place
-                command += ["--restore" if out.is_cached else "--keep", out.path]
+        # DVC leaves outputs that persist in place.
+        outs = [out for out in stage.outs if not out.is_kept]
+        launched = launch(
+            Path(self.root),
+            Job(
+                stage=stage.name,
+                data=list(data),
+                grace_s=self.grace_s,
+                restore=[out.path for out in outs if out.is_cached],
+                keep=[out.path for out in outs if not out.is_cached],
+                pull=[*stage.deps, *data] if self.is_pulled else [],
+                is_pushed=self.is_pushed,
+            ),
+        )
+        try:
+            code, session = self._wait(context, launched)
+        finally:
+            launched.end()
+        messages = session.get_custom_messages()
+        report = messages[-1] if messages else {"outcome": "failed", "tail": [], "is_busy": False}
+        if code:
+            raise self._failure(stage, code, report)
+        reported: dict[str, Any] = {}
+        for result in session.get_reported_results():
+            reported |= result.metadata or {}
+        return {**report, "reported": reported}
+
+    def _wait(self, context: dg.AssetExecutionContext, launched: Launched) -> tuple[int, Any]:
+        """Return the runner's exit code, and the session that took in what was reported."""
         with dg.open_pipes_session(
             context,
             context_injector=dg.PipesTempFileContextInjector(),
             message_reader=dg.PipesTempFileMessageReader(),
         ) as session:
-            environment = os.environ | session.get_bootstrap_env_vars()
-            process = subprocess.Popen([*command, stage.name], cwd=self.root, env=environment)
             try:
-                process.wait()
+                launched.start(session.get_bootstrap_env_vars())
+                code = launched.wait()
             except (DagsterExecutionInterruptedError, KeyboardInterrupt):
-                process.send_signal(signal.SIGTERM)
-                process.wait()
+                launched.stop()
                 raise
-            finally:
-                _end_group(process.pid)
-        messages = session.get_custom_messages()
-        report = messages[-1] if messages else {"outcome": "failed", "tail": [], "is_busy": False}
-        if process.returncode:
-            raise self._failure(stage, process.returncode, report)
-        reported: dict[str, Any] = {}
-        for result in session.get_reported_results():
-            reported |= result.metadata or {}
-        return {**report, "reported": reported}
+        return code, session
 
     def _failure(self, stage: Stage, code: int, report: Mapping[str, Any]) -> dg.Failure:
         stage_exit = report.get("stage_exit")
@@ -131,17 +184,9 @@ class DvcResource(dg.ConfigurableResource):
             f"stage '{stage.name}' {report['outcome']} ({ended}); {advice}. By hand: "
             f"`dvc repro --single-item {stage.name}`.\n\n{tail}",
             metadata={
-                "command": dg.MetadataValue.md(f"```sh\n{chr(10).join(stage.cmd)}\n```"),
+                "command": dg.MetadataValue.md(f"```sh\n{chr(10).join(stage.lines)}\n```"),
                 "output": dg.MetadataValue.md(f"```\n{tail}\n```"),
                 "brought back": ", ".join(report.get("restored", [])) or "nothing was missing",
             },
             allow_retries=is_transient,
         )
-
-
-def _end_group(group: int) -> None:
-    """Kill what a runner left that was itself killed; in every other case nothing is left."""
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        return

@@ -1,11 +1,10 @@
 """Runs `dvc repro` for one stage and answers for the whole process tree below it.
 
-Started by the Dagster step as a file, so that nothing of Dagster or of the project is imported.
+A copy of the Dagster step's process, or started as a file, so that nothing else is imported.
 It passes on output line by line, ends the tree when it is told to or when the step is gone, and
 brings back the stage's last good outputs when the stage did not finish.
 """
 
-import argparse
 import ctypes
 import json
 import os
@@ -16,32 +15,59 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, cast
 
 import psutil
-from dagster_pipes import (
-    PipesContext,
-    decode_param,
-    encode_param,
-    open_dagster_pipes,
-)
+from dagster_pipes import PipesContext, decode_param, encode_param, open_dagster_pipes
 
 MESSAGES = "DAGSTER_PIPES_MESSAGES"
 DVC = (sys.executable, "-m", "dvc")
 _TICK_S = 0.2
 _TAIL = 40
 _MOST_KEPT = 2**20  # bytes
+_SET_NAME = 15  # PR_SET_NAME: what `ps` and `top` show
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER: processes that leave their group stay our descendants
 _STAGE_EXIT = re.compile(r"exited with (-?\d+)")
 _OUTCOMES = (
     (re.compile(r"is cached - skipping run"), "restored from the run cache"),
-    (re.compile(r"didn't change, skipping"), "unchanged"),
+    (re.compile(r"Stage '.*didn't change, skipping"), "unchanged"),
     (re.compile(r"Running stage '"), "ran"),
 )
 _BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked by")
+
+
+@dataclass(kw_only=True)
+class Job:
+    """What is to be done.
+
+    Args:
+        stage: The target of `dvc repro`.
+        data: The .dvc files that are brought up to date first.
+        grace_s: Seconds between INT and KILL.
+        restore: Outputs that DVC's cache can bring back.
+        keep: Outputs that have no cache.
+        pull: What is pulled before, if it is missing.
+        is_pushed: Whether the outputs are pushed after.
+    """
+
+    stage: str
+    data: list[str] = field(default_factory=list)
+    grace_s: float = 4.0
+    restore: list[str] = field(default_factory=list)
+    keep: list[str] = field(default_factory=list)
+    pull: list[str] = field(default_factory=list)
+    is_pushed: bool = False
+
+    def commands(self) -> list[list[str]]:
+        """Return DVC's commands, in order."""
+        wait = "--wait-for-lock"
+        missing = [path for path in self.pull if "://" not in path and not Path(path).exists()]
+        found = [[wait, "pull", *missing]] if missing else []
+        found += [[wait, "repro", "--single-item", *self.data, self.stage]]
+        return found + ([[wait, "push", self.stage]] if self.is_pushed else [])
 
 
 @dataclass
@@ -134,57 +160,144 @@ class StageMessages:
                 target.write(b"".join(line + b"\n" for line in kept))
 
 
-def main() -> int:
-    """Run the stage named on the command line; the exit code is DVC's, or 130 when cancelled."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--grace", type=float, required=True, help="seconds between INT and KILL")
-    parser.add_argument("--restore", action="append", default=[], help="output to bring back")
-    parser.add_argument("--keep", action="append", default=[], help="output that has no cache")
-    parser.add_argument("stage")
-    options = parser.parse_args()
+def become_plain(name: str) -> None:
+    """Shed what a fork takes over from the step: its name, its handlers, its ideas of stdout."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_NAME, name.encode(), 0, 0, 0)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
+def main(job: Job, pipe: int, *, is_forked: bool = False) -> int:
+    """Run a stage; the exit code is DVC's, or 130 when cancelled.
+
+    Args:
+        job: What is to be done.
+        pipe: Where the variables for the environment come from, as one line of JSON.
+        is_forked: Whether DVC can be run in a copy of this process.
+    """
     watch = Watch()
     os.setpgid(0, 0)
+    with os.fdopen(pipe, encoding="utf-8") as lines:
+        start = lines.readline()
+    if not start:  # the step gave up before it began
+        return 130
+    os.environ.update(json.loads(start))
     become_subreaper()
     with TemporaryDirectory(prefix="dvc-stage-") as folder, open_dagster_pipes() as pipes:
         messages = StageMessages(Path(folder))
-        before = remember(options.keep)
-        command = [*DVC, "--wait-for-lock", "repro", "--single-item", options.stage]
-        report = run(command, watch, messages, pipes, options.grace)
+        before = remember(job.keep)
+        report = Report()
+        for arguments in job.commands():
+            run(arguments, report, watch, messages, pipes, job.grace_s, is_forked=is_forked)
+            if report.exit_code:
+                break
         if report.exit_code:
             is_cancelled = report.outcome == "cancelled"
-            report.restored = restore(options.restore, pipes, is_everything=is_cancelled)
+            report.restored = restore(job.restore, pipes, is_everything=is_cancelled)
             report.restored += put_back(before)
         pipes.report_custom_message(vars(report) | {"tail": list(report.tail)})
     return report.exit_code
 
 
 def run(
-    command: list[str], watch: Watch, messages: StageMessages, pipes: PipesContext, grace: float
-) -> Report:
-    """Return how the command ended, after passing on all it printed."""
-    start, report = time.monotonic(), Report()
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"} | messages.environment()
-    with subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as process:
-        lines = Lines(cast("IO[bytes]", process.stdout).fileno())
-        while process.poll() is None and not watch.is_over():
-            pass_on(lines.read(_TICK_S), report, pipes)
-            messages.relay()
-        if process.poll() is None:
-            pipes.log.warning("stopping: %s", watch.reason)
-            stop_tree(grace)
-        pass_on(lines.read(0.0, last=True), report, pipes)
+    arguments: Sequence[str],
+    report: Report,
+    watch: Watch,
+    messages: StageMessages,
+    pipes: PipesContext,
+    grace: float,
+    *,
+    is_forked: bool,
+) -> None:
+    """Run a command of DVC, pass on all it prints, and take down how it ended."""
+    start = time.monotonic()
+    environment = {"PYTHONUNBUFFERED": "1"} | messages.environment()
+    process = Process(arguments, environment, is_forked=is_forked)
+    lines = Lines(process.output)
+    while process.poll() is None and not watch.is_over():
+        pass_on(lines.read(_TICK_S), report, pipes)
         messages.relay()
-        report.exit_code = 130 if watch.reason else process.wait()
+    if process.poll() is None:
+        pipes.log.warning("stopping: %s", watch.reason)
+        stop_tree(grace)
+    code = process.wait()
+    pass_on(lines.read(0.0, last=True), report, pipes)
+    os.close(process.output)
+    messages.relay()
+    report.exit_code = 130 if watch.reason else code
     if report.exit_code:
         report.outcome = "cancelled" if watch.reason else "failed"
-    report.seconds = time.monotonic() - start
-    return report
+    report.seconds += time.monotonic() - start
+
+
+class Process:
+    """A command of DVC.
+
+    Args:
+        arguments: What follows `dvc`.
+        environment: Variables it has beside ours.
+        is_forked: Whether it runs in a copy of this process, which has imported DVC.
+    """
+
+    def __init__(
+        self, arguments: Sequence[str], environment: dict[str, str], *, is_forked: bool
+    ) -> None:
+        self.output, write = os.pipe()
+        self._code: int | None = None
+        if is_forked:
+            self._pid = os.fork()
+            if self._pid == 0:
+                _be_dvc(list(arguments), environment, write)
+        else:
+            process = subprocess.Popen(
+                [*DVC, *arguments], env=os.environ | environment, stdin=subprocess.DEVNULL,
+                stdout=write, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+            self._pid = process.pid
+            process.returncode = 0  # it is waited for here
+        os.close(write)
+
+    def poll(self) -> int | None:
+        """Return its exit code, None while it runs."""
+        if self._code is None:
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            if pid:
+                self._code = os.waitstatus_to_exitcode(status)
+        return self._code
+
+    def wait(self) -> int:
+        """Return its exit code when it has ended."""
+        if self._code is None:
+            _, status = os.waitpid(self._pid, 0)
+            self._code = os.waitstatus_to_exitcode(status)
+        return self._code
+
+
+def _be_dvc(arguments: list[str], environment: dict[str, str], write: int) -> None:
+    """Be `dvc`, in a process that is a copy of the runner's."""
+    code = 255
+    try:
+        os.environ.update(environment)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(write, 1)
+        os.dup2(write, 2)
+        become_plain("dvc")
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        from dagster_dvc.private import run_command
+
+        code = run_command(arguments)
+    except BaseException:  # noqa: BLE001 - the copy ends here, whatever it was
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 class Lines:
@@ -311,4 +424,4 @@ def put_back(contents: dict[str, bytes]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Job(**json.loads(sys.argv[1])), int(sys.argv[2])))

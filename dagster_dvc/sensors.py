@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from dagster_dvc.loading import load_manifest
-from dagster_dvc.manifest import Manifest, Source
+from dagster_dvc import checks
+from dagster_dvc.manifest import Source, Stage
 from dagster_dvc.metadata import Reader, stage_metadata
-from dagster_dvc.sync import unobserved_sources, unreported_stages
+from dagster_dvc.private import UnresolvedAssetJobDefinition
+from dagster_dvc.repository import UNREACHABLE, Repository
+from dagster_dvc.sync import Unreported, unobserved_sources, unreported_stages
 from dagster_dvc.translator import DvcTranslator
-from dagster_dvc.versions import Hasher, changes, recorded_source_version
+from dagster_dvc.versions import recorded_source_version
 
 Job = UnresolvedAssetJobDefinition
 
@@ -55,26 +56,40 @@ def build_sync_sensor(
     def sync(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if context.instance.get_runs_count(dg.RunsFilter(statuses=_UNFINISHED)):
             return dg.SkipReason("a run is under way; its steps report themselves")
-        manifest = load_manifest(root)
-        events: list[Any] = list(
-            unobserved_sources(context.instance, manifest, translator, Hasher(root))
-        )
-        for stage, _, tags in unreported_stages(context.instance, manifest, translator):
-            shown = stage_metadata(manifest, stage, readers, reports_url)
-            events.append(
-                dg.AssetMaterialization(
-                    translator.get_asset_key(stage),
-                    description="seen in dvc.lock; run outside Dagster",
-                    metadata=shown | {"dvc/outcome": "run outside Dagster"},
-                    tags=tags,
-                )
-            )
+        repository = Repository(root)
+        events: list[Any] = list(unobserved_sources(context.instance, repository, translator))
+        for found in unreported_stages(context.instance, repository, translator):
+            events += _reports(found, repository, translator, readers, reports_url)
         if not events:
             return dg.SkipReason("dvc.lock and the raw inputs are as Dagster knows them")
-        names = ", ".join(event.asset_key.to_user_string() for event in events)
+        names = ", ".join(dict.fromkeys(e.asset_key.to_user_string() for e in events))
         return dg.SensorResult(asset_events=events, skip_reason=f"reported {names}")
 
     return sync
+
+
+def _reports(
+    found: Unreported,
+    repository: Repository,
+    translator: DvcTranslator,
+    readers: Sequence[Reader],
+    reports_url: str,
+) -> list[Any]:
+    """Return the events that tell Dagster of a stage: what it made, and how its checks stand."""
+    stage, manifest = found.stage, repository.manifest
+    key = translator.names(manifest).stages[stage.name]
+    shown = stage_metadata(manifest, stage, readers, reports_url)
+    is_partition = translator.is_partitioned(stage)
+    why = "; ".join(map(str, found.reasons))
+    made = dg.AssetMaterialization(
+        key,
+        partition=stage.item if is_partition else None,
+        description=f"DVC would run it again: {why}" if why else "seen in dvc.lock",
+        metadata=shown | {"dvc/outcome": f"changed: {why}" if why else "run outside Dagster"},
+        tags=found.tags,
+    )
+    results = [] if is_partition else checks.evaluate(repository.root, key, stage)
+    return [made, *(checks.as_event(result) for result in results)]
 
 
 @dataclass
@@ -114,14 +129,15 @@ def build_source_sensor(
         description="Starts a run when raw data is new or changed, and has settled.",
     )
     def watch(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        manifest, hasher = load_manifest(root), Hasher(root)
-        changed = changed_sources(manifest, translator, hasher)
+        repository = Repository(root)
+        changed = changed_sources(repository, translator)
         if not changed:
             return dg.SkipReason("the raw inputs are as the last run read them")
         names = ", ".join(source.path for source in changed)
         now = time.time()
         cursor = SourceCursor(**json.loads(context.cursor)) if context.cursor else SourceCursor()
-        content = _digest({s.path: hasher(s.path) for s in translator.sources(manifest)})
+        sources = translator.sources(repository.manifest)
+        content = _digest({s.path: repository.source_version(s) for s in sources})
         if content != cursor.seen:
             cursor.seen, cursor.since = content, now
             context.update_cursor(json.dumps(asdict(cursor)))
@@ -132,24 +148,28 @@ def build_source_sensor(
         cursor.requested = content
         return dg.SensorResult(
             run_requests=[dg.RunRequest(run_key=f"{name}:{content}", tags={"dvc/changed": names})],
-            asset_events=list(unobserved_sources(context.instance, manifest, translator, hasher)),
+            asset_events=list(unobserved_sources(context.instance, repository, translator)),
             cursor=json.dumps(asdict(cursor)),
         )
 
     return watch
 
 
-def changed_sources(manifest: Manifest, translator: DvcTranslator, hasher: Hasher) -> list[Source]:
+def changed_sources(repository: Repository, translator: DvcTranslator) -> list[Source]:
     """Return the raw inputs that some stage has not read in their present state."""
-    return [
-        source
-        for source in translator.sources(manifest)
-        if any(
-            stage.lock is None or recorded_source_version(stage.lock, source) != hasher(source.path)
-            for stage in manifest.stages.values()
-            if source.path in stage.deps and not stage.is_frozen
-        )
-    ]
+    readers: dict[str, list[Stage]] = {}
+    for stage in repository.manifest.stages.values():
+        for source in translator.sources_of(stage, repository.manifest):
+            readers.setdefault(source.path, []).append(stage)
+    found = []
+    for source in translator.sources(repository.manifest):
+        now = repository.source_version(source)
+        if now != UNREACHABLE and any(
+            stage.lock is None or recorded_source_version(stage.lock, source) != now
+            for stage in readers.get(source.path, [])
+        ):
+            found.append(source)
+    return found
 
 
 def build_verdict_sensor(
@@ -229,7 +249,7 @@ def build_schedule(
         description=description,
     )
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        found = changes(load_manifest(root), stages, Hasher(root))
+        found = Repository(root).changes(stages)
         if not found:
             return dg.SkipReason(f"nothing to do: none of {', '.join(stages)} changed")
         why = "; ".join(f"{change.stage}: {', '.join(change.reasons[:3])}" for change in found)

@@ -1,9 +1,13 @@
 """Dagster's record of a stage, held against dvc.lock."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import md5
 
 import dagster as dg
-from dagster._core.definitions.data_version import (
+
+from dagster_dvc.manifest import Lock, Manifest, Source, Stage
+from dagster_dvc.private import (
     CODE_VERSION_TAG,
     DATA_VERSION_IS_USER_PROVIDED_TAG,
     DATA_VERSION_TAG,
@@ -11,16 +15,13 @@ from dagster._core.definitions.data_version import (
     get_input_data_version_tag,
     get_input_event_pointer_tag,
 )
-
-from dagster_dvc.manifest import Lock, Manifest, Source, Stage
+from dagster_dvc.repository import UNREACHABLE, Reason, Repository
 from dagster_dvc.translator import DvcTranslator
 from dagster_dvc.versions import (
-    Hasher,
     data_version,
     input_version,
     recorded_code_version,
     recorded_source_version,
-    source_version,
 )
 
 _OWN_TAGS = (CODE_VERSION_TAG, DATA_VERSION_TAG)
@@ -38,38 +39,107 @@ def version_tags(
         DATA_VERSION_TAG: data_version(stage, lock, manifest),
         DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
     }
-    inputs = {
-        translator.get_asset_key(manifest.stages[name]): input_version(
-            stage, lock, manifest.stages[name], manifest
-        )
-        for name in stage.upstream
-    } | {
-        translator.get_source_key(source): recorded_source_version(lock, source)
+    keys = translator.names(manifest)
+    inputs: dict[dg.AssetKey, str] = {
+        keys.sources[source.path]: recorded_source_version(lock, source)
         for source in translator.sources_of(stage, manifest)
     }
+    for name in stage.upstream:
+        inputs[keys.stages[name]] = input_version(stage, lock, manifest.stages[name], manifest)
     for key, version in inputs.items():
         tags[get_input_data_version_tag(key)] = version
         tags[get_input_event_pointer_tag(key)] = NULL_EVENT_POINTER
     return tags
 
 
+@dataclass(frozen=True, kw_only=True)
+class Unreported:
+    """What Dagster does not know of a stage.
+
+    Args:
+        stage: The stage.
+        lock: Its last run.
+        tags: The tags that say so.
+        reasons: Why DVC would run it again, where Dagster cannot see that by itself.
+    """
+
+    stage: Stage
+    lock: Lock
+    tags: Mapping[str, str]
+    reasons: tuple[Reason, ...] = ()
+
+
 def unreported_stages(
-    instance: dg.DagsterInstance, manifest: Manifest, translator: DvcTranslator
-) -> Iterator[tuple[Stage, Lock, dict[str, str]]]:
-    """Yield the stages whose last run Dagster does not know, with the tags to report."""
-    keys = {name: translator.get_asset_key(stage) for name, stage in manifest.stages.items()}
-    events = instance.get_latest_materialization_events(list(keys.values()))
-    for name, stage in manifest.stages.items():
-        if stage.lock is None:
-            continue
+    instance: dg.DagsterInstance, repository: Repository, translator: DvcTranslator
+) -> Iterator[Unreported]:
+    """Yield the stages whose state Dagster does not show, with the tags to report."""
+    manifest = repository.manifest
+    keys = translator.names(manifest).stages
+    stages = [s for s in translator.stages(manifest) if s.lock and not s.problem]
+    plain = [keys[s.name] for s in stages if not translator.is_partitioned(s)]
+    events = instance.get_latest_materialization_events(plain)
+    for stage in stages:
+        assert stage.lock is not None  # noqa: S101 - chosen so above
         tags = version_tags(stage, stage.lock, manifest, translator)
-        event = events.get(keys[name])
-        materialization = event.asset_materialization if event else None
-        known = materialization.tags or {} if materialization else {}
-        if any(known.get(tag) != tags[tag] for tag in _OWN_TAGS) or any(
-            known.get(tag) != version for tag, version in _inputs_seen(stage, manifest, translator)
-        ):
-            yield stage, stage.lock, tags
+        reasons = tuple(repository.reasons(stage))
+        is_partition = translator.is_partitioned(stage)
+        if is_partition:
+            reasons = ()
+            known = _partition_tags(instance, keys[stage.name], stage.item)
+        else:
+            event = events.get(keys[stage.name])
+            materialization = event.asset_materialization if event else None
+            known = dict(materialization.tags or {}) if materialization else {}
+            if reasons and _is_seen(stage, stage.lock, repository, translator):
+                reasons = ()
+        if reasons:
+            text = "; ".join(map(str, reasons))
+            tags[CODE_VERSION_TAG] = f"changed {md5(text.encode()).hexdigest()}"  # noqa: S324
+        if _differs(known, tags, stage, manifest, translator):
+            yield Unreported(stage=stage, lock=stage.lock, tags=tags, reasons=reasons)
+
+
+def _partition_tags(instance: dg.DagsterInstance, key: dg.AssetKey, item: str) -> dict[str, str]:
+    found = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=key, asset_partitions=[item]), limit=1
+    ).records
+    materialization = found[0].asset_materialization if found else None
+    return dict(materialization.tags or {}) if materialization else {}
+
+
+def _is_seen(stage: Stage, lock: Lock, repository: Repository, translator: DvcTranslator) -> bool:
+    """Return whether Dagster itself would show a stage as stale, from versions."""
+    manifest = repository.manifest
+    if translator.get_code_version(stage, repository) != recorded_code_version(
+        stage, lock, translator.is_code
+    ):
+        return True
+    if any(
+        recorded_source_version(lock, source) != repository.source_version(source)
+        for source in translator.sources_of(stage, manifest)
+    ):
+        return True
+    return any(
+        above.lock is not None
+        and input_version(stage, lock, above, manifest) != data_version(above, above.lock, manifest)
+        for above in (manifest.stages[name] for name in stage.upstream)
+    )
+
+
+def _differs(
+    known: Mapping[str, str],
+    tags: Mapping[str, str],
+    stage: Stage,
+    manifest: Manifest,
+    translator: DvcTranslator,
+) -> bool:
+    inputs = get_input_data_version_tag(dg.AssetKey("x")).removesuffix("x")
+    seen = _inputs_seen(stage, manifest, translator)
+    return (
+        any(known.get(tag) != tags[tag] for tag in _OWN_TAGS)
+        or any(known.get(tag) != version for tag, version in seen)
+        or {t for t in known if t.startswith(inputs)} != {t for t in tags if t.startswith(inputs)}
+    )
 
 
 def _inputs_seen(
@@ -79,28 +149,30 @@ def _inputs_seen(
 
     Where they are not, the stage is stale, and it stays so whatever Dagster has on record.
     """
+    keys = translator.names(manifest).stages
     for name in stage.upstream:
         upstream = manifest.stages[name]
         if stage.lock and upstream.lock:
             version = input_version(stage, stage.lock, upstream, manifest)
             if version == data_version(upstream, upstream.lock, manifest):
-                yield get_input_data_version_tag(translator.get_asset_key(upstream)), version
+                yield get_input_data_version_tag(keys[upstream.name]), version
 
 
 def unobserved_sources(
-    instance: dg.DagsterInstance, manifest: Manifest, translator: DvcTranslator, hasher: Hasher
+    instance: dg.DagsterInstance, repository: Repository, translator: DvcTranslator
 ) -> Iterator[dg.AssetObservation]:
     """Yield an observation of every raw input that is not as Dagster last saw it."""
-    for source in translator.sources(manifest):
-        observation = observe(source, translator, source_version(source, hasher))
-        if observed_version(instance, observation.asset_key) != observation.tags[DATA_VERSION_TAG]:
-            yield observation
+    keys = translator.names(repository.manifest).sources
+    for source in translator.sources(repository.manifest):
+        version = repository.source_version(source)
+        if version != UNREACHABLE and observed_version(instance, keys[source.path]) != version:
+            yield observe(source, keys[source.path], version)
 
 
-def observe(source: Source, translator: DvcTranslator, version: str) -> dg.AssetObservation:
+def observe(source: Source, key: dg.AssetKey, version: str) -> dg.AssetObservation:
     """Return the observation that a raw input has a version."""
     return dg.AssetObservation(
-        translator.get_source_key(source),
+        key,
         metadata={"path": source.path, "md5": version},
         tags={DATA_VERSION_TAG: version, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"},
     )

@@ -1,16 +1,20 @@
 """What a stage is called and shown as in Dagster. Subclass it and override one method at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 from typing import Any
 
 import dagster as dg
 
-from dagster_dvc.errors import DuplicateError, list_problems
+from dagster_dvc import names
+from dagster_dvc.errors import SettingsError
 from dagster_dvc.manifest import Manifest, Source, Stage
-from dagster_dvc.versions import Hasher, current_code_version
+from dagster_dvc.repository import Repository
+from dagster_dvc.versions import current_code_version
 
 _CODE_SUFFIXES = frozenset(
     {
@@ -18,6 +22,9 @@ _CODE_SUFFIXES = frozenset(
         *(".h", ".rs", ".go", ".java", ".j2", ".jinja", ".toml"),
     }
 )
+_ADDRESS = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
+_AUTOMATION = ("none", "changed")
+Translation = Callable[[dg.AssetSpec, Stage], dg.AssetSpec]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,21 +34,59 @@ class TranslatorSettings:
     Args:
         code: Glob patterns of dependencies that are code and become part of the code version; empty
             for files with the usual endings of source code.
-        groups: Asset group -> names of its stages (or of their foreach template).
+        select: Glob patterns of stages that become assets; empty for all.
+        exclude: Glob patterns of stages that do not.
+        key_prefix: What every key starts with.
+        groups: Asset group -> glob patterns of its stages (or of their foreach template).
         sources_group: Group of the raw inputs.
         kinds: Kinds shown on every stage; the last place is for what it writes.
         owners: Owners of every stage, such as "team:search".
         tags: Tags of every stage.
         automation: "none", or "changed": run a stage when what it reads has other data.
+        freshness: Glob pattern of stages -> hours after which an asset is stale; Dagster warns.
+        partitions: Templates (foreach and matrix stages) that become one asset with a partition for
+            each item.
+        translation: Last change of a spec, as components' YAML writes it.
     """
 
     code: Sequence[str] = ()
+    select: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    key_prefix: Sequence[str] = ()
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     sources_group: str = "sources"
     kinds: Sequence[str] = ("dvc",)
     owners: Sequence[str] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     automation: str = "none"
+    freshness: Mapping[str, float] = field(default_factory=dict)
+    partitions: Sequence[str] = ()
+    translation: Translation | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what means nothing.
+
+        Raises:
+            SettingsError: If `automation` is none of the known.
+        """
+        if self.automation not in _AUTOMATION:
+            raise SettingsError(
+                f"automation: '{self.automation}' is none of {', '.join(_AUTOMATION)}. Override "
+                "`get_automation_condition` of the translator for a condition of your own."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """The keys of everything in a repository, no two of which clash.
+
+    Args:
+        stages: Key by name of the stage.
+        sources: Key by path.
+    """
+
+    stages: Mapping[str, dg.AssetKey]
+    sources: Mapping[str, dg.AssetKey]
 
 
 class DvcTranslator:
@@ -53,50 +98,125 @@ class DvcTranslator:
 
     def __init__(self, settings: TranslatorSettings | None = None) -> None:
         self.settings = settings or TranslatorSettings()
+        self._names: tuple[object, Names] | None = None
 
     def is_code(self, path: str) -> bool:
         """Return whether a dependency is code: part of the code version, no asset of its own."""
         if self.settings.code:
             return any(fnmatch(path, pattern) for pattern in self.settings.code)
-        return PurePosixPath(path).suffix.lower() in _CODE_SUFFIXES
+        return "://" not in path and PurePosixPath(path).suffix.lower() in _CODE_SUFFIXES
+
+    def is_selected(self, stage: Stage) -> bool:
+        """Return whether a stage becomes an asset."""
+        called = {stage.name, stage.template} - {""}
+        return (not self.settings.select or _matches(called, self.settings.select)) and not (
+            _matches(called, self.settings.exclude)
+        )
+
+    def is_partitioned(self, stage: Stage) -> bool:
+        """Return whether a stage is a partition of its template's asset."""
+        return bool(stage.template) and _matches({stage.template}, self.settings.partitions)
 
     def get_asset_key(self, stage: Stage) -> dg.AssetKey:
-        """Return the key: folder of the dvc.yaml, then the name, "train@a" as train/a."""
-        folders = PurePosixPath(stage.file).parent.parts
-        return dg.AssetKey([*folders, *stage.local_name.split("@", 1)])
+        """Return the key that a stage would have: folder, then the name, "train@a" as train/a.
+
+        `names` settles what happens when two things want one key.
+        """
+        parts = list(PurePosixPath(stage.file).parent.parts)
+        if stage.template:
+            own = [stage.template]
+            own += [] if self.is_partitioned(stage) else stage.item.split("/")
+        else:
+            own = [stage.local_name]
+        return self._key([*parts, *own])
 
     def get_source_key(self, source: Source) -> dg.AssetKey:
-        """Return the key of a raw input: its path."""
-        return dg.AssetKey(list(PurePosixPath(source.path).parts))
+        """Return the key that a raw input would have: its path."""
+        return self._key(names.split_path(source.path))
+
+    def _key(self, parts: Sequence[str]) -> dg.AssetKey:
+        encoded = [names.encode(part) for part in parts]
+        return dg.AssetKey([*self.settings.key_prefix, *encoded])
+
+    def names(self, manifest: Manifest) -> Names:
+        """Return the keys that the things of a repository have, each its own."""
+        if self._names is None or self._names[0] is not manifest.sources:
+            self._names = (manifest.sources, self._settle(manifest))
+        return self._names[1]
+
+    def _settle(self, manifest: Manifest) -> Names:
+        keys: dict[str, dg.AssetKey] = {}
+        one: dict[str, str] = {}  # stages that are partitions of one asset want one key
+        rank: dict[str, int] = {}
+        for stage in manifest.stages.values():
+            thing = f"stage {stage.name}"
+            if self.is_partitioned(stage):
+                thing = f"template {stage.file}:{stage.template}"
+            one[stage.name] = thing
+            if thing not in keys:
+                keys[thing] = self._translated(stage, self.get_asset_key(stage))
+                rank[thing] = 1 if stage.template else 0
+        for source in self.sources(manifest):
+            keys[f"source {source.path}"] = self.get_source_key(source)
+            rank[f"source {source.path}"] = 2
+        found = names.settle({thing: tuple(key.path) for thing, key in keys.items()}, rank)
+        return Names(
+            stages={name: dg.AssetKey(list(found[thing])) for name, thing in one.items()},
+            sources={
+                source.path: dg.AssetKey(list(found[f"source {source.path}"]))
+                for source in self.sources(manifest)
+            },
+        )
+
+    def _translated(self, stage: Stage, key: dg.AssetKey) -> dg.AssetKey:
+        if self.settings.translation is None:
+            return key
+        return self.settings.translation(dg.AssetSpec(key), stage).key
 
     def get_group_name(self, stage: Stage) -> str | None:
         """Return the group; without one in the settings a foreach stage is its own group."""
-        for group, names in self.settings.groups.items():
-            if {stage.name, stage.template} & set(names):
+        called = {stage.name, stage.template} - {""}
+        for group, patterns in self.settings.groups.items():
+            if _matches(called, patterns):
                 return group
-        return stage.template or None
+        return names.group_name(stage.template) if stage.template else None
 
     def get_description(self, stage: Stage) -> str:
         """Return what is shown below the name: the stage's `desc` and its commands."""
-        commands = "\n".join(stage.cmd)
-        return "\n\n".join(part for part in (stage.desc, f"```sh\n{commands}\n```") if part)
+        commands = "\n".join(stage.lines)
+        problem = f"**Cannot run:** {stage.problem}" if stage.problem else ""
+        return "\n\n".join(p for p in (problem, stage.desc, f"```sh\n{commands}\n```") if p)
 
     def get_kinds(self, stage: Stage) -> set[str]:
         """Return up to three kinds: the settings', and the main format written."""
         suffixes = [PurePosixPath(out.path).suffix[1:] for out in stage.outs if out.kind == "data"]
-        return set([*self.settings.kinds, *dict.fromkeys(s for s in suffixes if s)][:3])
+        plain = [s for s in suffixes if s and s == names.tag_value(s)]
+        return set([*self.settings.kinds, *dict.fromkeys(plain)][:3])
 
     def get_owners(self, stage: Stage) -> Sequence[str]:
-        """Return the owners: `meta.owners` of the stage, else the settings'."""
-        return list(stage.meta.get("owners", self.settings.owners))
+        """Return the owners: `meta.owners` of the stage (one or a list), else the settings'.
+
+        Dagster knows addresses and teams: any other name is shown as a team.
+        """
+        owners = stage.meta.get("owners", self.settings.owners)
+        listed = [owners] if isinstance(owners, str) else list(owners or ())
+        return [
+            o if _ADDRESS.fullmatch(o) or o.startswith("team:") else f"team:{o}"
+            for o in map(str, listed)
+        ]
 
     def get_tags(self, stage: Stage) -> Mapping[str, str]:
-        """Return the tags; a frozen stage says so."""
-        return dict(self.settings.tags) | ({"dvc/frozen": "true"} if stage.is_frozen else {})
+        """Return the tags; a frozen stage says so, and one that cannot run."""
+        tags = dict(self.settings.tags)
+        if stage.is_frozen:
+            tags["dvc/frozen"] = "true"
+        if stage.problem:
+            tags["dvc/problem"] = "true"
+        return tags
 
     def get_automation_condition(self, stage: Stage) -> dg.AutomationCondition[Any] | None:
         """Return when Dagster shall run the stage by itself, None for never."""
-        if self.settings.automation == "none":
+        if self.settings.automation == "none" or stage.problem:
             return None
         changed = dg.AutomationCondition.any_deps_match(
             dg.AutomationCondition.data_version_changed()
@@ -107,66 +227,85 @@ class DvcTranslator:
             & ~dg.AutomationCondition.any_deps_in_progress()
         )
 
+    def get_freshness_policy(self, stage: Stage) -> dg.FreshnessPolicy | None:
+        """Return how old the asset may become, from the settings."""
+        for pattern, hours in self.settings.freshness.items():
+            if _matches({stage.name, stage.template} - {""}, [pattern]):
+                return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=hours))
+        return None
+
+    def pool_of(self, stage: Stage, pools: Mapping[str, str]) -> str | None:
+        """Return the concurrency pool of a stage, from glob patterns."""
+        called = {stage.name, stage.template} - {""}
+        return next((pool for pattern, pool in pools.items() if _matches(called, [pattern])), None)
+
     def get_metadata(self, stage: Stage, manifest: Manifest) -> Mapping[str, Any]:
         """Return what is shown on the asset whether or not it has run."""
         shown: dict[str, Any] = {"dvc/stage": stage.name, "dvc/file": stage.file}
         if stage.params:
-            shown["dvc/params"] = {file: dict(values) for file, values in stage.params.items()}
+            params = {file: _plain(values) for file, values in stage.params.items()}
+            shown["dvc/params"] = params
         shown["dvc/outs"] = [out.path for out in stage.outs]
         return shown
 
     def sources_of(self, stage: Stage, manifest: Manifest) -> Iterator[Source]:
         """Yield the raw inputs that a stage reads and whose changes count."""
-        for path, source in manifest.sources.items():
-            if not stage.is_frozen and path in stage.deps and not self.is_code(path):
+        if stage.is_frozen:
+            return
+        for path in stage.deps:
+            source = manifest.sources.get(path)
+            if source is not None and not self.is_code(path):
                 yield source
 
     def get_deps(self, stage: Stage, manifest: Manifest) -> list[dg.AssetKey]:
         """Return the keys of what a stage reads."""
-        stages = [self.get_asset_key(manifest.stages[name]) for name in stage.upstream]
-        return stages + [self.get_source_key(s) for s in self.sources_of(stage, manifest)]
+        keys = self.names(manifest)
+        stages = [keys.stages[name] for name in stage.upstream]
+        found = stages + [keys.sources[s.path] for s in self.sources_of(stage, manifest)]
+        return list(dict.fromkeys(found))
 
-    def get_code_version(self, stage: Stage, hasher: Hasher) -> str:
+    def get_code_version(self, stage: Stage, repository: Repository) -> str:
         """Return the hash of commands, parameter values and code files as they are now."""
-        return current_code_version(stage, self.is_code, hasher)
+        return current_code_version(stage, self.is_code, repository)
 
-    def get_asset_spec(self, stage: Stage, manifest: Manifest, hasher: Hasher) -> dg.AssetSpec:
+    def get_asset_spec(self, stage: Stage, repository: Repository) -> dg.AssetSpec:
         """Return the spec, put together from the methods above."""
-        return dg.AssetSpec(
-            key=self.get_asset_key(stage),
+        manifest = repository.manifest
+        spec = dg.AssetSpec(
+            key=self.names(manifest).stages[stage.name],
             deps=self.get_deps(stage, manifest),
             description=self.get_description(stage),
             metadata=self.get_metadata(stage, manifest),
             group_name=self.get_group_name(stage),
-            code_version=self.get_code_version(stage, hasher),
+            code_version=self.get_code_version(stage, repository),
             automation_condition=self.get_automation_condition(stage),
+            freshness_policy=self.get_freshness_policy(stage),
             owners=self.get_owners(stage),
             tags=self.get_tags(stage),
             kinds=self.get_kinds(stage),
         )
+        if self.settings.translation is None:
+            return spec
+        translated = self.settings.translation(spec, stage)
+        return translated.replace_attributes(key=spec.key)
+
+    def stages(self, manifest: Manifest) -> list[Stage]:
+        """Return the stages that become assets."""
+        return [stage for stage in manifest.stages.values() if self.is_selected(stage)]
 
     def sources(self, manifest: Manifest) -> list[Source]:
         """Return the raw inputs that become assets: whatever is not code."""
         return [source for path, source in manifest.sources.items() if not self.is_code(path)]
 
 
-def check_keys(manifest: Manifest, translator: DvcTranslator) -> None:
-    """Refuse two things with one asset key or one op name.
+def _matches(called: set[str], patterns: Sequence[str]) -> bool:
+    return any(name == p or fnmatch(name, p) for name in called for p in patterns)
 
-    Raises:
-        DuplicateError: With every pair and the files they are written in.
-    """
-    claims: dict[str, list[str]] = {}
-    for stage in manifest.stages.values():
-        name = translator.get_asset_key(stage).to_python_identifier()
-        claims.setdefault(name, []).append(f"stage {stage.name} of {stage.file}")
-    for source in translator.sources(manifest):
-        name = translator.get_source_key(source).to_python_identifier()
-        claims.setdefault(name, []).append(f"input {source.tracked_by or source.path}")
-    shared = [f"{key}: {', '.join(who)}" for key, who in claims.items() if len(who) > 1]
-    if shared:
-        headline = (
-            f"{manifest.root}: several things would have one asset key; rename one in dvc.yaml, or "
-            "override get_asset_key of the translator:"
-        )
-        raise DuplicateError(list_problems(headline, shared))
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value if isinstance(value, int | float | str | bool | None) else str(value)

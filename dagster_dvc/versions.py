@@ -6,88 +6,74 @@ stage last ran. Where the two agree Dagster shows the asset as synced, and DVC f
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from hashlib import md5
-from pathlib import Path
 from typing import Any
 
-from dagster_dvc.manifest import Lock, Manifest, Source, Stage, overlaps
+from dagster_dvc.manifest import Lock, Manifest, Source, Stage
+from dagster_dvc.repository import MISSING, Repository
 
 IsCode = Callable[[str], bool]
-_UNSEEN = "missing"
-_SMALL = 2**20  # bytes; larger files are hashed by DVC, which remembers
 
 
-@dataclass
-class Hasher:
-    """DVC's hash of paths as they are now; every path is read once.
+def current_code_version(stage: Stage, is_code: IsCode, repository: Repository) -> str:
+    """Return the code version of what a run would use now.
 
-    Args:
-        root: Root folder of the repository.
+    Where DVC sees no difference it is the recorded one, whatever form the two have.
     """
-
-    root: Path
-    _known: dict[str, str] = field(default_factory=dict)
-
-    def __call__(self, path: str) -> str:
-        """Return the md5 that DVC would record for a path, "missing" if nothing is there."""
-        if path not in self._known:
-            self._known |= self._hash([path])
-        return self._known[path]
-
-    def read(self, paths: Iterable[str]) -> None:
-        """Hash many paths at once, for later calls."""
-        self._known |= self._hash([path for path in paths if path not in self._known])
-
-    def _hash(self, paths: list[str]) -> dict[str, str]:
-        found = {}
-        left = []
-        for path in paths:
-            place = self.root / path
-            if not place.exists():
-                found[path] = _UNSEEN
-            elif place.is_file() and place.stat().st_size < _SMALL:
-                found[path] = md5(place.read_bytes(), usedforsecurity=False).hexdigest()
-            else:
-                left.append(path)
-        return found | (self._hash_with_dvc(left) if left else {})
-
-    def _hash_with_dvc(self, paths: list[str]) -> dict[str, str]:
-        """Hash as DVC's own Output does: .dvcignore counts, known files are not read again."""
-        from dvc.repo import Repo
-        from dvc_data.hashfile.build import build
-
-        found = {}
-        with Repo(str(self.root)) as repo:
-            for path in paths:
-                _, _, item = build(
-                    repo.cache.local,
-                    str(self.root / path),
-                    repo.fs,
-                    "md5",
-                    ignore=repo.dvcignore,
-                    dry_run=True,
-                )
-                found[path] = str(item.hash_info.value)
-        return found
-
-
-def current_code_version(stage: Stage, is_code: IsCode, hasher: Hasher) -> str:
-    """Return the code version of what a run would use now."""
-    if stage.is_frozen:  # DVC looks at its command only
-        return _digest(stage.cmd)
-    code = {dep: hasher(dep) for dep in stage.deps if is_code(dep)}
+    lock = stage.lock
+    cmd = stage.cmd
     always = ["always changed"] if stage.is_always_changed else []
-    return _digest(stage.cmd, stage.params, code, *always)
+    outs = sorted(out.path for out in stage.outs)
+    if stage.is_frozen:  # DVC does not look at what it reads
+        return _digest(cmd, outs, *always)
+    params = {file: values for file, values in stage.params.items() if _is_edited(stage, file)}
+    if lock:
+        params = {f: _as_recorded(values, lock.params.get(f, {})) for f, values in params.items()}
+    code = {dep: _hash_now(stage, dep, repository) for dep in stage.deps if is_code(dep)}
+    return _digest(cmd, outs, params, code, sorted(stage.deps), *always)
+
+
+def _hash_now(stage: Stage, dep: str, repository: Repository) -> str:
+    """Return the hash of a dependency; the recorded one where DVC takes both for one.
+
+    DVC's older hashes (of text with other line ends) are not those of today.
+    """
+    now = repository.hash(dep)
+    before = stage.lock.deps.get(dep) if stage.lock else None
+    if before is None or before.md5 == now:
+        return now
+    return now if repository.is_changed(stage, dep) else before.md5
 
 
 def recorded_code_version(stage: Stage, lock: Lock, is_code: IsCode) -> str:
-    """Return the code version of what the last run used."""
+    """Return the code version of what the last run used.
+
+    What is no longer in dvc.yaml is left out, as DVC leaves it out.
+    """
+    outs = sorted(out.path for out in stage.outs if out.path in lock.outs)
     if stage.is_frozen:
-        return _digest(lock.cmd)
+        return _digest(lock.cmd, outs)
+    params = {
+        file: dict(lock.params.get(file, {})) for file in stage.params if _is_edited(stage, file)
+    }
     code = {dep: _md5(lock, dep) for dep in stage.deps if is_code(dep)}
-    return _digest(lock.cmd, lock.params, code)
+    return _digest(lock.cmd, outs, params, code, sorted(d for d in stage.deps if d in lock.deps))
+
+
+def _is_edited(stage: Stage, file: str) -> bool:
+    """Return whether people edit a file of parameters; what a stage writes is data."""
+    return file not in stage.written_params
+
+
+def _as_recorded(values: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as dvc.lock has them where DVC takes both for one (a tuple and its list)."""
+    return {key: before[key] if _is_same(value, before.get(key)) else value
+            for key, value in values.items()}  # fmt: skip
+
+
+def _is_same(value: Any, before: Any) -> bool:
+    return value == before or (isinstance(value, tuple) and list(value) == before)
 
 
 def data_version(stage: Stage, lock: Lock, manifest: Manifest) -> str:
@@ -95,11 +81,10 @@ def data_version(stage: Stage, lock: Lock, manifest: Manifest) -> str:
 
     Metrics and plots that no stage reads are left out: timings in them are not data.
     """
-    read = {dep for other in manifest.stages.values() for dep in other.deps}
     data = [
         out.path
         for out in stage.outs
-        if out.kind == "data" or any(overlaps(out.path, dep) for dep in read)
+        if out.kind == "data" or any(True for _ in manifest.read.overlapping(out.path))
     ]
     paths = sorted(data or [out.path for out in stage.outs])
     if len(paths) == 1:
@@ -114,14 +99,9 @@ def input_version(stage: Stage, lock: Lock, upstream: Stage, manifest: Manifest)
     whatever became of the outputs it does not read: that is when DVC would not run it.
     """
     read = manifest.dependencies_on(stage, upstream.name)
-    if upstream.lock and all(_is_same(path, lock, upstream.lock) for path in read):
+    if upstream.lock and all(_is_unchanged(path, lock, upstream.lock) for path in read):
         return data_version(upstream, upstream.lock, manifest)
     return _digest("other", {path: _md5(lock, path) for path in read})
-
-
-def source_version(source: Source, hasher: Hasher) -> str:
-    """Return the md5 of a source as it is now."""
-    return hasher(source.path)
 
 
 def recorded_source_version(lock: Lock, source: Source) -> str:
@@ -129,70 +109,29 @@ def recorded_source_version(lock: Lock, source: Source) -> str:
     return _md5(lock, source.path)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """Why DVC would run a stage.
-
-    Args:
-        stage: Its name.
-        reasons: In words, such as "params.yaml: train.lr".
-    """
-
-    stage: str
-    reasons: tuple[str, ...]
-
-
-def changes(manifest: Manifest, names: Iterable[str], hasher: Hasher) -> list[Change]:
-    """Return which of the stages DVC would run first, with the reasons, in pipeline order."""
-    wanted = set(names)
-    found = [
-        Change(stage=stage.name, reasons=tuple(_reasons(stage, hasher)))
-        for stage in manifest.stages.values()
-        if stage.name in wanted
-    ]
-    return [change for change in found if change.reasons]
-
-
-def _reasons(stage: Stage, hasher: Hasher) -> Iterable[str]:
-    lock = stage.lock
-    if lock is None:
-        yield "it has never run"
-        return
-    if stage.cmd != lock.cmd:
-        yield "its command"
-    if not stage.is_frozen:
-        if stage.is_always_changed:
-            yield "it is marked as always changed"
-        for file, values in stage.params.items():
-            before = lock.params.get(file, {})
-            for key in dict.fromkeys([*values, *before]):
-                if _plain(values.get(key, _UNSEEN)) != before.get(key, _UNSEEN):
-                    yield f"{file}: {key}"
-        yield from (dep for dep in stage.deps if hasher(dep) != _md5(lock, dep))
-    yield from (out.path for out in stage.outs if hasher(out.path) != _out_md5(lock, out.path))
-
-
-def _is_same(path: str, reader: Lock, writer: Lock) -> bool:
+def _is_unchanged(path: str, reader: Lock, writer: Lock) -> bool:
     if path in writer.outs:
         return _md5(reader, path) == writer.outs[path].md5
-    return path in reader.deps  # a part of an output: DVC itself compares it when it runs
+    # A part of an output, a folder of outputs, or parameters: DVC compares those by looking.
+    return path in reader.deps or path in reader.params
 
 
 def _md5(lock: Lock, path: str) -> str:
-    return lock.deps[path].md5 if path in lock.deps else _UNSEEN
+    return lock.deps[path].md5 if path in lock.deps else MISSING
 
 
 def _out_md5(lock: Lock, path: str) -> str:
-    return lock.outs[path].md5 if path in lock.outs else _UNSEEN
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    return lock.outs[path].md5 if path in lock.outs else MISSING
 
 
 def _digest(*parts: Any) -> str:
-    def plain(value: Any) -> Any:
-        return dict(value) if isinstance(value, Mapping) else str(value)
-
-    text = json.dumps(parts, sort_keys=True, default=plain)
+    text = json.dumps(_plain(parts), sort_keys=True)
     return md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value if isinstance(value, int | float | str | bool | None) else str(value)

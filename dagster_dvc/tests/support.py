@@ -11,7 +11,7 @@ import dagster as dg
 import yaml
 
 from dagster_dvc.assets import RETRIES, build_assets
-from dagster_dvc.loading import load_manifest
+from dagster_dvc.repository import Repository
 from dagster_dvc.resources import DvcResource
 from dagster_dvc.translator import DvcTranslator
 
@@ -76,7 +76,7 @@ class Pipeline:
         self.retries = RETRIES
 
     def definitions(self) -> dg.Definitions:
-        assets = build_assets(load_manifest(self.root), self.translator, retries=self.retries)
+        assets = build_assets(Repository(self.root), self.translator, retries=self.retries)
         return dg.Definitions(
             assets=assets, resources={"dvc": DvcResource(root=str(self.root), grace_s=2)}
         )

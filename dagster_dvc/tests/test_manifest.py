@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from dagster_dvc.errors import DuplicateError, ManifestError
-from dagster_dvc.loading import load_manifest
-from dagster_dvc.manifest import overlaps
+from dagster_dvc.paths import overlaps
+from dagster_dvc.repository import load_manifest
 from dagster_dvc.tests.support import run, write_pipeline
 
 
@@ -15,7 +15,7 @@ def test_plain_stages_come_in_order_with_everything_dvc_knows(repository: Path):
     assert list(manifest.stages) == ["prepare", "total", "page"]
     total = manifest.stages["total"]
     assert total.desc == "Their sum."
-    assert total.cmd == ("python code/total.py",)
+    assert total.cmd == "python code/total.py"
     assert total.upstream == ("prepare",)
     assert total.params == {"params.yaml": {"scale": 10}}
     assert [(out.path, out.kind, out.is_cached) for out in total.outs] == [
@@ -78,7 +78,7 @@ def test_foreach_matrix_vars_several_commands_and_frozen(empty: Path):
     )
     stages = load_manifest(empty).stages
     assert set(stages) == {"first", "each@x", "each@y", "grid@1-p", "grid@2-p", "still"}
-    assert stages["first"].cmd == ("mkdir -p out", "cp raw/a.txt out/first.txt")
+    assert stages["first"].lines == ("mkdir -p out", "cp raw/a.txt out/first.txt")
     assert stages["each@y"].upstream == ("first",)
     assert stages["each@y"].template == "each"
     assert stages["grid@2-p"].outs[0].path == "p2.txt"
@@ -90,8 +90,6 @@ def test_files_tracked_by_dvc_are_sources(repository: Path):
     run(repository, "dvc", "add", "-q", "raw.txt")
     source = load_manifest(repository).sources["raw.txt"]
     assert source.tracked_by == "raw.txt.dvc"
-    assert source.recorded
-    assert source.recorded.md5 == "6ddb4095eb719e2a9f0a3f95677d24e0"
 
 
 def test_stages_of_a_folder_have_its_name(repository: Path):
@@ -112,9 +110,12 @@ def test_folder_without_dvc_is_refused(tmp_path: Path):
         load_manifest(tmp_path)
 
 
-def test_missing_pipeline_is_refused(empty: Path):
-    with pytest.raises(ManifestError, match=r"dvc\.yaml: no stage found.*dvc stage add"):
-        load_manifest(empty)
+def test_repository_of_data_alone_has_sources_and_no_stages(empty: Path):
+    (empty / "data.csv").write_text("1\n")
+    run(empty, "dvc", "add", "-q", "data.csv")
+    manifest = load_manifest(empty)
+    assert manifest.stages == {}
+    assert manifest.sources["data.csv"].tracked_by == "data.csv.dvc"
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,6 @@ def test_missing_pipeline_is_refused(empty: Path):
         ("dvc.yaml", "stages:\n  a:\n    command: x\n", r"repository/dvc\.yaml: .*Next: mend it"),
         ("dvc.lock", "stages: [", r"repository/dvc\.lock: .*git checkout dvc\.lock"),
         ("params.yaml", "scale: [", r"params\.yaml"),
-        ("params.yaml", "other: 1\n", r"params\.yaml: lacks scale.*stage 'total'.*dvc params diff"),
     ],
 )
 def test_broken_file_is_named_with_the_next_step(
@@ -135,10 +135,22 @@ def test_broken_file_is_named_with_the_next_step(
         load_manifest(repository)
 
 
-def test_missing_parameters_are_named(repository: Path):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "params.yaml: not found. Bring it back with"),
+        ("other: 1\n", "params.yaml: lacks scale"),
+    ],
+)
+def test_stage_without_its_parameters_says_so_and_stops_no_other(
+    repository: Path, text: str | None, message: str
+):
     (repository / "params.yaml").unlink()
-    with pytest.raises(ManifestError, match=r"params\.yaml: not found.*git checkout params\.yaml"):
-        load_manifest(repository)
+    if text is not None:
+        (repository / "params.yaml").write_text(text)
+    stages = load_manifest(repository).stages
+    assert stages["total"].problem.startswith(message)
+    assert stages["prepare"].problem == stages["page"].problem == ""
 
 
 def test_all_shared_outputs_are_listed_at_once(repository: Path):

@@ -6,8 +6,8 @@ from pathlib import Path
 import dagster as dg
 
 from dagster_dvc.charts import line_chart
-from dagster_dvc.loading import load_manifest
 from dagster_dvc.metadata import stage_metadata
+from dagster_dvc.repository import load_manifest
 from dagster_dvc.tests.support import run, write_pipeline
 
 WRITE = """

@@ -13,7 +13,7 @@ import dagster as dg
 import psutil
 import pytest
 
-from dagster_dvc.loading import load_manifest
+from dagster_dvc.repository import load_manifest
 from dagster_dvc.tests.support import Pipeline, run, write_pipeline
 
 # Two stages that only meet in time: each waits for a sign of the other.
@@ -32,7 +32,7 @@ RUN = """
 from pathlib import Path
 import dagster as dg
 from dagster_dvc.assets import build_assets
-from dagster_dvc.loading import load_manifest
+from dagster_dvc.repository import Repository, load_manifest
 from dagster_dvc.resources import DvcResource
 from dagster_dvc.translator import DvcTranslator
 
@@ -43,7 +43,7 @@ ONCE = dg.RetryPolicy(max_retries=0)
 @dg.definitions
 def defs():
     return dg.Definitions(
-        assets=build_assets(load_manifest(ROOT), DvcTranslator(), retries=ONCE),
+        assets=build_assets(Repository(ROOT), DvcTranslator(), retries=ONCE),
         resources={"dvc": DvcResource(root=str(ROOT), grace_s=2)},
         jobs=[dg.define_asset_job("all", dg.AssetSelection.all())],
     )
@@ -161,11 +161,11 @@ def sleeper(empty: Path) -> Path:
 
 
 def is_running(marker: str, root: Path) -> bool:
-    for process in psutil.process_iter(["cmdline", "cwd", "status"]):
+    for process in psutil.process_iter(["cmdline", "cwd", "name", "status"]):
         facts = process.info
         if (
             facts["cwd"] == str(root)
-            and marker in " ".join(facts["cmdline"] or [])
+            and marker in " ".join([facts["name"], *(facts["cmdline"] or [])])
             and facts["status"] != psutil.STATUS_ZOMBIE
         ):
             return True
@@ -178,13 +178,11 @@ def test_nothing_outlives_the_step(sleeper: Path, tmp_path: Path, how: signal.Si
     try:
         wait_for((sleeper / "started").exists)
         assert is_running("sleep.py", sleeper)
-        step = next(
-            child.parent() for child in tree(process) if "runner.py" in " ".join(child.cmdline())
-        )
+        step = next(c.parent() for c in tree(process) if c.name() == "dvc-runner")
         begin = time.monotonic()
         (process if how == signal.SIGINT else step).send_signal(how)
         wait_for(lambda: not is_running("sleep.py", sleeper) and not is_running("dvc", sleeper), 30)
-        wait_for(lambda: not is_running("runner.py", sleeper), 30)
+        wait_for(lambda: not is_running("dvc-runner", sleeper), 30)
         if psutil.cpu_percent(0.2) < 90:  # a starved machine says nothing about seconds
             assert time.monotonic() - begin < 10
     finally:

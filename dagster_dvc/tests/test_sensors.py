@@ -124,6 +124,6 @@ def test_schedule_over_an_unchanged_repository_says_so(pipeline: Pipeline):
     run(pipeline.root, "dvc", "repro")
     assert why(tick()) == "nothing to do: none of prepare, total, page changed"
     (pipeline.root / "params.yaml").write_text("scale: 2\nother: 1\n")
-    assert tick().tags["dvc/changed"] == "total: params.yaml: scale"
+    assert tick().tags["dvc/changed"] == "total: params.yaml: scale (modified)"
     (pipeline.root / "total.txt").unlink()
     assert "total.txt" in tick().tags["dvc/changed"]

@@ -7,20 +7,17 @@ import dagster as dg
 import pytest
 
 from dagster_dvc.assets import build_assets
-from dagster_dvc.errors import DuplicateError
-from dagster_dvc.loading import load_manifest
 from dagster_dvc.manifest import Stage
-from dagster_dvc.tests.support import Pipeline, write_pipeline
+from dagster_dvc.repository import Repository
+from dagster_dvc.tests.support import Pipeline
 from dagster_dvc.translator import DvcTranslator, TranslatorSettings
-from dagster_dvc.versions import Hasher
 
 
 def specs(root: Path, translator: DvcTranslator) -> dict[str, dg.AssetSpec]:
-    manifest = load_manifest(root)
-    hasher = Hasher(root)
+    repository = Repository(root)
     return {
-        name: translator.get_asset_spec(stage, manifest, hasher)
-        for name, stage in manifest.stages.items()
+        name: translator.get_asset_spec(stage, repository)
+        for name, stage in repository.manifest.stages.items()
     }
 
 
@@ -41,7 +38,7 @@ def test_spec_says_what_dvc_yaml_says(repository: Path):
 
 
 def test_raw_input_is_a_source_and_code_is_not(repository: Path, translator: DvcTranslator):
-    assets = build_assets(load_manifest(repository), translator)
+    assets = build_assets(Repository(repository), translator)
     keys = {key.to_user_string(): asset for asset in assets for key in asset.keys}
     assert set(keys) == {"prepare", "total", "page", "raw.txt"}
     assert keys["raw.txt"].is_observable
@@ -75,18 +72,6 @@ def test_one_method_can_be_overridden(repository: Path):
     spec = specs(repository, Prefixed(TranslatorSettings(code=["code/*"])))["total"]
     assert spec.key == dg.AssetKey(["shop", "total"])
     assert [dep.asset_key for dep in spec.deps] == [dg.AssetKey(["shop", "prepare"])]
-
-
-def test_all_shared_keys_are_listed_with_their_files(empty: Path, translator: DvcTranslator):
-    outs = [f"{name}.txt" for name in "abcd"]
-    names = ["x-1", "x_1", "y-1", "y_1"]
-    stages = {n: {"cmd": f"touch {o}", "outs": [o]} for n, o in zip(names, outs, strict=True)}
-    write_pipeline(empty, {"stages": stages})
-    with pytest.raises(DuplicateError) as caught:
-        build_assets(load_manifest(empty), translator)
-    message = str(caught.value)
-    assert "stage x-1 of dvc.yaml, stage x_1 of dvc.yaml" in message
-    assert "stage y-1 of dvc.yaml, stage y_1 of dvc.yaml" in message
 
 
 def test_automation_runs_a_stage_for_other_data_only(pipeline: Pipeline):

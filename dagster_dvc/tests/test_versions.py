@@ -5,10 +5,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from dagster_dvc.loading import load_manifest
+from dagster_dvc.repository import Repository
 from dagster_dvc.sensors import build_sync_sensor
 from dagster_dvc.tests.support import Pipeline, run
-from dagster_dvc.versions import Hasher, changes
 
 
 def sync(pipeline: Pipeline) -> set[str]:
@@ -79,8 +78,7 @@ def test_unsynced_is_changed(pipeline: Pipeline, file: str, text: str, expected:
     sync(pipeline)  # looks at the raw inputs
     assert pipeline.unsynced() == expected
     assert pipeline.changed_in_dvc() == expected
-    manifest = load_manifest(pipeline.root)
-    found = changes(manifest, manifest.stages, Hasher(pipeline.root))
+    found = Repository(pipeline.root).changes()
     assert {change.stage for change in found} == expected
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from dagster_dvc.loading import load_once
+from dagster_dvc import open_repository
 from dagster_dvc.manifest import Manifest
 from dagster_dvc.sensors import (
     Job,
@@ -34,7 +34,7 @@ def _job(name: str, stages: Sequence[str], description: str, tags: dict[str, str
 @dg.definitions
 def defs(context: dg.ComponentLoadContext) -> dg.Definitions:
     """Return the automation of the stages that dvc.yaml has."""
-    manifest = load_once(ROOT)
+    manifest = open_repository(ROOT).manifest
     translator = pipeline_component(context).get_translator()
     stages = list(manifest.stages)
     refreshed = _present(manifest, REFRESH)

@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_dvc.loading import load_once
+from dagster_dvc import open_repository
 from orchestration.project import ROOT
 from smar.declaration import Stage
 from smar.stages import declared
@@ -149,7 +149,7 @@ CHECKS: dict[str, list[dg.AssetChecksDefinition]] = {
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return the checks of the stages that dvc.yaml has."""
-    stages = load_once(ROOT).stages
+    stages = open_repository(ROOT).manifest.stages
     return dg.Definitions(
         asset_checks=[check for stage, own in CHECKS.items() if stage in stages for check in own]
     )
