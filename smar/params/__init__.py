@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    NonNegativeInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from smar.errors import ParamsError, list_problems, near_match
 from smar.params.combinations import senseless
@@ -113,10 +120,32 @@ class LogParams(Section):
 class JudgementParams(Section):
     """Judged test queries; paths relative to `ingest.folder`."""
 
-    kind: Literal["none", "trec", "esci", "table"]
+    kind: Literal[
+        "none", "trec", "beir", "esci", "table", "wands", "home_depot", "quepid", "opensearch"
+    ]
     queries: str
     labels: str
     columns: dict[str, str]
+    grades: dict[str, NonNegativeInt] = Field(default_factory=dict)
+    """Grade by label, as the judgements write it."""
+    scale: tuple[float, float] | Literal["auto"] = "auto"
+    """Lowest and highest value, mapped on grades 0 to 3."""
+    split: str = ""
+    """Of tables with a column split: only this one."""
+    locale: str = ""
+    """Of tables with a column product_locale: only this one."""
+
+    @field_validator("scale", mode="plain")
+    @classmethod
+    def _check_scale(cls, value: object) -> tuple[float, float] | Literal["auto"]:
+        if value == "auto":
+            return "auto"
+        if isinstance(value, list | tuple) and len(value) == 2:
+            low, high = value
+            numbers = all(isinstance(n, int | float) and not isinstance(n, bool) for n in value)
+            if numbers and low < high:
+                return float(low), float(high)
+        raise ValueError('expected "auto" or two numbers, the lower first, such as [1, 3]')
 
 
 class ImageStoreParams(Section):

@@ -30,6 +30,7 @@ class Tables:
     judgements: pd.DataFrame
     quarantine: Quarantine
     log: SearchLog
+    judgement_notes: list[str]
 
 
 def read_source(folder: Path, params: IngestParams, seed: int, image_target: Path) -> Tables:
@@ -58,6 +59,7 @@ def read_source(folder: Path, params: IngestParams, seed: int, image_target: Pat
         judgements=judgements.labels,
         quarantine=quarantine,
         log=log,
+        judgement_notes=judgements.notes,
     )
 
 

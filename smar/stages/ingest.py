@@ -62,7 +62,7 @@ def run(root: Path) -> None:
         dropped = tables.quarantine.counts()
         pictures.dropped = {k: n for k, n in dropped.items() if k.startswith("pictures: ")}
         left_out = Manifest(kind="quarantine", params=settings, counts=dropped)
-        left_out.details = tables.log.details()
+        left_out.details = {**tables.log.details(), "judgement_notes": tables.judgement_notes}
         with write_directory(paths.quarantine, left_out) as part:
             schema.write_table(part / "quarantine.parquet", tables.quarantine.frame(), QUARANTINE)
         for name, columns in schema.TABLES.items():
