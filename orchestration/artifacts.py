@@ -59,11 +59,11 @@ def _strips(root: Path, table: Path) -> Iterator[str]:
     name = next((name for name in _SETS if (frame["set"] == name).any()), None)
     if name is None or not paths.images.is_dir():
         return
-    queries = frame[(frame["set"] == name) & (frame["system"] == "gated")]
+    queries = frame[(frame["set"] == name) & (frame["system"] == "hybrid")]
     chosen = queries.iloc[:: max(1, len(queries) // _QUERIES)][:_QUERIES]
     columns = ["query_id", "q0", "item_id", "rank", "score", "system"]
     run = pd.read_csv(
-        table.parent / "runs" / f"{name}.gated.trec", sep=" ", names=columns, dtype=str
+        table.parent / "runs" / f"{name}.hybrid.trec", sep=" ", names=columns, dtype=str
     )
     items = read_table(paths.items, ITEMS).set_index("item_id")
     images = ImageStore.open(paths.images)

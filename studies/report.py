@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, digest, write_directory
 from smar.errors import DataError
+from smar.evaluation.systems import GATED, HYBRID
 from smar.judging.compare import mean_intervals, paired_difference
 from smar.pages import plots
 from smar.pages.render import write_page
@@ -24,7 +25,6 @@ from studies.plan import FigurePlan, StudyPlan, TablePlan
 
 KIND = "study-report"
 _RESAMPLES = 1000
-_GATED = "gated"
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Results:
         for path in sorted(StudyPaths(root).results.glob("*/*/*/per_query.parquet")):
             metrics = json.loads((path.parent / "metrics.json").read_text(encoding="utf-8"))
             key = (metrics["data"], metrics["variant"], metrics["seed"])
-            self._tables[key] = pd.read_parquet(path)
+            self._tables[key] = _with_names(pd.read_parquet(path))
             trained = [metrics[stage] for stage in ("pretrain", "finetune") if stage in metrics]
             self._seconds[key] = sum(each["seconds"] for each in trained)
 
@@ -91,10 +91,21 @@ class Results:
         frames = {}
         for seed in self.seeds(data, variant):
             table = self._tables[data, variant, seed]
-            own = _GATED if _GATED in set(table["system"]) else variant
+            own = HYBRID if HYBRID in set(table["system"]) else variant
             chosen = (table["set"] == query_set) & (table["system"] == (system or own))
             frames[seed] = table[chosen].set_index("query_id").sort_index()
         return frames
+
+
+def _with_names(table: pd.DataFrame) -> pd.DataFrame:
+    """Return results in which the systems have their names, also those of earlier runs.
+
+    Before `hybrid` was a system, the search as served was `gated` and its vectors were `dense`.
+    """
+    systems = set(table["system"])
+    if HYBRID in systems or GATED not in systems:
+        return table
+    return table.assign(system=table["system"].replace({GATED: HYBRID, "dense": GATED}))
 
 
 def write_study_report(root: Path, plan: StudyPlan) -> Path:
@@ -149,7 +160,7 @@ def _table(results: Results, table: TablePlan, data: str, peers: list[str]) -> d
             gap = _gap(frames, reference, table.metrics[0], same_seeds=name not in peers)
         rows.append(_row(results, table, data, name, frames, gap))
     columns = [_column(metric, part) for metric in table.metrics for part in ("", *table.slices)]
-    bars = [(_GATED, row.name, row.means[columns[0]], row.interval) for row in rows] if rows else []
+    bars = [(HYBRID, row.name, row.means[columns[0]], row.interval) for row in rows] if rows else []
     return {
         "title": table.title,
         "note": table.note,

@@ -126,15 +126,15 @@ def test_training_beats_chance(project: Path):
         assert metrics(project, stage)["chance_text"] < 0.8
     test = metrics(project, "evaluate")["test"]
     chance = 50 / 240
-    assert test["gated"]["recall@50"] > 1.5 * chance
+    assert test["hybrid"]["recall@50"] > 1.5 * chance
 
 
 def test_metrics_of_all_systems_and_slices_are_there(project: Path):
     sets = metrics(project, "evaluate")
-    assert set(sets) == {"test", "validation", "synthetic"}
-    for name in ("gated", "dense", "multimodal", "text", "image", "bm25"):
+    assert set(sets) == {"test", "validation", "synthetic", "checks"}
+    for name in ("hybrid", "gated", "multimodal", "text", "image", "bm25"):
         assert set(sets["test"][name]["slices"]) >= {"visual", "non_visual", "tail"}
-    assert {"mean", "low", "high", "p_value"} == set(sets["test"]["gated_minus_text"])
+    assert {"mean", "low", "high", "p_value"} == set(sets["test"]["hybrid_minus_text"])
 
 
 def test_trec_files_can_be_read_by_others(project: Path):
@@ -142,11 +142,11 @@ def test_trec_files_can_be_read_by_others(project: Path):
 
     folder = Paths(project).evaluation_report / "runs"
     qrels = list(ir_measures.read_trec_qrels(str(folder / "test.qrels")))
-    run = list(ir_measures.read_trec_run(str(folder / "test.gated.trec")))
+    run = list(ir_measures.read_trec_run(str(folder / "test.hybrid.trec")))
     measure = ir_measures.R(rel=2) @ 50
     theirs = ir_measures.calc_aggregate([measure], qrels, run)[measure]
     assert theirs == pytest.approx(
-        metrics(project, "evaluate")["test"]["gated"]["recall@50"], abs=1e-5
+        metrics(project, "evaluate")["test"]["hybrid"]["recall@50"], abs=1e-5
     )
 
 
@@ -340,7 +340,7 @@ def test_training_killed_by_the_system_goes_on_to_the_same_model(
 
 
 def test_other_models_go_all_the_way(copy: Path):
-    """Stages, query heads, markers, masks, misspellings, hard negatives, gates per item."""
+    """Stages, query vectors, markers, masks, misspellings, hard negatives, gates per item."""
     set_params(
         copy,
         {

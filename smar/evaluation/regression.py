@@ -8,7 +8,7 @@ from typing import Any
 
 from smar.checks import Checked
 from smar.errors import ArtifactError
-from smar.evaluation.systems import GATED
+from smar.evaluation.systems import GATED, HYBRID
 
 _WORSE = 0.02  # of the metric: less is within what two test sets differ by
 
@@ -34,7 +34,7 @@ class Regression:
 
 
 def regressions(old: Mapping[str, Any], new: Mapping[str, Any], metric: str) -> list[Regression]:
-    """Return the gated system's figures of every query set that both measured.
+    """Return what the search as served reached on every query set that both measured.
 
     The means are not paired: this is a look, and the rules of a promotion judge.
 
@@ -45,10 +45,16 @@ def regressions(old: Mapping[str, Any], new: Mapping[str, Any], metric: str) -> 
     """
     found = []
     for query_set in new:
-        before = old.get(query_set, {}).get(GATED, {}).get(metric)
-        after = new[query_set].get(GATED, {}).get(metric)
+        before = _served(old.get(query_set, {})).get(metric)
+        after = _served(new[query_set]).get(metric)
         if before is not None and after is not None:
             found.append(Regression(query_set, float(before), float(after)))
+    return found
+
+
+def _served(figures: Mapping[str, Any]) -> Mapping[str, float]:
+    """Return the figures of the search as served, which older releases keep as `gated`."""
+    found: Mapping[str, float] = figures.get(HYBRID) or figures.get(GATED, {})
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from smar.data.images import ImageStore
-from smar.evaluation.systems import GATED, LABELS, SetResult, per_query_table
+from smar.evaluation.systems import HYBRID, LABELS, SetResult, per_query_table
 from smar.judging.runs import grades_of, write_trec_qrels, write_trec_run
 from smar.pages import plots
 from smar.pages.gallery import Example, Group, Strip, Tile, picture_uri
@@ -159,7 +159,7 @@ def _differences(result: SetResult, params: EvaluateParams) -> list[tuple[str, s
         sure = gap.low > 0 or gap.high < 0
         word = "better" if gap.mean > 0 else "worse"
         verdict = f"{word} than" if sure else "not clearly different from"
-        text = f"{LABELS[GATED]} is {verdict} {LABELS[system]}: "
+        text = f"{LABELS[HYBRID]} is {verdict} {LABELS[system]}: "
         text += f"{100 * gap.mean:+.1f} points {params.primary}"
         detail = f"(95 % {100 * gap.low:+.1f} to {100 * gap.high:+.1f}, p = {gap.p_value:.2g})"
         direction = ("up" if gap.mean > 0 else "down") if sure else "soft"
@@ -177,7 +177,7 @@ def _set_content(result: SetResult, params: EvaluateParams) -> dict[str, Any]:
             low, high = result.intervals[system][name]
             interval = f"{low:.3f}\u2013{high:.3f}" if name == params.primary else ""
             cells.append({"value": f"{result.mean(system, name):.3f}", "interval": interval})
-        rows.append({"label": LABELS[system], "ours": system == GATED, "cells": cells})
+        rows.append({"label": LABELS[system], "ours": system == HYBRID, "cells": cells})
     primary = [
         (s, LABELS[s], result.mean(s, params.primary), result.intervals[s][params.primary])
         for s in systems
@@ -222,8 +222,8 @@ def _examples(
     result: SetResult, catalogue: Catalogue, params: EvaluateParams, seed: int
 ) -> list[Group]:
     """Return queries where the picture helped most, where it cost most, lost ones and others."""
-    gain = result.values[GATED][params.primary] - result.values["text"][params.primary]
-    found = result.values[GATED][params.primary]
+    gain = result.values[HYBRID][params.primary] - result.values["text"][params.primary]
+    found = result.values[HYBRID][params.primary]
     each = max(1, params.examples // 4)
     order = np.argsort(-gain, kind="stable")
     helped = [int(row) for row in order[:each] if gain[row] > 0]
@@ -248,7 +248,7 @@ def _examples(
 
 def _example(result: SetResult, row: int, catalogue: Catalogue, params: EvaluateParams) -> Example:
     strips = []
-    for system in (GATED, "text"):
+    for system in (HYBRID, "text"):
         run = result.runs[system]
         grades = grades_of(run, result.queries)[row]
         tiles = [
@@ -272,7 +272,7 @@ def _example(result: SetResult, row: int, catalogue: Catalogue, params: Evaluate
 def _wanted(result: SetResult, row: int, catalogue: Catalogue) -> Strip:
     """Return the relevant items with the rank at which search found them, best grade first."""
     grades = result.queries.qrels[[row]].tocoo()
-    found = {int(item): rank + 1 for rank, item in enumerate(result.runs[GATED].rows[row])}
+    found = {int(item): rank + 1 for rank, item in enumerate(result.runs[HYBRID].rows[row])}
     least = result.queries.relevant_grade
     pairs = sorted(zip(-grades.data, grades.col, strict=True))
     relevant = [(int(item), -float(grade)) for grade, item in pairs if -grade >= least]

@@ -12,10 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from smar.evaluation.baselines import bm25_run
-from smar.evaluation.calibration import Calibration, gate_calibrations
+from smar.evaluation.reliability import Reliability, gate_reliability
 from smar.index.exact import exact_search
-from smar.index.heads import Found, search_heads
 from smar.index.hybrid import HybridIndex
+from smar.index.query_vectors import Found, search_vectors
 from smar.index.store import EmbeddingStore
 from smar.judging.compare import Difference, mean_intervals, paired_difference
 from smar.judging.metrics import score_run
@@ -24,16 +24,20 @@ from smar.models.encode import QueryEmbeddings
 from smar.params import EvaluateParams
 from smar.seeding import generator
 
-GATED = "gated"  # what a search answers with: gated vectors, and words as the index says
-BASELINES = ("dense", "text", "bm25")
+HYBRID = "hybrid"  # what a search answers with: gated vectors, and words as the index says
+GATED = "gated"  # the gated vectors alone
+BASELINES = (GATED, "text", "bm25")
 LABELS = {
-    "gated": "smar",
-    "dense": "vectors alone",
+    HYBRID: "smar",
+    GATED: "vectors alone",
     "multimodal": "S_m alone",
     "text": "S_t alone",
     "image": "S_i alone",
     "bm25": "BM25",
 }
+# The random stream of a baseline keeps its name, so that the intervals of two releases are of the
+# same resamples.
+_STREAMS = {GATED: "dense"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class SetResult:
         runs: The run of every system.
         values: Metric values of every system, one per query.
         intervals: 95 % interval of every mean, `{system: {metric: (low, high)}}`.
-        differences: The gated system against each baseline, on the primary metric.
+        differences: The search as served against each baseline, on the primary metric.
         slices: Masks by slice name.
         calibration: The gate against what it may foretell, by outcome.
     """
@@ -58,7 +62,7 @@ class SetResult:
     intervals: dict[str, dict[str, tuple[float, float]]]
     differences: dict[str, Difference]
     slices: dict[str, NDArray[np.bool_]]
-    calibration: dict[str, Calibration]
+    calibration: dict[str, Reliability]
 
     def mean(self, system: str, metric: str, part: str = "") -> float:
         """Return a mean over the set, or over a slice of it (NaN if that is empty)."""
@@ -83,7 +87,7 @@ class SetResult:
         }
         for system, difference in self.differences.items():
             gap = {name: round(value, 6) for name, value in vars(difference).items()}
-            result[f"{GATED}_minus_{system}"] = gap
+            result[f"{HYBRID}_minus_{system}"] = gap
         return result
 
 
@@ -94,14 +98,14 @@ def run_systems(
     index: HybridIndex,
     k: int,
 ) -> dict[str, Run]:
-    """Return the runs of all systems, k results each; `gated` and `dense` go through the index."""
+    """Return the runs of all systems, k results each; `hybrid` and `gated` go through the index."""
     runs = {}
-    for name, searched in ((GATED, index), ("dense", replace(index, word_share=0.0))):
+    for name, searched in ((HYBRID, index), (GATED, replace(index, word_share=0.0))):
         scores, rows = searched.search(queries.texts, encoded, k)
         runs[name] = Run(name, rows, scores)
     for name in ("multimodal", "text", "image"):
         part = getattr(store, name)
-        scores, rows = search_heads(partial(_exact, part), encoded.vector, k)
+        scores, rows = search_vectors(partial(_exact, part), encoded.vector, k)
         if name == "image":  # an item without a picture has no S_i, so it is no result
             rows = np.where(store.image[rows].any(axis=2) & (rows >= 0), rows, -1)
         runs[name] = Run(name, rows, scores)
@@ -133,14 +137,14 @@ def measure(
         }
     differences = {
         baseline: paired_difference(
-            values[GATED][params.primary],
+            values[HYBRID][params.primary],
             values[baseline][params.primary],
             params.bootstrap,
-            generator(seed, "paired", queries.name, baseline),
+            generator(seed, "paired", queries.name, _STREAMS.get(baseline, baseline)),
         )
         for baseline in BASELINES
     }
-    calibration = gate_calibrations(
+    calibration = gate_reliability(
         gate,
         slices["visual"],
         values["multimodal"][params.primary],

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from smar.artifacts import Manifest, verify_directory, write_directory
 from smar.errors import ArtifactError, DataError
 from smar.index.exact import exact_search
-from smar.index.heads import Found, search_heads
+from smar.index.query_vectors import Found, search_vectors
 from smar.index.store import check_unit_rows
 from smar.params import IndexParams
 
@@ -86,7 +86,7 @@ class VectorIndex:
                 f"search: k = {k} and vectors of length {vectors.shape[-1]}; expected k >= 1 and "
                 f"{self.index.d}."
             )
-        return search_heads(self._search, vectors, k)
+        return search_vectors(self._search, vectors, k)
 
     def similarities(
         self, query: NDArray[np.float32], rows: NDArray[np.int64]

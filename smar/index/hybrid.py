@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from smar.artifacts import Manifest
 from smar.index.ann import VectorIndex, gated_queries, index_directory
-from smar.index.heads import Found
+from smar.index.query_vectors import Found
 from smar.index.words import WordIndex
 from smar.models.encode import QueryEmbeddings
 

@@ -49,8 +49,8 @@ class ItemEmbeddings:
 def encode_queries(model: RetrieverModel, texts: Sequence[str]) -> QueryEmbeddings:
     """Return the embeddings and gates of query texts; batching does not change them."""
     table = model.query_tokenizer.encode(texts)
-    heads = (model.query.vectors,) if model.query.vectors > 1 else ()
-    vector = np.zeros((len(texts), *heads, model.dim), np.float32)
+    several = (model.query.vectors,) if model.query.vectors > 1 else ()
+    vector = np.zeros((len(texts), *several, model.dim), np.float32)
     gate = np.zeros(len(texts), np.float32)
     for rows in _by_length(table, _QUERY_BATCH):
         output = model.encode_query_tokens(*token_tensors(table, rows, model.device))

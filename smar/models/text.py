@@ -47,7 +47,7 @@ class TextTower(nn.Module):
         dim: Embedding length D.
         pooling: "cls" takes the first token (the paper), "mean" the mean over the tokens, which
             learns faster from nothing.
-        vectors: K, vectors per text; above 1 for DPSR's query heads, each a projection of its own.
+        vectors: K, vectors per text; above 1 as in DPSR, each a projection of its own.
     """
 
     def __init__(self, backbone: nn.Module, dim: int, pooling: str, vectors: int = 1) -> None:

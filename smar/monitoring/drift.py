@@ -23,7 +23,7 @@ from smar.params import DriftParams
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ShopChange:
     """Two snapshots with what moved between them.
 
     Args:
@@ -45,7 +45,7 @@ def compare_snapshots(
     *,
     facts: Sequence[Signal] = (),
     report: Path | None = None,
-) -> Comparison:
+) -> ShopChange:
     """Return what moved between two snapshots.
 
     Args:
@@ -67,17 +67,17 @@ def compare_snapshots(
         quality_signal(reference, current, metric),
         *embeddings,
     ]
-    return Comparison(reference, current, judge(signals, params))
+    return ShopChange(reference, current, judge(signals, params))
 
 
-def new_queries(comparison: Comparison, most: int) -> list[tuple[str, int, int]]:
+def new_queries(change: ShopChange, most: int) -> list[tuple[str, int, int]]:
     """Return queries that rose most: text, occurrences in the reference's sample and in today's.
 
     Counts of the reference are scaled to the size of today's sample.
     """
-    before = comparison.reference.searches["query"].value_counts()
-    now = comparison.current.searches["query"].value_counts()
-    scale = len(comparison.current.searches) / max(1, len(comparison.reference.searches))
+    before = change.reference.searches["query"].value_counts()
+    now = change.current.searches["query"].value_counts()
+    scale = len(change.current.searches) / max(1, len(change.reference.searches))
     risen = (now - scale * before.reindex(now.index).fillna(0)).sort_values(ascending=False)
     texts = [str(text) for text in risen[risen > 0].head(most).index]
     return [(text, round(scale * int(before.get(text, 0))), int(now[text])) for text in texts]

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from smar.monitoring.drift import Comparison, click_rates, new_queries
+from smar.monitoring.drift import ShopChange, click_rates, new_queries
 from smar.monitoring.signals import Signal
 from smar.monitoring.snapshot import PICTURES
-from smar.monitoring.verdict import KEEP, Judged
+from smar.monitoring.verdict import KEEP, JudgedSignal
 from smar.pages.gallery import picture_uri
 from smar.pages.render import write_page
 
@@ -21,9 +21,9 @@ _MEANING = {
 }
 
 
-def write_drift_page(path: Path, comparison: Comparison, release: str) -> None:
+def write_drift_page(path: Path, change: ShopChange, release: str) -> None:
     """Write the page; `release` is the version that today is compared with."""
-    verdict = comparison.verdict
+    verdict = change.verdict
     write_page(
         path,
         "drift.html.j2",
@@ -32,16 +32,16 @@ def write_drift_page(path: Path, comparison: Comparison, release: str) -> None:
         calm=verdict.verdict == KEEP,
         release=release,
         rows=[_cells(one) for one in verdict.judged],
-        queries=new_queries(comparison, _QUERIES),
-        clicks=_click_rows(comparison),
+        queries=new_queries(change, _QUERIES),
+        clicks=_click_rows(change),
         pictures=[
-            ("Then", [picture_uri(one) for one in comparison.reference.pictures[:PICTURES]]),
-            ("Now", [picture_uri(one) for one in comparison.current.pictures[:PICTURES]]),
+            ("Then", [picture_uri(one) for one in change.reference.pictures[:PICTURES]]),
+            ("Now", [picture_uri(one) for one in change.current.pictures[:PICTURES]]),
         ],
     )
 
 
-def _cells(judged: Judged) -> dict[str, str]:
+def _cells(judged: JudgedSignal) -> dict[str, str]:
     signal: Signal = judged.signal
     return {
         "state": signal.action if judged.alarm else "",
@@ -56,10 +56,8 @@ def _cells(judged: Judged) -> dict[str, str]:
     }
 
 
-def _click_rows(comparison: Comparison) -> list[tuple[int, str, str]]:
-    before, now = (
-        click_rates(one, _POSITIONS) for one in (comparison.reference, comparison.current)
-    )
+def _click_rows(change: ShopChange) -> list[tuple[int, str, str]]:
+    before, now = (click_rates(one, _POSITIONS) for one in (change.reference, change.current))
     return [
         (place + 1, _percent(before, place), _percent(now, place))
         for place in range(max(len(before), len(now)))

@@ -13,7 +13,7 @@ VERDICTS = (KEEP, REFRESH, RETRAIN)
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedSignal:
     """A signal with its threshold.
 
     Args:
@@ -49,7 +49,7 @@ class DriftVerdict:
     """
 
     verdict: str
-    judged: list[Judged]
+    judged: list[JudgedSignal]
 
     @property
     def reasons(self) -> list[str]:
@@ -88,7 +88,7 @@ def judge(signals: Sequence[Signal], params: DriftParams) -> DriftVerdict:
     return DriftVerdict(verdict, order)
 
 
-def _judge(signal: Signal, params: DriftParams, level: float) -> Judged:
+def _judge(signal: Signal, params: DriftParams, level: float) -> JudgedSignal:
     threshold = _threshold(signal, params)
     note = ""
     if signal.value > threshold:
@@ -96,7 +96,7 @@ def _judge(signal: Signal, params: DriftParams, level: float) -> Judged:
             note = f"only {signal.rows} rows"
         elif not math.isnan(signal.p_value) and signal.p_value > level:
             note = "may be chance"
-    return Judged(signal, threshold, signal.value > threshold and not note, note)
+    return JudgedSignal(signal, threshold, signal.value > threshold and not note, note)
 
 
 def _threshold(signal: Signal, params: DriftParams) -> float:

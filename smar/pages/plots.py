@@ -11,8 +11,8 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 COLOURS = {
-    "gated": "#0072B2",
-    "dense": "#56B4E9",
+    "hybrid": "#0072B2",
+    "gated": "#56B4E9",
     "multimodal": "#009E73",
     "text": "#D55E00",
     "image": "#CC79A7",

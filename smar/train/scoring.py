@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from smar.losses.scored import ScoredPairs
-from smar.models.heads import merge_heads
+from smar.models.query_vectors import merge_vectors
 from smar.models.retriever import ItemOutput, QueryOutput, RetrieverModel
 from smar.train.batching import Batch
 
@@ -38,7 +38,7 @@ class Encoded:
 
     def merged(self, similarity: Tensor) -> Tensor:
         """Return one score per query and item, [Q, B]."""
-        return merge_heads(similarity, self.beta)
+        return merge_vectors(similarity, self.beta)
 
 
 def encode_batch(model: RetrieverModel, batch: Batch) -> Encoded:

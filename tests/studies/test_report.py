@@ -32,11 +32,14 @@ def write_result(root: Path, variant: str, seed: int, values: np.ndarray, system
 
 @pytest.fixture
 def lines(tmp_path: Path) -> dict[str, str]:
-    """Rows by name: a is much worse with seed 8, b and c have one seed, peer is another program."""
-    write_result(tmp_path, "a", 7, LEVEL, "gated")
-    write_result(tmp_path, "a", 8, LEVEL - 0.2, "gated")
+    """Rows by name: a is much worse with seed 8, b and c have one seed, peer is another program.
+
+    b ran before the search as served was named `hybrid`.
+    """
+    write_result(tmp_path, "a", 7, LEVEL, "hybrid")
+    write_result(tmp_path, "a", 8, LEVEL - 0.2, "hybrid")
     write_result(tmp_path, "b", 7, LEVEL + 0.05, "gated")
-    write_result(tmp_path, "c", 9, LEVEL, "gated")
+    write_result(tmp_path, "c", 9, LEVEL, "hybrid")
     write_result(tmp_path, "peer", 7, LEVEL, "peer")
     runs = {"data": ["shop"], "variants": ["a"], "seeds": [7]}
     table = {

@@ -90,7 +90,7 @@ def test_report_tests_rows_over_seeds_and_names_what_was_not_run(
         for seed in (7, 8)
     ]
     means = [
-        table[(table["set"] == "test") & (table["system"] == "gated")]["recall@50"].mean()
+        table[(table["set"] == "test") & (table["system"] == "hybrid")]["recall@50"].mean()
         for table in both
     ]
     assert f"{np.mean(means):.4f} \u00b1{np.std(means, ddof=1):.4f}" in row

@@ -1,16 +1,16 @@
-"""Calibration of the gate against closed forms."""
+"""Reliability of the gate against closed forms."""
 
 import numpy as np
 import pytest
 
-from smar.evaluation.calibration import calibrate, gate_calibrations
+from smar.evaluation.reliability import gate_reliability, reliability_of
 from smar.pages import plots
 
 
 def test_error_of_a_hand_made_gate():
     gate = np.array([0.15, 0.15, 0.85, 0.85, 1.0], np.float32)
     happened = np.array([False, True, True, True, False])
-    result = calibrate("it rains", gate, happened)
+    result = reliability_of("it rains", gate, happened)
     # Bins: [.1, .2) says .15, half of 2; [.8, .9) says .85, all of 2; [.9, 1] says 1, none of 1.
     assert result.bins["predicted"].tolist() == pytest.approx([0.15, 0.85, 1.0])
     assert result.bins["observed"].tolist() == [0.5, 1.0, 0.0]
@@ -22,13 +22,13 @@ def test_error_of_a_hand_made_gate():
 def test_gate_that_says_the_truth_has_no_error():
     rng = np.random.default_rng(0)
     gate = rng.random(40_000).astype(np.float32)
-    assert calibrate("x", gate, rng.random(40_000) < gate).error < 0.01
-    assert calibrate("x", gate, rng.random(40_000) < 0.5).error > 0.2
+    assert reliability_of("x", gate, rng.random(40_000) < gate).error < 0.01
+    assert reliability_of("x", gate, rng.random(40_000) < 0.5).error > 0.2
 
 
 def test_ties_say_nothing_about_whether_the_picture_helps():
     gate = np.array([0.9, 0.1, 0.5, 0.5], np.float32)
-    found = gate_calibrations(
+    found = gate_reliability(
         gate,
         visual=np.array([True, False, True, False]),
         multimodal=np.array([1.0, 0.0, 0.3, 0.3]),
@@ -42,7 +42,7 @@ def test_ties_say_nothing_about_whether_the_picture_helps():
 def test_outcome_that_never_or_always_happens_is_left_out():
     gate = np.array([0.9, 0.1], np.float32)
     values = np.array([0.5, 0.5])
-    assert gate_calibrations(gate, np.array([True, True]), values, values) == {}
+    assert gate_reliability(gate, np.array([True, True]), values, values) == {}
 
 
 def test_reliability_plot_has_a_dot_for_every_bin():

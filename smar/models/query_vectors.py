@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 
-def merge_heads(scores: Tensor, beta: float) -> Tensor:
+def merge_vectors(scores: Tensor, beta: float) -> Tensor:
     """Return one score per query and item, [Q, N].
 
     Of several vectors' scores z it is `sum_k softmax_k(z / beta)_k z_k` (DPSR, 2020), a soft

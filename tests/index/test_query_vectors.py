@@ -5,7 +5,7 @@ import pytest
 
 from smar.index.ann import build_index, gated_items, gated_queries
 from smar.index.exact import exact_search
-from smar.index.heads import search_heads
+from smar.index.query_vectors import search_vectors
 from smar.params import IndexParams
 
 
@@ -17,7 +17,7 @@ def unit(*shape: int) -> np.ndarray:
 @pytest.mark.parametrize("k", [1, 7, 60])
 def test_merged_search_equals_the_best_score_over_all_vectors(k: int):
     queries, items = unit(9, 4, 8), unit(40, 8)
-    scores, rows = search_heads(lambda v, n: exact_search(v, items, n), queries, k)
+    scores, rows = search_vectors(lambda v, n: exact_search(v, items, n), queries, k)
     truth = np.einsum("qkd,nd->qkn", queries, items).max(axis=1)
     found = min(k, 40)
     assert (rows[:, :found] == np.argsort(-truth, axis=1, kind="stable")[:, :k]).all()

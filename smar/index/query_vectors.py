@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Found = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
-def search_heads(
+def search_vectors(
     search: Callable[[NDArray[np.float32], int], Found], vectors: NDArray[np.float32], k: int
 ) -> Found:
     """Return scores and rows, [Q, k] each, of queries of one vector [Q, D] or several [Q, K, D].

@@ -16,7 +16,7 @@ _BINS = 10
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Reliability:
     """A gate against an outcome.
 
     Args:
@@ -43,7 +43,9 @@ class Calibration:
         }
 
 
-def calibrate(outcome: str, gate: NDArray[np.float32], happened: NDArray[np.bool_]) -> Calibration:
+def reliability_of(
+    outcome: str, gate: NDArray[np.float32], happened: NDArray[np.bool_]
+) -> Reliability:
     """Return how well gates in [0, 1], [Q], foretell an outcome, [Q], over ten equal bins.
 
     `error = sum_n |predicted_n - observed_n| queries_n / Q` (Naeini et al., 2015).
@@ -59,7 +61,7 @@ def calibrate(outcome: str, gate: NDArray[np.float32], happened: NDArray[np.bool
         }
     ).reset_index(drop=True)
     gaps = (bins["predicted"] - bins["observed"]).abs() * bins["queries"]
-    return Calibration(
+    return Reliability(
         outcome=outcome,
         queries=len(table),
         error=float(gaps.sum() / len(table)),
@@ -68,12 +70,12 @@ def calibrate(outcome: str, gate: NDArray[np.float32], happened: NDArray[np.bool
     )
 
 
-def gate_calibrations(
+def gate_reliability(
     gate: NDArray[np.float32],
     visual: NDArray[np.bool_],
     multimodal: NDArray[np.float64],
     text: NDArray[np.float64],
-) -> dict[str, Calibration]:
+) -> dict[str, Reliability]:
     """Return the calibration of a gate against each outcome that both occurs and fails to occur.
 
     Args:
@@ -92,7 +94,7 @@ def gate_calibrations(
         ),
     }
     return {
-        name: calibrate(meaning, chances, happened)
+        name: reliability_of(meaning, chances, happened)
         for name, (meaning, chances, happened) in outcomes.items()
         if 0 < happened.sum() < len(happened)
     }
