@@ -42,7 +42,7 @@ def make_shop(root: Path, num_items: int, log_rows: int) -> None:
     paths, rng = Paths(root), np.random.default_rng(0)
     count = log_rows * 6 // 10
     queries = schema.read_table(paths.ingested("queries"), schema.QUERIES)
-    logged = queries.index[queries["split"] != "test"]
+    logged = queries.index[queries["split"].isin(schema.LOGGED)]
     weights = 1 / np.arange(1, len(logged) + 1) ** 0.9
     chosen = rng.choice(len(logged), count, p=weights / weights.sum())
     texts = queries.loc[logged, "query"]

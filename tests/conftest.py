@@ -257,6 +257,7 @@ def tiny_maker(
 SMALL_PROJECT: dict[str, Any] = {
     "threads": 1,
     "ingest.demo": {"num_items": 150, "num_searches": 600},
+    "ingest.judgements.test_frac": 0.3,
     "ingest.images": {"height": 16, "width": 16, "max_pixels": 100_000},
     "model.dim": 32,
     "model.vocab_size": 500,

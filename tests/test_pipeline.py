@@ -20,11 +20,13 @@ import yaml
 from smar.artifacts import verify_directory
 from smar.cli import STAGES, main
 from smar.data import schema
+from smar.data.stems import bag_of_stems
 from smar.errors import ArtifactError, DataError
 from smar.index.store import EmbeddingStore
 from smar.paths import Paths
 from smar.service.page import write_search_page
 from smar.service.retriever import Retriever
+from smar.synthetic.leakage import leaked_texts
 
 ROOT = Path(__file__).parent.parent
 TINY: dict[str, Any] = {
@@ -111,14 +113,19 @@ def test_tables_have_their_schema(project: Path):
         assert len(schema.read_table(getattr(paths, name), columns))
 
 
-def test_no_test_or_validation_text_is_trained_on(project: Path):
+def test_nothing_with_the_stems_of_a_held_out_query_is_trained_on(project: Path):
     paths = Paths(project)
     queries = schema.read_table(paths.queries, schema.QUERIES)
     synthetic = schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC)
-    held_out = set(queries.loc[queries["split"] != "train", "query"])
-    assert not held_out & set(synthetic["query"])
-    validation = set(queries.loc[queries["split"] == "validation", "query"])
-    assert not validation & set(queries.loc[queries["split"] == "train", "query"])
+    bags = {split: set(map(bag_of_stems, own["query"])) for split, own in queries.groupby("split")}
+    assert set(bags) == {"train", "validation", "apart", "trial", "test"}
+    made = {
+        split: set(map(bag_of_stems, own["query"])) for split, own in synthetic.groupby("split")
+    }
+    trained = bags["train"] | made["train"]
+    assert not trained & (bags["test"] | bags["validation"] | bags["apart"])
+    assert not bags["trial"] & made["train"]
+    assert not any(leaked_texts(queries, synthetic).values())
 
 
 def test_training_beats_chance(project: Path):
@@ -131,7 +138,7 @@ def test_training_beats_chance(project: Path):
 
 def test_metrics_of_all_systems_and_slices_are_there(project: Path):
     sets = metrics(project, "evaluate")
-    assert set(sets) == {"test", "validation", "synthetic", "checks"}
+    assert set(sets) == {"test", "trial", "validation", "synthetic", "checks"}
     for name in ("hybrid", "gated", "multimodal", "text", "image", "bm25"):
         assert set(sets["test"][name]["slices"]) >= {"visual", "non_visual", "tail"}
     assert {"mean", "low", "high", "p_value"} == set(sets["test"]["hybrid_minus_text"])

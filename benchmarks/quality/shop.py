@@ -22,7 +22,7 @@ from smar.evaluation.systems import per_query_table
 from smar.judging import sets
 from smar.judging.metrics import score_run
 from smar.judging.runs import QuerySet, Run
-from smar.judging.slices import slices_of
+from smar.judging.slices import LogFacts, slices_of
 from smar.params import Params, load_params
 from smar.paths import Paths
 from smar.stages import synthesize
@@ -153,10 +153,10 @@ class Shop:
 
     def _per_query(self, peer: str, chosen: QuerySet, rank: Rank) -> pd.DataFrame:
         queries = schema.read_table(self.paths.queries, schema.QUERIES)
-        traffic = queries[queries["split"] != "test"]["num_searches"]
-        trained = set(queries[queries["split"] == "train"]["query"])
+        engagements = schema.read_table(self.paths.engagements, schema.ENGAGEMENTS)
+        log = LogFacts.of(queries, engagements, list(self.items["item_id"]))
         visual = self.params.gate.visual_categories
-        slices = slices_of(chosen, self.items["category"], visual, traffic, trained)
+        slices = slices_of(chosen, self.items["category"], visual, log)
         values = score_run(rank(chosen), chosen, self.params.evaluate.cutoffs)
         return per_query_table(chosen, {peer: values}, slices)
 

@@ -4,7 +4,7 @@ items        one row per item of the catalogue
 queries      one row per distinct normalised query text and split
 searches     one row per search in the log
 engagements  one row per click, add to cart or purchase
-judgements   one row per judged (test query, item) pair
+judgements   one row per judged (query, item) pair
 synthetic    one row per synthetic (query, item) pair
 """
 
@@ -20,7 +20,11 @@ from smar.artifacts import write_file
 from smar.errors import ArtifactError
 
 ACTIONS = ("click", "add_to_cart", "purchase")
-SPLITS = ("train", "validation", "test")
+LOGGED = ("train", "validation", "apart")
+"""Splits of logged queries: trained on; chosen by; left alone, as a test query has their stems."""
+JUDGED = ("trial", "test")
+"""Splits of judged queries: a release is decided on them; nothing is, and nothing learns them."""
+SPLITS = (*LOGGED, *JUDGED)
 
 ITEMS = pa.schema(
     [

@@ -20,7 +20,14 @@ from smar.seeding import generator
 
 _SHOWN = 8
 _HEADINGS = {
-    "test": ("Test queries", "Judged queries. Nothing was chosen by them."),
+    "test": (
+        "Test queries",
+        "Judged queries that nothing was trained on, chosen by or decided on.",
+    ),
+    "trial": (
+        "Trial queries",
+        "Judged queries that releases are decided on; what shoppers did with them is trained on.",
+    ),
     "validation": (
         "Validation queries",
         "Held-out queries of the log, judged by what shoppers did. Choices are made here.",

@@ -23,7 +23,7 @@ class JudgedQueries:
     """Queries and labels by id, so that any catalogue can be measured on them.
 
     Args:
-        name: "test", "validation" or "synthetic".
+        name: "trial", "validation" or "synthetic".
         queries: Columns query_id, query, num_searches, and slice_* of bools.
         labels: Columns query_id, item_id, grade.
         relevant_grade: Lowest grade that counts as relevant.
@@ -77,9 +77,10 @@ def judged_queries(
 ) -> list[JudgedQueries]:
     """Return the queries that a release is decided on, and the log's where they are others.
 
-    First the test, validation or synthetic set, whichever is the first with `min_queries` queries
+    First the trial, validation or synthetic set, whichever is the first with `min_queries` queries
     that have a relevant item, or else the largest of them; then the validation set, which is judged
-    by what shoppers did, if it is not the first and holds any.
+    by what shoppers did, if it is not the first and holds any. Never the test set: it decides
+    nothing.
 
     Args:
         paths: The project; its tables are read.
@@ -91,9 +92,10 @@ def judged_queries(
     """
     ids = list(items["item_id"])
     shop = ShopSets.read(paths, ids, evaluate.relevant_grade, seed)
-    enough = [one for one in shop.sets if len(one) >= min_queries]
-    first = enough[0] if enough else max(shop.sets, key=len)
-    engaged = next(one for one in shop.sets if one.name == "validation")
+    deciding = [one for one in shop.sets if one.name != "test"]
+    enough = [one for one in deciding if len(one) >= min_queries]
+    first = enough[0] if enough else max(deciding, key=len)
+    engaged = next(one for one in deciding if one.name == "validation")
     chosen = [first] if first is engaged or not len(engaged) else [first, engaged]
     category = items["category"]
     return [_by_id(one, ids, shop.slices(one, category, gate.visual_categories)) for one in chosen]

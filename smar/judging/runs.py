@@ -21,7 +21,7 @@ class QuerySet:
     """Queries with their judgements.
 
     Args:
-        name: "test", "validation" or "synthetic".
+        name: "test", "trial", "validation" or "synthetic".
         query_ids: Ids, [Q].
         texts: Normalised texts, [Q].
         num_searches: Searches of the text in the log, [Q].

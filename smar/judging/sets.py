@@ -18,10 +18,30 @@ def test_set(
     item_ids: Sequence[str],
     relevant_grade: int,
 ) -> QuerySet:
-    """Return the judged test queries. They are for reporting: nothing may be chosen by them."""
-    return build_query_set(
-        "test", queries[queries["split"] == "test"], judgements, item_ids, relevant_grade
-    )
+    """Return the judged queries that decide nothing: what is reported of a model."""
+    return _judged_set("test", queries, judgements, item_ids, relevant_grade)
+
+
+def trial_set(
+    queries: pd.DataFrame,
+    judgements: pd.DataFrame,
+    item_ids: Sequence[str],
+    relevant_grade: int,
+) -> QuerySet:
+    """Return the judged queries that releases are decided on."""
+    return _judged_set("trial", queries, judgements, item_ids, relevant_grade)
+
+
+def _judged_set(
+    name: str,
+    queries: pd.DataFrame,
+    judgements: pd.DataFrame,
+    item_ids: Sequence[str],
+    relevant_grade: int,
+) -> QuerySet:
+    chosen = queries[queries["split"] == name]
+    labels = judgements[judgements["query_id"].isin(chosen["query_id"])]
+    return build_query_set(name, chosen, labels, item_ids, relevant_grade)
 
 
 def validation_set(

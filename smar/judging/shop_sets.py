@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from smar.data import schema
 from smar.judging import sets
 from smar.judging.runs import QuerySet
-from smar.judging.slices import slices_of
+from smar.judging.slices import LogFacts, slices_of
 from smar.paths import Paths
 
 
@@ -22,14 +22,12 @@ class ShopSets:
     """What a project can be measured on.
 
     Args:
-        sets: The test, validation and synthetic sets, each of any length.
-        traffic: Searches of every distinct text in the log.
-        trained: Texts of the training queries.
+        sets: The test, trial, validation and synthetic sets, each of any length.
+        log: What the search log says about queries and items.
     """
 
     sets: Sequence[QuerySet]
-    traffic: pd.Series
-    trained: set[str]
+    log: LogFacts
 
     @classmethod
     def read(cls, paths: Paths, item_ids: list[str], relevant_grade: int, seed: int) -> "ShopSets":
@@ -47,15 +45,14 @@ class ShopSets:
         synthetic = schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC)
         found = (
             sets.test_set(queries, judgements, item_ids, relevant_grade),
+            sets.trial_set(queries, judgements, item_ids, relevant_grade),
             sets.validation_set(queries, engagements, item_ids),
             sets.synthetic_set(synthetic, item_ids, seed),
         )
-        traffic = queries[queries["split"] != "test"]["num_searches"]
-        trained = set(queries[queries["split"] == "train"]["query"])
-        return cls(found, traffic, trained)
+        return cls(found, LogFacts.of(queries, engagements, item_ids))
 
     def slices(
         self, queries: QuerySet, category: pd.Series, visual_categories: list[str]
     ) -> dict[str, NDArray[np.bool_]]:
         """Return the named slices of one of the sets, as masks [Q]; see `slices_of`."""
-        return slices_of(queries, category, visual_categories, self.traffic, self.trained)
+        return slices_of(queries, category, visual_categories, self.log)

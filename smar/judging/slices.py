@@ -1,45 +1,83 @@
-"""Parts of a query set that are reported on their own."""
+"""Parts of a query set that are reported on their own.
+
+Shapes: Q queries, N items.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from smar.data.categories import is_visual
+from smar.data.schema import LOGGED
+from smar.data.stems import bag_of_stems
 from smar.judging.runs import QuerySet
+
+
+@dataclass(frozen=True)
+class LogFacts:
+    """What a search log says about queries and items.
+
+    Args:
+        traffic: Searches of every distinct text.
+        trained: Bags of stems of the training queries.
+        is_cold: True where no training search engaged an item, [N].
+    """
+
+    traffic: pd.Series
+    trained: set[str]
+    is_cold: NDArray[np.bool_]
+
+    @classmethod
+    def of(
+        cls, queries: pd.DataFrame, engagements: pd.DataFrame, item_ids: Sequence[str]
+    ) -> "LogFacts":
+        """Return the facts of a project's query and engagement tables, about some items [N]."""
+        training = queries[queries["split"] == "train"]
+        taught = engagements["query_id"].isin(training["query_id"])
+        warm = set(engagements.loc[taught, "item_id"])
+        return cls(
+            traffic=queries.loc[queries["split"].isin(LOGGED), "num_searches"],
+            trained={bag_of_stems(text) for text in training["query"]},
+            is_cold=np.array([item_id not in warm for item_id in item_ids], dtype=bool),
+        )
 
 
 def slices_of(
     queries: QuerySet,
     category: pd.Series,
     visual_categories: list[str],
-    traffic: pd.Series,
-    trained: set[str],
+    log: LogFacts,
 ) -> dict[str, NDArray[np.bool_]]:
     """Return the named slices of a query set, as masks [Q]; they overlap between pairs of names.
 
     - visual / non_visual: whether more than half of the relevant items lie in a visual category.
     - head / torso / tail: the most searched texts that together make up the first third of the
       log's searches, the next third, and the rest (with what was never searched).
-    - seen / unseen: whether the text was among the training queries.
+    - seen / unseen: whether a training query had the same bag of stems.
+    - cold: at least half of the relevant items were never engaged with in a search that is trained
+      on.
 
     Args:
         queries: The query set.
         category: Category of every item, [N].
         visual_categories: Category prefixes.
-        traffic: Searches of every distinct text in the log.
-        trained: Texts of the training queries.
+        log: What the log says.
     """
     relevant = queries.relevant
-    of_visual = relevant @ is_visual(category, visual_categories).astype(np.float64)
-    visual = of_visual > 0.5 * np.asarray(relevant.sum(1)).ravel()
-    ordered = np.sort(traffic.to_numpy())[::-1]
+    half = 0.5 * np.asarray(relevant.sum(1)).ravel()
+    visual = relevant @ is_visual(category, visual_categories).astype(np.float64) > half
+    cold = relevant @ log.is_cold.astype(np.float64) >= half
+    ordered = np.sort(log.traffic.to_numpy())[::-1]
     before = (np.cumsum(ordered) - ordered) / max(1, ordered.sum())
     head_from = ordered[before < 1 / 3].min(initial=np.iinfo(np.int64).max)
     torso_from = ordered[before < 2 / 3].min(initial=np.iinfo(np.int64).max)
     searched = queries.num_searches
     logged = searched > 0
     head, torso = logged & (searched >= head_from), logged & (searched >= torso_from)
-    seen = np.array([text in trained for text in queries.texts], dtype=bool)
+    seen = np.array([bag_of_stems(text) in log.trained for text in queries.texts], dtype=bool)
     return {
         "visual": visual,
         "non_visual": ~visual,
@@ -48,4 +86,5 @@ def slices_of(
         "tail": ~torso,
         "seen": seen,
         "unseen": ~seen,
+        "cold": cold,
     }

@@ -134,6 +134,8 @@ class JudgementParams(Section):
     """Of tables with a column split: only this one."""
     locale: str = ""
     """Of tables with a column product_locale: only this one."""
+    test_frac: Fraction = 0.5
+    """Share of the judged queries that decide nothing and are never trained on."""
 
     @field_validator("scale", mode="plain")
     @classmethod

@@ -52,7 +52,7 @@ class Decision:
         compared_with: Version of the release it was compared with, "" for none.
         rules: Every rule with its outcome.
         primary: The metric of the tables.
-        query_set: Which judged queries: "test", "validation" or "synthetic".
+        query_set: Which judged queries: "trial", "validation" or "synthetic".
         shared: The primary metric over the items that both have.
         tables: Every table that the decision is made on.
         served: Table of what shoppers get, each with its own catalogue.

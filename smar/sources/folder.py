@@ -14,7 +14,7 @@ from smar.sources.judgements import Judgements, read_judgements
 from smar.sources.pictures import pack_images
 from smar.sources.quarantine import Quarantine
 from smar.sources.search_log import SearchLog, read_log
-from smar.sources.split import query_id_of, split_queries
+from smar.sources.split import query_id_of, split_judged, split_logged
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def read_source(folder: Path, params: IngestParams, seed: int, image_target: Pat
     quarantine.check(*limits)
     return Tables(
         items=_with_pictures(feed, image_ids),
-        queries=_query_table(log, judgements, params.validation_frac, seed),
+        queries=_query_table(log, judgements, params, seed),
         searches=log.searches[schema.SEARCHES.names],
         engagements=log.engagements,
         judgements=judgements.labels,
@@ -74,11 +74,11 @@ def _with_pictures(feed: Feed, image_ids: list[int]) -> pd.DataFrame:
 
 
 def _query_table(
-    log: SearchLog, judgements: Judgements, validation_frac: float, seed: int
+    log: SearchLog, judgements: Judgements, params: IngestParams, seed: int
 ) -> pd.DataFrame:
     searches = log.searches["query"].value_counts().sort_index()
-    test_texts = set(judgements.queries["query"])
-    split = split_queries(searches.index, validation_frac, seed, keep=test_texts)
+    judged = split_judged(judgements.queries["query"], params.judgements.test_frac, seed)
+    split = split_logged(searches.index, params.validation_frac, seed, judged)
     logged = pd.DataFrame(
         {
             "query_id": [query_id_of(text) for text in searches.index],
@@ -87,7 +87,7 @@ def _query_table(
             "num_searches": searches.to_numpy(np.int64),
         }
     )
-    test = judgements.queries.assign(split="test")
-    seen = test["query"].map(searches).fillna(0)
-    test = test.assign(num_searches=seen.to_numpy(np.int64))
-    return pd.concat([logged, test], ignore_index=True)[schema.QUERIES.names]
+    held = judgements.queries.assign(split=judgements.queries["query"].map(judged).astype(object))
+    seen = held["query"].map(searches).fillna(0)
+    held = held.assign(num_searches=seen.to_numpy(np.int64))
+    return pd.concat([logged, held], ignore_index=True)[schema.QUERIES.names]

@@ -1,7 +1,9 @@
-"""Which queries are for training and which for choices."""
+"""Which queries are trained on, which are for choices, and which decide nothing."""
 
 from collections.abc import Iterable
 from hashlib import sha1, sha256
+
+from smar.data.stems import bag_of_stems
 
 
 def query_id_of(text: str) -> str:
@@ -9,24 +11,44 @@ def query_id_of(text: str) -> str:
     return f"log-{sha1(text.encode(), usedforsecurity=False).hexdigest()[:12]}"
 
 
-def split_queries(
-    texts: Iterable[str], validation_frac: float, seed: int, keep: set[str]
-) -> dict[str, str]:
-    """Return "train" or "validation" for every normalised query text.
-
-    The split is a hash of text and seed: it does not change when other queries come or go.
+def split_judged(texts: Iterable[str], test_frac: float, seed: int) -> dict[str, str]:
+    """Return "test" or "trial" for every judged text, by a hash of its stems and the seed.
 
     Args:
         texts: Normalised texts.
-        validation_frac: Share held out, in [0, 1).
+        test_frac: Share that decides nothing, in [0, 1].
         seed: Another seed, another split.
-        keep: Texts that stay in training whatever their hash (the judged test queries: held out
-            twice they would serve nobody).
     """
     return {
-        text: "train" if text in keep or _place(text, seed) >= validation_frac else "validation"
+        text: "test" if _place(f"judged/{bag_of_stems(text)}", seed) < test_frac else "trial"
         for text in texts
     }
+
+
+def split_logged(
+    texts: Iterable[str], validation_frac: float, seed: int, judged: dict[str, str]
+) -> dict[str, str]:
+    """Return "train", "validation" or "apart" for every logged text.
+
+    Texts with the same bag of stems go together, and where they go is a hash of the bag and the
+    seed: it does not change when other queries come or go.
+
+    Args:
+        texts: Normalised texts.
+        validation_frac: Share held out for choices, in [0, 1).
+        seed: Another seed, another split.
+        judged: Split of every judged text. What has the stems of a test query is left apart, so
+            that nothing learns from it; what has those of a trial query is trained on, as shoppers
+            are served with what they taught.
+    """
+    bags = {bag_of_stems(text): split for text, split in judged.items()}
+    beside = {"test": "apart", "trial": "train"}
+    result = {}
+    for text in texts:
+        bag = bag_of_stems(text)
+        free = "train" if _place(bag, seed) >= validation_frac else "validation"
+        result[text] = beside[bags[bag]] if bag in bags else free
+    return result
 
 
 def _place(text: str, seed: int) -> float:

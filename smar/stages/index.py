@@ -124,7 +124,9 @@ def _sample(
     from smar.data import schema
     from smar.index.choice import draw_queries
 
-    texts = schema.read_table(paths.queries, schema.QUERIES)["query"].to_numpy()
+    queries = schema.read_table(paths.queries, schema.QUERIES)
+    # Settings are chosen by what is measured here, so it is not measured with judged queries.
+    texts = queries.loc[queries["split"].isin(("train", "validation")), "query"].to_numpy()
     return draw_queries(texts, vectors, encode, params.index.sample_queries, params.seed)
 
 

@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from smar.data.schema import SPLITS, normalize_query
+from smar.data.schema import JUDGED, SPLITS, normalize_query
+from smar.data.stems import bag_of_stems
 from smar.params import QueryRules
 from smar.validation.contract import (
     QUARANTINE,
@@ -30,9 +31,10 @@ def rows(params: QueryRules) -> Contract:
     rules = [
         Rule("id_unique", STOP, "each id once", holds("id_is_new"), "query_id"),
         Rule("split_known", STOP, f"one of {', '.join(SPLITS)}", one_of("split", SPLITS)),
-        Rule("split_apart", STOP, "no text in training or validation twice, none of both",
+        Rule("split_apart", STOP, "no logged text twice, none in two splits",
              holds("is_in_one_split"), "query"),
-        Rule("no_leak", STOP, "no validation query with the text of a test query",
+        Rule("no_leak", STOP,
+             "no test or validation query with the stems of one that is trained on or chosen by",
              holds("is_no_leak"), "query"),
         Rule("searches_agree", STOP, "the number of its searches in the search table",
              holds("counts_agree"), "num_searches"),
@@ -73,24 +75,37 @@ def whole(params: QueryRules, max_quarantined_frac: float) -> Contract:
 def prepare(table: pa.Table, searches: pa.Table) -> pd.DataFrame:
     """Return the queries with the columns that the rules need."""
     frame: pd.DataFrame = table.to_pandas()
-    test = frame["split"] == "test"
+    judged = frame["split"].isin(JUDGED)
     frame["id_is_new"] = ~frame["query_id"].duplicated()
-    frame["is_in_one_split"] = test | ~frame["query"].where(~test).duplicated()
-    leaks = (frame["split"] == "validation") & frame["query"].isin(frame.loc[test, "query"])
-    frame["is_no_leak"] = ~leaks
+    frame["is_in_one_split"] = judged | ~frame["query"].where(~judged).duplicated()
+    frame["is_no_leak"] = ~_leaks(frame)
     frame["counts_agree"] = frame["num_searches"] == count_searches(frame, searches["query_id"])
     frame["is_normal"] = frame["query"] == frame["query"].map(normalize_query)
     return frame
 
 
+def _leaks(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which held-out queries share their stems with what they are held out from."""
+    bags = frame["query"].map(bag_of_stems)
+    of = {split: set(bags[frame["split"] == split]) for split in SPLITS}
+    apart_from = {
+        "test": of["train"] | of["validation"],
+        "validation": of["train"] | of["test"] | of["trial"],
+    }
+    return np.array(
+        [bag in apart_from.get(split, ()) for bag, split in zip(bags, frame["split"], strict=True)],
+        dtype=bool,
+    )
+
+
 def count_searches(queries: pd.DataFrame, query_ids: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Return the number of searches of each query's text; a test query shares those of its text."""
+    """Return the number of searches of each query's text; a judged one shares those of its text."""
     counted = pc.value_counts(query_ids)
     by_id = pd.Series(
         counted.field("counts").to_numpy(zero_copy_only=False),
         index=counted.field("values").to_pandas(),
     )
-    logged = queries[queries["split"] != "test"].drop_duplicates("query")
+    logged = queries[~queries["split"].isin(JUDGED)].drop_duplicates("query")
     by_text = pd.Series(
         logged["query_id"].map(by_id).fillna(0).to_numpy(np.int64), index=logged["query"]
     )

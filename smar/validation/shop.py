@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from smar.data import schema
+from smar.data.schema import JUDGED
 from smar.params import ValidateParams
 from smar.validation import (
     columns,
@@ -170,7 +171,7 @@ class _Run:
         )
         self._put(
             judgements.rows(params.judgements),
-            judgements.prepare(tables["judgements"], self._test_ids(), item_ids),
+            judgements.prepare(tables["judgements"], self._judged_ids(), item_ids),
         )
 
     def _leave_out_queries_without_searches(self) -> None:
@@ -180,14 +181,14 @@ class _Run:
         if not self.kept["searches"].all():
             ids = self.tables["searches"]["query_id"].filter(pa.array(self.kept["searches"]))
             count = queries.count_searches(frame, ids)
-        logged = (frame["split"] != "test") & (frame["num_searches"] > 0) & self.kept["queries"]
+        logged = ~frame["split"].isin(JUDGED) & (frame["num_searches"] > 0) & self.kept["queries"]
         frame["is_still_searched"] = ~(logged & (count == 0))
         self.kept["queries"] = self.kept["queries"] & self.check(queries.left(), frame)
         frame["accepted_searches"] = count
 
-    def _test_ids(self) -> pd.Series:
+    def _judged_ids(self) -> pd.Series:
         accepted = self._left("queries")
-        return accepted.loc[accepted["split"] == "test", "query_id"]
+        return accepted.loc[accepted["split"].isin(JUDGED), "query_id"]
 
     def _whole(self) -> float:
         """Judge what is left of each table as a whole and return the share of engaged searches."""
@@ -218,7 +219,7 @@ class _Run:
         self.check(engagements.places(params.log), by_place)
         self.check(
             judgements.whole(params.judgements, most),
-            judgements.figures(frames["judgements"], kept["judgements"], self._test_ids()),
+            judgements.figures(frames["judgements"], kept["judgements"], self._judged_ids()),
         )
         return float(done["click_through"].iloc[0])
 

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from smar.data.stems import bag_of_stems
 from smar.evaluation.baselines import bm25_run
 from smar.index.words import WordIndex
 from smar.judging import sets
 from smar.judging.runs import build_query_set
-from smar.judging.slices import slices_of
+from smar.judging.slices import LogFacts, slices_of
 
 ITEMS = ["a", "b", "c"]
 
@@ -41,6 +42,15 @@ def test_test_set_holds_judged_test_queries_only():
     assert result.texts == ["boot"]
 
 
+def test_judged_queries_are_for_reports_or_for_releases():
+    table = queries(
+        [("t", "boot", "test", 0), ("u", "bag", "trial", 0), ("l", "boots", "apart", 4)]
+    )
+    labels = pd.DataFrame({"query_id": ["t", "u"], "item_id": ["c", "a"], "grade": [2, 2]})
+    assert sets.test_set(table, labels, ITEMS, 2).texts == ["boot"]
+    assert sets.trial_set(table, labels, ITEMS, 2).texts == ["bag"]
+
+
 def test_synthetic_set_takes_every_item_a_query_was_made_from():
     made = pd.DataFrame(
         [("red", "a", "validation"), ("red", "b", "validation"), ("blue", "c", "train")],
@@ -69,19 +79,38 @@ def test_slices_follow_relevance_and_traffic():
     )
     result = build_query_set("test", table, labels, ITEMS, 2)
     category = pd.Series(["Shoes > Boots", "Shoes", "Books"])
-    slices = slices_of(result, category, ["Shoes"], pd.Series([50, 20, 20, 10]), {"shoe", "book"})
+    log = LogFacts(pd.Series([50, 20, 20, 10]), {"shoe", "book"}, np.array([True, True, False]))
+    slices = slices_of(result, category, ["Shoes"], log)
     assert slices["visual"].tolist() == [True, False, False]
     assert slices["head"].tolist() == [True, False, False]
     assert slices["torso"].tolist() == [False, True, False]
     assert slices["tail"].tolist() == [False, False, True]
     assert slices["unseen"].tolist() == [False, False, True]
+    assert slices["cold"].tolist() == [True, False, True]
+
+
+def test_log_tells_traffic_stems_and_items_by_what_is_trained_on():
+    table = queries(
+        [
+            ("1", "red boots", "train", 5),
+            ("2", "blue bag", "validation", 3),
+            ("3", "hat", "apart", 2),
+            ("4", "hat", "test", 2),
+        ]
+    )
+    log = pd.DataFrame({"query_id": ["1", "2", "3"], "item_id": ["a", "b", "c"]})
+    facts = LogFacts.of(table, log, ITEMS)
+    assert facts.traffic.tolist() == [5, 3, 2]
+    assert facts.trained == {bag_of_stems("boot red")}
+    assert facts.is_cold.tolist() == [False, True, True]
 
 
 def test_slices_of_a_shop_without_a_log_are_all_tail():
     table = queries([("1", "shoe", "test", 0)])
     labels = pd.DataFrame({"query_id": ["1"], "item_id": ["a"], "grade": [2]})
     result = build_query_set("test", table, labels, ITEMS, 2)
-    slices = slices_of(result, pd.Series(["", "", ""]), [], pd.Series([], dtype="int64"), set())
+    log = LogFacts(pd.Series([], dtype="int64"), set(), np.ones(3, bool))
+    slices = slices_of(result, pd.Series(["", "", ""]), [], log)
     assert slices["tail"].tolist() == [True]
     assert not slices["head"].any()
 

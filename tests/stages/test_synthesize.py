@@ -74,7 +74,7 @@ def test_held_out_texts_are_left_out_and_counted(paths: Paths):
     assert not set(frame["query"]) & {"blue boot", "green boot"}
     assert "red boot" in set(frame["query"])
     dropped = verify_directory(paths.synthetic, "synthetic").dropped
-    assert dropped["text of a test or validation query"] > 0
+    assert dropped["stems of a held-out query"] > 0
 
 
 def test_stage_run_twice_gives_the_same_bytes_and_another_seed_others(paths: Paths):

@@ -142,13 +142,13 @@ def oracle(frames: dict[str, pd.DataFrame], bad: dict[str, set[int]]) -> dict[st
     searches = frames["searches"].drop(index=list(bad["searches"]))
     searches = searches[searches["query_id"].isin(queries["query_id"])]
     lonely = ~queries["query_id"].isin(searches["query_id"]) & (queries["num_searches"] > 0)
-    queries = queries[~(lonely & (queries["split"] != "test"))]
+    queries = queries[~(lonely & queries["split"].isin(schema.LOGGED))]
     events = frames["engagements"].drop(index=list(bad["engagements"]))
     known = events["search_id"].isin(searches["search_id"]) & events["item_id"].isin(
         items["item_id"]
     )
     judged = frames["judgements"].drop(index=list(bad["judgements"]))
-    test = queries.loc[queries["split"] == "test", "query_id"]
+    test = queries.loc[queries["split"].isin(schema.JUDGED), "query_id"]
     fits = judged["query_id"].isin(test) & judged["item_id"].isin(items["item_id"])
     return {
         "items": items,

@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from smar.data.schema import LOGGED
+
 from .shop import QUARANTINE, STOP, WARN, Apply, Damage, DamagedShop, put, replace_all
 
 
@@ -15,7 +17,7 @@ def lonely_query(shop: DamagedShop) -> list[int]:
 
 
 def logged(shop: DamagedShop) -> pd.Series:
-    return shop.frames["queries"]["split"] != "test"
+    return shop.frames["queries"]["split"].isin(LOGGED)
 
 
 def put_query(value: str) -> Apply:
@@ -39,7 +41,8 @@ def query_in_both(shop: DamagedShop) -> list[int]:
 def leak(shop: DamagedShop) -> list[int]:
     queries = shop.frames["queries"]
     text = queries.loc[queries["split"] == "test", "query"].iloc[-1]
-    row = {"query_id": "log-leak", "query": text, "split": "validation", "num_searches": 0}
+    turned = " ".join(reversed(f"{text}s".split()))
+    row = {"query_id": "log-leak", "query": turned, "split": "validation", "num_searches": 0}
     return shop.append("queries", pd.DataFrame([row]))
 
 
@@ -68,7 +71,7 @@ QUERIES = [
         "a split nobody knows",
         "queries.split_known",
         STOP,
-        "one of train, validation, test",
+        "one of train, validation, apart, trial, test",
         "stops",
         put("queries", "split", "dev"),
     ),
@@ -77,16 +80,16 @@ QUERIES = [
         "a text in training and validation",
         "queries.split_apart",
         STOP,
-        "none of both",
+        "none in two splits",
         "stops",
         query_in_both,
     ),
     Damage(
         "query_leaks",
-        "a test text among the validation queries",
+        "a test query among the validation queries, in other words of its stems",
         "queries.no_leak",
         STOP,
-        "with the text of a test query",
+        "with the stems of one that is trained on",
         "stops",
         leak,
         also=("queries.searches_agree",),

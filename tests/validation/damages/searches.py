@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from smar.data.schema import LOGGED
+
 from .shop import QUARANTINE, WARN, Apply, Damage, DamagedShop, replace_all, setting
 
 
@@ -54,7 +56,7 @@ def drop_day(shop: DamagedShop) -> None:
     shop.frames["engagements"] = events[~events["search_id"].isin(gone)].reset_index(drop=True)
     shop.count()
     lost = (shop.frames["queries"]["num_searches"] == 0) & (
-        shop.frames["queries"]["split"] != "test"
+        shop.frames["queries"]["split"].isin(LOGGED)
     )
     shop.frames["queries"] = shop.frames["queries"][~lost].reset_index(drop=True)
 

@@ -74,7 +74,7 @@ class DamagedShop:
     def count(self) -> None:
         """Make the number of searches of every query agree with the search table again."""
         queries = self.frames["queries"]
-        logged = queries[queries["split"] != "test"].set_index("query_id")["query"]
+        logged = queries[queries["split"].isin(schema.LOGGED)].set_index("query_id")["query"]
         texts = self.frames["searches"]["query_id"].map(logged).value_counts()
         queries["num_searches"] = queries["query"].map(texts).fillna(0).astype("int64")
 

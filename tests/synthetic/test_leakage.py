@@ -1,0 +1,56 @@
+"""Leaks that are planted are found, and what is allowed is not one."""
+
+import pandas as pd
+import pytest
+
+from smar.synthetic.leakage import leaked_texts
+
+CLEAN = [
+    ("red boots", "train"),
+    ("blue bag", "validation"),
+    ("green hat", "test"),
+    ("hats green", "apart"),
+    ("red boot", "trial"),
+]
+MADE = [("wool scarf", "train"), ("silk tie", "validation")]
+
+
+def leaks(queries: list[tuple[str, str]], made: list[tuple[str, str]]) -> dict[str, list[str]]:
+    columns = ["query", "split"]
+    found = leaked_texts(
+        pd.DataFrame(queries, columns=columns), pd.DataFrame(made, columns=columns)
+    )
+    return {name: texts for name, texts in found.items() if texts}
+
+
+def test_splits_by_stems_do_not_leak_and_trial_queries_may_be_trained_on():
+    assert leaks(CLEAN, MADE) == {}
+    assert leaks([], []) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "split", "leaked", "name"),
+    [
+        ("hats green", "train", "green hat", "test and train"),
+        ("green hats", "validation", "green hat", "test and validation"),
+        ("bags blue", "train", "blue bag", "validation and train"),
+        ("bag blue", "trial", "blue bag", "validation and trial"),
+    ],
+)
+def test_logged_text_with_the_stems_of_a_held_out_one_is_found(
+    text: str, split: str, leaked: str, name: str
+):
+    assert leaks([*CLEAN, (text, split)], MADE)[name] == [leaked]
+
+
+@pytest.mark.parametrize(
+    ("text", "leaked", "name"),
+    [
+        ("green hats", "green hat", "held-out and synthetic train"),
+        ("blue bags", "blue bag", "held-out and synthetic train"),
+        ("boot red", "red boot", "held-out and synthetic train"),
+        ("tie silk", "silk tie", "synthetic validation and synthetic train"),
+    ],
+)
+def test_made_text_with_the_stems_of_a_held_out_one_is_found(text: str, leaked: str, name: str):
+    assert leaked in leaks(CLEAN, [*MADE, (text, "train")])[name]
