@@ -1,0 +1,1 @@
+"""Small inputs as shops have them, ingested, with what is right beside what came out."""
