@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from smar.losses import build_loss
 from smar.models.retriever import build_model
 from smar.models.tokenizer import train_tokenizer
 from smar.params import LossParams, ModelParams, PretrainParams, load_params
@@ -73,7 +74,7 @@ def measure(
     )
     optimizer = build_optimizer(model, 0.01)
     tasks = {"text": pretrain.alpha, "image": pretrain.beta, "multimodal": pretrain.gamma}
-    step = pretrain_step(TaskWeights(tasks, is_learned=False), loss)
+    step = pretrain_step(TaskWeights(tasks, is_learned=False), build_loss(loss))
     batch = random_batch(num_items, queries_per_item, tokenizer.vocab_size)
     chosen = Precision(precision, "benchmark")
 

@@ -11,6 +11,8 @@ import yaml
 from orchestration.project import ROOT
 from smar.closure import closure
 from smar.declaration import Stage
+from smar.params import Params
+from smar.params.kinds import FAMILIES, GENERATORS
 from smar.stages import declared
 
 # What these say reaches a stage as parameter values and paths, which DVC tracks by themselves, or
@@ -38,12 +40,7 @@ def with_code(text: str) -> str:
     stage = key = ""
     for line in [*text.splitlines(keepends=True), "\n"]:
         if stage in stages and key == "deps" and not line.startswith("      "):
-            files = [
-                file
-                for file in closure(f"smar.stages.{stage}")
-                if not file.startswith(SEEN_OTHERWISE)
-            ]
-            result += [f"      - {file}\n" for file in files]
+            result += [f"      - {file}\n" for file in code_of(stage, stages[stage])]
         if found := _STAGE.fullmatch(line):
             stage, key = found[1], ""
         elif found := _KEY.match(line):
@@ -53,6 +50,34 @@ def with_code(text: str) -> str:
         if not (stage in stages and key == "deps" and _CODE.match(line)):
             result.append(line)
     return "".join(result[:-1])
+
+
+def code_of(name: str, stage: Stage) -> list[str]:
+    """Return the code that a stage depends on, as it stands in dvc.yaml.
+
+    Of a family of kinds that is the file of the chosen one, named by its parameter, and what the
+    kinds share; of generators, of which several are used at once, every file. Of parameters it is
+    the files with the defaults of the sections that the stage takes.
+    """
+    found = closure(f"smar.stages.{name}")
+    for family in FAMILIES:
+        folder = family.package.replace(".", "/")
+        if f"{folder}/__init__.py" not in found:
+            continue
+        kinds = {f"{folder}/{kind}.py" for kind in family}
+        needed = closure(*(kind.module for kind in family.kinds.values()))
+        chosen = kinds if family is GENERATORS else {f"{folder}/${{{family.key}}}.py"}
+        if family.section in stage.unused_kinds:
+            chosen = set()
+        found = sorted({*found, *needed} - kinds | chosen)
+    fields = {field.alias or key: field for key, field in Params.model_fields.items()}
+    modules = {
+        getattr(fields[entry.partition(".")[0]].annotation, "__module__", "")
+        for entry in stage.params
+    }
+    defaults = {f"{module.replace('.', '/')}.py" for module in modules if "smar" in module}
+    kept = [file for file in found if not file.startswith(SEEN_OTHERWISE)]
+    return sorted({*kept, *defaults})
 
 
 def differences(text: str, stages: Mapping[str, Stage]) -> list[str]:

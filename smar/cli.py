@@ -53,6 +53,12 @@ def build_parser() -> argparse.ArgumentParser:
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--html", type=Path, metavar="FILE", help="write a page of pictures")
     _add_release_commands(commands, shared)
+    line = "Every parameter with its value, default, bounds and meaning."
+    params = commands.add_parser("params", help=line, description=line, parents=[shared])
+    what = params.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="only check params.yaml")
+    what.add_argument("--upgrade", action="store_true", help="rewrite an earlier version's file")
+    what.add_argument("--json", action="store_true", help="print JSON")
     line = "The demo shop's raw files, to see the formats that a shop's own data can have."
     demo = commands.add_parser("demo", help=line, description=line, parents=[shared])
     demo.add_argument("folder", type=Path, help="where to write them; must be empty or new")
@@ -84,9 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(given)
     command: str = options.command
     set_up_logging("smar", is_quiet=options.quiet or command not in {*STAGES, "demo"})
-    if command not in STAGES:
-        return run_safely(command, lambda: _COMMANDS[command](options))
-    return run_safely(command, lambda: _run_stage(command, options.root))
+    return run_safely(command, lambda: _run(command, options))
 
 
 def _program_of(name: str) -> str | None:
@@ -121,9 +125,25 @@ def run_safely(name: str, work: Callable[[], None]) -> int:
     return 0
 
 
-def _run_stage(name: str, root: Path) -> None:
-    check_root(root)
-    importlib.import_module(f"smar.stages.{name}").run(root)
+def _run(command: str, options: argparse.Namespace) -> None:
+    check_root(options.root)
+    if command != "params":
+        check_params_of(options.root)
+    if command in STAGES:
+        importlib.import_module(f"smar.stages.{command}").run(options.root)
+    else:
+        _COMMANDS[command](options)
+
+
+def check_params_of(root: Path) -> None:
+    """Refuse bad parameters of a project before anything slow is imported.
+
+    Raises:
+        ParamsError: Lists all problems.
+    """
+    from smar.params import load_params
+
+    load_params(root / "params.yaml")
 
 
 def _explain(error: OSError) -> str:
@@ -155,7 +175,6 @@ def check_root(root: Path) -> None:
 def _search(options: argparse.Namespace) -> None:
     from smar.service.retriever import Retriever
 
-    check_root(options.root)
     retriever = Retriever.load(options.root, options.release)
     hits = retriever.search(options.query, options.k)
     if options.json:
@@ -178,7 +197,6 @@ def _search(options: argparse.Namespace) -> None:
 def _releases(options: argparse.Namespace) -> None:
     from smar.release.listing import list_releases, releases_table
 
-    check_root(options.root)
     rows = list_releases(options.root)
     sys.stdout.write(json.dumps(rows) + "\n" if options.json else releases_table(rows))
 
@@ -187,7 +205,6 @@ def _rollback(options: argparse.Namespace) -> None:
     from smar.paths import Paths
     from smar.service.registry import rollback
 
-    check_root(options.root)
     switch = rollback(options.root, options.version)
     sys.stdout.write(f"{switch.previous or 'nothing'} -> {switch.version}\n")
     if Paths(options.root).release.is_dir():
@@ -200,14 +217,12 @@ def _rollback(options: argparse.Namespace) -> None:
 def _verify(options: argparse.Namespace) -> None:
     from smar.release.verify import verify_release
 
-    check_root(options.root)
     sys.stdout.write("\n".join(verify_release(options.root, options.version)) + "\n")
 
 
 def _diff(options: argparse.Namespace) -> None:
     from smar.release.diff import diff_releases, diff_text, write_diff_page
 
-    check_root(options.root)
     difference = diff_releases(options.root, options.old, options.new)
     sys.stdout.write(diff_text(difference))
     if options.html:
@@ -222,13 +237,31 @@ def _demo(options: argparse.Namespace) -> None:
 
     if options.folder.exists() and any(options.folder.iterdir()):
         raise DataError(f"{options.folder}: is not empty; name a new folder.")
-    check_root(options.root)
     params = load_params(options.root / "params.yaml")
     write_demo_shop(options.folder, **params.ingest.demo.model_dump(), seed=params.seed)
     sys.stdout.write(f"{options.folder.resolve()}\n")
 
 
+def _params(options: argparse.Namespace) -> None:
+    from smar.params import load_params
+    from smar.params.listing import as_text, entries
+    from smar.params.upgrade import upgrade_file
+
+    file = options.root / "params.yaml"
+    if options.upgrade:
+        state = "upgraded" if upgrade_file(file) else "as it was"
+        sys.stdout.write(f"{file}: {state}\n")
+    found = entries(load_params(file))
+    if options.json:
+        sys.stdout.write(json.dumps([entry.as_dict() for entry in found]) + "\n")
+    elif options.check:
+        sys.stdout.write(f"{file}: all of {len(found)} parameters are valid\n")
+    elif not options.upgrade:
+        sys.stdout.write(as_text(found))
+
+
 _COMMANDS = {
+    "params": _params,
     "search": _search,
     "releases": _releases,
     "rollback": _rollback,

@@ -26,6 +26,8 @@ class Stage:
         reads: Data that it reads, as under `deps`; `${...}` is a value of params.yaml.
         writes: All that it writes, as under `outs`, `metrics` and `plots`.
         params: Parameters that it takes, as under `params`.
+        unused_kinds: Sections of params.yaml whose chosen kind it does not use, though it imports
+            what could load it.
         checks: What it checks of its own work before that replaces what lay there, by name.
     """
 
@@ -33,6 +35,7 @@ class Stage:
     reads: Sequence[str] = ()
     writes: Sequence[str] = ()
     params: Sequence[str] = ()
+    unused_kinds: Sequence[str] = ()
     checks: Mapping[str, Check] = field(default_factory=dict)
 
     def digests(self, root: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from smar.errors import ParamsError, list_problems, near_match
-from smar.params.training import Count, Fraction, Section
+from smar.params.section import Count, Fraction, Section
 
 Settings = dict[str, Any]
 

@@ -30,6 +30,7 @@ from smar.params import (
     NegativeParams,
     Params,
     PretrainParams,
+    QueryTowerParams,
     QueryVectorParams,
     TextTowerParams,
     load_params,
@@ -107,7 +108,7 @@ def tiny_model_params() -> ModelParams:
         field_markers=False,
         shared_words=False,
         query_vectors=QueryVectorParams(count=1, beta=0.1),
-        query=TextTowerParams(**tower, architecture="bert", pooling="cls", max_tokens=12),
+        query=QueryTowerParams(**tower, architecture="bert", pooling="cls", max_tokens=12),
         text=TextTowerParams(**tower, architecture="bert", pooling="mean", max_tokens=16),
         image=ImageTowerParams(**tower, architecture="vit", patch=8, stem="patch", pooling="cls"),
         fusion="cross_attention",
@@ -155,7 +156,9 @@ def shipped() -> Params:
 @pytest.fixture
 def tiny_loss(shipped: Params) -> LossParams:
     """The shipped losses, softmax, at a temperature that tiny towers learn with in few steps."""
-    return shipped.loss.model_copy(update={"temperature": 0.1})
+    softmax = shipped.loss.softmax.model_copy(update={"temperature": 0.1})
+    gcl = shipped.loss.gcl.model_copy(update={"temperature": 0.1})
+    return shipped.loss.model_copy(update={"softmax": softmax, "gcl": gcl})
 
 
 @pytest.fixture

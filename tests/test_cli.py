@@ -29,6 +29,7 @@ def test_command_line_options_are_frozen():
         "rollback": set(),
         "diff": {"--html"},
         "verify": set(),
+        "params": {"--check", "--upgrade", "--json"},
         "demo": set(),
     }
 

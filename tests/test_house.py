@@ -15,7 +15,7 @@ from smar.stages import declared
 ROOT = Path(__file__).parent.parent
 STAGES = declared()
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-SHARED_SECTIONS = {"seed", "threads", "model", "loss", "gate", "curriculum"}
+SHARED_SECTIONS = {"seed", "threads", "model", "fusion", "loss", "gate", "curriculum"}
 
 
 def test_dvc_yaml_is_what_the_stages_declare():

@@ -15,6 +15,8 @@ from smar.data.schema import LOGGED
 from smar.data.stems import bag_of_stems
 from smar.judging.runs import QuerySet
 
+SLICES = ("visual", "non_visual", "head", "torso", "tail", "seen", "unseen")
+
 
 @dataclass(frozen=True)
 class LogFacts:

@@ -1,14 +1,27 @@
 """JD's adaptive hyper-parameters: a margin and a temperature for every negative."""
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from smar.losses.scored import ScoredPairs, check_shapes, negatives_of
+from smar.params.section import NonNegative, Section
 
 
-def adaptive_loss(
-    pairs: ScoredPairs, *, margin: float, temperature: float, symmetric: float
-) -> Tensor:
+class Params(Section):
+    """Parameters of this loss."""
+
+    margin: Annotated[float, Field(ge=0, le=2)] = 0.01
+    """Margin of a negative at score -1."""
+    temperature: Annotated[float, Field(gt=0, le=1)] = 0.0333
+    """Temperature of a negative at score 0."""
+    symmetric: NonNegative = 0.05
+    """Weight of the item's side."""
+
+
+def loss(pairs: ScoredPairs, params: Params) -> Tensor:
     """Return a softmax loss whose margin and temperature follow the score of each negative.
 
     `ln(1 + sum_j exp((s_j + m_j - s_t) / T_j))` over the allowed items j. With the closeness
@@ -20,11 +33,16 @@ def adaptive_loss(
     Li et al. (EMNLP 2023) take both from the similarities of the batch with the constants 0.5,
     0.01 and 1/30, and weigh the symmetric part 0.05; the formulas themselves are our choice.
 
+    Example:
+        Without margin and symmetric part, two items of equal score: ln 2.
+
+        >>> pairs = ScoredPairs.of([[0.5, 0.5]], target=[0])
+        >>> round(float(loss(pairs, Params(margin=0.0, symmetric=0.0))), 4)
+        0.6931
+
     Args:
         pairs: Scores, in [-1, 1], and what is known of the pairs.
-        margin: Margin of a negative at score -1.
-        temperature: Temperature of a negative at score 0, > 0.
-        symmetric: Weight of the item's side, >= 0.
+        params: Margin, temperature and the weight of the item's side.
 
     Returns:
         One loss per query, [Q].
@@ -32,16 +50,17 @@ def adaptive_loss(
     Raises:
         ShapeError: If the shapes do not fit.
     """
-    check_shapes("adaptive_loss", pairs.scores, pairs.target, pairs.allowed)
+    check_shapes("adaptive", pairs.scores, pairs.target, pairs.allowed)
     scores = pairs.scores.float()
     negative = negatives_of(pairs.target, pairs.allowed)
     own = scores.gather(1, pairs.target[:, None])  # [Q, 1]
-    loss = _one_side(scores, own, negative, margin, temperature)
-    if symmetric:
+    total = _one_side(scores, own, negative, params.margin, params.temperature)
+    if params.symmetric:
         of_items = scores[:, pairs.target].T  # [Q, Q]: row i holds query i's item against queries
         others = negative[:, pairs.target].T
-        loss = loss + symmetric * _one_side(of_items, own, others, margin, temperature)
-    return loss
+        side = _one_side(of_items, own, others, params.margin, params.temperature)
+        total = total + params.symmetric * side
+    return total
 
 
 def _one_side(

@@ -3,8 +3,11 @@
 Shapes: Q queries, B items.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
+import torch
 from torch import Tensor
 
 from smar.errors import ShapeError
@@ -27,6 +30,19 @@ class ScoredPairs:
     allowed: Tensor
     shown: Tensor
     grade: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        scores: Sequence[Sequence[float]],
+        target: Sequence[int],
+        grade: Sequence[float] | None = None,
+    ) -> Self:
+        """Return pairs of which every item is allowed and none was shown, for small examples."""
+        matrix = torch.tensor(scores)
+        allowed = torch.ones_like(matrix, dtype=torch.bool)
+        grades = torch.ones(len(matrix)) if grade is None else torch.tensor(grade)
+        return cls(matrix, torch.tensor(target), allowed, torch.zeros_like(allowed), grades)
 
 
 def check_shapes(name: str, scores: Tensor, target: Tensor, allowed: Tensor) -> None:

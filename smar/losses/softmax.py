@@ -1,23 +1,37 @@
 """In-batch softmax cross-entropy."""
 
-import torch
+from typing import Annotated
+
+from pydantic import Field
 from torch import Tensor
 
-from smar.losses.scored import check_shapes
+from smar.losses.contrast import cross_entropy
+from smar.losses.scored import ScoredPairs
+from smar.params.section import Section
 
 
-def softmax_loss(scores: Tensor, target: Tensor, allowed: Tensor, temperature: float) -> Tensor:
+class Params(Section):
+    """Parameters of this loss."""
+
+    temperature: Annotated[float, Field(gt=0, le=1)] = 0.07
+    """Softmax temperature (typical 0.02 to 0.1)."""
+
+
+def loss(pairs: ScoredPairs, params: Params) -> Tensor:
     """Return the cross-entropy of each query's own item among the items of the batch.
 
-    `-log(exp(s_t / T) / sum_j exp(s_j / T))` over the allowed items j and the target t. Items that
-    are known to fit the query as well (repeated, co-clicked, or holding all its words) must not be
-    allowed as negatives, or the model is taught to part what belongs together.
+    `-log(exp(s_t / T) / sum_j exp(s_j / T))` over the allowed items j and the target t.
+
+    Example:
+        Two items of equal score: ln 2.
+
+        >>> pairs = ScoredPairs.of([[0.5, 0.5]], target=[0])
+        >>> round(float(loss(pairs, Params())), 4)
+        0.6931
 
     Args:
-        scores: Similarities of queries and items, in [-1, 1], [Q, B].
-        target: Column of each query's own item, [Q].
-        allowed: True where item j may stand as a negative of query i, [Q, B].
-        temperature: Softmax temperature, > 0 (typical 0.02 to 0.1).
+        pairs: Scores, in [-1, 1], and what is known of the pairs.
+        params: The temperature.
 
     Returns:
         One loss per query, [Q]. Equals ln(1 + allowed negatives) when all scores are equal, and 0
@@ -29,9 +43,4 @@ def softmax_loss(scores: Tensor, target: Tensor, allowed: Tensor, temperature: f
     Note:
         Gradient accumulation does not add negatives.
     """
-    check_shapes("softmax_loss", scores, target, allowed)
-    logits = scores.float() / temperature
-    own = logits.gather(1, target[:, None])  # [Q, 1]
-    considered = allowed.scatter(1, target[:, None], value=True)
-    total = logits.masked_fill(~considered, -torch.inf).logsumexp(dim=1)  # [Q]
-    return total - own.squeeze(1)
+    return cross_entropy(pairs.scores, pairs.target, pairs.allowed, params.temperature)

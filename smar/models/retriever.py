@@ -3,22 +3,21 @@
 Shapes: Q queries, K vectors a query, B items, M pictures, L tokens, D embedding length.
 """
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from smar.errors import ParamsError, near_match
-from smar.models.fusion import FUSIONS
-from smar.models.gate import GATES
+from smar.models.fusion import build_fusion
+from smar.models.gate import build_gate
 from smar.models.gate.base import GateWidths
 from smar.models.image import ImageTower, build_image_tower
 from smar.models.text import TextTower, build_text_tower
 from smar.models.tokenizer import TextTokenizer
-from smar.params import ModelParams
-
-PRETRAINING_GATE = "learned"
+from smar.params import FusionParams, ModelParams
 
 
 @dataclass(frozen=True)
@@ -26,11 +25,13 @@ class ModelOptions:
     """Choices beside the towers that a saved model has to remember.
 
     Args:
-        fusion: Name of the fusion, a key of `FUSIONS`.
-        gate: Name of the gate, a key of `GATES`.
+        fusion: Kind of the fusion.
+        gate: Kind of the gate; "" before fine-tuning has chosen one.
         beta: Softness of the maximum over a query's vectors; without effect on a single one.
         field_markers: Whether item texts name their fields.
         shared_words: Whether query and text tower share their table of word vectors.
+        fusion_params: Parameters of the fusion; a missing one has its default.
+        gate_params: Parameters of the gate; a missing one has its default.
     """
 
     fusion: str
@@ -38,6 +39,8 @@ class ModelOptions:
     beta: float
     field_markers: bool
     shared_words: bool
+    fusion_params: dict[str, Any] = field(default_factory=dict)
+    gate_params: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,24 +105,19 @@ class RetrieverModel(nn.Module):
         text_tokenizer: TextTokenizer,
     ) -> None:
         super().__init__()
-        for key, value, choices in (
-            ("model.fusion", options.fusion, list(FUSIONS)),
-            ("gate.kind", options.gate, list(GATES)),
-        ):
-            if value not in choices:
-                raise ParamsError(
-                    f"{key}: unknown '{value}'; expected one of {', '.join(sorted(choices))}."
-                    f"{near_match(value, choices)}"
-                )
         self.query, self.text, self.image = query, text, image
         self.options = options
         if options.shared_words:
             query.share_words(text)
         self.dim = text.projection.out_features
-        self.fusion = FUSIONS[options.fusion](
-            text.projection.in_features, image.projection.in_features, self.dim
+        self.fusion = build_fusion(
+            options.fusion,
+            options.fusion_params,
+            text_width=text.projection.in_features,
+            image_width=image.projection.in_features,
+            dim=self.dim,
         )
-        self.gate = GATES[options.gate](self._gate_widths())
+        self.gate = build_gate(options.gate, options.gate_params, self._gate_widths())
         self.query_tokenizer, self.text_tokenizer = query_tokenizer, text_tokenizer
 
     @property
@@ -127,16 +125,16 @@ class RetrieverModel(nn.Module):
         """Where the weights are."""
         return self.query.projection.weight.device
 
-    def set_gate(self, kind: str) -> None:
-        """Give the model a gate of another kind; weights that both kinds have are kept."""
-        if kind != self.options.gate:
-            gate = GATES[kind](self._gate_widths()).to(self.device)
-            gate.load_state_dict(
-                gate.state_dict()
-                | {k: v for k, v in self.gate.state_dict().items() if k in gate.state_dict()}
-            )
-            self.gate = gate
-            self.options = replace(self.options, gate=kind)
+    def set_gate(self, kind: str, params: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Give the model another gate; weights that both have are kept."""
+        with torch.random.fork_rng():  # what is drawn for it leaves the run's own numbers alone
+            gate = build_gate(kind, params, self._gate_widths()).to(self.device)
+        gate.load_state_dict(
+            gate.state_dict()
+            | {k: v for k, v in self.gate.state_dict().items() if k in gate.state_dict()}
+        )
+        self.gate = gate
+        self.options = replace(self.options, gate=kind, gate_params=dict(params))
 
     def encode_query_tokens(self, ids: Tensor, lengths: Tensor) -> QueryOutput:
         """Return the embeddings and gates of queries: ids [Q, L], lengths [Q]."""
@@ -189,6 +187,7 @@ class RetrieverModel(nn.Module):
 
 def build_model(
     params: ModelParams,
+    fusion: FusionParams | None = None,
     *,
     query_tokenizer: TextTokenizer,
     text_tokenizer: TextTokenizer,
@@ -196,12 +195,13 @@ def build_model(
 ) -> RetrieverModel:
     """Return a model before training; random numbers come from torch's global generator.
 
-    Its gate is one that clicks or categories can teach; fine-tuning chooses the kind. With shared
+    Its gate is a header that any kind can take over; fine-tuning chooses the kind. With shared
     words both text towers start from the same projection as well, so that texts of the same words
     are near each other from the first step on.
 
     Args:
         params: The `model` section of params.yaml.
+        fusion: Its section `fusion`; None for the defaults.
         query_tokenizer: Tokenizer of the query tower.
         text_tokenizer: Tokenizer of the item text tower.
         picture_size: Height and width of the stored pictures, in pixels.
@@ -222,10 +222,11 @@ def build_model(
         image=build_image_tower(params.image, params.dim, *picture_size),
         options=ModelOptions(
             fusion=params.fusion,
-            gate=PRETRAINING_GATE,
+            gate="",
             beta=vectors.beta,
             field_markers=params.field_markers,
             shared_words=params.shared_words,
+            fusion_params=(fusion or FusionParams()).of(params.fusion).model_dump(),
         ),
         query_tokenizer=query_tokenizer,
         text_tokenizer=text_tokenizer,

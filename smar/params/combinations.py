@@ -1,34 +1,47 @@
 """Combinations of parameters that make no sense, with the reason and what to do about it.
 
-Each section checks itself in `params.py`; here is what only shows across sections.
+Each section checks itself and each kind what goes with it; here is what only shows across sections.
 """
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from smar.errors import near_match
+from smar.params import names
+from smar.params.kinds import CURRICULA, GATES, LOSSES
+
 if TYPE_CHECKING:
     from smar.params import Params
-
-_NO_LIKELIHOOD = ("hinge", "three_part_hinge")
 
 
 def senseless(params: "Params") -> list[str]:
     """Return what is wrong with a combination of valid sections; empty if nothing is."""
-    return [*_gate(params), *_tasks(params), *_staged(params), *_log(params)]
+    kinds = (
+        params.fusion_kind,
+        LOSSES[params.loss.kind],
+        GATES[params.gate.kind],
+        CURRICULA[params.curriculum.kind],
+    )
+    of_kinds = [problem for kind in kinds for problem in kind.senseless(params)]
+    return [*of_kinds, *_towers(params), *_tasks(params), *_metrics(params), *_log(params)]
 
 
-def _gate(params: "Params") -> Iterator[str]:
-    kind = params.gate.kind
-    if params.model.fusion == "text_only" and kind in ("category", "per_item"):
-        yield (
-            f"gate.kind: '{kind}' with model.fusion 'text_only': S_m is S_t, so there is nothing "
-            "to choose between. Set gate.kind to never"
-        )
-    if kind == "category" and not params.gate.visual_categories:
-        yield (
-            "gate.kind: 'category' with an empty gate.visual_categories: no query is visual. Name "
-            "the categories that are bought by eye, or set gate.kind to learned"
-        )
+def _towers(params: "Params") -> Iterator[str]:
+    for name in ("query", "text", "image"):
+        tower = getattr(params.model, name)
+        if not tower.pretrained and tower.hidden % tower.heads:
+            yield (
+                f"model.{name}.heads: {tower.heads} heads do not divide model.{name}.hidden, "
+                f"{tower.hidden}"
+            )
+    image, size = params.model.image, params.ingest.images
+    if not image.pretrained:
+        for side, pixels in (("height", size.height), ("width", size.width)):
+            if pixels % image.patch:
+                yield (
+                    f"model.image.patch: patches of {image.patch} pixels do not divide "
+                    f"ingest.images.{side}, {pixels}"
+                )
 
 
 def _tasks(params: "Params") -> Iterator[str]:
@@ -36,55 +49,28 @@ def _tasks(params: "Params") -> Iterator[str]:
     weights = [w for w in (tasks.alpha, tasks.beta, tasks.gamma) if w > 0]
     if not weights:
         yield "pretrain: alpha, beta and gamma are all 0: there is nothing to train"
-    if params.loss.weights != "learned":
-        return
-    if params.loss.kind in _NO_LIKELIHOOD:
-        yield (
-            f"loss.weights: 'learned' with loss.kind '{params.loss.kind}': a hinge is no "
-            "likelihood, and the weight of one that reaches 0 grows without bound. Set "
-            "loss.weights to fixed, or another loss.kind"
-        )
-    if len(weights) == 1:
+    if params.loss.weights == "learned" and len(weights) == 1:
         yield (
             "loss.weights: 'learned' with a single task above 0 among pretrain.alpha, beta and "
             "gamma: there is nothing to weigh it against. Set loss.weights to fixed"
         )
 
 
-def _staged(params: "Params") -> Iterator[str]:
-    if params.curriculum.kind != "staged":
-        return
-    tasks, shares, frozen = params.pretrain, params.curriculum.shares, params.curriculum.frozen
-    if params.model.fusion == "text_only":
-        yield (
-            "curriculum.kind: 'staged' with model.fusion 'text_only': its stages align pictures, "
-            "which this model does not look at. Set curriculum.kind to joint"
-        )
-    if shares.query and not tasks.alpha + tasks.beta:
-        yield (
-            "curriculum.shares.query: above 0 while pretrain.alpha and beta are 0: the stage has "
-            "no loss"
-        )
-    if shares.fusion and not tasks.gamma:
-        yield "curriculum.shares.fusion: above 0 while pretrain.gamma is 0: the stage has no loss"
-    for stage, needed in (
-        ("alignment", {"text", "image"}),
-        ("query", {"query", "text", "image"}),
-        ("fusion", {"query", "text", "image", "fusion"}),
-    ):
-        if getattr(shares, stage) and needed <= set(getattr(frozen, stage)):
-            yield f"curriculum.frozen.{stage}: freezes all that the stage could train"
+def _metrics(params: "Params") -> Iterator[str]:
+    computed = [f"{name}@{k}" for name in names.metrics() for k in params.evaluate.cutoffs]
+    named = [("evaluate.primary", params.evaluate.primary)]
+    named += [("promote.guard", name) for name in params.promote.guard]
+    for key, name in named:
+        if name not in computed:
+            yield (
+                f"{key}: '{name}' is not computed; expected one of {', '.join(computed)}."
+                f"{near_match(name, computed)}"
+            )
 
 
 def _log(params: "Params") -> Iterator[str]:
-    kind = "ubi" if params.ingest.source == "demo" else params.ingest.log.kind
-    if params.finetune.negatives.impressed and kind != "ubi":
+    if params.finetune.negatives.impressed and params.log_kind != "ubi":
         yield (
-            f"finetune.negatives.impressed: above 0 with ingest.log.kind '{kind}': only a ubi log "
-            "says what was shown. Set it to 0, or mine negatives"
-        )
-    if params.loss.kind == "gcl" and kind == "none":
-        yield (
-            "loss.kind: 'gcl' with ingest.log.kind 'none': without engagement all pairs weigh the "
-            "same. Set loss.kind to softmax"
+            f"finetune.negatives.impressed: above 0 with ingest.log.kind '{params.log_kind}': only "
+            "a ubi log says what was shown. Set it to 0, or mine negatives"
         )

@@ -33,7 +33,7 @@ STAGE = Stage(
         "reports/evaluation",
         "metrics/evaluate.json",
     ],
-    params=["seed", "threads", "gate", "evaluate"],
+    params=["seed", "threads", "gate.visual_categories", "evaluate"],
     checks={
         "not_worse_than_the_release": Check(
             text="The primary metric is not clearly below the current release's; the rules of "

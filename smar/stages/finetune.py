@@ -32,7 +32,17 @@ STAGE = Stage(
         "metrics/finetune.json",
         "reports/training/finetune.tsv",
     ],
-    params=["seed", "threads", "loss", "gate", "finetune"],
+    params=[
+        "seed",
+        "threads",
+        "loss.kind",
+        "loss.weights",
+        "loss.${loss.kind}",
+        "gate.kind",
+        "gate.visual_categories",
+        "gate.${gate.kind}",
+        "finetune",
+    ],
     checks={"weights_are_finite": Check(text="Every weight of the model is a number.")},
 )
 
@@ -46,12 +56,14 @@ def run(root: Path) -> None:
     from smar.artifacts import Manifest, write_json
     from smar.data import schema
     from smar.data.images import ImageStore
+    from smar.losses import build_loss
     from smar.models.device import place_model
     from smar.models.health import check_weights
     from smar.models.io import KIND, load_model, save_model
     from smar.params import load_params
+    from smar.params.kinds import FUSIONS, GATES, LOSSES
     from smar.seeding import seed_torch
-    from smar.train.curriculum import finetune_course
+    from smar.train.course import finetune_course
     from smar.train.loop import finish, train
     from smar.train.mining import hard_pools
     from smar.train.prepare import build_maker, build_sampler, places
@@ -67,14 +79,17 @@ def run(root: Path) -> None:
     data = _read(params, paths, items)
     model = place_model(load_model(paths.pretrained), params.threads)
     hard = hard_pools(model, data, items, images, params.finetune.negatives, params.seed)
-    model.set_gate(params.gate.kind)
-    where = places(paths, "finetune", settings | inputs)
+    model.set_gate(params.gate.kind, params.gate.own.model_dump())
+    kinds = [FUSIONS[model.options.fusion], LOSSES[params.loss.kind], GATES[params.gate.kind]]
+    where = places(paths, "finetune", settings | inputs, kinds)
+    is_learned = params.loss.weights == "learned"
+    loss = build_loss(params.loss)
     real_frac = 1.0 if len(data.real) else 0.0
     figures = train(
         model,
         build_sampler(data, params.finetune, real_frac, params.seed + 1, hard),
         build_maker(model, data, items, images),
-        course=finetune_course(params.finetune, params.loss, params.gate),
+        course=finetune_course(params.finetune, loss, is_learned=is_learned),
         params=params.finetune,
         places=where,
     )
@@ -88,19 +103,18 @@ def run(root: Path) -> None:
 
 
 def _settings(params: "Params") -> dict[str, Any]:
-    """Return the parameters that decide the weights; unknown kinds are refused."""
-    from smar.train.kinds import check_kinds
-
-    check_kinds(loss=params.loss.kind, gate=params.gate.kind)
-    sections = ("loss", "gate", "finetune")
+    """Return the parameters that decide the weights: those of kinds not chosen are left out."""
     return {
         "seed": params.seed,
-        **{name: getattr(params, name).model_dump() for name in sections},
+        "loss": params.loss.settings(),
+        "gate": params.gate.settings(),
+        "finetune": params.finetune.model_dump(),
     }
 
 
 def _read(params: "Params", paths: Paths, items: "pd.DataFrame") -> "TrainingData":
     """Return the clicks, or the synthetic queries where there are none."""
+    from smar.params.kinds import LOSSES
     from smar.train.prepare import read_training_data
 
     by_shown = params.finetune.negatives.impressed > 0
@@ -108,7 +122,7 @@ def _read(params: "Params", paths: Paths, items: "pd.DataFrame") -> "TrainingDat
         paths,
         items,
         params.gate.visual_categories,
-        with_shown=params.loss.kind == "three_part_hinge" or by_shown,
+        with_shown=LOSSES[params.loss.kind].facts["NEEDS_SHOWN"] or by_shown,
         clicks_suffice=True,
     )
     if not len(data.real):

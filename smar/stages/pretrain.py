@@ -31,7 +31,20 @@ STAGE = Stage(
         "metrics/pretrain.json",
         "reports/training/pretrain.tsv",
     ],
-    params=["seed", "threads", "model", "loss", "gate", "curriculum", "pretrain"],
+    params=[
+        "seed",
+        "threads",
+        "model",
+        "fusion.${model.fusion}",
+        "loss.kind",
+        "loss.weights",
+        "loss.${loss.kind}",
+        "gate.visual_categories",
+        "curriculum.kind",
+        "curriculum.${curriculum.kind}",
+        "pretrain",
+    ],
+    unused_kinds=["gate"],
     checks={"weights_are_finite": Check(text="Every weight of the model is a number.")},
 )
 
@@ -41,11 +54,13 @@ def run(root: Path) -> None:
     from smar.artifacts import Manifest, write_json
     from smar.data import schema
     from smar.data.images import ImageStore
+    from smar.losses import build_loss
     from smar.models.health import check_weights
     from smar.models.io import KIND, save_model
     from smar.params import load_params
+    from smar.params.kinds import CURRICULA, LOSSES
     from smar.seeding import seed_torch
-    from smar.train.curriculum import CURRICULA
+    from smar.train.curricula import build_course
     from smar.train.loop import finish, train
     from smar.train.prepare import build_maker, build_sampler, places, read_training_data
 
@@ -57,15 +72,18 @@ def run(root: Path) -> None:
     seed_torch(params.seed)
     items = schema.read_table(paths.items, schema.ITEMS)
     images = ImageStore.open(paths.images)
-    with_shown = params.loss.kind == "three_part_hinge"
+    with_shown = LOSSES[params.loss.kind].facts["NEEDS_SHOWN"]
     data = read_training_data(paths, items, params.gate.visual_categories, with_shown=with_shown)
     model = _build(params, data.queries, items, (images.height, images.width))
-    where = places(paths, "pretrain", settings | inputs)
+    kinds = [params.fusion_kind, LOSSES[params.loss.kind], CURRICULA[params.curriculum.kind]]
+    where = places(paths, "pretrain", settings | inputs, kinds)
+    is_learned = params.loss.weights == "learned"
+    loss = build_loss(params.loss)
     figures = train(
         model,
         build_sampler(data, params.pretrain, params.pretrain.real_frac, params.seed),
         build_maker(model, data, items, images),
-        course=CURRICULA[params.curriculum.kind](params.pretrain, params.loss, params.curriculum),
+        course=build_course(params.pretrain, loss, params.curriculum, is_learned=is_learned),
         params=params.pretrain,
         places=where,
     )
@@ -79,19 +97,14 @@ def run(root: Path) -> None:
 
 
 def _settings(params: "Params") -> dict[str, Any]:
-    """Return the parameters that decide the weights; unknown kinds are refused."""
-    from smar.train.kinds import check_kinds
-
-    check_kinds(
-        fusion=params.model.fusion,
-        loss=params.loss.kind,
-        gate=params.gate.kind,
-        curriculum=params.curriculum.kind,
-    )
-    sections = ("model", "loss", "curriculum", "pretrain")
+    """Return the parameters that decide the weights: those of kinds not chosen are left out."""
     return {
         "seed": params.seed,
-        **{name: getattr(params, name).model_dump() for name in sections},
+        "model": params.model.model_dump(),
+        "fusion": params.fusion.of(params.model.fusion).model_dump(),
+        "loss": params.loss.settings(),
+        "curriculum": params.curriculum.settings(),
+        "pretrain": params.pretrain.model_dump(),
         "visual_categories": params.gate.visual_categories,
     }
 
@@ -107,6 +120,10 @@ def _build(
 
     of_query, of_text = build_tokenizers(params.model, queries, item_texts(items))
     model = build_model(
-        params.model, query_tokenizer=of_query, text_tokenizer=of_text, picture_size=picture_size
+        params.model,
+        params.fusion,
+        query_tokenizer=of_query,
+        text_tokenizer=of_text,
+        picture_size=picture_size,
     )
     return place_model(model, params.threads)

@@ -31,7 +31,7 @@ STAGE = Stage(
         "reports/promote",
         "metrics/promote.json",
     ],
-    params=["seed", "threads", "gate", "evaluate", "promote"],
+    params=["seed", "threads", "gate.visual_categories", "evaluate", "promote"],
 )
 
 # What runs the stages names an experiment by these; both are absent in a plain run.

@@ -1,1 +1,1 @@
-"""Synthetic queries: generators, one small file each, and an entry in `GENERATORS`."""
+"""Synthetic queries, made of the words of the items."""

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from random import Random
@@ -13,19 +13,11 @@ from tqdm import tqdm
 from smar.data.schema import SYNTHETIC, normalize_query
 from smar.data.stems import bag_of_stems
 from smar.params import SynthesizeParams
-from smar.synthetic.attributes import attributes
-from smar.synthetic.field import field
-from smar.synthetic.substring import substring
-from smar.synthetic.words import ItemWords, item_words
+from smar.synthetic.generators import build_generator
+from smar.synthetic.words import item_words
 
 logger = logging.getLogger(__name__)
 
-Generator = Callable[[ItemWords, Random, int, int], list[str]]
-GENERATORS: dict[str, Generator] = {
-    "substring": substring,
-    "field": field,
-    "attributes": attributes,
-}
 _TRIES = 2  # draws per query wanted: short titles run out of distinct queries
 
 
@@ -61,6 +53,7 @@ def synthesize(
     per_item = _per_item(len(items), int((queries["split"] == "train").sum()), params)
     rows: list[tuple[str, str, str]] = []
     dropped = {"stems of a held-out query": 0, "repeated for the item": 0, "no word": 0}
+    generators = {kind: build_generator(kind, getattr(params, kind)) for kind in params.shares}
     columns = ("item_id", "title", "brand", "category", "attributes")
     bar = tqdm(total=len(items), desc="synthesize", unit="item", disable=None)
     for item_id, *fields in zip(*(items[name] for name in columns), strict=True):
@@ -70,8 +63,8 @@ def synthesize(
         for _ in range(_TRIES * per_item):
             if len(seen) == per_item:
                 break
-            kind = _pick_kind(rng.random(), params)
-            drawn = GENERATORS[kind](words, rng, params.min_tokens, params.max_tokens)
+            kind = _pick_kind(rng.random(), params.shares)
+            drawn = generators[kind](words, rng, params.min_tokens, params.max_tokens)
             text = normalize_query(" ".join(drawn))
             if not text:
                 dropped["no word"] += 1
@@ -96,10 +89,14 @@ def _per_item(num_items: int, num_real: int, params: SynthesizeParams) -> int:
     return min(params.max_per_item, math.ceil(params.ratio * num_real / max(1, num_items)))
 
 
-def _pick_kind(draw: float, params: SynthesizeParams) -> str:
-    if draw < params.substring_frac:
-        return "substring"
-    return "field" if draw < params.substring_frac + params.field_frac else "attributes"
+def _pick_kind(draw: float, shares: Mapping[str, float]) -> str:
+    """Return the generator that a number in [0, 1) falls to."""
+    last, below = "", 0.0
+    for kind, share in shares.items():
+        last, below = kind, below + share
+        if draw < below:
+            break
+    return last
 
 
 def _split_of(text: str, params: SynthesizeParams, seed: int) -> str:

@@ -18,7 +18,7 @@ from smar.models.retriever import RetrieverModel
 from smar.params import TrainParams
 from smar.train.batching import Batch, BatchMaker, PairSampler, prefetch
 from smar.train.checkpoint import Progress, load_checkpoint, remove_checkpoint, save_checkpoint
-from smar.train.curriculum import Course
+from smar.train.course import Course
 from smar.train.optim import add_weights, build_optimizer, learning_rate
 from smar.train.precision import Precision, choose_precision
 from smar.train.step import Step

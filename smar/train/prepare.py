@@ -2,14 +2,14 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 
+from smar.closure import PACKAGE, closure
 from smar.data import schema
 from smar.data.images import ImageStore
 from smar.data.text import MARKERS, field_starts, item_texts
@@ -17,6 +17,7 @@ from smar.data.tokens import PictureTable
 from smar.models.retriever import RetrieverModel
 from smar.models.tokenizer import TextTokenizer, pretrained_tokenizer, train_tokenizer
 from smar.params import ModelParams, TextTowerParams, TrainParams
+from smar.params.kinds import Kind
 from smar.paths import Paths
 from smar.train.batching import BatchMaker, PairSampler
 from smar.train.dataset import TrainingData, build_training_data, grade_engagements
@@ -133,18 +134,20 @@ def build_sampler(
     )
 
 
-def places(paths: Paths, stage: str, settings: dict[str, Any]) -> Places:
+def places(
+    paths: Paths, stage: str, settings: dict[str, Any], kinds: Iterable[Kind] = ()
+) -> Places:
     """Return where a run keeps its state; a run with other settings or code has another place.
 
     Args:
         paths: The project's paths.
         stage: Name of the stage.
         settings: Everything that decides the result: parameters, seed, digests of the inputs.
+        kinds: The kinds that the run uses; the code of others does not matter to it.
     """
     code = sha256()
-    package = Path(__file__).parent.parent
-    for file in sorted(package.rglob("*.py")):
-        code.update(file.read_bytes())
+    for file in closure("smar.train.loop", "smar.train.prepare", *(k.module for k in kinds)):
+        code.update((PACKAGE.parent / file).read_bytes())
     content = json.dumps([settings, code.hexdigest(), torch.__version__], sort_keys=True)
     key = sha256(content.encode()).hexdigest()[:16]
     return Places(

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from smar.losses import LOSSES, loss_of_equal_scores
+from smar.losses import Loss, loss_of_equal_scores
 from smar.losses.scored import ScoredPairs
 from smar.models.retriever import RetrieverModel
-from smar.params import GateParams, LossParams
+from smar.params.kinds import FUSIONS
 from smar.train.batching import Batch
-from smar.train.gating import GATE_LOSSES, mixed_pairs
+from smar.train.gating import gated_loss, mixed_pairs
 from smar.train.scoring import Encoded, encode_batch, encode_items_of, pairs_of
 from smar.train.weighting import TaskWeights
 
@@ -41,7 +41,7 @@ _LEAST_CHANCE = 1e-6  # no negative is allowed anywhere: 0 of 0
 TASKS = ("text", "image", "multimodal")
 
 
-def pretrain_step(weights: TaskWeights, loss: LossParams, tasks: Sequence[str] = TASKS) -> Step:
+def pretrain_step(weights: TaskWeights, loss: Loss, tasks: Sequence[str] = TASKS) -> Step:
     """Return the step `L = alpha L_t + beta L_i + gamma L_m` (SMAR, 2023), or some of its terms."""
     trained = frozenset(tasks) & set(weights.tasks)
 
@@ -55,7 +55,7 @@ def pretrain_step(weights: TaskWeights, loss: LossParams, tasks: Sequence[str] =
     return step
 
 
-def alignment_step(weights: TaskWeights, loss: LossParams) -> Step:
+def alignment_step(weights: TaskWeights, loss: Loss) -> Step:
     """Return the step that aligns S_t and S_i of each item, without any query.
 
     The loss of texts against pictures and of pictures against texts, half each, over the items that
@@ -78,7 +78,7 @@ def alignment_step(weights: TaskWeights, loss: LossParams) -> Step:
                 shown=torch.zeros_like(allowed),
                 grade=matrix.new_ones(len(rows)),
             )
-            losses.append(LOSSES[loss.kind](pairs, loss).sum() / max(1, len(rows)))
+            losses.append(loss(pairs).sum() / max(1, len(rows)))
             chances.append(loss_of_equal_scores(pairs, loss).sum() / max(1, len(rows)))
         named = {"alignment": (losses[0] + losses[1]) / 2}
         parts = _log(named, {"alignment": (chances[0] + chances[1]) / 2}, weights)
@@ -88,14 +88,14 @@ def alignment_step(weights: TaskWeights, loss: LossParams) -> Step:
     return step
 
 
-def finetune_step(weights: TaskWeights, loss: LossParams, gate: GateParams) -> Step:
+def finetune_step(weights: TaskWeights, loss: Loss) -> Step:
     """Return the step on clicks with the gate, plus the pre-training tasks at small weights."""
     trained = frozenset(weights.tasks)
 
     def step(model: RetrieverModel, batch: Batch) -> StepOutput:
         encoded = encode_batch(model, _without_unused_pictures(model, batch, trained))
         losses, chances = _task_losses(encoded, batch, loss)
-        losses["gated"] = GATE_LOSSES[gate.kind](encoded, batch, loss, gate)
+        losses["gated"] = gated_loss(model.gate, encoded, batch, loss)
         with torch.no_grad():
             chances["gated"] = loss_of_equal_scores(mixed_pairs(encoded, batch), loss).mean()
         parts = _log(losses, chances, weights) | _norms(encoded)
@@ -107,13 +107,13 @@ def finetune_step(weights: TaskWeights, loss: LossParams, gate: GateParams) -> S
 
 def _without_unused_pictures(model: RetrieverModel, batch: Batch, trained: frozenset[str]) -> Batch:
     """Return the batch without its pictures if nothing that is trained looks at them."""
-    if model.options.fusion != "text_only" or "image" in trained:
+    if FUSIONS[model.options.fusion].facts["SEES_PICTURES"] or "image" in trained:
         return batch
     return replace(batch, pictures=batch.pictures[:0], owner=batch.owner[:0])
 
 
 def _task_losses(
-    encoded: Encoded, batch: Batch, loss: LossParams
+    encoded: Encoded, batch: Batch, loss: Loss
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Return the mean losses Q.S_t, Q.S_i and Q.S_m, and what each is without learning.
 
@@ -131,7 +131,7 @@ def _task_losses(
         ("multimodal", item.multimodal, batch.allowed),
     ):
         pairs = pairs_of(encoded.merged(encoded.similarity(items)), batch, allowed)
-        values, level = LOSSES[loss.kind](pairs, loss), loss_of_equal_scores(pairs, loss)
+        values, level = loss(pairs), loss_of_equal_scores(pairs, loss)
         if name == "image":
             num_pictured = pictured.sum().clamp(min=1)
             losses[name] = (values * pictured).sum() / num_pictured

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from smar.losses.adaptive import adaptive_loss
+from smar.losses.adaptive import Params, loss
+from smar.losses.contrast import cross_entropy
 from smar.losses.scored import ScoredPairs
-from smar.losses.softmax import softmax_loss
 
 SETTINGS = {"margin": 0.02, "temperature": 0.2, "symmetric": 0.05}
 
@@ -23,7 +23,7 @@ def test_adaptive_equals_double_loop(pairs: ScoredPairs):
     # What stands against a query is never its own item.
     own = torch.nn.functional.one_hot(pairs.target, 5).bool()
     clean = replace(pairs, allowed=pairs.allowed & ~own)
-    assert adaptive_loss(clean, **SETTINGS).tolist() == pytest.approx(_oracle(clean), rel=1e-4)
+    assert loss(clean, Params(**SETTINGS)).tolist() == pytest.approx(_oracle(clean), rel=1e-4)
 
 
 def _oracle(pairs: ScoredPairs) -> list[float]:
@@ -41,8 +41,8 @@ def _oracle(pairs: ScoredPairs) -> list[float]:
 
 def test_adaptive_is_the_softmax_loss_at_score_zero_without_a_margin(pairs: ScoredPairs):
     flat = replace(pairs, scores=torch.zeros(6, 5))
-    loss = adaptive_loss(flat, margin=0.0, temperature=0.1, symmetric=0.0)
-    assert torch.allclose(loss, softmax_loss(flat.scores, flat.target, flat.allowed, 0.1))
+    values = loss(flat, Params(margin=0.0, temperature=0.1, symmetric=0.0))
+    assert torch.allclose(values, cross_entropy(flat.scores, flat.target, flat.allowed, 0.1))
 
 
 def test_margin_and_temperature_have_no_gradient():
@@ -54,7 +54,7 @@ def test_margin_and_temperature_have_no_gradient():
         shown=torch.zeros(1, 2, dtype=torch.bool),
         grade=torch.ones(1),
     )
-    adaptive_loss(pairs, margin=0.02, temperature=0.2, symmetric=0.0).sum().backward()
+    loss(pairs, Params(margin=0.02, temperature=0.2, symmetric=0.0)).sum().backward()
     odds = term(0.2, 0.5)
     slope = odds / (1 + odds) / (0.2 * (0.5 + 0.6))
     assert scores.grad is not None

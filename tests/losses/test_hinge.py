@@ -1,21 +1,23 @@
 """DPSR's hinge against closed forms and a slow oracle."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from smar.losses.hinge import hinge_loss
+from smar.losses.hinge import Params, loss
 from smar.losses.scored import ScoredPairs
 
 
 def test_hinge_is_the_margin_when_all_scores_are_equal(pairs: ScoredPairs):
-    loss = hinge_loss(torch.zeros(6, 5), pairs.target, torch.ones(6, 5, dtype=torch.bool), 0.1)
-    assert loss.tolist() == pytest.approx([0.1] * 6)
+    flat = replace(pairs, scores=torch.zeros(6, 5), allowed=torch.ones(6, 5, dtype=torch.bool))
+    assert loss(flat, Params(margin=0.1)).tolist() == pytest.approx([0.1] * 6)
 
 
 def test_hinge_is_zero_without_negatives_and_beyond_the_margin():
-    scores = torch.tensor([[0.9, 0.7], [0.0, 0.9]])
-    allowed = torch.tensor([[True, True], [False, False]])
-    assert hinge_loss(scores, torch.tensor([0, 0]), allowed, 0.1).tolist() == [0.0, 0.0]
+    pairs = ScoredPairs.of([[0.9, 0.7], [0.0, 0.9]], target=[0, 0])
+    pairs = replace(pairs, allowed=torch.tensor([[True, True], [False, False]]))
+    assert loss(pairs, Params(margin=0.1)).tolist() == [0.0, 0.0]
 
 
 def test_hinge_equals_double_loop(pairs: ScoredPairs):
@@ -28,5 +30,4 @@ def test_hinge_equals_double_loop(pairs: ScoredPairs):
             if pairs.allowed[q, j] and j != pairs.target[q]
         ]
         expected.append(sum(terms) / max(1, len(terms)))
-    loss = hinge_loss(pairs.scores, pairs.target, pairs.allowed, 0.3)
-    assert loss.tolist() == pytest.approx(expected, rel=1e-5)
+    assert loss(pairs, Params(margin=0.3)).tolist() == pytest.approx(expected, rel=1e-5)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from smar.losses.scored import ScoredPairs
-from smar.losses.three_part_hinge import three_part_hinge_loss
+from smar.losses.three_part_hinge import Params, loss
 
 BOUNDS = {"engaged": 0.9, "shown": 0.55, "random": 0.2}
 
@@ -29,8 +29,8 @@ def test_three_part_hinge_equals_double_loop(pairs: ScoredPairs):
                 for w, s in zip(weights, part, strict=True)
             )
         expected.append(total)
-    loss = three_part_hinge_loss(pairs, **BOUNDS, sharpness=3.0)
-    assert loss.tolist() == pytest.approx(expected, rel=1e-4)
+    values = loss(pairs, Params(**BOUNDS, sharpness=3.0))
+    assert values.tolist() == pytest.approx(expected, rel=1e-4)
 
 
 def test_three_part_hinge_is_zero_where_every_pair_keeps_its_bound():
@@ -41,9 +41,9 @@ def test_three_part_hinge_is_zero_where_every_pair_keeps_its_bound():
         shown=torch.tensor([[False, True, False]]),
         grade=torch.ones(1),
     )
-    assert three_part_hinge_loss(pairs, **BOUNDS, sharpness=10.0).item() == 0.0
+    assert loss(pairs, Params(**BOUNDS, sharpness=10.0)).item() == 0.0
     unseen = replace(pairs, shown=torch.zeros(1, 3, dtype=torch.bool))
-    assert three_part_hinge_loss(unseen, **BOUNDS, sharpness=10.0).item() > 0
+    assert loss(unseen, Params(**BOUNDS, sharpness=10.0)).item() > 0
 
 
 def test_self_adversarial_weights_have_no_gradient_and_favour_the_hardest():
@@ -55,7 +55,7 @@ def test_self_adversarial_weights_have_no_gradient_and_favour_the_hardest():
         shown=torch.zeros(1, 3, dtype=torch.bool),
         grade=torch.ones(1),
     )
-    three_part_hinge_loss(pairs, **BOUNDS, sharpness=10.0).sum().backward()
+    loss(pairs, Params(**BOUNDS, sharpness=10.0)).sum().backward()
     weights = torch.softmax(10 * torch.tensor([0.3, 0.6]), dim=0)
     assert scores.grad is not None
     expected = [0.0, float(weights[0]) * 2 * 0.1, float(weights[1]) * 2 * 0.4]

@@ -1,5 +1,6 @@
 """Senseless combinations are refused before any work, with the reason; sensible ones are not."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,8 @@ import pytest
 import yaml
 
 from smar.errors import ParamsError
-from smar.losses import LOSSES
-from smar.models.fusion import FUSIONS
-from smar.models.gate import GATES
 from smar.params import check_params
-from smar.train.curriculum import CURRICULA
-from smar.train.kinds import check_kinds
+from smar.params.kinds import CURRICULA, FUSIONS, GATES, LOSSES
 
 ROOT = Path(__file__).parents[2]
 STAGED = {"curriculum.kind": "staged"}
@@ -49,7 +46,7 @@ def changed(changes: dict[str, Any]) -> dict[str, Any]:
         (STAGED | {"pretrain.alpha": 0.0, "pretrain.beta": 0.0}, r"shares\.query: .*no loss"),
         (STAGED | {"pretrain.gamma": 0.0}, r"shares\.fusion: .*no loss"),
         (
-            STAGED | {"curriculum.frozen.alignment": ["text", "image"]},
+            STAGED | {"curriculum.staged.frozen.alignment": ["text", "image"]},
             r"frozen\.alignment: freezes all",
         ),
         (
@@ -63,10 +60,10 @@ def changed(changes: dict[str, Any]) -> dict[str, Any]:
         ({"loss.three_part_hinge.shown": 0.95}, "random <= shown <= engaged"),
         ({"finetune.negatives.first_rank": 200}, "first_rank must not exceed last_rank"),
         (
-            {"curriculum.shares": {"alignment": 0.0, "query": 0.0, "fusion": 0.0}},
+            {"curriculum.staged.shares": {"alignment": 0.0, "query": 0.0, "fusion": 0.0}},
             "at least one share must be above 0",
         ),
-        ({"curriculum.frozen.query": ["gate"]}, r"curriculum\.frozen\.query"),
+        ({"curriculum.staged.frozen.query": ["gate"]}, r"curriculum\.staged\.frozen\.query"),
         ({"pretrain.field_mask_frac": 1.0}, r"pretrain\.field_mask_frac"),
         ({"model.query_vectors.count": 0}, r"model\.query_vectors\.count"),
     ],
@@ -93,11 +90,39 @@ def test_every_gate_goes_with_every_curriculum(kind: str, curriculum: str):
     assert check_params(changed(changes), "x").gate.kind == kind
 
 
-def test_unknown_kinds_are_refused_together_with_near_matches():
+def test_every_unknown_name_is_refused_together_with_the_near_match():
+    wrong = {
+        "loss.kind": ("softmx", "softmax"),
+        "model.fusion": ("concatt", "concat"),
+        "gate.kind": ("lerned", "learned"),
+        "curriculum.kind": ("stage", "staged"),
+        "model.text.architecture": ("brt", "bert"),
+        "promote.protected": (["visuall"], "visual"),
+        "validate.severity": ({"items.prize_range": "warn"}, "items.price_range"),
+        "ingest.feed.columns": ({"titel": "name"}, "title"),
+        "ingest.log.columns": ({"querry": "q"}, "query"),
+        "ingest.feed.file": ("products.cvs", ".csv"),
+    }
     with pytest.raises(ParamsError) as error:
-        check_kinds(loss="softmx", gate="lerned", fusion="concatt", curriculum="stage")
+        check_params(changed({key: value for key, (value, _) in wrong.items()}), "params.yaml")
     message = str(error.value)
-    assert "loss.kind: unknown 'softmx'" in message
-    for guess in ("softmax", "learned", "concat", "staged"):
-        assert f"Did you mean '{guess}'" in message
-    check_kinds(loss="gcl", gate="per_item")
+    assert f"{len(wrong)} problem(s)" in message
+    for key, (_, guess) in wrong.items():
+        assert re.search(rf"- {re.escape(key)}: .*Did you mean '{re.escape(guess)}'\?", message), (
+            key
+        )
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"evaluate.primary": "recal@50"}, "Did you mean 'recall@50'"),
+        ({"evaluate.primary": "recall@20"}, "not computed"),
+        ({"model.image.patch": 15}, r"do not divide ingest\.images\.height, 80"),
+        ({"model.text.heads": 7}, r"7 heads do not divide model\.text\.hidden, 192"),
+        ({"fusion.cross_attention.heads": 5}, "5 heads do not divide model"),
+    ],
+)
+def test_values_that_do_not_fit_each_other_are_refused(changes: dict[str, Any], reason: str):
+    with pytest.raises(ParamsError, match=reason):
+        check_params(changed(changes), "params.yaml")

@@ -24,17 +24,15 @@ def test_shipped_parameters_are_valid():
 
 def test_all_problems_are_listed_at_once(content: dict[str, Any]):
     content["pretrain"]["stepz"] = 3
-    del content["pretrain"]["steps"]
-    content["loss"]["temperature"] = -1
+    content["loss"]["softmax"]["temperature"] = -1
     content["embed"]["batch_size"] = "many"
     content["ingst"] = {}
     with pytest.raises(ParamsError) as error:
         check_params(content, "params.yaml")
     message = str(error.value)
-    assert "5 problem(s); nothing was started" in message
+    assert "4 problem(s); nothing was started" in message
     assert "pretrain.stepz: unknown key. Did you mean 'steps'?" in message
-    assert "pretrain.steps: missing." in message
-    assert re.search(r"loss\.temperature: .*greater than 0, got -1", message)
+    assert re.search(r"loss\.softmax\.temperature: .*greater than 0, got -1", message)
     assert re.search(r"embed\.batch_size: .*integer, got 'many'", message)
     assert "ingst: unknown key. Did you mean 'ingest'?" in message
 

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from smar.losses import build_loss
 from smar.models.retriever import RetrieverModel
 from smar.params import LossParams, Params, PretrainParams
 from smar.train.batching import BatchMaker, PairSampler
-from smar.train.curriculum import CURRICULA, Course
+from smar.train.course import Course
+from smar.train.curricula import build_course
 from smar.train.dataset import TrainingData
 from smar.train.loop import Places
 
@@ -44,6 +46,8 @@ def course_of(tiny_loss: LossParams, shipped: Params) -> Callable[..., Course]:
         params: PretrainParams, kind: str = "joint", *, loss_kind: str = "softmax", **loss: object
     ) -> Course:
         chosen = tiny_loss.model_copy(update={"kind": loss_kind, **loss})
-        return CURRICULA[kind](params, chosen, shipped.curriculum)
+        curriculum = shipped.curriculum.model_copy(update={"kind": kind})
+        is_learned = chosen.weights == "learned"
+        return build_course(params, build_loss(chosen), curriculum, is_learned=is_learned)
 
     return build

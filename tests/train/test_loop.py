@@ -12,10 +12,11 @@ import torch
 
 from smar.data.images import ImageStore
 from smar.errors import TrainingError
+from smar.losses import build_loss
 from smar.models.retriever import RetrieverModel
-from smar.params import FinetuneParams, GateParams, LossParams, PretrainParams
+from smar.params import FinetuneParams, LossParams, PretrainParams
 from smar.train.batching import BatchMaker, PairSampler
-from smar.train.curriculum import Course, finetune_course
+from smar.train.course import Course, finetune_course
 from smar.train.dataset import TrainingData
 from smar.train.loop import Places, train
 from smar.train.prepare import build_maker
@@ -180,7 +181,6 @@ def test_finetuning_trains_the_gate(
     tiny_finetune: FinetuneParams,
     tiny_loss: LossParams,
 ):
-    gate = GateParams(kind=kind, visual_categories=["Shoes"], weight=1.0)
     model, sampler, maker = setup()
     model.set_gate(kind)
     before = {name: value.clone() for name, value in model.gate.state_dict().items()}
@@ -188,7 +188,7 @@ def test_finetuning_trains_the_gate(
         model,
         sampler,
         maker,
-        course=finetune_course(tiny_finetune, tiny_loss, gate),
+        course=finetune_course(tiny_finetune, build_loss(tiny_loss), is_learned=False),
         params=tiny_finetune,
         places=places,
     )

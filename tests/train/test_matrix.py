@@ -11,22 +11,20 @@ import torch
 
 from smar.artifacts import Manifest
 from smar.data.images import ImageStore
-from smar.losses import LOSSES
+from smar.losses import build_loss
 from smar.models.encode import encode_items, encode_queries
-from smar.models.fusion import FUSIONS
-from smar.models.gate import GATES
 from smar.models.io import load_model, save_model
 from smar.models.retriever import RetrieverModel, build_model
 from smar.params import (
     FinetuneParams,
     LossParams,
     ModelParams,
-    Params,
     PretrainParams,
     QueryVectorParams,
 )
+from smar.params.kinds import CURRICULA, FUSIONS, GATES, LOSSES
 from smar.train.batching import BatchMaker, PairSampler
-from smar.train.curriculum import CURRICULA, Course, finetune_course
+from smar.train.course import Course, finetune_course
 from smar.train.dataset import TrainingData
 from smar.train.loop import Places, train
 from smar.train.precision import Precision
@@ -113,7 +111,6 @@ def test_every_gate_trains_after_every_curriculum(
     tiny_items: pd.DataFrame,
     tiny_images: ImageStore,
     tiny_loss: LossParams,
-    shipped: Params,
     course_of: CourseOf,
     places: Places,
     tmp_path: Path,
@@ -125,12 +122,11 @@ def test_every_gate_trains_after_every_curriculum(
     train(model, sampler, maker, course=course, params=params, places=places)
     model.set_gate(kind)
     params = tiny_finetune.model_copy(update={"steps": 3})
-    gate = shipped.gate.model_copy(update={"kind": kind})
     figures = train(
         model,
         sampler,
         maker,
-        course=finetune_course(params, tiny_loss, gate),
+        course=finetune_course(params, build_loss(tiny_loss), is_learned=False),
         params=params,
         places=Places(tmp_path / "c", tmp_path / "h.tsv", tmp_path / "p.json"),
     )
@@ -151,7 +147,7 @@ def test_every_fusion_trains_in_bfloat16(
     batch, losses = tiny_maker(model).make(sampler.draw(0)), []
     for name in ("float32", "bfloat16"):
         with Precision(name, "").autocast(model.device):
-            losses.append(pretrain_step(tasks, tiny_loss)(model, batch).loss)
+            losses.append(pretrain_step(tasks, build_loss(tiny_loss))(model, batch).loss)
     losses[1].backward()
     assert losses[1].dtype == torch.float32
     assert losses[1].item() == pytest.approx(losses[0].item(), rel=0.02)
@@ -168,8 +164,8 @@ def test_pictures_are_not_encoded_for_text_alone(
     seen = []
     model.image.backbone.register_forward_hook(lambda *_: seen.append(1))
     only_text = TaskWeights({"text": 1.0, "image": 0.0, "multimodal": 0.0}, is_learned=False)
-    pretrain_step(only_text, tiny_loss)(model, batch)
+    pretrain_step(only_text, build_loss(tiny_loss))(model, batch)
     assert not seen
     with_image = TaskWeights({"text": 1.0, "image": 0.5, "multimodal": 0.0}, is_learned=False)
-    pretrain_step(with_image, tiny_loss)(model, batch)
+    pretrain_step(with_image, build_loss(tiny_loss))(model, batch)
     assert seen

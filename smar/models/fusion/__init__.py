@@ -1,32 +1,33 @@
-"""Ways to join an item's text and pictures into S_m: one small file each, and an entry here.
+"""Ways to join an item's text and pictures into S_m: a file for each kind, which says all about it.
 
-A fusion is a module built as `Fusion(text_width, image_width, dim)` and called as
-`fusion(text: TowerOutput, image: TowerOutput) -> Tensor [B, D]`, unit rows.
+A fusion is a module built as `Fusion(text_width, image_width, dim, params)` and called as
+`fusion(text: TowerOutput, image: TowerOutput) -> Tensor [B, D]`, unit rows. `parts.py` holds what
+several kinds share.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 
-from smar.models.fusion.bilinear import ConcatBilinearFusion, LowRankBilinearFusion
-from smar.models.fusion.concat import ConcatFusion
-from smar.models.fusion.cross_attention import CrossAttentionFusion
-from smar.models.fusion.gated_sum import GatedSumFusion
-from smar.models.fusion.late_mean import LateMeanFusion
-from smar.models.fusion.moe import MoeBilinearFusion, MoeFusion
-from smar.models.fusion.residual import ResidualFusion
-from smar.models.fusion.single import ImageOnlyFusion, TextOnlyFusion
+from smar.params.kinds import FUSIONS
 
-FUSIONS: dict[str, Callable[[int, int, int], nn.Module]] = {
-    "text_only": TextOnlyFusion,
-    "image_only": ImageOnlyFusion,
-    "late_mean": LateMeanFusion,
-    "concat": ConcatFusion,
-    "gated_sum": GatedSumFusion,
-    "cross_attention": CrossAttentionFusion,
-    "low_rank_bilinear": LowRankBilinearFusion,
-    "moe": MoeFusion,
-    "moe_bilinear": MoeBilinearFusion,
-    "concat_bilinear": ConcatBilinearFusion,
-    "residual": ResidualFusion,
-}
+
+def build_fusion(
+    kind: str, params: Mapping[str, Any], *, text_width: int, image_width: int, dim: int
+) -> nn.Module:
+    """Return a fusion before training.
+
+    Args:
+        kind: Its name.
+        params: Its parameters; a missing one has its default.
+        text_width: Width of the text hidden states.
+        image_width: Width of the image hidden states.
+        dim: Embedding length.
+
+    Raises:
+        ParamsError: If there is no such kind.
+    """
+    module = FUSIONS[kind].load()
+    fusion: nn.Module = module.Fusion(text_width, image_width, dim, module.Params(**params))
+    return fusion

@@ -1,17 +1,37 @@
-"""SMAR's item multimodal tower.
+"""SMAR's item multimodal tower: the text attends to the pictures.
 
 Shapes: B items, L text tokens, P patches, D embedding length.
 """
+
+from collections.abc import Iterator
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
 
 from smar.models.text import TowerOutput
+from smar.params.section import Count, Section
 
-_HEADS = 4
+
+class Params(Section):
+    """Parameters of this fusion."""
+
+    heads: Count = 4
+    """Attention heads; they divide model.text.hidden."""
+    ratio: Count = 4
+    """Inner width of the feed-forward layer over the text's width."""
 
 
-class CrossAttentionFusion(nn.Module):
+def senseless(params: Any) -> Iterator[str]:
+    """Yield what makes no sense with this fusion."""
+    heads, width = params.fusion.cross_attention.heads, params.model.text.hidden
+    if not params.model.text.pretrained and width % heads:
+        yield (
+            f"fusion.cross_attention.heads: {heads} heads do not divide model.text.hidden, {width}"
+        )
+
+
+class Fusion(nn.Module):
     """The text attends to picture patches; the result becomes the embedding.
 
     `A = softmax((H_t W_Q)(H_i W_K)^T / sqrt(d_k)) (H_i W_V)`, `H_m = LN(H_t + A W_O)`, a
@@ -19,20 +39,28 @@ class CrossAttentionFusion(nn.Module):
     the block is our choice, as the paper gives only its inputs). Only the pooled state is kept, so
     only its row of the attention is computed.
 
+    Example:
+        >>> from smar.models.fusion.parts import example_towers
+        >>> fusion = Fusion(8, 8, 4, Params())
+        >>> tuple(fusion(*example_towers(items=3, width=8, dim=4)).shape)
+        (3, 4)
+
     Args:
         text_width: Width of the text hidden states.
         image_width: Width of the image hidden states.
         dim: Embedding length D.
+        params: Heads and inner width.
     """
 
-    def __init__(self, text_width: int, image_width: int, dim: int) -> None:
+    def __init__(self, text_width: int, image_width: int, dim: int, params: Params) -> None:
         super().__init__()
+        self.heads = params.heads
         self.query = nn.Linear(text_width, text_width)
         self.key_value = nn.Linear(image_width, 2 * text_width)
         self.output = nn.Linear(text_width, text_width)
         self.attention_norm = nn.LayerNorm(text_width)
-        self.expand = nn.Linear(text_width, 4 * text_width)
-        self.contract = nn.Linear(4 * text_width, text_width)
+        self.expand = nn.Linear(text_width, params.ratio * text_width)
+        self.contract = nn.Linear(params.ratio * text_width, text_width)
         self.feed_forward_norm = nn.LayerNorm(text_width)
         self.projection = nn.Linear(text_width, dim)
 
@@ -40,7 +68,7 @@ class CrossAttentionFusion(nn.Module):
         """Return S_m, [B, D]; rows of items without a picture are those of no attention."""
         first = text.pooled  # [B, H]
         batch, width = first.shape
-        heads = (batch, -1, _HEADS, width // _HEADS)
+        heads = (batch, -1, self.heads, width // self.heads)
         query = self.query(first).view(heads).transpose(1, 2)  # [B, heads, 1, d_k]
         key, value = self.key_value(image.hidden).chunk(2, dim=-1)
         attended = functional.scaled_dot_product_attention(

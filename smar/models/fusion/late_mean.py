@@ -8,22 +8,34 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from smar.models.text import TowerOutput
+from smar.params.section import Section
 
 
-class LateMeanFusion(nn.Module):
+class Params(Section):
+    """This fusion has none."""
+
+
+class Fusion(nn.Module):
     """`S_m = norm(w_t S_t + w_i S_i)` with `w = softmax(weights)`.
 
     A missing field's weight goes to the rest. GCL (2404.08535) sets the weights by hand (image .9,
     title .1). Here the two are learned, from equal shares (our choice): which field says more
     differs from shop to shop.
 
+    Example:
+        >>> from smar.models.fusion.parts import example_towers
+        >>> fusion = Fusion(8, 8, 4, Params())
+        >>> tuple(fusion(*example_towers(items=3, width=8, dim=4)).shape)
+        (3, 4)
+
     Args:
         text_width: Not used; every fusion is built alike.
         image_width: Not used.
         dim: Not used.
+        params: Not used.
     """
 
-    def __init__(self, text_width: int, image_width: int, dim: int) -> None:
+    def __init__(self, text_width: int, image_width: int, dim: int, params: Params) -> None:
         super().__init__()
         self.weights = nn.Parameter(torch.zeros(2))  # text, image
 

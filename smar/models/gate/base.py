@@ -4,9 +4,11 @@ Shapes: Q queries, B items, H hidden width, D embedding length.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 from torch import Tensor, nn
 
+from smar.models.gate.teaching import Lesson, by_clicks
 from smar.models.text import TowerOutput
 
 
@@ -26,13 +28,22 @@ class GateWidths:
     image: int
     dim: int
 
+    @classmethod
+    def example(cls) -> Self:
+        """Return small widths, for examples."""
+        return cls(query=4, text=4, image=4, dim=2)
+
 
 class Gate(nn.Module):
     """How much the picture counts: for a query, and, where a kind says so, for an item.
 
-    A kind gives `forward(pooled [Q, H]) -> logits [Q]` of P(q), and may change `fold`.
+    A kind gives `forward(pooled [Q, H]) -> logits [Q]` of P(q), and may change `fold` and `teach`.
     """
 
     def fold(self, text: TowerOutput, image: TowerOutput, fused: Tensor) -> Tensor:
         """Return S_m as it is indexed, unit rows [B, D], from the fusion's S_m."""
         return fused
+
+    def teach(self, lesson: Lesson) -> Tensor:
+        """Return the loss, scalar, that a step of fine-tuning minimises: that of clicks alone."""
+        return by_clicks(lesson)

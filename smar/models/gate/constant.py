@@ -1,33 +1,22 @@
-"""Gates that are the same for every query: the picture never counts, or always does."""
+"""A gate that is the same for every query."""
 
 import torch
 from torch import Tensor
 
-from smar.models.gate.base import Gate, GateWidths
+from smar.models.gate.base import Gate
 
 
-class NeverGate(Gate):
-    """`P(q) = 0`: items are S_t, whatever the query.
+class Constant(Gate):
+    """The same logit for every query.
 
     Args:
-        widths: Not used; every gate is built alike.
+        logit: Logit of P(q), in [-inf, inf].
     """
 
-    logit = -torch.inf
-
-    def __init__(self, widths: GateWidths) -> None:
+    def __init__(self, logit: float) -> None:
         super().__init__()
+        self.logit = logit
 
     def forward(self, pooled: Tensor) -> Tensor:
         """Return logits of P(q), [Q]."""
         return torch.full((len(pooled),), self.logit, device=pooled.device)
-
-
-class AlwaysGate(NeverGate):
-    """`P(q) = 1`: items are S_m, whatever the query.
-
-    Args:
-        widths: Not used; every gate is built alike.
-    """
-
-    logit = torch.inf

@@ -6,10 +6,12 @@ import pandas as pd
 import pytest
 import torch
 
+from smar.losses import build_loss
 from smar.models.retriever import RetrieverModel
-from smar.params import FrozenParts, LossParams, Params, PretrainParams
+from smar.params import LossParams, Params, PretrainParams
 from smar.train.batching import BatchMaker, PairSampler
-from smar.train.curriculum import CURRICULA, Course, Phase
+from smar.train.course import Course, Phase
+from smar.train.curricula import build_course, staged
 from smar.train.loop import Places, train
 
 Setup = Callable[[], tuple[RetrieverModel, PairSampler, BatchMaker]]
@@ -29,10 +31,10 @@ def test_stages_share_the_steps_without_gaps(tiny_pretrain: PretrainParams, cour
 def test_stage_without_a_share_is_left_out(
     tiny_pretrain: PretrainParams, tiny_loss: LossParams, shipped: Params
 ):
-    curriculum = shipped.curriculum
-    shares = curriculum.shares.model_copy(update={"alignment": 0.0})
-    chosen = curriculum.model_copy(update={"shares": shares})
-    phases = CURRICULA["staged"](tiny_pretrain, tiny_loss, chosen).phases
+    own = staged.Params(shares=staged.Params.Shares(alignment=0.0))
+    chosen = shipped.curriculum.model_copy(update={"kind": "staged", "staged": own})
+    loss = build_loss(tiny_loss)
+    phases = build_course(tiny_pretrain, loss, chosen, is_learned=False).phases
     assert [phase.name for phase in phases] == ["query", "fusion"]
     assert phases[0].first == 0
     assert phases[-1].last == tiny_pretrain.steps
@@ -80,11 +82,11 @@ def test_frozen_parts_are_a_parameter(
     tiny_loss: LossParams,
     shipped: Params,
 ):
-    frozen = FrozenParts(alignment=["text"], query=[], fusion=["text", "image", "query"])
-    curriculum = shipped.curriculum.model_copy(update={"frozen": frozen})
-    course = CURRICULA["staged"](
-        tiny_pretrain.model_copy(update={"steps": 100}), tiny_loss, curriculum
-    )
+    frozen = staged.Params.Frozen(alignment=["text"], query=[], fusion=["text", "image", "query"])
+    own = staged.Params(frozen=frozen)
+    curriculum = shipped.curriculum.model_copy(update={"kind": "staged", "staged": own})
+    params = tiny_pretrain.model_copy(update={"steps": 100})
+    course = build_course(params, build_loss(tiny_loss), curriculum, is_learned=False)
     assert run_phase(course, "alignment", setup, tiny_pretrain, places)[0] == {"image"}
     assert run_phase(course, "fusion", setup, tiny_pretrain, places)[0] == {"fusion"}
 

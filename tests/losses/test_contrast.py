@@ -1,4 +1,4 @@
-"""The softmax loss against closed forms and a slow oracle."""
+"""The cross-entropy that losses share, against closed forms and a slow oracle."""
 
 import math
 
@@ -6,18 +6,18 @@ import pytest
 import torch
 
 from smar.errors import ShapeError
-from smar.losses.softmax import softmax_loss
+from smar.losses.contrast import cross_entropy
 
 
 def test_softmax_equals_ln_of_batch_when_all_scores_are_equal():
     scores = torch.zeros(3, 7)
-    loss = softmax_loss(scores, torch.tensor([0, 1, 6]), torch.ones(3, 7, dtype=torch.bool), 0.05)
+    loss = cross_entropy(scores, torch.tensor([0, 1, 6]), torch.ones(3, 7, dtype=torch.bool), 0.05)
     assert loss.tolist() == pytest.approx([math.log(7)] * 3)
 
 
 def test_softmax_is_zero_where_no_negative_is_allowed():
     allowed = torch.zeros(2, 4, dtype=torch.bool)
-    loss = softmax_loss(torch.randn(2, 4), torch.tensor([1, 3]), allowed, 0.1)
+    loss = cross_entropy(torch.randn(2, 4), torch.tensor([1, 3]), allowed, 0.1)
     assert loss.tolist() == pytest.approx([0.0, 0.0], abs=1e-6)
 
 
@@ -33,13 +33,13 @@ def test_softmax_equals_double_loop():
             if allowed[q, j] or j == target[q]:
                 total += math.exp(float(scores[q, j]) / 0.2)
         expected.append(-math.log(math.exp(float(scores[q, target[q]]) / 0.2) / total))
-    assert softmax_loss(scores, target, allowed, 0.2).tolist() == pytest.approx(expected, rel=1e-5)
+    assert cross_entropy(scores, target, allowed, 0.2).tolist() == pytest.approx(expected, rel=1e-5)
 
 
 def test_softmax_gives_a_masked_item_no_gradient():
     scores = torch.zeros(1, 3, requires_grad=True)
     allowed = torch.tensor([[True, False, True]])
-    softmax_loss(scores, torch.tensor([0]), allowed, 1.0).sum().backward()
+    cross_entropy(scores, torch.tensor([0]), allowed, 1.0).sum().backward()
     assert scores.grad is not None
     assert scores.grad[0, 1] == 0
     assert scores.grad[0, 2] == pytest.approx(0.5)
@@ -47,4 +47,4 @@ def test_softmax_gives_a_masked_item_no_gradient():
 
 def test_softmax_refuses_shapes_that_do_not_fit():
     with pytest.raises(ShapeError, match=r"expected \[Q, B\], \[Q\] and \[Q, B\]"):
-        softmax_loss(torch.zeros(2, 3), torch.zeros(2).long(), torch.ones(3, 2).bool(), 0.1)
+        cross_entropy(torch.zeros(2, 3), torch.zeros(2).long(), torch.ones(3, 2).bool(), 0.1)

@@ -6,11 +6,16 @@ import pytest
 import torch
 
 from smar.errors import ShapeError
-from smar.losses import LOSSES, loss_of_equal_scores
+from smar.losses import Loss, build_loss, loss_of_equal_scores
 from smar.losses.scored import ScoredPairs
 from smar.params import LossParams
+from smar.params.kinds import LOSSES
 
 KINDS = sorted(LOSSES)
+
+
+def of_kind(params: LossParams, kind: str) -> Loss:
+    return build_loss(params.model_copy(update={"kind": kind}))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -18,8 +23,8 @@ def test_loss_falls_when_the_own_item_rises(kind: str, pairs: ScoredPairs, tiny_
     own = torch.nn.functional.one_hot(pairs.target, 5).bool()
     lower = replace(pairs, scores=torch.where(own, -0.2, pairs.scores * 0.5))
     higher = replace(pairs, scores=torch.where(own, 0.6, pairs.scores * 0.5))
-    params = tiny_loss.model_copy(update={"kind": kind})
-    assert (LOSSES[kind](higher, params) < LOSSES[kind](lower, params)).all()
+    loss = of_kind(tiny_loss, kind)
+    assert (loss(higher) < loss(lower)).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -28,15 +33,9 @@ def test_masked_items_have_no_gradient(kind: str, pairs: ScoredPairs, tiny_loss:
     scores = pairs.scores.clone().requires_grad_()
     own = torch.nn.functional.one_hot(pairs.target, 5).bool()
     allowed = pairs.allowed & ~own
-    LOSSES[kind](
-        replace(pairs, scores=scores, allowed=allowed),
-        tiny_loss.model_copy(
-            update={
-                "kind": kind,
-                "hinge": tiny_loss.hinge.model_copy(update={"margin": 2.0}),
-            }
-        ),
-    ).sum().backward()
+    wide = tiny_loss.hinge.model_copy(update={"margin": 2.0})
+    loss = build_loss(tiny_loss.model_copy(update={"kind": kind, "hinge": wide}))
+    loss(replace(pairs, scores=scores, allowed=allowed)).sum().backward()
     assert scores.grad is not None
     assert (scores.grad[~allowed & ~own] == 0).all()
     assert scores.grad[own].any()
@@ -46,7 +45,7 @@ def test_masked_items_have_no_gradient(kind: str, pairs: ScoredPairs, tiny_loss:
 def test_loss_does_not_depend_on_the_order_of_items(
     kind: str, pairs: ScoredPairs, tiny_loss: LossParams
 ):
-    params = tiny_loss.model_copy(update={"kind": kind})
+    loss = of_kind(tiny_loss, kind)
     order = torch.tensor([3, 0, 4, 1, 2])
     turned = replace(
         pairs,
@@ -55,20 +54,20 @@ def test_loss_does_not_depend_on_the_order_of_items(
         allowed=pairs.allowed[:, order],
         shown=pairs.shown[:, order],
     )
-    assert torch.allclose(LOSSES[kind](pairs, params), LOSSES[kind](turned, params), atol=1e-6)
+    assert torch.allclose(loss(pairs), loss(turned), atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_loss_of_equal_scores_is_that_of_collapsed_towers(
     kind: str, pairs: ScoredPairs, tiny_loss: LossParams
 ):
-    params = tiny_loss.model_copy(update={"kind": kind})
+    loss = of_kind(tiny_loss, kind)
     collapsed = replace(pairs, scores=torch.full((6, 5), 0.7))
-    assert torch.allclose(loss_of_equal_scores(collapsed, params), LOSSES[kind](collapsed, params))
+    assert torch.allclose(loss_of_equal_scores(collapsed, loss), loss(collapsed))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_loss_refuses_shapes_that_do_not_fit(kind: str, pairs: ScoredPairs, tiny_loss: LossParams):
-    params = tiny_loss.model_copy(update={"kind": kind})
+    loss = of_kind(tiny_loss, kind)
     with pytest.raises(ShapeError, match=r"expected \[Q, B\], \[Q\] and \[Q, B\]"):
-        LOSSES[kind](replace(pairs, allowed=pairs.allowed[:, :3]), params)
+        loss(replace(pairs, allowed=pairs.allowed[:, :3]))

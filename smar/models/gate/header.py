@@ -1,4 +1,4 @@
-"""The header P(q): how much the picture counts for a query."""
+"""The header P(q) that several gates are made of."""
 
 from typing import cast
 
@@ -8,7 +8,7 @@ from torch.nn import functional
 from smar.models.gate.base import Gate, GateWidths
 
 
-class QueryGate(Gate):
+class Header(Gate):
     """`P(q) = sigmoid(w_2 gelu(W_1 pool(H_q)))` in [0, 1]; 0.5 before training.
 
     1 means that only `S_m` counts, 0 that only `S_t` does (SMAR, 2023; the header's shape is our

@@ -2,13 +2,25 @@
 
 from random import Random
 
+from smar.params.section import Section
 from smar.synthetic.words import ItemWords
 
 
-def attributes(item: ItemWords, rng: Random, shortest: int, longest: int) -> list[str]:
+class Params(Section):
+    """This generator has none."""
+
+
+def generate(
+    item: ItemWords, rng: Random, shortest: int, longest: int, params: Params
+) -> list[str]:
     """Return distinct words drawn from title and fields, in random order.
 
     The form of "women red sandal": an attribute, another, and what it is.
+
+    Example:
+        >>> words = ItemWords(["red", "boot"], [["acme"]])
+        >>> sorted(generate(words, Random(0), 3, 3, Params()))
+        ['acme', 'boot', 'red']
     """
     pool = list(dict.fromkeys([*item.title, *(word for words in item.fields for word in words)]))
     longest = min(longest, len(pool))

@@ -1,0 +1,51 @@
+"""Beyond Text's fusion: a light mixture of modality experts and a bilinear layer.
+
+Shapes: B items, E experts, R rank, D embedding length.
+"""
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from smar.models.fusion.parts import Experts, LowRankProduct, mean_patches
+from smar.models.text import TowerOutput
+from smar.params.section import Count, Section
+
+
+class Params(Section):
+    """Parameters of this fusion."""
+
+    ratio: Count = 2
+    """Inner width of an expert over the text's width."""
+
+
+class Fusion(Experts):
+    """`S_m = norm(LN(sum_k g_k E_k + W_o (tanh(U t) * tanh(V v))))`: experts and a bilinear layer.
+
+    The form of Beyond Text's best model; that the two are added, and the rank (the text's width),
+    are our choices.
+
+    Example:
+        >>> from smar.models.fusion.parts import example_towers
+        >>> fusion = Fusion(8, 8, 4, Params())
+        >>> tuple(fusion(*example_towers(items=3, width=8, dim=4)).shape)
+        (3, 4)
+
+    Args:
+        text_width: Width of the text hidden states.
+        image_width: Width of the image hidden states.
+        dim: Embedding length D.
+        params: The inner width.
+    """
+
+    def __init__(self, text_width: int, image_width: int, dim: int, params: Params) -> None:
+        super().__init__(text_width, image_width, dim, params.ratio * text_width)
+        self.norm = nn.LayerNorm(dim)
+        self.product = LowRankProduct(text_width, image_width, text_width)
+        self.output = nn.Linear(text_width, dim)
+
+    def forward(self, text: TowerOutput, image: TowerOutput) -> Tensor:
+        """Return S_m, [B, D]."""
+        picture = mean_patches(image)
+        product = self.output(self.product(text.pooled, picture))
+        mixed = self.norm(self.mixture(text.pooled, picture) + product)
+        return functional.normalize(mixed.float(), dim=-1)

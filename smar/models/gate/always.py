@@ -1,0 +1,29 @@
+"""The picture always counts: items are S_m, whatever the query."""
+
+import torch
+
+from smar.models.gate.base import GateWidths
+from smar.models.gate.constant import Constant
+from smar.params.section import Section
+
+
+class Params(Section):
+    """This gate has none."""
+
+
+class KindGate(Constant):
+    """`P(q) = 1`: items are S_m, whatever the query.
+
+    Example:
+        >>> import torch
+        >>> gate = KindGate(GateWidths.example(), Params())
+        >>> gate(torch.zeros(2, 4)).sigmoid().tolist()
+        [1.0, 1.0]
+
+    Args:
+        widths: Not used; every gate is built alike.
+        params: Not used.
+    """
+
+    def __init__(self, widths: GateWidths, params: Params) -> None:
+        super().__init__(torch.inf)

@@ -1,0 +1,131 @@
+"""The section `model`: towers and what joins them."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from smar.errors import near_match
+from smar.params import names
+from smar.params.kinds import FUSIONS, known
+from smar.params.section import Count, Positive, Section
+
+
+def _known_architecture(value: str) -> str:
+    known = names.architectures()
+    if value.replace("_", "-") not in known:
+        raise ValueError(
+            f"transformers has no architecture '{value}'; expected a model type such as bert or "
+            f"vit.{near_match(value, known)}"
+        )
+    return value
+
+
+Architecture = Annotated[str, AfterValidator(_known_architecture)]
+
+
+class TextTowerParams(Section):
+    """A text tower: a Transformer over words."""
+
+    pretrained: str = ""
+    """Local path or hub name of a `transformers` model; "" builds one from the keys below."""
+    architecture: Architecture = "bert"
+    """Model type of `transformers` that is built from nothing."""
+    hidden: Count = 192
+    """Width of the hidden states."""
+    layers: Count = 1
+    """Transformer layers."""
+    heads: Count = 12
+    """Attention heads; they divide hidden."""
+    pooling: Literal["cls", "mean"] = "mean"
+    """What stands for the text: its first token, or the mean over its tokens."""
+    max_tokens: Annotated[int, Field(ge=4, le=512)] = 48
+    """Words and parts of words that a text is cut to."""
+
+
+class QueryTowerParams(TextTowerParams):
+    """The query tower; queries are shorter than item texts."""
+
+    max_tokens: Annotated[int, Field(ge=4, le=512)] = 24
+    """Words and parts of words that a query is cut to."""
+
+
+class ImageTowerParams(Section):
+    """The picture tower: a Transformer over patches."""
+
+    pretrained: str = ""
+    """Local path or hub name of a `transformers` model; "" builds one from the keys below."""
+    architecture: Architecture = "vit"
+    """Model type of `transformers` that is built from nothing."""
+    hidden: Count = 192
+    """Width of the hidden states."""
+    layers: Annotated[int, Field(ge=0)] = 1
+    """Transformer layers over the patches; 0 leaves each patch to itself."""
+    heads: Count = 12
+    """Attention heads; they divide hidden."""
+    patch: Count = 16
+    """Side of a square patch in pixels; it divides the picture's height and width."""
+    stem: Literal["patch", "conv"] = "conv"
+    """How patches are made of pixels: one linear map, or small convolutions (from nothing only)."""
+    pooling: Literal["cls", "mean"] = "mean"
+    """What stands for the picture: its first token, or the mean over its patches."""
+
+    @model_validator(mode="after")
+    def _pools_what_it_learns(self) -> Self:
+        if not self.layers and self.pooling == "cls":
+            raise ValueError(
+                "layers: 0 with pooling 'cls': without a layer the first token sees no patch; set "
+                "pooling to mean"
+            )
+        return self
+
+
+class QueryVectorParams(Section):
+    """Several vectors per query (DPSR's query heads)."""
+
+    count: Annotated[int, Field(ge=1, le=32)] = 1
+    """1 = a single one; above, a search is as many searches, merged by the best score."""
+    beta: Positive = 0.1
+    """Training score of several: the mean of their scores z, weighted by softmax(z / beta)."""
+
+
+class ModelParams(Section):
+    """The towers and what joins them."""
+
+    dim: Count = 192
+    """Length of every embedding."""
+    vocab_size: Annotated[int, Field(ge=256)] = 8192
+    """Words and parts of words of the tokenizer that is trained on the catalogue."""
+    field_markers: bool = False
+    """Item texts name their fields: "[TITLE] ... [BRAND] ..."."""
+    shared_words: bool = True
+    """Query and item text towers share one table of word vectors, so that what one learns of a word
+    the other knows too."""
+    query_vectors: QueryVectorParams = QueryVectorParams()
+    query: QueryTowerParams = QueryTowerParams()
+    text: TextTowerParams = TextTowerParams()
+    image: ImageTowerParams = ImageTowerParams()
+    fusion: str = "cross_attention"
+    """Name of a file in smar/models/fusion/: how text and pictures become S_m; its parameters are
+    in the section fusion."""
+
+    @field_validator("fusion")
+    @classmethod
+    def _check_fusion(cls, value: str) -> str:
+        return known(FUSIONS)(value)
+
+    @model_validator(mode="after")
+    def _check_shared_words(self) -> Self:
+        towers = (self.query, self.text)
+        if not self.shared_words:
+            return self
+        if any(tower.pretrained for tower in towers):
+            raise ValueError(
+                "shared_words with a pretrained text tower, which has word vectors of its own; set "
+                "shared_words to false"
+            )
+        if self.query.hidden != self.text.hidden:
+            raise ValueError(
+                f"shared_words needs towers of one width, not query.hidden {self.query.hidden} and "
+                f"text.hidden {self.text.hidden}; make them equal or set shared_words to false"
+            )
+        return self

@@ -1,0 +1,38 @@
+"""The sections `embed` and `index`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from smar.params.section import Count, Section
+
+
+class EmbedParams(Section):
+    """Item vectors."""
+
+    batch_size: Count = 512
+    """Items encoded at once."""
+
+
+class IndexParams(Section):
+    """The index over vectors and words."""
+
+    exact_below: Annotated[int, Field(ge=0)] = 50000
+    """Fewer items than this are searched exactly."""
+    recall_target: Annotated[float, Field(gt=0, le=1)] = 0.97
+    """Share of the exact results that an approximate index has to find."""
+    recall_at: Count = 50
+    """Results that recall is measured at."""
+    sample_queries: Count = 500
+    """Queries that an index is measured with."""
+    word_share: float | Literal["auto"] = "auto"
+    """How much of an item's score its words are; "auto": what validation queries find most with."""
+
+    @field_validator("word_share", mode="plain")
+    @classmethod
+    def _check_share(cls, value: object) -> float | Literal["auto"]:
+        if value == "auto":
+            return "auto"
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1:
+            return float(value)
+        raise ValueError('expected "auto" or a number from 0 to below 1')

@@ -1,0 +1,82 @@
+"""The sections `pretrain` and `finetune`."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from smar.params.section import Count, Fraction, NonNegative, Positive, Section
+
+
+class TrainParams(Section):
+    """What pretrain and finetune share."""
+
+    steps: Count = 240
+    """Training steps."""
+    items_per_step: Annotated[int, Field(ge=2)] = 128
+    """Items of a step; each is a negative of the others' queries."""
+    queries_per_item: Count = 4
+    """Queries drawn for each item of a step."""
+    learning_rate: Positive = 0.002
+    """Highest learning rate."""
+    warmup_frac: Fraction = 0.1
+    """Share of the steps in which the rate rises from zero."""
+    weight_decay: NonNegative = 0.01
+    """Decay of weights, biases and norms apart."""
+    max_grad_norm: Positive = 1.0
+    """Gradients are clipped to this norm."""
+    field_mask_frac: Annotated[float, Field(ge=0, le=0.9)] = 0.0
+    """Chance that a field of an item's text is left out of a step; one field always stays."""
+    misspelled_frac: Fraction = 0.2
+    """Chance that a query is misspelled when it is drawn."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Number format of the towers; auto measures which is faster."""
+    checkpoint_s: Positive = 30
+    """Seconds between checkpoints."""
+    log_every: Count = 10
+    """Steps between logged values."""
+
+
+class PretrainParams(TrainParams):
+    """Multi-task pre-training."""
+
+    alpha: NonNegative = 1.0
+    """Weight of the text task, Q.S_t."""
+    beta: NonNegative = 0.1
+    """Weight of the image task, Q.S_i."""
+    gamma: NonNegative = 1.0
+    """Weight of the multimodal task, Q.S_m."""
+    real_frac: Fraction = 0.5
+    """Share of the training pairs that come from the log, where there is one."""
+
+
+class NegativeParams(Section):
+    """Hard negatives that join a step's items; all of them stand against all its queries."""
+
+    impressed: Annotated[int, Field(ge=0)] = 0
+    """Items a step that were shown for one of its queries and not engaged."""
+    mined: Annotated[int, Field(ge=0)] = 0
+    """Items a step that the pretrained model ranks high for one of its queries."""
+    first_rank: Count = 10
+    """Best rank of a mined item; the very first are too often right."""
+    last_rank: Annotated[int, Field(ge=1, le=1000)] = 100
+    """Mined items lie on these ranks; the very first are too often right."""
+
+    @model_validator(mode="after")
+    def _check_ranks(self) -> Self:
+        if self.first_rank > self.last_rank:
+            raise ValueError("first_rank must not exceed last_rank")
+        return self
+
+
+class FinetuneParams(TrainParams):
+    """Click fine-tuning."""
+
+    steps: Count = 200
+    """Training steps."""
+    alpha: NonNegative = 0.3
+    """Weight of the text task that is kept beside the gated loss."""
+    beta: NonNegative = 0.3
+    """Weight of the image task that is kept beside the gated loss."""
+    gamma: NonNegative = 0.3
+    """Weights of the pre-training tasks that are kept beside the gated loss."""
+    negatives: NegativeParams = NegativeParams()
