@@ -4,7 +4,6 @@ An output is written under a temporary name beside its place and renamed when it
 that a reader, or a process killed at any moment, never sees half of it.
 """
 
-import glob
 import json
 import logging
 import os
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from smar.errors import ArtifactError
+from smar.replace import put_back, replacement, write_file
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ def digest(path: Path) -> str:
     Raises:
         ArtifactError: If nothing is there, or a directory has no manifest.
     """
+    put_back(path)
     target = path / MANIFEST if path.is_dir() else path
     if not target.is_file():
         raise ArtifactError(
@@ -85,7 +86,7 @@ def write_directory(path: Path, manifest: Manifest) -> Iterator[Path]:
 
     The block may still fill in `manifest`. If it raises or the process dies, `path` is as before.
     """
-    with _replacement(path) as temporary:
+    with replacement(path) as temporary:
         yield temporary
         manifest.files = {
             str(file.relative_to(temporary)): {"bytes": file.stat().st_size, "sha256": digest(file)}
@@ -100,21 +101,8 @@ def write_directory(path: Path, manifest: Manifest) -> Iterator[Path]:
 
 def copy_directory(source: Path, path: Path) -> None:
     """Make `path` an exact copy of the directory artefact `source`, whole or not at all."""
-    with _replacement(path) as temporary:
+    with replacement(path) as temporary:
         shutil.copytree(source, temporary, dirs_exist_ok=True)
-
-
-@contextmanager
-def write_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary name that becomes `path` when the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    try:
-        yield temporary
-        _flush_to_disk(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -131,6 +119,7 @@ def read_manifest(path: Path, kind: str) -> Manifest:
         ArtifactError: If the directory is missing, of another kind, newer than this library, or a
             file in it is missing or of another size.
     """
+    put_back(path)
     file = path / MANIFEST
     if not file.is_file():
         raise ArtifactError(f"{path}: no {MANIFEST} there. Run `dvc repro` to make it.")
@@ -181,67 +170,6 @@ def verify_directory(path: Path, kind: str) -> Manifest:
             "`dvc checkout`, or make it again with `dvc repro`."
         )
     return manifest
-
-
-def _sweep(path: Path) -> None:
-    """Remove what killed writers left behind, and put back a directory caught mid-swap."""
-    backup = path.with_name(f".{path.name}.old")
-    if backup.exists():
-        if path.exists():
-            shutil.rmtree(backup, ignore_errors=True)
-        else:
-            backup.rename(path)
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.tmp-*"):
-        owner = leftover.name.rpartition("-")[2]
-        if not Path(f"/proc/{owner}").exists() or owner == str(os.getpid()):
-            shutil.rmtree(leftover, ignore_errors=True)
-
-
-@contextmanager
-def _replacement(path: Path) -> Iterator[Path]:
-    """Yield an empty folder that replaces the directory `path` when the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    temporary.mkdir()
-    mode = temporary.stat().st_mode  # what the umask gives
-    try:
-        yield temporary
-        _open_to_readers(temporary, mode)
-        _replace_directory(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _open_to_readers(folder: Path, mode: int) -> None:
-    """Give a folder and all in it the modes of the umask; read-only files stay read-only.
-
-    What was copied from a temporary directory is closed to everyone but its owner, and a service
-    that runs as another user could not load it.
-    """
-    for path in (folder, *folder.rglob("*")):
-        is_file = path.is_file()
-        is_read_only = is_file and not path.stat().st_mode & 0o200
-        path.chmod(mode & (0o444 if is_read_only else 0o666 if is_file else 0o7777))
-
-
-def _replace_directory(temporary: Path, path: Path) -> None:
-    for file in temporary.rglob("*"):
-        if file.is_file():
-            _flush_to_disk(file)
-    backup = path.with_name(f".{path.name}.old")
-    if path.exists():
-        path.rename(backup)
-    temporary.rename(path)
-    shutil.rmtree(backup, ignore_errors=True)
-
-
-def _flush_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _seal(fields: Mapping[str, Any]) -> str:

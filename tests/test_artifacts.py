@@ -20,10 +20,10 @@ from smar.artifacts import (
     read_manifest,
     verify_directory,
     write_directory,
-    write_file,
     write_json,
 )
 from smar.errors import ArtifactError
+from smar.replace import write_file
 
 
 def write(path: Path, text: str = "one") -> None:

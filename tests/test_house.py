@@ -115,7 +115,7 @@ RANKS = {
     name: rank
     for rank, names in enumerate(
         [
-            ("errors", "paths", "seeding", "closure"),
+            ("errors", "paths", "seeding", "closure", "replace"),
             ("artifacts", "checks"),
             ("declaration", "params"),
             ("data",),

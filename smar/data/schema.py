@@ -16,8 +16,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from smar.artifacts import write_file
 from smar.errors import ArtifactError
+from smar.replace import write_file
 
 ACTIONS = ("click", "add_to_cart", "purchase")
 LOGGED = ("train", "validation", "apart")

@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from smar.artifacts import write_file
 from smar.errors import DataError, ShapeError
+from smar.replace import write_file
 
 
 @dataclass(frozen=True)

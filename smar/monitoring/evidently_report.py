@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from smar.artifacts import write_file
 from smar.monitoring.signals import Signal
+from smar.replace import write_file
 
 _CATEGORIES = ("category", "asked")
 _NUMBERS = ("price", "title_words", "query_words", "gate")

@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
-from smar.artifacts import write_file
+from smar.replace import write_file
 
 
 def render(template: str, **content: Any) -> str:

@@ -26,10 +26,10 @@ from smar.artifacts import (
     copy_directory,
     read_manifest,
     write_directory,
-    write_file,
 )
 from smar.errors import ArtifactError, ReleaseError, near_match
 from smar.paths import Paths
+from smar.replace import write_file
 
 KIND = "release"
 AUTO, CURRENT, NONE = "auto", "current", "none"
@@ -154,14 +154,17 @@ def finish_publishing(root: Path, version: str, *, expected: str) -> None:
 
 
 def tagged_versions(root: Path) -> list[str]:
-    """Return the versions that git tags `smar@vN` name, oldest first; none outside git."""
-    found = subprocess.run(
-        ["git", "tag", "--list", "smar@v*"],  # noqa: S607 - git is found on PATH
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """Return the versions that git tags `smar@vN` name, oldest first; none without git."""
+    try:
+        found = subprocess.run(
+            ["git", "tag", "--list", "smar@v*"],  # noqa: S607 - found on PATH, or not there
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return []
     names = [line.removeprefix("smar@") for line in found.stdout.split()]
     return sorted((name for name in names if _VERSION.fullmatch(name)), key=number_of)
 

@@ -111,8 +111,8 @@ def _stop_if_bad(outcome: "Outcome", paths: Paths, profile: Path) -> None:
 
 def _write_accepted(outcome: "Outcome", tables: "dict[str, pa.Table]", paths: Paths) -> None:
     """Write the accepted rows; a table of which all were is the ingested file, byte for byte."""
-    from smar.artifacts import write_file
     from smar.data import schema
+    from smar.replace import write_file
 
     for name, table in outcome.accepted.items():
         if table is tables[name]:

@@ -13,6 +13,7 @@ from torch import nn
 from smar.artifacts import Manifest, verify_directory, write_directory, write_json
 from smar.errors import ArtifactError
 from smar.models.io import state_of
+from smar.replace import put_back
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ def load_checkpoint(
     folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer
 ) -> Progress | None:
     """Fill model and optimiser from a checkpoint; None if there is none that can be read."""
+    put_back(folder)
     if not folder.exists():
         return None
     try:

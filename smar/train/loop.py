@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from smar.artifacts import write_file
 from smar.errors import TrainingError
 from smar.models.retriever import RetrieverModel
 from smar.params import TrainParams
+from smar.replace import write_file
 from smar.train.batching import Batch, BatchMaker, PairSampler, prefetch
 from smar.train.checkpoint import Progress, load_checkpoint, remove_checkpoint, save_checkpoint
 from smar.train.course import Course

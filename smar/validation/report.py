@@ -6,9 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from smar.artifacts import write_file, write_json
+from smar.artifacts import write_json
 from smar.data.schema import TABLES, write_table
 from smar.pages.render import render
+from smar.replace import write_file
 from smar.validation.checker import LEFT_OUT, CheckResult
 from smar.validation.contract import QUARANTINE, STOP, WARN
 from smar.validation.data_docs import write_data_docs
