@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 KIND = "index"
 METRIC = "inner_product"
 _FILE = "index.faiss"
+_CODES = 16  # centres of a product code of 4 bits
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,17 @@ class VectorIndex:
         # Faiss leaves the order of ties open: order by score, then by row, with -1 last.
         order = np.lexsort((np.where(rows < 0, len(self.item_ids), rows), -scores), axis=1)
         return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
+
+
+def whole_k(k: int, num_items: int) -> int:
+    """Return how many results there can be, at most `num_items`, as a plain number.
+
+    Raises:
+        DataError: If k is no whole number or below 1.
+    """
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise DataError(f"search: k is {k!r}, expected a whole number of at least 1.")
+    return min(int(k), num_items)
 
 
 def gated_items(text: NDArray[np.float32], multimodal: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -208,7 +220,8 @@ def _candidates(
 
     ivf = f"IVF{lists},PQ{codes}x4fs,RFlat"
     steps = [(8, 4), (16, 4), (32, 8), (64, 8), (128, 16), (256, 16)]
-    yield ivf, build(ivf), [{"nprobe": min(n, lists), "k_factor": f} for n, f in steps]
+    if len(vectors) >= max(lists, _CODES):  # fewer points than centres cannot be clustered
+        yield ivf, build(ivf), [{"nprobe": min(n, lists), "k_factor": f} for n, f in steps]
     yield "HNSW32,Flat", build("HNSW32,Flat"), [{"efSearch": e} for e in (64, 128, 256, 512)]
 
 

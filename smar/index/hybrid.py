@@ -3,8 +3,9 @@
 Shapes: Q queries, K vectors a query, C candidates, N items, k results, D embedding length.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy.sparse import csr_matrix
 from tqdm import tqdm
 
 from smar.artifacts import Manifest
-from smar.index.ann import VectorIndex, gated_queries, index_directory
+from smar.index.ann import VectorIndex, gated_queries, index_directory, whole_k
 from smar.index.query_vectors import Found
 from smar.index.words import WordIndex
 from smar.models.encode import QueryEmbeddings
@@ -21,7 +22,8 @@ from smar.models.encode import QueryEmbeddings
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 """The shares of the words that `recall_by_share` tries."""
 
-_DEPTH = 200  # candidates of each kind, at least
+_DEPTH = 200  # candidates of each kind that are scored at once, at least
+_ROUNDING = 1e-5  # of a share of the words in float32
 _WORDS = "words"
 
 
@@ -31,7 +33,7 @@ class HybridIndex:
 
     `score(q, i) = (1 - w) Q(q) . [S_t ; S_m](i) + w BM25(q, i) / idf(q)`, in [-1, 1]: a convex
     combination (Bruch et al., 2023) of the gated similarity and of the share of the query's words
-    that the item's text holds (`WordIndex`), for the k best by either.
+    that the item's text holds (`WordIndex`).
 
     Args:
         vectors: The vector index.
@@ -63,18 +65,23 @@ class HybridIndex:
         return self.vectors.item_ids
 
     def search(self, texts: Sequence[str], encoded: QueryEmbeddings, k: int) -> Found:
-        """Return scores in [-1, 1] and item rows, [Q, k] each, best first; row -1 means none.
+        """Return scores in [-1, 1] and item rows, best first; row -1 means none.
 
         Args:
             texts: Normalised query texts, [Q].
             encoded: The same queries as the model sees them.
-            k: Results per query, at least 1.
+            k: Results per query, at least 1; more than there are items are as many as those, N.
+
+        Returns:
+            Scores and rows, [Q, min(k, N)] each.
 
         Raises:
-            DataError: If k is below 1 or the vectors have another length than the index.
+            DataError: If k is no whole number or below 1, or the vectors have another
+                length than the index.
         """
         queries = gated_queries(encoded.vector, encoded.gate)
-        if not self.word_share or k < 1:  # below 1 the vector index refuses
+        k = whole_k(k, len(self.item_ids))
+        if not self.word_share:
             return self.vectors.search(queries, k)
         scores = np.full((len(texts), k), -np.inf, np.float32)
         rows = np.full((len(texts), k), -1, np.int64)
@@ -92,14 +99,24 @@ class HybridIndex:
         Args:
             texts: Normalised query texts, [Q].
             queries: Gated queries, [Q, 2 D] or [Q, K, 2 D].
-            k: Results wanted; `max(k, 200)` items of each kind are candidates.
+            k: Results wanted; `max(k, 200)` items of each kind are scored at once, further ones if
+                their words could bring them among the k best.
         """
         depth = min(max(k, _DEPTH), len(self.item_ids))
-        nearest = self.vectors.search(queries, depth)[1]
-        for text, query, near in zip(texts, queries, nearest, strict=True):
+        similarities, nearest = self.vectors.search(queries, depth)
+        for place, (text, query) in enumerate(zip(texts, queries, strict=True)):
             shares = self.words.shares(text)
-            rows = np.union1d(near[near >= 0], self.words.best(shares, depth))
-            yield Candidates(rows, self.vectors.similarities(query, rows), shares[rows])
+            near = nearest[place][nearest[place] >= 0]
+            rows = np.union1d(near, self.words.best(shares, depth))
+            is_all = len(near) == len(self.item_ids)
+            yield Candidates(
+                rows=rows,
+                similarity=self.vectors.similarities(query, rows),
+                words=shares[rows],
+                farthest=-np.inf if is_all else float(similarities[place][: len(near)].min()),
+                of_all=shares,
+                similarities=partial(self.vectors.similarities, query),
+            )
 
 
 @dataclass(frozen=True)
@@ -110,17 +127,56 @@ class Candidates:
         rows: Item rows, ascending, [C].
         similarity: Gated similarity of each, [C].
         words: Share of the query's words in each, [C].
+        farthest: No item beyond `rows` is more similar than this.
+        of_all: Share of the query's words in every item, [N].
+        similarities: Returns the similarity of given rows.
     """
 
     rows: NDArray[np.int64]
     similarity: NDArray[np.float32]
     words: NDArray[np.float32]
+    farthest: float
+    of_all: NDArray[np.float32]
+    similarities: Callable[[NDArray[np.int64]], NDArray[np.float32]]
 
     def best(self, word_share: float, k: int) -> Found:
-        """Return hybrid scores and rows of the k best, best first, ties by row."""
-        scores = (1 - word_share) * self.similarity + word_share * self.words
-        order = np.lexsort((self.rows, -scores))[:k]
-        return scores[order], self.rows[order]
+        """Return hybrid scores and rows of the k best, best first, ties by row.
+
+        Over an exact vector index they are the k best of all items (the threshold algorithm, Fagin
+        et al., 2003): an item left out so far is at most `farthest` similar, so that only one whose
+        words make up for that can be among them, and those are scored too.
+        """
+        found = self._ranked(self.rows, self.similarity, self.words, word_share, k)
+        more = self._further(word_share, found[0][-1] if len(found[0]) == k else -np.inf)
+        if not len(more):
+            return found
+        return self._ranked(
+            np.concatenate([self.rows, more]),
+            np.concatenate([self.similarity, self.similarities(more)]),
+            np.concatenate([self.words, self.of_all[more]]),
+            word_share,
+            k,
+        )
+
+    def _further(self, word_share: float, least: float) -> NDArray[np.int64]:
+        """Return the rows left out whose words could bring them to a score of `least`."""
+        if not word_share:
+            return np.empty(0, np.int64)
+        needed = (least - (1 - word_share) * self.farthest) / word_share - _ROUNDING
+        rows = np.flatnonzero((self.of_all >= needed) & (self.of_all > 0))
+        return np.setdiff1d(rows, self.rows, assume_unique=True)
+
+    @staticmethod
+    def _ranked(
+        rows: NDArray[np.int64],
+        similarity: NDArray[np.float32],
+        words: NDArray[np.float32],
+        word_share: float,
+        k: int,
+    ) -> Found:
+        scores = (1 - word_share) * similarity + word_share * words
+        order = np.lexsort((rows, -scores))[:k]
+        return scores[order], rows[order]
 
 
 def recall_by_share(

@@ -16,6 +16,7 @@ from smar.data import schema
 from smar.data.images import ImageStore
 from smar.data.schema import normalize_query
 from smar.errors import ArtifactError, DataError
+from smar.index.ann import whole_k
 from smar.index.hybrid import HybridIndex
 from smar.models.encode import encode_queries
 from smar.models.io import load_model
@@ -119,8 +120,9 @@ class Retriever:
         """Return the k best items for each query.
 
         Raises:
-            DataError: If a query has no text or k is below 1.
+            DataError: If a query has no text, or k is no whole number or below 1.
         """
+        k = whole_k(k, len(self.items))
         texts = [normalize_query(query) for query in queries]
         if "" in texts:
             raise DataError(f"query {texts.index('') + 1} has no text. Give at least one word.")

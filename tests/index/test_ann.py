@@ -132,3 +132,14 @@ def test_truncated_index_is_refused(saved: Path):
 def test_search_refuses_k_below_one(saved: Path):
     with pytest.raises(DataError, match="expected k >= 1"):
         VectorIndex.load(saved).search(np.zeros((1, 8), np.float32), 0)
+
+
+def test_index_of_a_handful_of_items_may_be_approximate():
+    rng = np.random.default_rng(0)
+    items = gated_items(*unit(rng, 2, 10, 8))
+    params = IndexParams(
+        exact_below=0, recall_target=0.9, recall_at=50, sample_queries=5, word_share=0.0
+    )
+    index = build_index(items, [str(row) for row in range(10)], params, lambda: items[:5])
+    assert index.details["kind"] == "HNSW32,Flat"
+    assert (index.search(items, 3)[1][:, 0] == np.arange(10)).all()

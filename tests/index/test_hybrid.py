@@ -62,12 +62,43 @@ def test_search_is_the_mixture_over_all_items(share: float, heads: tuple[int, ..
     assert (np.abs(scores) <= 1).all()
 
 
-def test_search_for_more_than_there_is_pads():
-    index, _ = make(6, 0.4)
-    scores, rows = index.search(QUERIES, encoded(), 9)
-    assert sorted(rows[0, :6].tolist()) == list(range(6))
-    assert (rows[:, 6:] == -1).all()
-    assert np.isneginf(scores[:, 6:]).all()
+@pytest.mark.parametrize("share", [0.0, 0.4])
+def test_search_for_more_than_there_is_finds_all_in_a_moment(share: float):
+    index, _ = make(6, share)
+    scores, rows = index.search(QUERIES, encoded(), 10**9)
+    assert scores.shape == rows.shape == (len(QUERIES), 6)
+    assert sorted(rows[0].tolist()) == list(range(6))
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.7, 0.95])
+@pytest.mark.parametrize("heads", [(), (2,)])
+def test_ranking_is_exact_where_many_items_hold_a_word(
+    share: float, heads: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+):
+    """With few candidates at first, what the words lift into the k best is looked for."""
+    monkeypatch.setattr("smar.index.hybrid._DEPTH", 1)
+    index, items = make(900, share)
+    queries = encoded(*heads)
+    gated = gated_queries(queries.vector, queries.gate)
+    similarity = np.einsum("q...d,nd->q...n", gated, items).reshape(len(QUERIES), -1, 900).max(1)
+    words = np.stack([index.words.shares(text) for text in QUERIES])
+    expected = (1 - share) * similarity + share * words
+    for k in (1, 4, 30):
+        scores, _ = index.search(QUERIES, queries, k)
+        best = -np.sort(-expected, axis=1)[:, :k]
+        assert np.allclose(scores, best, atol=1e-6)
+
+
+def test_only_items_that_can_still_win_are_scored_further():
+    index, _ = make(900, 0.3)
+    queries = encoded()
+    gated = gated_queries(queries.vector, queries.gate)
+    for found in index.candidates(QUERIES, gated, 5):
+        least = found.best(0.3, 5)[0][-1]
+        more = found._further(0.3, float(least))
+        assert len(more) < 300
+        assert not set(more) & set(found.rows)
+        assert (0.7 * found.farthest + 0.3 * found.of_all[more] >= least - 1e-5).all()
 
 
 def test_item_is_found_by_its_words_where_its_vector_is_far():
@@ -85,9 +116,10 @@ def test_item_is_found_by_its_words_where_its_vector_is_far():
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4])
-def test_search_refuses_k_below_one(share: float):
-    with pytest.raises(DataError, match="expected k >= 1"):
-        make(6, share)[0].search(QUERIES, encoded(), 0)
+@pytest.mark.parametrize("k", [0, -1, 2.0, True, "5", None])
+def test_search_refuses_what_is_no_number_of_results(share: float, k: int):
+    with pytest.raises(DataError, match=rf"k is {k!r}, expected a whole number of at least 1"):
+        make(6, share)[0].search(QUERIES, encoded(), k)
 
 
 def test_recall_by_share_is_that_of_a_search_with_it():
