@@ -1,5 +1,6 @@
 """dvc.yaml beside the stages: code dependencies are written, all else is compared: `make graph`."""
 
+import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -16,11 +17,12 @@ from smar.params.kinds import FAMILIES, GENERATORS
 from smar.stages import declared
 
 # What these say reaches a stage as parameter values and paths, which DVC tracks by themselves, or
-# as the text of an error; what a stage declares stands in its own module.
+# as the text of an error; what a stage declares and checks stands in modules of its own.
 SEEN_OTHERWISE = (
     "smar/params/",
     "smar/paths.py",
     "smar/errors.py",
+    "smar/checks.py",
     "smar/closure.py",
     "smar/declaration.py",
     "smar/stages/__init__.py",
@@ -99,24 +101,26 @@ def differences(text: str, stages: Mapping[str, Stage]) -> list[str]:
     for name, stage in stages.items():
         if name not in listed:
             found.append(
-                f"stage {name} is in smar/stages but not in dvc.yaml: add this, sort what it "
-                f"writes under outs, metrics and plots, and run `make graph`:\n"
-                + yaml.safe_dump({name: _content(name, stage)}, sort_keys=False, width=100)
+                f"stage {name} is in smar/stages but not in dvc.yaml: add this under stages, and "
+                f"run `make graph`, which adds the code it depends on:\n{_lines(name, stage)}"
             )
         else:
             found += _stage_differences(name, stage, listed[name])
-    order = [name for name in listed if name in stages]
-    if order != [name for name in stages if name in listed]:
-        found.append(f"dvc.yaml lists {', '.join(order)}: expected the order {', '.join(stages)}")
+    seen: set[str] = set()
+    for name in (name for name in listed if name in stages):
+        later = {o for other in stages if other not in seen for o in stages[other].writes}
+        early = sorted(set(stages[name].reads) & later - set(stages[name].writes))
+        if early and set(stages) <= set(listed):
+            found.append(f"stage {name} stands in dvc.yaml before what writes {', '.join(early)}")
+        seen.add(name)
     return found
 
 
 def _stage_differences(name: str, stage: Stage, content: Mapping[str, Any]) -> list[str]:
-    expected = _content(name, stage)
     found = [
-        f"stage {name}: {key} is {content.get(key)!r} in dvc.yaml, expected {expected[key]!r}"
-        for key in ("desc", "cmd")
-        if content.get(key) != expected[key]
+        f"stage {name}: {key} is {content.get(key)!r} in dvc.yaml, expected {expected!r}"
+        for key, expected in (("desc", stage.summary), ("cmd", f"smar {name}"))
+        if content.get(key) != expected
     ]
     outputs = (out for key in ("outs", "metrics", "plots") for out in content.get(key, ()))
     for words, declares, lists in (
@@ -138,17 +142,22 @@ def _stage_differences(name: str, stage: Stage, content: Mapping[str, Any]) -> l
     return found
 
 
-def _content(name: str, stage: Stage) -> dict[str, Any]:
+def _lines(name: str, stage: Stage) -> str:
     """Return a stage as it may stand in dvc.yaml, its code dependencies left out."""
     metrics = [out for out in stage.writes if out.startswith("metrics/")]
-    return {
-        "desc": stage.summary,
-        "cmd": f"smar {name}",
-        "deps": list(stage.reads),
-        "params": list(stage.params),
-        "outs": [out for out in stage.writes if out not in metrics],
-        "metrics": [{out: {"cache": False}} for out in metrics],
-    }
+    plots = [out for out in stage.writes if out.startswith("reports/training/")]
+    outs = [out for out in stage.writes if out not in (*metrics, *plots)]
+    lines = [f"  {name}:", f"    desc: {json.dumps(stage.summary)}", f"    cmd: smar {name}"]
+    for key, entries in (
+        ("deps", stage.reads),
+        ("params", stage.params),
+        ("outs", outs),
+        ("metrics", [f"{out}:\n          cache: false" for out in metrics]),
+        ("plots", plots),
+    ):
+        if entries:
+            lines += [f"    {key}:", *(f"      - {entry}" for entry in entries)]
+    return "\n".join(lines)
 
 
 def _name(entry: Any) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from orchestration.graph import differences, with_code
 from smar.declaration import Stage
@@ -12,16 +13,32 @@ TEXT = (Path(__file__).parents[2] / "dvc.yaml").read_text()
 EXPORT = Stage(
     summary="The model for a browser.",
     reads=["models/retriever"],
-    writes=["models/export", "metrics/export.json"],
+    writes=["models/outline", "metrics/outline.json"],
     params=["threads"],
 )
 
 
 def test_a_stage_that_dvc_yaml_lacks_is_shown_as_it_may_stand_there():
-    (line,) = differences(TEXT, declared() | {"export": EXPORT})
-    assert line.startswith("stage export is in smar/stages but not in dvc.yaml: add this")
-    for part in ("cmd: smar export", "- models/retriever", "- threads", "cache: false"):
-        assert part in line
+    (line,) = differences(TEXT, declared() | {"outline": EXPORT})
+    assert line.startswith(
+        "stage outline is in smar/stages but not in dvc.yaml: add this under stages"
+    )
+    stanza = line.partition(":\n")[2]
+    content = yaml.safe_load(f"stages:\n{stanza}")["stages"]["outline"]
+    assert content["metrics"] == [{"metrics/outline.json": {"cache": False}}]
+    pasted = TEXT.replace("\nartifacts:\n", f"{stanza}\n\nartifacts:\n")
+    assert differences(pasted, declared() | {"outline": EXPORT}) == []
+
+
+def test_a_stage_before_what_it_reads_is_named():
+    head, embed, tail = TEXT.partition("  embed:\n")
+    index = tail.index("  index:\n")
+    moved = head.replace("  ingest:\n", f"{embed}{tail[:index]}  ingest:\n") + tail[index:]
+    found = differences(moved, declared())
+    assert found == [
+        "stage embed stands in dvc.yaml before what writes data/accepted/items.parquet, "
+        "data/images, models/retriever"
+    ]
 
 
 def test_a_stage_without_a_module_is_named():
