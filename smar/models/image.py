@@ -3,6 +3,7 @@
 Shapes: M pictures, B items, P patches a picture, H hidden width, D embedding length.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -17,6 +18,8 @@ from smar.models.backbone import build_from_config, hidden_size, load_pretrained
 from smar.models.stem import set_conv_stem
 from smar.models.text import TowerOutput
 from smar.params import ImageTowerParams
+
+logger = logging.getLogger(__name__)
 
 
 class ImageTower(nn.Module):
@@ -122,11 +125,18 @@ def build_image_tower(params: ImageTowerParams, dim: int, height: int, width: in
     """
     if params.pretrained:
         backbone = load_pretrained(params.pretrained, "vision")
+        size = _image_size(cast("PretrainedConfig", backbone.config))
+        if size != (height, width):
+            logger.warning(
+                "pictures packed at %d x %d are stretched to the %d x %d that %s takes; set "
+                "ingest.images.height and width in params.yaml to pack them at that size",
+                *(height, width, *size, params.pretrained),
+            )
         settings, _ = ImageProcessingMixin.get_image_processor_dict(params.pretrained)
         return ImageTower(
             backbone,
             dim,
-            size=_image_size(cast("PretrainedConfig", backbone.config)),
+            size=size,
             mean=settings.get("image_mean", [0.5] * 3),
             std=settings.get("image_std", [0.5] * 3),
             pooling=params.pooling,

@@ -99,7 +99,7 @@ def test_truncated_model_is_refused(saved: Path):
 
 
 def test_pretrained_backbones_load_from_local_folders(
-    tiny_model_params: ModelParams, tmp_path: Path
+    tiny_model_params: ModelParams, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     """The same road as a hub model: config, weights and tokenizer from a folder."""
     text, vision = tmp_path / "text", tmp_path / "vision"
@@ -129,6 +129,7 @@ def test_pretrained_backbones_load_from_local_folders(
         picture_size=(16, 16),
     )
     assert model.image.size == (32, 32)
+    assert "packed at 16 x 16 are stretched to the 32 x 32" in caplog.text
     assert model.image.mean == [0.1, 0.2, 0.3]
     save_model(model, tmp_path / "model", Manifest(kind="model"))
     again = load_model(tmp_path / "model")
