@@ -1,7 +1,8 @@
 """Shops in which nothing moved, and shops in which one thing did: to try thresholds on.
 
-Two random halves of one shop's items and searches differ by chance alone, so an alarm between them
-is a false one. Each drift is planted into the second half; it works on any shop's tables.
+The same shop at two dates, with its searches dealt at random, differs by chance alone, and so do
+two random halves of its items and searches: an alarm between them is a false one. Each drift is
+planted into the second; it works on any shop's tables.
 """
 
 import codecs
@@ -10,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from smar.data.images import SHARD_SIZE, ImageStore
 from smar.monitoring.drift import compare_snapshots
@@ -50,6 +52,32 @@ def split_shop(shop: ShopTables, rng: np.random.Generator) -> tuple[ShopTables, 
     return halves[0], halves[1]
 
 
+def split_dates(
+    shop: ShopTables, window_days: float, rng: np.random.Generator
+) -> tuple[ShopTables, ShopTables]:
+    """Return a shop twice, with the same items: most of its log, and as much as a usual window.
+
+    That is the case that occurs: the shop that a release was made from, and the same some days
+    later. Searches are dealt at random, so that only chance tells the two apart. Times are dealt
+    too: each side's newest days hold as much as any others.
+    """
+    times = shop.searches["timestamp"]
+    days = max((times.max() - times.min()).total_seconds() / 86_400, window_days)
+    now = rng.random(len(shop.searches)) < min(0.5, window_days / days)
+    sides = []
+    for chosen in (~now, now):
+        kept = shop.searches[chosen].reset_index(drop=True)
+        events = shop.engagements["search_id"].isin(kept["search_id"])
+        own = shop.engagements[events].reset_index(drop=True)
+        sides.append(replace(shop, searches=kept, engagements=own))
+    end = times.max() - pd.to_timedelta(rng.random(len(sides[1].searches)) * window_days, "D")
+    moved = sides[1].searches.assign(timestamp=end)
+    of_search = moved.set_index("search_id")["timestamp"]
+    own = sides[1].engagements
+    own = own.assign(timestamp=own["search_id"].map(of_search))
+    return sides[0], replace(sides[1], searches=moved, engagements=own)
+
+
 def compare_halves(
     shop: ShopTables,
     retriever: Retriever,
@@ -67,14 +95,49 @@ def compare_halves(
         plant: Changes the second half; None: nothing moved.
     """
     rng = generator(params.seed, "calibration", number)
-    then, now = split_shop(shop, rng)
+    return _compare(*split_shop(shop, rng), retriever, params, number, plant)
+
+
+def compare_dates(
+    shop: ShopTables,
+    retriever: Retriever,
+    params: Params,
+    number: int,
+    plant: Plant | None = None,
+) -> DriftVerdict:
+    """Return the verdict on a shop some days later, of which nothing but chance moved.
+
+    Arguments as of `compare_halves`; `plant` changes the later one.
+    """
+    rng = generator(params.seed, "dates", number)
+    then, now = split_dates(shop, params.drift.window_days, rng)
+    return _compare(then, now, retriever, params, number, plant)
+
+
+def _compare(
+    then: ShopTables,
+    now: ShopTables,
+    retriever: Retriever,
+    params: Params,
+    number: int,
+    plant: Plant | None,
+) -> DriftVerdict:
     if plant:
-        now = plant(now, rng)
+        now = plant(now, generator(params.seed, "plant", number))
+    # Two snapshots of one shop draw their samples apart, as they do at two dates.
     reference, current = (
-        take_snapshot(half, retriever, params.evaluate, number) for half in (then, now)
+        take_snapshot(side, retriever, params.evaluate, 2 * number + place)
+        for place, side in enumerate((then, now))
     )
-    metric = params.evaluate.primary
-    return compare_snapshots(reference, current, params.drift, metric).verdict
+    return compare_snapshots(reference, current, params.drift).verdict
+
+
+def false_alarm_bound(alarms: int, runs: int) -> float:
+    """Return the rate of false alarms that is not exceeded with 95 % certainty.
+
+    The one-sided limit of Clopper and Pearson (1934): 0 of 20 bounds the rate at 14 %.
+    """
+    return 1.0 if alarms == runs else float(stats.beta.ppf(0.95, alarms + 1, runs - alarms))
 
 
 def plant_new_category(shop: ShopTables, rng: np.random.Generator) -> ShopTables:

@@ -41,7 +41,6 @@ def compare_snapshots(
     reference: Snapshot,
     current: Snapshot,
     params: DriftParams,
-    metric: str,
     *,
     facts: Sequence[Signal] = (),
     report: Path | None = None,
@@ -52,7 +51,6 @@ def compare_snapshots(
         reference: Snapshot of the data that the release was made from.
         current: Snapshot of today's data.
         params: The thresholds.
-        metric: Name of the quality metric.
         facts: Further signals.
         report: Where Evidently's page goes, None for no page.
     """
@@ -64,7 +62,7 @@ def compare_snapshots(
         *column_signals(frames, distances),
         *share_signals(frames),
         click_signal(reference, current),
-        quality_signal(reference, current, metric),
+        quality_signal(reference, current, params.window_days),
         *embeddings,
     ]
     return ShopChange(reference, current, judge(signals, params))

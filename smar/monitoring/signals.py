@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 from smar.monitoring.snapshot import Snapshot
@@ -159,20 +160,45 @@ def click_signal(reference: Snapshot, current: Snapshot) -> Signal:
     )
 
 
-def quality_signal(reference: Snapshot, current: Snapshot, metric: str) -> Signal:
-    """Return the fall of retrieval quality on held-out queries with clicks."""
-    before, now = (one.quality["value"].to_numpy(float) for one in (reference, current))
+def quality_signal(reference: Snapshot, current: Snapshot, window_days: float) -> Signal:
+    """Return the fall of the share of engaged items that is found, over windows of one length.
+
+    One value per held-out query: the share of the items engaged for it in the last days of either
+    log that is among the first k results. A reference that does not say when they were engaged, or
+    is about another k, is not comparable and gives no alarm.
+    """
+    tables = reference.quality, current.quality
+    columns = {"query", "timestamp", "found", "k"}
+    ks = {int(k) for table in tables if columns <= set(table) for k in table["k"].unique()}
+    comparable = all(columns <= set(table) for table in tables) and len(ks) <= 1
+    before, now = (
+        _found_shares(table, window_days) if comparable else np.empty(0) for table in tables
+    )
+    texts = [
+        f"{mean(values):.3f} ({len(values)} queries)" if comparable else "measured otherwise"
+        for values in (before, now)
+    ]
     return Signal(
         name="quality.clicks",
-        text=f"{metric} on the newest judged clicks",
+        text=f"engaged items found among the first {max(ks, default=0)} results, "
+        f"of {window_days:g} days",
         action=RETRAIN,
         statistic="fall",
         value=mean(before) - mean(now) if len(before) and len(now) else 0.0,
         p_value=welch(before, now),
-        before=f"{mean(before):.3f} ({len(before)} queries)",
-        now=f"{mean(now):.3f} ({len(now)} queries)",
+        before=texts[0],
+        now=texts[1],
         rows=min(len(before), len(now)),
     )
+
+
+def _found_shares(quality: pd.DataFrame, window_days: float) -> NDArray[np.float64]:
+    """Return the share of found items of every query engaged for in the last days of a log."""
+    times = quality["timestamp"]
+    since = times.max() - pd.Timedelta(days=window_days)
+    newest = quality[(times > since) | times.isna().all()]
+    shares = newest.astype({"found": float}).groupby("query")["found"].mean()
+    return shares.to_numpy(np.float64)
 
 
 def embedding_signals(reference: Snapshot, current: Snapshot) -> list[Signal]:
@@ -184,9 +210,10 @@ def embedding_signals(reference: Snapshot, current: Snapshot) -> list[Signal]:
         ("query", "embeddings of queries"),
     ):
         before, now = reference.vectors[name], current.vectors[name]
-        groups = None
-        if name == "query":  # one query typed twice must not lie in two folds
-            groups = np.unique([*reference.texts, *current.texts], return_inverse=True)[1]
+        # One item, or one query typed twice, must not lie in two folds: what a classifier learned
+        # of it as one of then it would tell of it as one of today.
+        owners = [*reference.owners[name], *current.owners[name]]
+        groups = np.unique(owners, return_inverse=True)[1]
         enough = min(len(before), len(now)) >= 2 * FOLDS
         auc = domain_auc(before, now, groups)[0] if enough else 0.5
         # Variance of the Mann-Whitney statistic where both samples come from one distribution.

@@ -21,7 +21,6 @@ from smar.data import schema
 from smar.data.images import ImageStore
 from smar.errors import ArtifactError
 from smar.judging import sets
-from smar.judging.metrics import score_run
 from smar.models.encode import encode_items, encode_queries
 from smar.params import EvaluateParams
 from smar.paths import Paths
@@ -94,9 +93,10 @@ class Snapshot:
             shown (number of results), clicked (any).
         clicks: For every position from 1: how often it was shown and clicked.
         words: How many items ("items") and searches ("searches") hold a word.
-        quality: The metric of every held-out query with a click, by query.
+        quality: Engaged items of held-out queries: query, item_id, timestamp of the last time,
+            found (among the first k results), k.
         vectors: Embeddings of samples by name, [n, D]: item texts, item pictures, queries.
-        texts: What the rows of vectors "query" were made from, [n].
+        owners: What the rows of vectors are of, by name, [n]: item ids, and texts of queries.
         pictures: Some pictures, uint8 [n, H, W, 3].
     """
 
@@ -106,7 +106,7 @@ class Snapshot:
     words: pd.DataFrame
     quality: pd.DataFrame
     vectors: dict[str, NDArray[np.float32]]
-    texts: list[str]
+    owners: dict[str, list[str]]
     pictures: NDArray[np.uint8]
 
     def write(self, folder: Path) -> None:
@@ -117,9 +117,9 @@ class Snapshot:
         for name, values in self.vectors.items():
             np.save(folder / f"{name}.npy", values, allow_pickle=False)
         np.save(folder / "pictures.npy", self.pictures, allow_pickle=False)
-        pd.DataFrame({"query": self.texts}, dtype="str").to_parquet(
-            folder / "texts.parquet", index=False
-        )
+        for name, owners in self.owners.items():
+            table = pd.DataFrame({"owner": owners}, dtype="str")
+            table.to_parquet(folder / f"{name}_owners.parquet", index=False)
 
     @classmethod
     def read(cls, folder: Path) -> "Snapshot":
@@ -134,13 +134,21 @@ class Snapshot:
                 name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in EMBEDDINGS
             }
             pictures = np.load(folder / "pictures.npy", allow_pickle=False)
-            texts = list(pd.read_parquet(folder / "texts.parquet")["query"])
+            owners = {name: _read_owners(folder, name, vectors[name]) for name in EMBEDDINGS}
         except (OSError, ValueError) as error:
             raise ArtifactError(
                 f"{folder}: the drift reference cannot be read ({error}). `smar verify` tells what "
                 "is damaged."
             ) from error
-        return cls(**tables, vectors=vectors, texts=texts, pictures=pictures)
+        return cls(**tables, vectors=vectors, owners=owners, pictures=pictures)
+
+
+def _read_owners(folder: Path, name: str, vectors: NDArray[np.float32]) -> list[str]:
+    """Return what vectors are of; in a snapshot that does not say it, equal ones are of one."""
+    file = folder / f"{name}_owners.parquet"
+    if file.is_file():
+        return list(pd.read_parquet(file)["owner"])
+    return [row.tobytes().hex() for row in vectors.round(3).reshape(len(vectors), -1)]
 
 
 def take_snapshot(
@@ -154,7 +162,8 @@ def take_snapshot(
     searches = _searches(shop, searched, rng)
     encoded = encode_queries(retriever.model, list(searches["query"]))
     searches["gate"] = encoded.gate.astype(float)
-    vectors = {"query": encoded.vector[:VECTORS]}
+    # A query of several vectors is told by all of them.
+    vectors = {"query": encoded.vector[:VECTORS].reshape(len(searches[:VECTORS]), -1)}
     some = _sample(shop.items, VECTORS, rng)
     made = encode_items(retriever.model, some, shop.images, _BATCH)
     pictured = np.flatnonzero(made.image.any(axis=1))
@@ -174,7 +183,11 @@ def take_snapshot(
         words=_words(shop.items["title"], searched),
         quality=_quality(shop, retriever, evaluate),
         vectors=vectors,
-        texts=list(searches["query"][:VECTORS]),
+        owners={
+            "query": list(searches["query"][:VECTORS]),
+            "text": list(some["item_id"]),
+            "image": list(some["item_id"].iloc[pictured]),
+        },
         pictures=shop.images.read(np.array(first, np.int64)),
     )
 
@@ -237,11 +250,32 @@ def _words(titles: Iterable[str], queries: Iterable[str]) -> pd.DataFrame:
 
 
 def _quality(shop: ShopTables, retriever: Retriever, evaluate: EvaluateParams) -> pd.DataFrame:
-    """Return the primary metric of held-out queries, judged by their clicks on indexed items."""
-    known = set(retriever.index.item_ids)
-    engagements = shop.engagements[shop.engagements["item_id"].isin(known)]
+    """Return the items that shoppers engaged for held-out queries, and which of them are found.
+
+    With their times, so that two snapshots can be compared over windows of one length: a week knows
+    fewer of a query's items than a year.
+    """
+    k = int(evaluate.primary.partition("@")[2])
     item_ids = retriever.index.item_ids
-    queries = sets.validation_set(shop.queries, engagements, item_ids)
-    run = rank(retriever, queries, item_ids, max(evaluate.cutoffs))
-    values = score_run(run, queries, evaluate.cutoffs)[evaluate.primary]
-    return pd.DataFrame({"query": pd.Series(queries.texts, dtype="str"), "value": values})
+    known = shop.engagements[shop.engagements["item_id"].isin(set(item_ids))]
+    queries = sets.validation_set(shop.queries, known, item_ids)
+    text_of = dict(zip(queries.query_ids, queries.texts, strict=True))
+    engaged = known[known["query_id"].isin(text_of)]
+    last = engaged.groupby(["query_id", "item_id"])["timestamp"].max().reset_index()
+    run = rank(retriever, queries, item_ids, k)
+    found = {
+        (query_id, item_ids[row])
+        for query_id, rows in zip(queries.query_ids, run.rows, strict=True)
+        for row in rows
+        if row >= 0
+    }
+    pairs = zip(last["query_id"], last["item_id"], strict=True)
+    return pd.DataFrame(
+        {
+            "query": last["query_id"].map(text_of).astype("str"),
+            "item_id": last["item_id"],
+            "timestamp": last["timestamp"],
+            "found": np.array([pair in found for pair in pairs], dtype=bool),
+            "k": k,
+        }
+    )

@@ -58,7 +58,6 @@ def run(root: Path) -> None:
             Snapshot.read(release / "reference"),
             current,
             params.drift,
-            params.evaluate.primary,
             facts=[stale_signal(list(shop.items["item_id"]), retriever.index.item_ids)],
             report=folder / "evidently.html",
         )
