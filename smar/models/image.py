@@ -124,23 +124,7 @@ def build_image_tower(params: ImageTowerParams, dim: int, height: int, width: in
         ParamsError: If the patch does not divide the picture.
     """
     if params.pretrained:
-        backbone = load_pretrained(params.pretrained, "vision")
-        size = _image_size(cast("PretrainedConfig", backbone.config))
-        if size != (height, width):
-            logger.warning(
-                "pictures packed at %d x %d are stretched to the %d x %d that %s takes; set "
-                "ingest.images.height and width in params.yaml to pack them at that size",
-                *(height, width, *size, params.pretrained),
-            )
-        settings, _ = ImageProcessingMixin.get_image_processor_dict(params.pretrained)
-        return ImageTower(
-            backbone,
-            dim,
-            size=size,
-            mean=settings.get("image_mean", [0.5] * 3),
-            std=settings.get("image_std", [0.5] * 3),
-            pooling=params.pooling,
-        )
+        return _pretrained_tower(params, dim, height, width)
     if height % params.patch or width % params.patch:
         raise ParamsError(
             f"model.image.patch: {params.patch} does not divide pictures of {height} x {width} "
@@ -171,3 +155,24 @@ def build_image_tower(params: ImageTowerParams, dim: int, height: int, width: in
 def _image_size(config: PretrainedConfig) -> tuple[int, int]:
     size = getattr(config, "image_size", 224)
     return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+
+
+def _pretrained_tower(params: ImageTowerParams, dim: int, height: int, width: int) -> ImageTower:
+    """Return a tower with the backbone, size and normalisation of a checkpoint."""
+    backbone = load_pretrained(params.pretrained, "vision")
+    settings, _ = ImageProcessingMixin.get_image_processor_dict(params.pretrained)
+    size = _image_size(cast("PretrainedConfig", backbone.config))
+    if size != (height, width):
+        logger.warning(
+            "pictures packed at %d x %d are stretched to the %d x %d that %s takes; set "
+            "ingest.images.height and width in params.yaml to pack them at that size",
+            *(height, width, *size, params.pretrained),
+        )
+    return ImageTower(
+        backbone,
+        dim,
+        size=size,
+        mean=settings.get("image_mean", [0.5] * 3),
+        std=settings.get("image_std", [0.5] * 3),
+        pooling=params.pooling,
+    )

@@ -42,7 +42,7 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
 def releases_table(rows: Sequence[dict[str, Any]]) -> str:
     """Return one line per release, the current one marked, newest first."""
     if not rows:
-        return "No release yet: `dvc repro` makes one when the candidate passes the gate.\n"
+        return "No release yet: `dvc repro` makes one when the candidate passes the rules.\n"
     cells: list[tuple[str, ...]] = [("", "release", "created", "replaced", "figures", "commit")]
     for row in reversed(rows):
         mark = "*" if row["current"] else ""

@@ -96,8 +96,9 @@ def run(root: Path) -> None:
     counts = {"pairs_real": len(data.real), "pairs_synthetic": len(data.synthetic)}
     finite = check_weights(model.state_dict())
     content = STAGE.with_checks(paths.metrics("finetune"), counts | figures, [finite])
-    manifest = Manifest(kind=KIND, inputs=inputs, params=settings, counts=counts)
-    save_model(model, paths.retriever, manifest)
+    save_model(
+        model, paths.retriever, Manifest(kind=KIND, inputs=inputs, params=settings, counts=counts)
+    )
     write_json(paths.metrics("finetune"), content)
     finish(where)
 
