@@ -198,7 +198,13 @@ def tiny_items() -> pd.DataFrame:
                 "attributes": "",
                 "group_id": "",
                 "price": 10.0 + number,
+                "price_max": None,
                 "currency": "EUR",
+                "sale_price": None,
+                "sale_from": pd.NaT,
+                "sale_to": pd.NaT,
+                "availability": "in_stock",
+                **dict.fromkeys(("gtin", "mpn", "size", "colour", "more"), ""),
                 "image_ids": np.array(pictures, np.int64),
             }
         )

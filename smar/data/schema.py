@@ -35,8 +35,18 @@ ITEMS = pa.schema(
         pa.field("category", pa.string(), nullable=False),  # "A > B > C", "" if unknown
         pa.field("attributes", pa.string(), nullable=False),  # "name: value; name: value"
         pa.field("group_id", pa.string(), nullable=False),  # item_group_id, "" if none
-        pa.field("price", pa.float64()),
+        pa.field("price", pa.float64()),  # the lower end of a range
+        pa.field("price_max", pa.float64()),  # its upper end, null for a single price
         pa.field("currency", pa.string(), nullable=False),
+        pa.field("sale_price", pa.float64()),
+        pa.field("sale_from", pa.timestamp("us", tz="UTC")),  # of the sale price
+        pa.field("sale_to", pa.timestamp("us", tz="UTC")),
+        pa.field("availability", pa.string(), nullable=False),  # in_stock, out_of_stock, ...
+        pa.field("gtin", pa.string(), nullable=False),
+        pa.field("mpn", pa.string(), nullable=False),
+        pa.field("size", pa.string(), nullable=False),
+        pa.field("colour", pa.string(), nullable=False),
+        pa.field("more", pa.string(), nullable=False),  # JSON: column of the feed -> text; or ""
         pa.field("image_ids", pa.list_(pa.int64()), nullable=False),  # rows of the picture store
     ]
 )

@@ -19,12 +19,26 @@ class DemoParams(Section):
 
 
 class FeedParams(Section):
-    """A product feed; the format follows from the file's ending."""
+    """A product feed; the format follows from the file."""
 
     file: str = "products.csv"
     """The feed, relative to `ingest.folder`; its ending says its format."""
     columns: dict[str, str] = {}
-    """Our column name -> the feed's, where they differ."""
+    """Our column -> the feed's, where they differ; images/{id}.jpg is a template, "" is off."""
+    kind: str = "auto"
+    """Whose export it is, for the names of its columns; "auto" finds it."""
+    encoding: str = "auto"
+    """Of csv, json and xml, such as cp1252; "auto" finds it."""
+    separator: str = "auto"
+    """Of csv and its like; "auto" finds it."""
+    currency: Annotated[str, Field(pattern="^([A-Z]{3})?$")] = ""
+    """Of prices that name none, such as EUR; also what "$" or "kr" mean."""
+    decimals: Literal["auto", ".", ","] = "auto"
+    """The mark before decimals; "auto" finds it, for each currency."""
+    taxonomy: str = ""
+    """Google's list of category numbers, beside the feed; "" knows the usual ones."""
+    picture_roots: list[str] = []
+    """Folders outside ingest.folder that links of the file system may lead to."""
 
     @field_validator("file")
     @classmethod
@@ -38,6 +52,12 @@ class FeedParams(Section):
     @classmethod
     def _check_columns(cls, value: dict[str, str]) -> dict[str, str]:
         check_names(value, names.feed_columns(), "column")
+        return value
+
+    @field_validator("kind")
+    @classmethod
+    def _check_kind(cls, value: str) -> str:
+        check_names([value], ("auto", *names.feed_kinds()), "kind of feed")
         return value
 
 
@@ -115,6 +135,8 @@ class ImageStoreParams(Section):
     """Width of a stored picture in pixels."""
     max_pixels: Count = 40000000
     """A picture with more pixels is refused before it is decoded."""
+    placeholder_items: Annotated[int, Field(ge=0)] = 20
+    """A picture of so many different items says that there is none; 0 = all count."""
 
 
 class IngestParams(Section):

@@ -27,7 +27,12 @@ def slices() -> tuple[str, ...]:
 
 def feed_columns() -> tuple[str, ...]:
     """Return our columns of a product feed."""
-    return constants("sources/feed.py", "COLUMNS")
+    return constants("sources/feed_kind.py", "FIELDS")
+
+
+def feed_kinds() -> tuple[str, ...]:
+    """Return the kinds of feeds by name."""
+    return constants("sources/feed_kinds.py", "KINDS")
 
 
 def feed_endings() -> tuple[str, ...]:

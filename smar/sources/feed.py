@@ -1,36 +1,42 @@
-"""Product feeds: Google Merchant Center columns as csv, tsv, xml or parquet."""
+"""Product feeds of every kind and format, as items with typed columns and pictures by name."""
 
+import json
+import logging
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from string import Formatter
+from typing import Any
 
 import pandas as pd
-from defusedxml import ElementTree
-from defusedxml.common import DefusedXmlException
 
-from smar.errors import DataError, list_problems, near_match
+from smar.errors import DataError
 from smar.params import FeedParams
+from smar.sources.categories import category_levels, category_numbers
+from smar.sources.cells import as_text
+from smar.sources.feed_columns import Columns, choose_columns
+from smar.sources.feed_kinds import feed_kind
+from smar.sources.feed_links import find_pictures
+from smar.sources.feed_prices import price_columns
 from smar.sources.pictures import PictureFile
 from smar.sources.quarantine import Quarantine
+from smar.sources.tables import Table, format_of, read_table
+from smar.sources.texts import clean, clean_key
+from smar.sources.xml_feed import read_xml
 
 SOURCE = "items"
-# Our column -> the feed columns it is read from, the first that exists.
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "id": ("id",),
-    "title": ("title",),
-    "description": ("description",),
-    "brand": ("brand",),
-    "category": ("product_type", "google_product_category"),
-    "attributes": (),
-    "group_id": ("item_group_id",),
-    "price": ("price",),
-    "image_link": ("image_link",),
-    "additional_image_link": ("additional_image_link",),
-}
-_REQUIRED = ("id", "title")
-_PRICE = re.compile(r"^\s*([A-Za-z]{3})?\s*(\d+(?:[.,]\d+)?)\s*([A-Za-z]{3})?\s*$")
+_PLAIN_TEXTS = ("title", "description", "brand", "mpn", "size", "colour")
+_KEYS = ("id", "group_id", "gtin")
+_AVAILABLE = {
+    "1": "in_stock", "true": "in_stock", "yes": "in_stock", "instock": "in_stock",
+    "available": "in_stock", "available_for_order": "in_stock", "limited": "in_stock",
+    "limitedavailability": "in_stock", "onlineonly": "in_stock", "instoreonly": "in_stock",
+    "0": "out_of_stock", "false": "out_of_stock", "no": "out_of_stock",
+    "outofstock": "out_of_stock", "soldout": "out_of_stock", "sold_out": "out_of_stock",
+    "discontinued": "out_of_stock", "unavailable": "out_of_stock", "pre_order": "preorder",
+    "presale": "preorder", "back_order": "backorder", "onbackorder": "backorder",
+}  # fmt: skip
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,194 +46,161 @@ class Feed:
     Args:
         items: Columns of `schema.ITEMS` without image_ids, and row (of the feed, from 1).
         pictures: Every picture the feed names, item after item, main picture first.
+        notes: How it was read: kind, encoding, columns, what was ambiguous.
     """
 
     items: pd.DataFrame
     pictures: list[PictureFile]
+    notes: list[str]
 
 
 def read_feed(folder: Path, params: FeedParams, quarantine: Quarantine) -> Feed:
     """Return the items of a feed; bad rows go to the quarantine.
 
     Raises:
-        DataError: If the file is missing, of an unknown format, unreadable or without rows, or a
-            column is missing; lists all missing columns.
+        DataError: If the file is missing, of an unknown format, unreadable, cut or without rows, or
+            a column is missing; lists all missing columns.
     """
-    raw = _read_file(folder / params.file)
-    raw.columns = [str(name).strip() for name in raw.columns]
-    frame = _map_columns(raw, params, folder / params.file)
-    frame["row"] = range(1, len(frame) + 1)
-    quarantine.see(SOURCE, len(frame))
+    path = folder / params.file
+    table = _read_file(path, params)
+    kind = feed_kind(params.kind, table.frame.columns)
+    if kind.reshape:
+        table = kind.reshape(table)
+    columns = choose_columns(table.frame, kind, params.columns, path)
+    notes = [f"kind: {kind.title}", *table.notes, *columns.report()]
+    items = _texts(table.frame, columns)
+    items["row"] = table.rows
+    items["category"] = _categories(table.frame, columns, folder, params, notes)
+    _put_bad_rows(table, quarantine)
+    quarantine.see(SOURCE, len(items) + len(table.bad))
     for column, reason in (("id", "id is empty"), ("title", "title is empty")):
-        bad = frame[column] == ""
-        frame = quarantine.take(SOURCE, frame, bad, key="id", column=column, reason=reason)
-    frame = quarantine.take(
-        SOURCE, frame, frame["id"].duplicated(), key="id", column="id", reason="id is repeated"
+        bad = items[column] == ""
+        items = quarantine.take(SOURCE, items, bad, key="id", column=column, reason=reason)
+    items = quarantine.take(
+        SOURCE, items, items["id"].duplicated(), key="id", column="id", reason="id is repeated"
     )
-    parsed = frame["price"].str.extract(_PRICE)
-    price = pd.to_numeric(parsed[1].str.replace(",", ".", regex=False))
-    bad_price = (frame["price"] != "") & price.isna()
-    quarantine.put(  # the item stays, without a price
-        "prices",
-        zip(
-            frame.loc[bad_price, "row"],
-            frame.loc[bad_price, "id"],
-            ["price"] * int(bad_price.sum()),
-            ["price is not a number with a currency"] * int(bad_price.sum()),
-            frame.loc[bad_price, "price"],
-            strict=True,
-        ),
-    )
-    quarantine.see("prices", int((frame["price"] != "").sum()))
-    frame["currency"] = parsed[2].fillna(parsed[0]).fillna("").str.upper()
-    frame["price"] = price
-    pictures = _pictures(frame)
-    items = frame.drop(columns=["image_link", "additional_image_link"])
-    return Feed(items.rename(columns={"id": "item_id"}).reset_index(drop=True), pictures)
+    frame = table.frame.loc[items.index]
+    items = items.assign(**price_columns(frame, items, columns, params, quarantine, notes))
+    items["more"] = _more(frame, columns)
+    pictures = find_pictures(frame, items["id"], items["row"], columns, path)
+    for note in notes:
+        logger.info("feed: %s", note)
+    return Feed(items.rename(columns={"id": "item_id"}).reset_index(drop=True), pictures, notes)
 
 
-def _read_file(path: Path) -> pd.DataFrame:
+def _read_file(path: Path, params: FeedParams) -> Table:
     if not path.is_file():
         raise DataError(
             f"{path}: no feed there. Check ingest.folder and ingest.feed.file in params.yaml."
         )
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
+    if format_of(path) == "xml":
+        table = read_xml(path, params.encoding, "ingest.feed.encoding")
+    else:
+        table = read_table(path, encoding=params.encoding, separator=params.separator)
+    if table.is_cut:
         raise DataError(
-            f"{path}: unknown format '{path.suffix}', expected one of {', '.join(_READERS)}."
+            f"{path}: breaks off after row {len(table.frame)}; copy it again, for items that are "
+            "missing would take their clicks with them."
         )
-    try:
-        frame = reader(path)
-    except (ValueError, OSError, ElementTree.ParseError, DefusedXmlException) as error:
-        raise DataError(f"{path}: cannot be read as {path.suffix[1:]}: {error}") from error
-    if frame.empty:
+    if table.frame.empty and not table.bad:
         raise DataError(f"{path}: no rows, expected at least one item.")
-    return frame
+    return table
 
 
-def _read_delimited(separator: str) -> Callable[[Path], pd.DataFrame]:
-    def read(path: Path) -> pd.DataFrame:
-        return pd.read_csv(
-            path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
-        )
-
-    return read
+def _put_bad_rows(table: Table, quarantine: Quarantine) -> None:
+    quarantine.put(SOURCE, ((bad.row, "", "row", bad.reason, bad.value) for bad in table.bad))
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
-    frame = pd.read_parquet(path)
-    for name in frame.columns:
-        values = frame[name]
-        if values.map(lambda v: not isinstance(v, str) and hasattr(v, "__len__")).any():
-            values = values.map(lambda v: ",".join(map(str, v)) if v is not None else "")
-        frame[name] = values.astype("string").fillna("").astype(str)
-    return frame
+def _texts(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """Return our columns of text: the first source that has a value counts."""
+    texts: dict[str, pd.Series] = {}
+    for ours in (*_KEYS, *_PLAIN_TEXTS, "availability"):
+        tidy = clean_key if ours in _KEYS else clean
+        texts[ours] = _first_filled(frame, columns, ours, tidy)
+    texts["availability"] = texts["availability"].map(_availability)
+    texts["attributes"] = _attributes(frame, columns.sources["attributes"])
+    return pd.DataFrame(texts, index=frame.index)
 
 
-def _read_xml(path: Path) -> pd.DataFrame:
-    """Return the items of an RSS 2.0 or Atom feed; repeated elements are joined by commas."""
-    rows: list[dict[str, str]] = []
-    for _, element in ElementTree.iterparse(path, events=("end",), forbid_dtd=True):
-        if _local(element.tag) not in {"item", "entry"}:
-            continue
-        row: dict[str, str] = {}
-        for child in element:
-            name, text = _local(child.tag), (child.text or child.get("href") or "").strip()
-            row[name] = f"{row[name]},{text}" if row.get(name) else text
-        rows.append(row)
-        element.clear()
-    return pd.DataFrame(rows).fillna("").astype(str)
-
-
-def _local(tag: str) -> str:
-    return tag.rpartition("}")[2]
-
-
-_READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": _read_delimited(","),
-    ".tsv": _read_delimited("\t"),
-    ".txt": _read_delimited("\t"),
-    ".xml": _read_xml,
-    ".parquet": _read_parquet,
-}
-
-
-def _map_columns(raw: pd.DataFrame, params: FeedParams, path: Path) -> pd.DataFrame:
-    problems = [
-        f"ingest.feed.columns.{name}: not one of our columns ({', '.join(COLUMNS)})."
-        f"{near_match(name, COLUMNS)}"
-        for name in params.columns
-        if name not in COLUMNS
-    ]
-    mapped: dict[str, pd.Series] = {}
-    empty = pd.Series("", index=raw.index)
-    for ours, theirs in COLUMNS.items():
-        wanted = params.columns.get(ours)
-        if wanted is None:
-            found = [name for name in theirs if name in raw.columns]
-            columns = [raw[name].str.strip() for name in found]
-            if ours in _REQUIRED and not found:
-                problems.append(f"'{ours}' is missing; map it in ingest.feed.columns")
-            mapped[ours] = columns[0] if columns else empty
-            for fallback in columns[1:]:
-                mapped[ours] = mapped[ours].where(mapped[ours] != "", fallback)
-            continue
-        missing = [name for name in _names_in(ours, wanted) if name not in raw.columns]
-        problems += [
-            f"ingest.feed.columns.{ours}: the feed has no column '{name}'."
-            f"{near_match(name, raw.columns)}"
-            for name in missing
+def _first_filled(frame: pd.DataFrame, columns: Columns, ours: str, tidy: Any) -> pd.Series:
+    template = columns.templates.get(ours)
+    if template is not None:
+        records = frame[columns.sources[ours]].map(tidy).to_dict("records")
+        filled = [
+            template.fill({field: record[column] for field, (column, _) in template.parts.items()})
+            for record in records
         ]
-        if not missing:
-            mapped[ours] = _value(raw, ours, wanted)
-    if problems:
-        headline = f"{path}: the columns do not fit; the feed has {', '.join(raw.columns)}:"
-        raise DataError(list_problems(headline, problems))
-    return pd.DataFrame(mapped)
+        return pd.Series(filled, index=frame.index, dtype=object)
+    result = [""] * len(frame)
+    for name in columns.sources[ours]:
+        pairs = zip(result, frame[name], strict=True)
+        result = [text or tidy(_first(cell)) for text, cell in pairs]
+    return pd.Series(result, index=frame.index, dtype=object)
 
 
-def _names_in(ours: str, wanted: str) -> list[str]:
-    """Return the feed columns that a mapping value names."""
-    if "{" in wanted:
-        return [name for _, name, _, _ in Formatter().parse(wanted) if name]
-    if ours == "attributes":
-        return [name.strip() for name in wanted.split(",")]
-    return [wanted]
+def _first(cell: Any) -> Any:
+    """Return the first element of a repeated element, everything else as it is."""
+    if isinstance(cell, list | tuple):
+        return next((element for element in cell if as_text(element).strip()), None)
+    if isinstance(cell, dict):
+        return next((cell[name] for name in ("value", "name", "title") if cell.get(name)), cell)
+    return cell
 
 
-def _value(raw: pd.DataFrame, ours: str, wanted: str) -> pd.Series:
-    """Return a mapped column: a plain one, a template "images/{id}.jpg", or joined attributes."""
-    names = _names_in(ours, wanted)
-    if "{" in wanted:
-        records = zip(*(raw[name] for name in names), strict=True)
-        texts = [wanted.format(**dict(zip(names, row, strict=True))) for row in records]
-        return pd.Series(texts, index=raw.index)
-    if ours != "attributes":
-        return raw[wanted].str.strip()
-    parts = [raw[name].str.strip() for name in names]
-    named = [
+def _availability(text: str) -> str:
+    """Return one of Google's four words for it, or the text where it is none of them."""
+    plain = re.sub(r"^https?://schema\.org/", "", text.strip())
+    word = re.sub(r"[\s-]+", "_", plain.lower())
+    return _AVAILABLE.get(word, word)
+
+
+def _categories(
+    frame: pd.DataFrame, columns: Columns, folder: Path, params: FeedParams, notes: list[str]
+) -> list[str]:
+    numbers = category_numbers(folder / params.taxonomy if params.taxonomy else None)
+    result = [""] * len(frame)
+    for name in columns.sources["category"]:
+        cells = [cell if not old else "" for cell, old in zip(frame[name], result, strict=True)]
+        levels, num_unknown = category_levels([_main_type(cell) for cell in cells], numbers)
+        result = [old or new for old, new in zip(result, levels, strict=True)]
+        if num_unknown:
+            notes.append(
+                f"category: {num_unknown} numbers are not known by name; set ingest.feed.taxonomy "
+                "to Google's list with ids (taxonomy-with-ids), put beside the feed"
+            )
+    return result
+
+
+def _main_type(cell: Any) -> Any:
+    """Return the first of several categories that each have levels; a list of levels as it is."""
+    has_levels = isinstance(cell, list) and any(">" in as_text(element) for element in cell)
+    return cell[0] if has_levels else cell
+
+
+def _attributes(frame: pd.DataFrame, names: list[str]) -> pd.Series:
+    """Return "name: value; name: value" of the columns that are mapped."""
+    named = []
+    for name in names:
+        part = frame[name].map(clean).astype(object)
         # A column that already holds "name: value" text is kept as it is. The column decides, not
         # the cell: in a column of sizes, "EU: 42" is a value.
-        part.where(
-            (part == "") | (_holds_names(part) & part.str.contains(": ")), f"{name}: " + part
-        )
-        for name, part in zip(names, parts, strict=True)
-    ]
+        is_named = _holds_names(part) & part.str.contains(": ", regex=False)
+        named.append(part.where((part == "") | is_named, f"{name}: " + part))
     joined = ["; ".join(str(v) for v in row if v) for row in zip(*named, strict=True)]
-    return pd.Series(joined, index=raw.index)
+    return pd.Series(joined or "", index=frame.index, dtype=object)
 
 
 def _holds_names(part: pd.Series) -> bool:
     """Return whether most filled cells of a column are "name: value" text."""
     filled = part[part != ""]
-    return bool(len(filled) and filled.str.contains(": ").mean() > 0.5)
+    return bool(len(filled) and filled.str.contains(": ", regex=False).mean() > 0.5)
 
 
-def _pictures(frame: pd.DataFrame) -> list[PictureFile]:
-    files: list[PictureFile] = []
-    columns = ("row", "id", "image_link", "additional_image_link")
-    for row, item_id, main, more in zip(*(frame[name] for name in columns), strict=True):
-        links = [main, *more.split(",")]
-        distinct = dict.fromkeys(link.strip() for link in links)
-        files += [PictureFile(item_id, row, link) for link in distinct if link]
-    return files
+def _more(frame: pd.DataFrame, columns: Columns) -> list[str]:
+    """Return what no column of ours holds, as JSON objects of texts; "" for nothing."""
+    names = list(dict.fromkeys([*columns.ignored, *columns.sources["attributes"]]))
+    names = [name for name in names if name in frame.columns]
+    texts = {name: [clean(cell) for cell in frame[name]] for name in names}
+    rows = zip(*texts.values(), strict=True) if names else ([] for _ in range(len(frame)))
+    found = ({name: text for name, text in zip(names, row, strict=True) if text} for row in rows)
+    return [json.dumps(values, ensure_ascii=False) if values else "" for values in found]

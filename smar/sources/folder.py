@@ -11,7 +11,7 @@ from smar.data import schema
 from smar.params import IngestParams
 from smar.sources.feed import Feed, read_feed
 from smar.sources.judgements import Judgements, read_judgements
-from smar.sources.pictures import pack_images
+from smar.sources.pictures import drop_placeholders, pack_images
 from smar.sources.quarantine import Quarantine
 from smar.sources.search_log import SearchLog, read_log
 from smar.sources.split import query_id_of, split_judged, split_logged
@@ -49,7 +49,12 @@ def read_source(folder: Path, params: IngestParams, seed: int, image_target: Pat
     logger.info("judgements: %d of %d queries", len(judgements.labels), len(judgements.queries))
     limits = (params.max_quarantined_frac, params.max_unknown_frac, params.quarantine_limits)
     quarantine.check(*limits)
-    image_ids = pack_images(folder, feed.pictures, image_target, params.images, quarantine)
+    image_ids = pack_images(
+        folder, feed.pictures, image_target, params.images, quarantine, params.feed.picture_roots
+    )
+    image_ids = drop_placeholders(
+        feed.pictures, image_ids, feed.items, params.images.placeholder_items, quarantine
+    )
     quarantine.check(*limits)
     return Tables(
         items=_with_pictures(feed, image_ids),

@@ -3,29 +3,31 @@
 Shapes: n pictures of H x W pixels, uint8 RGB.
 """
 
-import warnings
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from smar.data import images
 from smar.params import ImageStoreParams
+from smar.sources.picture_decoding import PictureCutError, PictureError, decode
+from smar.sources.picture_files import PictureFolder, PictureMissingError
 from smar.sources.quarantine import Quarantine
 
+SOURCE = "pictures"
+# No item goes without because of these: they are counted, and never too many.
+FURTHER = "further pictures"
+MARKED = "pictures marked"
+PLACEHOLDERS = "placeholder pictures"
 _CHUNK = 512
-_MAX_BYTES = 64 * 2**20
-# What browsers show. Pillow reads more, and some of it (EPS) by starting other programs.
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+_CUT = "is cut short; what is there is used"
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,16 @@ class PictureFile:
     Args:
         item_id: The item.
         row: Row of the feed.
-        link: Path relative to the feed's folder.
+        link: Path relative to the feed's folder, or a URL.
+        is_main: Whether it is the item's first picture.
+        any_ending: Whether a file with another ending will do.
     """
 
     item_id: str
     row: int
     link: str
+    is_main: bool = True
+    any_ending: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class _Read:
     pixels: NDArray[np.uint8] | None = None
     size: tuple[int, int] = (0, 0)
     reason: str = ""
+    is_cut: bool = False
 
 
 def pack_images(
@@ -59,38 +66,92 @@ def pack_images(
     target: Path,
     params: ImageStoreParams,
     quarantine: Quarantine,
+    roots: Sequence[str] = (),
 ) -> list[int]:
     """Write shards and their table into `target`; return one image id per file, -1 for bad ones.
 
-    Files of equal bytes are stored once. Only files inside `folder` are read; nothing is fetched.
+    Files of equal bytes are stored once. Only files inside `folder`, or `roots` where a link of the
+    file system leads there, are read; nothing is fetched.
     """
-    links = list(dict.fromkeys(file.link for file in files))
+    wanted = {file.link: file.any_ending for file in files}
+    links = list(wanted)
     writer = _ShardWriter(target, params)
     ids: dict[str, int] = {}
     reasons: dict[str, str] = {}
-    root = folder.resolve()
+    cut: set[str] = set()
+    source = PictureFolder.open(folder, roots)
     with ThreadPoolExecutor() as pool, tqdm(total=len(links), desc="pictures", disable=None) as bar:
         for start in range(0, len(links), _CHUNK):
             chunk = links[start : start + _CHUNK]
-            for link, read in zip(
-                chunk, pool.map(lambda name: _read(root, name, params), chunk), strict=True
-            ):
+            reads = list(pool.map(lambda name: _read(source, name, wanted[name], params), chunk))
+            for link, first in zip(chunk, reads, strict=True):
+                # Pillow's leave to take a part is one for all threads: the others are done now.
+                read = _read(source, link, wanted[link], params, True) if first.is_cut else first
                 if read.pixels is None:
                     reasons[link] = read.reason
-                else:
-                    ids[link] = writer.add(link, read.digest, read.pixels, read.size)
+                    continue
+                ids[link] = writer.add(link, read.digest, read.pixels, read.size)
+                cut |= {link} if first.is_cut else set()
             bar.update(len(chunk))
     writer.close()
-    quarantine.see("pictures", len(files))
-    quarantine.put(
-        "pictures",
-        (
-            (file.row, file.item_id, "image_link", reasons[file.link], file.link)
-            for file in files
-            if file.link in reasons
-        ),
-    )
+    _report(files, reasons, cut, quarantine)
     return [ids.get(file.link, -1) for file in files]
+
+
+def _report(
+    files: Sequence[PictureFile], reasons: dict[str, str], cut: set[str], quarantine: Quarantine
+) -> None:
+    quarantine.see(SOURCE, sum(file.is_main for file in files))
+    rows: dict[str, list[tuple[int, str, str, str, object]]] = defaultdict(list)
+    for file in files:
+        column = "image_link" if file.is_main else "additional_image_link"
+        if file.link in reasons:
+            source = SOURCE if file.is_main else FURTHER
+            rows[source].append((file.row, file.item_id, column, reasons[file.link], file.link))
+        elif file.link in cut:
+            rows[MARKED].append((file.row, file.item_id, column, _CUT, file.link))
+    for source, found in rows.items():
+        quarantine.put(source, found)
+
+
+def drop_placeholders(
+    files: Sequence[PictureFile],
+    image_ids: Sequence[int],
+    items: pd.DataFrame,
+    min_items: int,
+    quarantine: Quarantine,
+) -> list[int]:
+    """Return image ids without pictures that say "no picture": -1 in their place.
+
+    Such a picture stands for at least `min_items` items of different titles, of more than one brand
+    or category, and not of one group. What a shop shows for variants of one thing is none.
+
+    Args:
+        files: The pictures the feed names.
+        image_ids: Where they are stored, -1 if nowhere.
+        items: Columns item_id, title, brand, category, group_id.
+        min_items: 0 keeps all.
+        quarantine: Where they are counted.
+    """
+    if not min_items or not files:
+        return list(image_ids)
+    about = items.set_index("item_id")
+    used = pd.DataFrame({"image": image_ids, "item_id": [file.item_id for file in files]})
+    used = used[used["image"] >= 0].join(about, on="item_id")
+    used["kind"] = list(zip(used["brand"], used["category"], strict=True))
+    used["group"] = used["group_id"].where(used["group_id"] != "", used["item_id"])
+    counts = used.groupby("image")[["title", "kind", "group"]].nunique()
+    is_shared = (counts["title"] >= min_items) & (counts["group"] >= min_items)
+    found = {int(image) for image in counts.index[is_shared & (counts["kind"] > 1)]}
+    quarantine.put(
+        PLACEHOLDERS,
+        [
+            (file.row, file.item_id, "image_link", "stands for many different items", file.link)
+            for file, image in zip(files, image_ids, strict=True)
+            if image in found
+        ],
+    )
+    return [-1 if image in found else image for image in image_ids]
 
 
 class _ShardWriter:
@@ -130,65 +191,20 @@ class _ShardWriter:
         np.save(self._target / f"shard-{number:05d}.npy", self._buffer[:count], allow_pickle=False)
 
 
-def _read(root: Path, link: str, params: ImageStoreParams) -> _Read:
-    if link.lower().startswith(("http://", "https://", "ftp://", "//", "data:")):
-        return _Read(reason="is a URL; only files are read")
+def _read(
+    source: PictureFolder,
+    link: str,
+    any_ending: bool,
+    params: ImageStoreParams,
+    allow_cut: bool = False,
+) -> _Read:
     try:
-        path = (root / link).resolve()
-        if Path(link).is_absolute() or not path.is_relative_to(root):
-            return _Read(reason="leaves the feed's folder")
-        if not path.is_file():
-            return _Read(reason="file is missing")
-        if path.stat().st_size > _MAX_BYTES:
-            return _Read(reason=f"file is larger than {_MAX_BYTES // 2**20} MiB")
-        content = path.read_bytes()
-    except (OSError, ValueError):
-        return _Read(reason="file cannot be read")
-    return _decode(content, params)
-
-
-@cache
-def _formats() -> list[str]:
-    """Return the formats that this build of Pillow has."""
-    Image.init()
-    return [name for name in _FORMATS if name in Image.OPEN]
-
-
-def _decode(content: bytes, params: ImageStoreParams) -> _Read:
-    too_large = f"has more than {params.max_pixels} pixels"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(BytesIO(content), formats=_formats())
-        size = image.size
-        reason = ""
-        if size[0] * size[1] > params.max_pixels:
-            reason = too_large
-        elif getattr(image, "is_animated", False):
-            reason = "is animated"
-        elif image.mode == "CMYK":
-            reason = "is CMYK, expected RGB"
-        if reason:
-            return _Read(reason=reason)
-        pixels = _letterbox(image, params.height, params.width)
-    except Image.DecompressionBombError:
-        return _Read(reason=too_large)
-    except UnidentifiedImageError:
-        return _Read(reason="is not a picture")
-    except (OSError, ValueError, SyntaxError, EOFError):
-        return _Read(reason="is corrupt")
+        content = source.read(link, any_ending=any_ending)
+        pixels, size = decode(
+            content, params.height, params.width, params.max_pixels, allow_cut=allow_cut
+        )
+    except PictureCutError as error:
+        return _Read(reason=str(error), is_cut=True)
+    except (PictureMissingError, PictureError) as error:
+        return _Read(reason=str(error))
     return _Read(sha256(content).hexdigest(), pixels, size)
-
-
-def _letterbox(image: Image.Image, height: int, width: int) -> NDArray[np.uint8]:
-    """Return the whole picture on white, upright, scaled to fit [height, width, 3]."""
-    if image.format == "JPEG":
-        image.draft("RGB", (2 * width, 2 * height))
-    upright = ImageOps.exif_transpose(image).convert("RGBA")
-    scale = min(width / upright.width, height / upright.height)
-    size = (max(1, round(upright.width * scale)), max(1, round(upright.height * scale)))
-    if size != upright.size:
-        upright = upright.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
-    canvas = Image.new("RGBA", (width, height), (255, 255, 255, 255))
-    canvas.alpha_composite(upright, ((width - size[0]) // 2, (height - size[1]) // 2))
-    return np.asarray(canvas.convert("RGB"))

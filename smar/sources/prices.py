@@ -27,8 +27,9 @@ _CROWNS = ("SEK", "NOK", "DKK", "ISK")
 _SIGNS: dict[str, tuple[str, ...]] = {
     "$": _DOLLARS, "kr": ("", *_CROWNS), "\u00a3": ("GBP", "EGP", "LBP"), "\u20ac": ("EUR",),
     "\u00a5": ("JPY", "CNY"), "\uffe5": ("JPY", "CNY"), "rs": ("INR", "PKR", "LKR", "NPR"),
-    "us$": ("USD",), "us": ("USD",), "u.s.$": ("USD",), "a$": ("AUD",), "au$": ("AUD",), "c$": ("CAD",),
-    "ca$": ("CAD",), "nz$": ("NZD",), "s$": ("SGD",), "hk$": ("HKD",), "nt$": ("TWD",),
+    "us$": ("USD",), "us": ("USD",), "u.s.$": ("USD",), "a$": ("AUD",), "au$": ("AUD",),
+    "c$": ("CAD",), "ca$": ("CAD",),
+    "nz$": ("NZD",), "s$": ("SGD",), "hk$": ("HKD",), "nt$": ("TWD",),
     "mx$": ("MXN",), "r$": ("BRL",), "rmb": ("CNY",), "cn\u00a5": ("CNY",), "jp\u00a5": ("JPY",),
     "euro": ("EUR",), "euros": ("EUR",), "dollars": _DOLLARS, "\u20b9": ("INR",),
     "\u20a9": ("KRW",), "\u20aa": ("ILS",), "\u20ab": ("VND",), "\u20b1": ("PHP",),
@@ -197,7 +198,7 @@ def _codes() -> frozenset[str]:
 @cache
 def _local_signs() -> dict[str, tuple[str, ...]]:
     """Return the signs of currencies in the scripts that write them out."""
-    signs = {}
+    signs: dict[str, tuple[str, ...]] = {}
     for locale in ("ar", "fa"):
         for code, sign in Locale(locale).currency_symbols.items():
             signs[sign.translate(_SAME).strip(" .").lower()] = (str(code),)

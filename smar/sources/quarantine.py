@@ -104,7 +104,8 @@ class Quarantine:
             unknown = own or (max(max_frac, max_unknown_frac), "max_unknown_frac")
             for (most, setting), of_kind in ((bad, ~is_unknown), (unknown, is_unknown)):
                 rows = frame[(frame["source"] == source) & of_kind]
-                if len(rows) > most * total:
+                # One bad row would be too many of a small file; only a limit of 0 means none.
+                if len(rows) > max(most * total, 1 if most else 0):
                     problems.append(_problem(source, rows, total, f"{setting}, now {most:g}"))
         if problems:
             raise DataError(

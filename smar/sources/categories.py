@@ -1,0 +1,70 @@
+"""Categories as levels, "Shoes > Boots", whatever parts them in a feed."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from smar.errors import DataError
+from smar.sources.encodings import open_text
+from smar.sources.google_categories import GOOGLE_CATEGORIES
+from smar.sources.texts import clean
+
+_MARKS = re.compile(r"\s*(?:>+|\u00bb|\u203a|\u2192|\u2794|::|->|\|+|\s/\s)\s*")
+_SLASH = re.compile(r"(?<=[^\W\d_]{2})/(?=[^\W\d_]{2})")
+_NUMBER = re.compile(r"\d{1,6}")
+_LINE = re.compile(r"(\d+)\s*-\s*(.+)")
+
+
+def category_levels(cells: Sequence[Any], numbers: Mapping[str, str]) -> tuple[list[str], int]:
+    """Return each category with its levels parted by " > ", and how many numbers are unknown.
+
+    ">", "|", "/" and their like part levels. A slash does so only where nothing else does and the
+    whole is not itself one level of another category ("Audio/Video > TVs").
+
+    Args:
+        cells: Texts, or lists of levels.
+        numbers: Levels of the categories that are given as numbers.
+    """
+    split = [_levels(cell) for cell in cells]
+    known = {level for levels in split if len(levels) > 1 for level in levels}
+    result = []
+    num_unknown = 0
+    for levels in split:
+        if len(levels) == 1 and _NUMBER.fullmatch(levels[0]):
+            num_unknown += levels[0] not in numbers
+            result.append(numbers.get(levels[0], levels[0]))
+            continue
+        is_whole = len(levels) != 1 or levels[0] in known
+        result.append(" > ".join(levels if is_whole else _SLASH.split(levels[0])))
+    return result, num_unknown
+
+
+def _levels(cell: Any) -> list[str]:
+    parts = cell if isinstance(cell, list | tuple) else _MARKS.split(clean(cell))
+    levels = [clean(part).strip(" >|") for part in parts]
+    return [level for level in levels if level]
+
+
+def category_numbers(path: Path | None) -> dict[str, str]:
+    """Return the levels of Google's category numbers.
+
+    Args:
+        path: A file of Google ("taxonomy-with-ids"), in any language; None for the numbers that
+            are known without one: the first two levels and what is sold most.
+
+    Raises:
+        DataError: If the file is missing, or no such list.
+    """
+    if path is None:
+        return dict(GOOGLE_CATEGORIES)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file. Check ingest.feed.taxonomy in params.yaml.")
+    lines = (_LINE.fullmatch(line.strip()) for line in open_text(path).lines())
+    numbers = {match[1]: match[2] for match in lines if match}
+    if not numbers:
+        raise DataError(
+            f"{path}: no line like '187 - Apparel & Accessories > Shoes'; expected the list with "
+            "ids that Google publishes. Check ingest.feed.taxonomy in params.yaml."
+        )
+    return numbers

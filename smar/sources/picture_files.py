@@ -1,0 +1,131 @@
+"""Which file a picture's link means: inside the feed's folder, and nowhere else."""
+
+import csv
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+FETCHED = "fetched_pictures"
+FETCHED_LIST = "pictures.tsv"
+LIST_COLUMNS = ("url", "file", "sha256", "bytes", "problem")
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".heic", ".bmp", ".tif", ".tiff")
+_URLS = ("http://", "https://", "ftp://", "//", "data:")
+_MAX_BYTES = 64 * 2**20
+NOT_FETCHED = "is a URL; only files are read (`smar fetch-pictures` downloads them)"
+
+
+class PictureMissingError(Exception):
+    """There is no file to read; the text is the reason, as the quarantine says it."""
+
+
+@dataclass(frozen=True)
+class PictureFolder:
+    """The folder of a feed.
+
+    Args:
+        root: The folder.
+        roots: Folders outside of it that links of the file system may lead to.
+        fetched: URL -> file, relative to the folder, of what was downloaded; "" for what could not
+            be.
+    """
+
+    root: Path
+    roots: Sequence[Path] = ()
+    fetched: dict[str, str] = field(default_factory=dict)
+    _names: dict[Path, dict[str, list[str]]] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, folder: Path, roots: Sequence[str] = ()) -> "PictureFolder":
+        """Return a folder with the list of its downloaded pictures, if there is one."""
+        return cls(folder.resolve(), [Path(root).resolve() for root in roots], read_list(folder))
+
+    def read(self, link: str, *, any_ending: bool) -> bytes:
+        """Return the bytes of a picture.
+
+        Args:
+            link: A path relative to the folder, or a URL that was downloaded before. Escapes
+                (`%20`) and queries (`?v=1`) are undone where the path as it is does not exist.
+            any_ending: Whether a file with another ending will do, for links that a template made.
+
+        Raises:
+            PictureMissingError: If there is none, with the reason.
+        """
+        if is_url(link):
+            if not self.fetched.get(link):
+                raise PictureMissingError(
+                    "could not be downloaded" if link in self.fetched else NOT_FETCHED
+                )
+            link = self.fetched[link]
+        try:
+            return self._content(link, any_ending=any_ending)
+        except (OSError, ValueError) as error:
+            raise PictureMissingError("file cannot be read") from error
+
+    def _content(self, link: str, *, any_ending: bool) -> bytes:
+        leaves = False
+        for candidate in _candidates(link, any_ending=any_ending):
+            path = self._any_case(self.root / candidate).resolve()
+            inside = [path.is_relative_to(root) for root in (self.root, *self.roots)]
+            if Path(candidate).is_absolute() or ".." in Path(candidate).parts or not any(inside):
+                leaves = True
+            elif path.is_file():
+                if path.stat().st_size > _MAX_BYTES:
+                    raise PictureMissingError(f"file is larger than {_MAX_BYTES // 2**20} MiB")
+                return path.read_bytes()
+        raise PictureMissingError("leaves the feed's folder" if leaves else "file is missing")
+
+    def _any_case(self, path: Path) -> Path:
+        """Return a path, or the one file beside it whose name differs by case alone.
+
+        Feeds made on Windows name `a.jpg` what is `A.JPG` on disk.
+        """
+        if path.exists():
+            return path
+        folder = path.parent
+        if folder not in self._names:
+            names: dict[str, list[str]] = defaultdict(list)
+            for entry in folder.iterdir() if folder.is_dir() else ():
+                names[entry.name.casefold()].append(entry.name)
+            self._names[folder] = names
+        same = self._names[folder].get(path.name.casefold(), [])
+        return folder / same[0] if len(same) == 1 else path
+
+
+def is_url(link: str) -> bool:
+    """Return whether a link leads to another machine, or holds its data itself."""
+    return link.lower().startswith(_URLS)
+
+
+def _candidates(link: str, *, any_ending: bool) -> Iterator[str]:
+    """Yield the paths that a link may mean, the likeliest first."""
+    plain = [link, link.replace("\\", "/")]
+    decoded = [unquote(path.partition("?")[0].partition("#")[0]) for path in plain]
+    tried: set[str] = set()
+    for path in [*plain, *decoded]:
+        stem = (
+            path.removesuffix(Path(path).suffix) if Path(path).suffix.lower() in ENDINGS else path
+        )
+        endings = [f"{stem}{e}" for e in (*ENDINGS, *map(str.upper, ENDINGS[:3]))]
+        for candidate in [path, *(endings if any_ending else [])]:
+            if candidate and candidate not in tried:
+                tried.add(candidate)
+                yield candidate
+
+
+def fetched_file(url: str, ending: str) -> str:
+    """Return where a downloaded picture lies, relative to the feed's folder."""
+    name = hashlib.sha256(url.encode()).hexdigest()[:32]
+    return f"{FETCHED}/{name[:2]}/{name}{ending}"
+
+
+def read_list(folder: Path) -> dict[str, str]:
+    """Return URL -> file of the pictures that were downloaded; "" for what could not be."""
+    path = folder / FETCHED / FETCHED_LIST
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None)
+        return {row["url"]: row["file"] or "" for row in rows if row.get("url")}
