@@ -11,7 +11,7 @@ from dataclasses import dataclass
 SEPARATORS = ("\t", ",", ";", "|", "\x01")
 _MOST_LINES = 2000  # of one row
 _MOST_CHARS = 2**22
-_SURPLUS = "row has more fields than the header"
+SURPLUS = "row has more fields than the header"
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,8 @@ class RowReader:
         self._num_short = self._num_literal = 0
         self._first_short = self._first_literal = 0
         self.bad: list[tuple[int, str, str]] = []
+        self.padded: set[int] = set()
+        """Rows with more fields than the header, the surplus ones empty."""
         self.header: list[str] = header or []
         for _ in range(dialect.skip):
             self._next()
@@ -114,10 +116,11 @@ class RowReader:
                 continue
             row += 1
             fields = self._row(line, row)
-            while len(fields) > width and not fields[-1].strip():
-                fields.pop()
+            if len(fields) > width and not any(field.strip() for field in fields[width:]):
+                self.padded.add(row)
+                del fields[width:]
             if len(fields) > width:
-                self.bad.append((row, _SURPLUS, line[:200]))
+                self.bad.append((row, SURPLUS, line[:200]))
                 continue
             if len(fields) < width:
                 self._num_short += 1
@@ -125,6 +128,29 @@ class RowReader:
                 fields += [""] * (width - len(fields))
             if any(fields) or width == 0:
                 yield row, fields
+
+    def shifted(self, records: Sequence[tuple[int, list[str]]]) -> set[int]:
+        """Return the rows whose surplus field, though the last is empty, seems to shift the others.
+
+        `1,Pan, red,Aro,9 EUR,` is a title with a comma and an empty last column. Where every other
+        row ends in a separator too much, nothing is shifted.
+
+        Args:
+            records: What `rows` gave.
+        """
+        if not self.padded or 2 * len(self.padded) >= len(records):
+            return set()
+        seen: list[set[str]] = [set() for _ in self.header]
+        for row, fields in records:
+            if row not in self.padded:
+                for shapes, field in zip(seen, fields, strict=True):
+                    shapes.add(_shape(field))
+        return {
+            row
+            for row, fields in records
+            if row in self.padded
+            and any(_shape(f) not in shapes for f, shapes in zip(fields, seen, strict=True))
+        }
 
     def notes(self) -> list[str]:
         """Return what was odd, in words."""
@@ -190,9 +216,7 @@ class RowReader:
 
     def _fits(self, fields: list[str], lines: list[str], whole: bool) -> bool:
         width = len(self.header)
-        while len(fields) > width and not fields[-1].strip():
-            fields.pop()
-        if len(fields) > width:
+        if any(field.strip() for field in fields[width:]):
             return False
         # Where every line is a whole row by itself, the quotes are characters: two titles that
         # begin with one. In a csv file of few lines that can be chance, and quotes are believed.
@@ -225,3 +249,13 @@ def _unquote(field: str) -> str:
     inner = field[1:-1]
     is_quoted = len(field) > 1 and field[0] == field[-1] == '"'
     return inner.replace('""', '"') if is_quoted and '"' not in inner.replace('""', "") else field
+
+
+def _shape(field: str) -> str:
+    """Return what a field looks like: nothing, a number, a link or a text."""
+    text = field.strip()
+    if not text:
+        return ""
+    if "/" in text and "." in text and " " not in text:
+        return "link"
+    return "number" if text[0].isdigit() or text[-1].isdigit() else "text"

@@ -79,6 +79,9 @@ def read_feed(folder: Path, params: FeedParams, quarantine: Quarantine) -> Feed:
     items = quarantine.take(
         SOURCE, items, items["id"].duplicated(), key="id", column="id", reason="id is repeated"
     )
+    if items.empty:
+        reasons = "; ".join(f"{n} x {reason}" for reason, n in quarantine.counts().items())
+        raise DataError(f"{path}: no row is an item ({reasons}). Check ingest.feed in params.yaml.")
     frame = table.frame.loc[items.index]
     items = items.assign(**price_columns(frame, items, columns, params, quarantine, notes))
     items["more"] = _more(frame, columns)

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from smar.errors import DataError
 from smar.sources.cells import distinct_names, integral
-from smar.sources.delimited import Dialect, RowReader, sniff
+from smar.sources.delimited import SURPLUS, Dialect, RowReader, sniff
 from smar.sources.encodings import AUTO, TextFile, open_bytes, open_text
 
 FORMATS = ("csv", "tsv", "txt", "json", "jsonl", "ndjson", "xlsx", "parquet")
@@ -131,7 +131,9 @@ def read_table(
             f"{path}: is an HTML page, perhaps of an error or a login; download the file again."
         )
     if kind not in FORMATS:
-        raise DataError(f"{path}: unknown format '.{kind}', expected one of {', '.join(FORMATS)}.")
+        raise DataError(
+            f"{path}: unknown format '.{kind}', expected one of {', '.join(FORMATS)} or xml."
+        )
     text = open_text(path, encoding, f"{setting}.encoding")
     if kind in _JSON:
         return read_json(text)
@@ -151,6 +153,11 @@ def _read_delimited(
     dialect = sniff(head, preferred) if separator == AUTO else Dialect(separator)
     reader = RowReader(_chain(head, lines), dialect, header)
     records = list(reader.rows())
+    shifted = reader.shifted(records)
+    reader.bad += [
+        (r, SURPLUS, dialect.separator.join(f)[:200]) for r, f in records if r in shifted
+    ]
+    records = [record for record in records if record[0] not in shifted]
     names, drop = distinct_names(reader.header, [row for _, row in records])
     frame = pd.DataFrame([row for _, row in records], columns=range(len(reader.header)), dtype=str)
     frame = frame.drop(columns=drop)

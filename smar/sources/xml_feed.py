@@ -3,14 +3,13 @@
 import html
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
-from xml.etree.ElementTree import Element, ParseError, XMLPullParser
+from typing import Any
 
 import pandas as pd
 from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import DefusedXMLParser
+from defusedxml.ElementTree import ParseError, iterparse
 
 from smar.errors import DataError
 from smar.sources.encodings import AUTO, TextFile, open_bytes, open_text
@@ -38,25 +37,22 @@ def read_xml(path: Path, encoding: str, setting: str) -> Table:
     """
     text = open_text(path, _declared(path, encoding), setting)
     repairs = _Repairs()
-    # What defines entities is refused; a DTD that does not is harmless and in some feeds.
-    parser = XMLPullParser(["start", "end"], _parser=DefusedXMLParser(forbid_dtd=False))
+    source = _Reader(_chunks(text, repairs))
     rows: list[dict[str, Any]] = []
     depth_of_item = depth = 0
     try:
-        for chunk in _chunks(text, repairs):
-            parser.feed(chunk)
-            for event, element in cast("Iterable[tuple[str, Element]]", parser.read_events()):
+        # What defines entities is refused; a DTD that does not is harmless, and in some feeds.
+        for event, element in iterparse(source, events=("start", "end"), forbid_dtd=False):
+            if event == "start":
+                depth += 1
                 is_item = _local(element.tag).lower() in _ITEMS
-                if event == "start":
-                    depth += 1
-                    depth_of_item = depth_of_item or (depth if is_item else 0)
-                    continue
-                if depth == depth_of_item:
-                    rows.append(_row(element))
-                    element.clear()
-                    depth_of_item = 0
-                depth -= 1
-        parser.close()
+                depth_of_item = depth_of_item or (depth if is_item else 0)
+                continue
+            if depth == depth_of_item:
+                rows.append(_row(element))
+                element.clear()
+                depth_of_item = 0
+            depth -= 1
     except (ParseError, DefusedXmlException, ValueError) as error:
         raise DataError(f"{path}: cannot be read as xml: {error}") from error
     if text.is_cut:
@@ -75,6 +71,17 @@ def _declared(path: Path, encoding: str) -> str:
         match = _DECLARED.match(file.read(200).lstrip())
     name = match[1].decode() if match else AUTO
     return AUTO if name.lower() in {"utf-8", "utf8", "us-ascii"} else name
+
+
+class _Reader:
+    """Lines as the file that a parser reads from."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+
+    def read(self, size: int = -1) -> str:
+        """Return some lines, whatever `size`; "" after the last."""
+        return next(self._lines, "")
 
 
 class _Repairs:
@@ -137,7 +144,7 @@ def _local(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
-def _row(item: Element) -> dict[str, Any]:
+def _row(item: Any) -> dict[str, Any]:
     plain: dict[str, list[Any]] = {}
     google: dict[str, list[Any]] = {}
     for name, value in item.attrib.items():
@@ -161,7 +168,7 @@ def _is_flat(values: list[Any]) -> bool:
     return all(value is None or isinstance(value, str) for value in values)
 
 
-def _value(element: Element) -> Any:
+def _value(element: Any) -> Any:
     children = list(element)
     texts = [element.text or "", *(child.tail or "" for child in children)]
     if not children:
@@ -174,5 +181,5 @@ def _value(element: Element) -> Any:
     return {_local(child.tag): _value(child) for child in children}
 
 
-def _is_html(element: Element) -> bool:
+def _is_html(element: Any) -> bool:
     return _local(element.tag).lower() in {"b", "i", "em", "strong", "span", "p", "br", "u", "div"}

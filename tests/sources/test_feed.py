@@ -1,5 +1,6 @@
 """Feeds in every format, mapped columns, and rows that are left out."""
 
+import gzip
 from pathlib import Path
 
 import pandas as pd
@@ -117,6 +118,156 @@ def test_bad_row_is_left_out_with_its_reason(tmp_path: Path, row: str, reason: s
     assert left_out["row"][0] == 3
 
 
+def test_row_with_a_field_too_many_is_left_out_and_shifts_nothing(tmp_path: Path):
+    write(tmp_path, *ROWS, "z9,Pan, large,Aro,Kitchen,9 EUR,,")
+    feed, quarantine = read(tmp_path)
+    expect_two_items(feed)
+    assert quarantine.counts() == {"items: row has more fields than the header": 1}
+
+
+def test_headers_are_understood_in_their_spellings(tmp_path: Path):
+    write(
+        tmp_path,
+        "1,Pan,Kitchen > Pans,g1,a.jpg,b.jpg,c.jpg,blue",
+        header="ID,g:title,Product Type,itemGroupId,Image link,"
+        "additional image link,additional_image_link,Color",
+    )
+    feed, _ = read(tmp_path)
+    item = feed.items.iloc[0]
+    assert (item["category"], item["group_id"], item["colour"]) == ("Kitchen > Pans", "g1", "blue")
+    assert [p.link for p in feed.pictures] == ["a.jpg", "b.jpg", "c.jpg"]
+    assert [p.is_main for p in feed.pictures] == [True, False, False]
+
+
+def test_columns_that_are_used_and_left_over_are_reported_with_near_matches(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    write(tmp_path, "1,Pan,Aro,9,steel", header="id,title,brandd,prize,material")
+    with caplog.at_level("INFO"):
+        read(tmp_path)
+    assert "columns: id <- id; title <- title" in caplog.text
+    assert "brandd (ingest.feed.columns.brand?); prize (ingest.feed.columns.price?)" in caplog.text
+    assert "material" in caplog.text
+
+
+def test_words_for_nothing_are_nothing(tmp_path: Path):
+    rows = ("1,Pan,NULL,N/A,\\N", "2,Null pan,nan,None,", "NA,None left,x,y,1 EUR")
+    write(tmp_path, *rows, header="id,title,brand,product_type,price")
+    items = read(tmp_path)[0].items
+    assert items["item_id"].tolist() == ["1", "2", "NA"]
+    assert items["title"].tolist() == ["Pan", "Null pan", "None left"]
+    assert items["brand"].tolist() == ["", "", "x"]
+    assert items["category"].tolist() == ["", "", "y"]
+    assert items["price"].tolist()[2] == 1.0
+
+
+def test_fields_for_filters_are_kept(tmp_path: Path):
+    write(
+        tmp_path,
+        "1,Pan,20 EUR,15 EUR,2026-03-01T00:00+0100/2026-03-31T23:59+0100,In Stock,0012,M-1,L,red,x",
+        "2,Lid,8 - 9 EUR,,2026-03-01/soon,https://schema.org/OutOfStock,,,,,",
+        header="id,title,price,sale_price,sale_price_effective_date,availability,gtin,mpn,size,"
+        "color,material",
+    )
+    feed, quarantine = read(tmp_path)
+    pan, lid = feed.items.to_dict("records")
+    assert (pan["price"], pan["sale_price"], lid["price"], lid["price_max"]) == (20, 15, 8, 9)
+    assert pan["sale_from"] == pd.Timestamp("2026-02-28 23:00", tz="UTC")
+    assert pan["sale_to"] == pd.Timestamp("2026-03-31 22:59", tz="UTC")
+    assert [pan["availability"], lid["availability"]] == ["in_stock", "out_of_stock"]
+    assert (pan["gtin"], pan["mpn"], pan["size"], pan["colour"]) == ("0012", "M-1", "L", "red")
+    assert pan["more"] == '{"material": "x"}'
+    assert lid["more"] == ""
+    assert quarantine.counts() == {"prices: sale dates cannot be read": 1}
+
+
+def test_price_column_decides_for_the_sale_price_too(tmp_path: Path):
+    write(tmp_path, '1,Pan,"2,50 EUR",1.299 EUR', header="id,title,price,sale_price")
+    assert read(tmp_path)[0].items["sale_price"].tolist() == [1299.0]
+
+
+def test_prices_take_the_currency_of_params_or_of_a_column(tmp_path: Path):
+    write(tmp_path, "1,Pan,5,", "2,Lid,6,sek", header="id,title,price,currency")
+    params = FeedParams(file="feed.csv", columns={}, currency="EUR")
+    items = read_feed(tmp_path, params, Quarantine()).items
+    assert items["currency"].tolist() == ["EUR", "SEK"]
+
+
+def test_column_can_be_switched_off_but_not_a_required_one(tmp_path: Path):
+    write(tmp_path, *ROWS)
+    assert read(tmp_path, brand="")[0].items["brand"].tolist() == ["", ""]
+    with pytest.raises(DataError, match=r"ingest\.feed\.columns\.title: cannot be switched off"):
+        read(tmp_path, title="")
+
+
+@pytest.mark.parametrize(
+    ("template", "link"),
+    [
+        ("pics/{name}", "pics/pan 1.JPG"),
+        ("pics/{image_link.stem}.png", "pics/pan 1.png"),
+        ("pics/{id:03d}{suffix}", "pics/007.JPG"),
+        ("{Image Link.name}", "pan 1.JPG"),
+    ],
+)
+def test_templates_know_the_parts_of_a_link(tmp_path: Path, template: str, link: str):
+    row = "7,Pan,https://shop.example/p/pan%201.JPG?v=3"
+    write(tmp_path, row, header="id,title,image_link")
+    feed, _ = read(tmp_path, image_link=template)
+    assert [(p.link, p.any_ending) for p in feed.pictures] == [(link, True)]
+
+
+def test_template_serves_every_further_link(tmp_path: Path):
+    row = '7,Pan,"http://x.example/a.jpg,http://x.example/b,c.jpg?w=1,2"'
+    write(tmp_path, row, header="id,title,additional_image_link")
+    feed, _ = read(tmp_path, additional_image_link="p/{stem}.webp")
+    assert [p.link for p in feed.pictures] == ["p/a.webp", "p/b,c.webp"]
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("p/{id.jpg", "is no template: expected '}'"),
+        ("p/{}.jpg", "names of columns in braces"),
+        ("p/{idd}.jpg", "no column 'idd'. Did you mean 'id'"),
+        ("p/{id:05d}.jpg", "row 1: ingest.feed.columns.image_link cannot be filled"),
+        ("p/{id:>>>}.jpg", "cannot be filled"),
+    ],
+)
+def test_template_that_cannot_be_is_refused_by_name(tmp_path: Path, template: str, message: str):
+    write(tmp_path, "a1,Pan", header="id,title")
+    with pytest.raises(DataError) as error:
+        read(tmp_path, image_link=template)
+    assert message in str(error.value)
+    assert "image_link" in str(error.value)
+
+
+def test_feed_in_json_lines_with_structures(tmp_path: Path):
+    (tmp_path / "feed.jsonl").write_text(
+        '{"id": 5, "title": "Pan", "price": {"value": 2.375, "currency": "EUR"}, '
+        '"product_type": ["Kitchen", "Pans"], "image_link": {"url": "a.jpg"}, '
+        '"additional_image_link": ["b.jpg", {"src": "c.jpg"}]}\n'
+    )
+    feed, _ = read(tmp_path, "feed.jsonl")
+    item = feed.items.iloc[0]
+    assert (item["item_id"], item["price"], item["currency"]) == ("5", 2.375, "EUR")
+    assert item["category"] == "Kitchen > Pans"
+    assert [p.link for p in feed.pictures] == ["a.jpg", "b.jpg", "c.jpg"]
+
+
+def test_feed_that_breaks_off_is_refused(tmp_path: Path):
+    rows = "".join(f"{i},Pan {i * 7919 % 1000}\n" for i in range(2000))
+    whole = gzip.compress(f"id,title\n{rows}".encode())
+    (tmp_path / "feed.csv.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="breaks off after row"):
+        read(tmp_path, "feed.csv.gz")
+
+
+def test_feed_without_any_item_is_refused(tmp_path: Path):
+    write(tmp_path, ",Pan", header="id,title")
+    with pytest.raises(DataError, match=r"no row is an item \(1 x items: id is empty\)"):
+        read(tmp_path)
+
+
 def test_item_with_an_unreadable_price_stays_without_it(tmp_path: Path):
     write(tmp_path, "1,Boot,,,cheap,,")
     feed, quarantine = read(tmp_path)
@@ -140,7 +291,7 @@ def test_missing_empty_and_unknown_files_are_refused(tmp_path: Path):
     with pytest.raises(DataError, match="no feed there"):
         read(tmp_path)
     (tmp_path / "feed.docx").touch()
-    with pytest.raises(DataError, match=r"unknown format '\.docx', expected one of \.csv"):
+    with pytest.raises(DataError, match=r"unknown format '\.docx', expected one of csv"):
         read(tmp_path, "feed.docx")
     write(tmp_path)
     with pytest.raises(DataError, match="no rows"):

@@ -85,8 +85,9 @@ def test_range_is_its_lower_end_with_the_upper_beside_it(text: str, lower: float
 
 @pytest.mark.parametrize(
     "text",
-    ["5.5.5 EUR", "cheap", "-5 EUR", "5 EUR 10", "\u20ac5 USD", "12 34 EUR", "1,23,4 EUR", "2x 5 EUR",
-     "5 EUR/kg", "1.5E+3", "EUR", "1.2.3,4 EUR", True, float("inf"), -3.0, {"currency": "EUR"}],
+    ["5.5.5 EUR", "cheap", "-5 EUR", "5 EUR 10", "\u20ac5 USD", "12 34 EUR", "1,23,4 EUR",
+     "2x 5 EUR", "5 EUR/kg", "1.5E+3", "EUR", "1.2.3,4 EUR", True, float("inf"), -3.0,
+     {"currency": "EUR"}],
 )  # fmt: skip
 def test_what_is_no_single_price_is_unreadable(text: object):
     result = parse_prices([text, "", None, float("nan")])

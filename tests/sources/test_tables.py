@@ -42,6 +42,13 @@ def test_row_with_a_separator_too_many_is_set_aside_and_the_others_stay_in_place
     ]
 
 
+def test_comma_too_many_is_seen_though_the_last_column_is_empty(tmp_path: Path):
+    rows = ["1,Kettle,9 EUR,a.jpg", "2,Jug,8 EUR,", "3,Pan, big,7 EUR,", "4,Lid,5 EUR,,"]
+    table = read(tmp_path, "\n".join(["sku,name,price,note", *rows, "5,Cup,4 EUR,b.jpg"]))
+    assert table.frame["sku"].tolist() == ["1", "2", "4", "5"]
+    assert [bad.row for bad in table.bad] == [3]
+
+
 def test_short_row_is_filled_up_and_said(tmp_path: Path):
     table = read(tmp_path, "sku,name,maker\n1,Kettle,Aro\n2,Pan\n")
     assert cells(table)[1] == ["2", "Pan", ""]

@@ -1,0 +1,49 @@
+"""Texts as a reader sees them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smar.sources.texts import clean, clean_key
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("<b>Pan</b> &amp; lid", "Pan & lid"),
+        ("Red <i>enamel</i> pan", "Red enamel pan"),
+        ("M<sup>2</sup>", "M2"),
+        ("<p>one</p><p>two</p><ul><li>a</li><li>b</li></ul>", "one two a b"),
+        ("a<br/>b<br>c", "a b c"),
+        ("Caf&eacute; &#8211; &amp;quot;M&amp;quot;", 'Caf\u00e9 \u2013 "M"'),
+        ("size < 5 cm > 2", "size < 5 cm > 2"),
+        ("AT&T phone", "AT&T phone"),
+        ("a<script>x()</script>b<!-- no -->c", "a b c"),
+        ("Pan\u200b \u202ered\x00lid", "Pan red lid"),
+        ("\u0645\u06cc\u200c\u062e", "\u0645\u06cc\u200c\u062e"),
+        ("  two\u00a0\n  lines ", "two lines"),
+        ("NULL", ""),
+        ("None", ""),
+        ("Pan none", "Pan none"),
+        (12.5, "12.5"),
+        (None, ""),
+    ],
+)
+def test_text(raw: object, text: str):
+    assert clean(raw) == text
+
+
+@pytest.mark.parametrize(
+    ("raw", "key"),
+    [(" a  b ", "a  b"), ("N/A", "N/A"), ("null", ""), (7, "7"), ("<b>", "<b>"),
+     ("00\ufeff7", "007")],
+)  # fmt: skip
+def test_key_is_kept_as_it_is(raw: object, key: str):
+    assert clean_key(raw) == key
+
+
+@given(st.text())
+def test_cleaning_ends_in_one_printable_line(raw: str):
+    text = clean(raw)
+    assert text == " ".join(text.split())
+    assert "\x00" not in text
