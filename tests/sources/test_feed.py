@@ -278,21 +278,16 @@ def test_item_with_an_unreadable_price_stays_without_it(tmp_path: Path):
 def test_missing_columns_are_all_named_with_near_matches(tmp_path: Path):
     write(tmp_path, "1,x", header="sku,titel")
     with pytest.raises(DataError) as error:
-        read(tmp_path, title="title", brnd="x")
+        read(tmp_path, title="title")
     message = str(error.value)
     assert "the feed has sku, titel" in message
     assert "'id' is missing" in message
     assert "no column 'title'. Did you mean 'titel'?" in message
-    assert "ingest.feed.columns.brnd: not one of our columns" in message
-    assert "Did you mean 'brand'?" in message
 
 
-def test_missing_empty_and_unknown_files_are_refused(tmp_path: Path):
+def test_missing_and_empty_files_are_refused(tmp_path: Path):
     with pytest.raises(DataError, match="no feed there"):
         read(tmp_path)
-    (tmp_path / "feed.docx").touch()
-    with pytest.raises(DataError, match=r"unknown format '\.docx', expected one of csv"):
-        read(tmp_path, "feed.docx")
     write(tmp_path)
     with pytest.raises(DataError, match="no rows"):
         read(tmp_path)
