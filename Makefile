@@ -14,7 +14,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 SMAR_UI_PORT ?= 3000
 SMAR_REPORTS_PORT ?= 3001
 
-.PHONY: help run home ui test test-daemon faults slow tag check graph env lock clean
+.PHONY: help run home ui test test-daemon faults slow mutants tag check graph env lock clean
 
 help:  ## what each target does
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -74,6 +74,9 @@ test: env  ## the tests, two files at a time
 
 faults: env  ## break a small pipeline on purpose; SMAR_KILLS=50 for that many kill -9
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m faults tests/faults
+
+mutants: env  ## break one line after the other and see that the tests notice (about a quarter of an hour)
+	@HF_HUB_OFFLINE=1 $(BIN)/python -m tests.mutation
 
 slow: env  ## the tests that take longer, with the whole calibration of drift
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m slow

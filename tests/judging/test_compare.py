@@ -37,3 +37,10 @@ def test_p_values_are_uniform_when_nothing_differs():
     rng = np.random.default_rng(0)
     found = [paired_difference(rng.random(40), rng.random(40), 100, rng).p_value for _ in range(60)]
     assert 0.3 < np.mean(found) < 0.7
+
+
+def test_interval_holds_95_of_100_resamples_and_not_90():
+    values = np.random.default_rng(1).normal(0.5, 0.2, (2000, 1))
+    low, high = mean_intervals(values, 4000, np.random.default_rng(0))
+    width = (high[0] - low[0]) / (2 * values.std() / np.sqrt(2000))
+    assert width == pytest.approx(1.96, abs=0.09)  # 1.64 for 90 %

@@ -39,3 +39,13 @@ def test_without_layers_the_mean_of_the_patches_ignores_where_they_are(
 def test_first_token_without_layers_is_refused(tiny_model_params: ModelParams):
     with pytest.raises(ValidationError, match="the first token sees no patch"):
         tower_of(tiny_model_params, layers=0)
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_several_pictures_count_as_their_mean(tiny_model_params: ModelParams, pooling: str):
+    tower = tower_of(tiny_model_params, pooling=pooling)
+    pictures = torch.randint(0, 256, (3, 16, 16, 3), dtype=torch.uint8)
+    alone = tower(pictures, torch.arange(3), 3).pooled
+    together = tower(pictures, torch.tensor([0, 0, 1]), 2).pooled
+    assert torch.allclose(together[0], alone[:2].mean(0), atol=1e-5)
+    assert torch.allclose(together[1], alone[2], atol=1e-5)

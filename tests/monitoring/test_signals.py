@@ -116,3 +116,17 @@ def test_unknown_share_counts_words():
         1 / 3
     )
     assert unknown_share("", lambda word: False) == 0.0
+
+
+def test_domain_classifier_never_tests_on_an_owner_that_it_was_fitted_on():
+    """Each of 40 owners has its own corner and lies in both samples: unseen, it tells nothing."""
+    rng = np.random.default_rng(2)
+    corners = np.eye(40, dtype=np.float32) * 5
+    label = rng.permutation(np.repeat([0, 1], 20))  # each owner is nearly always on one side
+    owners = np.repeat(np.arange(40), 10)
+    side = np.where(rng.random(400) < 0.95, label[owners], 1 - label[owners])
+    rows = corners[owners] + rng.normal(0, 0.1, (400, 40)).astype(np.float32)
+    before, now = rows[side == 0], rows[side == 1]
+    groups = np.concatenate([owners[side == 0], owners[side == 1]])
+    assert domain_auc(before, now, groups)[0] < 0.6
+    assert domain_auc(before, now, np.arange(400))[0] > 0.9

@@ -83,3 +83,40 @@ def test_batches_hold_what_was_drawn(
     assert len(again) == 3
     assert torch.equal(again[0].allowed, batch.allowed)
     assert torch.equal(again[0].pictures, batch.pictures)
+
+
+def test_draws_of_two_steps_of_an_item_differ(tiny_data: TrainingData):
+    """The same items come back every epoch, with other queries and in another order."""
+    drawn = sampler(tiny_data, items_per_step=24, queries_per_item=4)
+    steps = [drawn.draw(step) for step in range(4)]
+    assert len({tuple(draw.queries) for draw in steps}) == 4
+    small = sampler(tiny_data)
+    epochs = [
+        [tuple(small.draw(3 * epoch + place).items) for place in range(3)] for epoch in (0, 1)
+    ]
+    assert epochs[0] != epochs[1]
+    assert len({items for epoch in epochs for items in epoch}) > 3
+
+
+def test_pairs_of_an_item_are_drawn_by_their_grade(tiny_data: TrainingData):
+    rows = np.arange(3)
+    pairs = Pairs(rows, np.array([0, 0, 1]), np.array([1.0, 3.0, 2.0]))
+    drawn = sampler(
+        replace(tiny_data, real=pairs), items_per_step=2, queries_per_item=400, real_frac=1.0
+    )
+    draw = drawn.draw(0)
+    of_first = draw.queries[draw.items[draw.target] == 0]
+    assert (of_first == 1).mean() == pytest.approx(0.75, abs=0.07)
+    assert set(draw.grade[draw.queries == 1]) == {3.0}
+
+
+def test_item_equal_to_the_own_one_is_no_negative(tiny_data: TrainingData):
+    items = np.array([0, 1, 2])
+    group = tiny_data.group.copy()
+    group[1] = group[0]
+    words = tiny_data.query_words * 0  # no query holds a word, so that groups alone decide
+    words.eliminate_zeros()
+    known = tiny_data.known * 0
+    data = replace(tiny_data, group=group, query_words=words, known=known)
+    allowed, _ = negatives_of(data, np.array([0, 0, 0]), items, np.array([0, 1, 2]))
+    assert allowed.tolist() == [[False, False, True], [False, False, True], [True, True, False]]

@@ -1,0 +1,43 @@
+"""Where a run keeps its state: another input, parameter or code is another run."""
+
+from pathlib import Path
+
+import pytest
+
+from smar.paths import Paths
+from smar.stages import declared
+from smar.train import prepare
+from smar.train.prepare import places
+
+
+class StopHereError(Exception):
+    """What a test stops a stage with."""
+
+
+def test_checkpoint_of_other_settings_has_another_place(tmp_path: Path):
+    paths = Paths(tmp_path)
+    first = places(paths, "pretrain", {"seed": 1, "data/items": "a"})
+    assert places(paths, "pretrain", {"data/items": "a", "seed": 1}) == first
+    for settings in ({"seed": 2, "data/items": "a"}, {"seed": 1, "data/items": "b"}, {"seed": 1}):
+        assert places(paths, "pretrain", settings).checkpoint != first.checkpoint
+    assert places(paths, "finetune", {"seed": 1, "data/items": "a"}) != first
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "finetune"])
+def test_key_of_a_checkpoint_holds_every_input_of_the_stage(
+    small_project: Path, stage: str, monkeypatch: pytest.MonkeyPatch
+):
+    from importlib import import_module
+
+    seen: list[dict[str, object]] = []
+
+    def spy(paths: Paths, name: str, settings: dict[str, object], kinds: object = ()) -> None:
+        seen.append(settings)
+        raise StopHereError
+
+    monkeypatch.setattr(prepare, "places", spy)
+    with pytest.raises(StopHereError):
+        import_module(f"smar.stages.{stage}").run(small_project)
+    inputs = declared()[stage].digests(small_project)
+    assert inputs.items() <= seen[0].items()
+    assert "seed" in seen[0]

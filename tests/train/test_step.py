@@ -1,0 +1,92 @@
+"""The losses of a step against double loops over the pairs of its batch."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from smar.losses import Loss, build_loss
+from smar.models.retriever import RetrieverModel
+from smar.params import LossParams
+from smar.train.batching import Batch, BatchMaker, PairSampler
+from smar.train.scoring import encode_batch, encode_items_of
+from smar.train.step import alignment_step, pretrain_step
+from smar.train.weighting import TaskWeights
+
+from .conftest import Setup
+
+TEMPERATURE = 0.1
+
+
+@pytest.fixture
+def loss(tiny_loss: LossParams) -> Loss:
+    return build_loss(tiny_loss)
+
+
+@pytest.fixture
+def drawn(setup: Setup) -> tuple[RetrieverModel, Batch]:
+    """A model and a batch in which some items have no picture and some two."""
+    model, sampler, maker = _parts(setup)
+    batch = maker.make(sampler.draw(0))
+    counts = torch.bincount(batch.owner, minlength=len(batch.item_lengths))
+    assert {0, 1, 2} <= set(counts.tolist())
+    return model, batch
+
+
+def _parts(setup: Setup) -> tuple[RetrieverModel, PairSampler, BatchMaker]:
+    model, sampler, maker = setup()
+    return model.eval(), sampler, maker
+
+
+def cross_entropy(scores: Tensor, own: int, considered: list[int]) -> float:
+    """Return -ln of the share that the own item has among the considered ones."""
+    total = sum(float((scores[j] / TEMPERATURE).exp()) for j in {own, *considered})
+    return -float(scores[own] / TEMPERATURE) + float(torch.tensor(total).log())
+
+
+@torch.no_grad()
+def test_task_losses_equal_loops_that_leave_out_what_has_no_picture(
+    drawn: tuple[RetrieverModel, Batch], loss: Loss
+):
+    model, batch = drawn
+    encoded = encode_batch(model, batch)
+    item, query = encoded.item, encoded.query.embedding
+    step = pretrain_step(
+        TaskWeights({"text": 1.0, "image": 1.0, "multimodal": 1.0}, is_learned=False), loss
+    )
+    parts = step(model, batch).parts
+    for name, items in (
+        ("text", item.text),
+        ("image", item.image),
+        ("multimodal", item.multimodal),
+    ):
+        values = []
+        for row, own in enumerate(batch.target.tolist()):
+            others = [j for j in range(len(items)) if batch.allowed[row, j]]
+            if name == "image":
+                if not item.has_picture[own]:
+                    continue
+                others = [j for j in others if item.has_picture[j]]
+            values.append(cross_entropy(query[row] @ items.T, own, others))
+        assert float(parts[f"loss_{name}"]) == pytest.approx(sum(values) / len(values), abs=1e-4)
+        assert len(values) == len(batch.target) or name == "image"
+
+
+@torch.no_grad()
+def test_alignment_equals_a_loop_in_which_equal_items_are_no_negatives(
+    drawn: tuple[RetrieverModel, Batch], loss: Loss
+):
+    model, batch = drawn
+    item = encode_items_of(model, batch)
+    rows = item.has_picture.nonzero().squeeze(1).tolist()
+    group = torch.arange(len(batch.group))
+    group[rows[1]] = group[rows[4]] = group[rows[0]]  # three items are one thing to a shopper
+    step = alignment_step(TaskWeights({"alignment": 1.0}, is_learned=False), loss)
+    seen = float(step(model, replace(batch, group=group)).parts["loss_alignment"])
+    values = []
+    for own in rows:
+        others = [j for j in rows if group[j] != group[own]]
+        values.append(cross_entropy(item.text[own] @ item.image.T, own, others))
+        values.append(cross_entropy(item.image[own] @ item.text.T, own, others))
+    assert seen == pytest.approx(sum(values) / len(values), abs=1e-4)
