@@ -59,6 +59,11 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument("--check", action="store_true", help="only check params.yaml")
     what.add_argument("--upgrade", action="store_true", help="rewrite an earlier version's file")
     what.add_argument("--json", action="store_true", help="print JSON")
+    line = "A feed's pictures that are named by URL, downloaded beside the feed."
+    fetch = commands.add_parser("fetch-pictures", help=line, description=line, parents=[shared])
+    fetch.add_argument("--per-host", type=int, default=2, help="connections to a host (default: 2)")
+    fetch.add_argument("--delay", type=float, default=0.1, help="seconds between (default: 0.1)")
+    fetch.add_argument("--allow-private", action="store_true", help="reach private addresses too")
     line = "The demo shop's raw files, to see the formats that a shop's own data can have."
     demo = commands.add_parser("demo", help=line, description=line, parents=[shared])
     demo.add_argument("folder", type=Path, help="where to write them; must be empty or new")
@@ -242,6 +247,25 @@ def _demo(options: argparse.Namespace) -> None:
     sys.stdout.write(f"{options.folder.resolve()}\n")
 
 
+def _fetch_pictures(options: argparse.Namespace) -> None:
+    from smar.params import load_params
+    from smar.sources.feed import read_feed
+    from smar.sources.picture_fetching import FetchLimits, fetch_pictures
+    from smar.sources.picture_files import FETCHED, is_url
+    from smar.sources.quarantine import Quarantine
+
+    if options.per_host < 1 or options.delay < 0:
+        raise ParamsError("--per-host must be at least 1, --delay at least 0.")
+    params = load_params(options.root / "params.yaml").ingest
+    folder = options.root / params.folder
+    feed = read_feed(folder, params.feed, Quarantine())
+    urls = [picture.link for picture in feed.pictures if is_url(picture.link)]
+    limits = FetchLimits(options.per_host, options.delay, allow_private=options.allow_private)
+    counts = fetch_pictures(folder, urls, limits)
+    numbers = ", ".join(f"{number} {name}" for name, number in counts.items())
+    sys.stdout.write(f"{folder / FETCHED}: {numbers}\n")
+
+
 def _params(options: argparse.Namespace) -> None:
     from smar.params import load_params
     from smar.params.listing import as_text, entries
@@ -268,4 +292,5 @@ _COMMANDS = {
     "diff": _diff,
     "verify": _verify,
     "demo": _demo,
+    "fetch-pictures": _fetch_pictures,
 }

@@ -6,9 +6,19 @@ from smar.errors import DataError
 from smar.sources.feed_facebook import FACEBOOK
 from smar.sources.feed_google import GOOGLE
 from smar.sources.feed_kind import FeedKind, spelling
+from smar.sources.feed_magento import AKENEO, MAGENTO
+from smar.sources.feed_shopify import SHOPIFY
+from smar.sources.feed_woocommerce import WOOCOMMERCE
 
 AUTO = "auto"
-KINDS: dict[str, FeedKind] = {"google": GOOGLE, "facebook": FACEBOOK}
+KINDS: dict[str, FeedKind] = {
+    "google": GOOGLE,
+    "facebook": FACEBOOK,
+    "shopify": SHOPIFY,
+    "woocommerce": WOOCOMMERCE,
+    "magento": MAGENTO,
+    "akeneo": AKENEO,
+}
 
 
 def feed_kind(name: str, columns: Iterable[str]) -> FeedKind:

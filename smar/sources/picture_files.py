@@ -123,9 +123,14 @@ def fetched_file(url: str, ending: str) -> str:
 
 def read_list(folder: Path) -> dict[str, str]:
     """Return URL -> file of the pictures that were downloaded; "" for what could not be."""
+    return {row["url"]: row["file"] for row in read_rows(folder)}
+
+
+def read_rows(folder: Path) -> list[dict[str, str]]:
+    """Return the rows of the list of downloaded pictures, none if there is no list."""
     path = folder / FETCHED / FETCHED_LIST
     if not path.is_file():
-        return {}
+        return []
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None)
-        return {row["url"]: row["file"] or "" for row in rows if row.get("url")}
+        return [{name: row.get(name) or "" for name in LIST_COLUMNS} for row in rows if row["url"]]
