@@ -186,6 +186,7 @@ def _fetch(url: str, limits: FetchLimits) -> tuple[bytes, str]:
     for _ in range(_MAX_REDIRECTS + 1):
         parts = _parse(place)
         connection = _connect(parts, limits)
+        answer = None
         try:
             path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
             query = f"?{quote(parts.query, safe='/%:@!$&()*+,;=~-._?')}" if parts.query else ""
@@ -200,6 +201,8 @@ def _fetch(url: str, limits: FetchLimits) -> tuple[bytes, str]:
         except (OSError, http.client.HTTPException) as error:
             raise _FetchError(f"connection failed: {type(error).__name__}", 1.0) from error
         finally:
+            if answer:
+                answer.close()
             connection.close()
     raise _FetchError(f"more than {_MAX_REDIRECTS} redirects")
 
@@ -228,11 +231,14 @@ def _connect(parts: SplitResult, limits: FetchLimits) -> http.client.HTTPConnect
     addresses = [str(entry[4][0]) for entry in found]
     if not limits.allow_private and not all(_is_public(address) for address in addresses):
         raise _FetchError("address is private; smar fetch-pictures --allow-private reaches it")
+    sock = None
     try:
         sock = socket.create_connection((addresses[0], port), limits.timeout_s)
         if parts.scheme == "https":
             sock = ssl.create_default_context().wrap_socket(sock, server_hostname=name)
     except OSError as error:
+        if sock:
+            sock.close()
         raise _FetchError(f"connection failed: {type(error).__name__}", 1.0) from error
     connection = http.client.HTTPConnection(
         parts.netloc.rpartition("@")[2], timeout=limits.timeout_s

@@ -143,7 +143,7 @@ def test_columns_that_are_used_and_left_over_are_reported_with_near_matches(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     write(tmp_path, "1,Pan,Aro,9,steel", header="id,title,brandd,prize,material")
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", logger="smar"):
         read(tmp_path)
     assert "columns: id <- id; title <- title" in caplog.text
     assert "brandd (ingest.feed.columns.brand?); prize (ingest.feed.columns.price?)" in caplog.text
