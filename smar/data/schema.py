@@ -8,6 +8,7 @@ judgements   one row per judged (query, item) pair
 synthetic    one row per synthetic (query, item) pair
 """
 
+import re
 import unicodedata
 from pathlib import Path
 from typing import cast
@@ -19,6 +20,9 @@ import pyarrow.parquet as pq
 from smar.errors import ArtifactError
 from smar.replace import write_file
 
+# Soft hyphen, widths of nothing, directions of writing, byte order mark; not the joiners that
+# Persian words and emoji are made with.
+_UNSEEN = re.compile(r"[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 ACTIONS = ("click", "add_to_cart", "purchase")
 LOGGED = ("train", "validation", "apart")
 """Splits of logged queries: trained on; chosen by; left alone, as a test query has their stems."""
@@ -105,8 +109,14 @@ TABLES = {
 
 
 def normalize_query(text: str) -> str:
-    """Return the form that spellings of one query share: NFKC, lower case, single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).lower().split())
+    """Return the form that spellings of one query share: NFKC, lower case, single spaces.
+
+    Characters that cannot be seen are left out, and a Turkish capital I with a dot is an i.
+    """
+    text = unicodedata.normalize("NFKC", text).lower()
+    if not text.isascii():
+        text = _UNSEEN.sub("", text).replace("i\u0307", "i")
+    return " ".join(text.split())
 
 
 def write_table(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:

@@ -37,6 +37,12 @@ def field_starts(items: pd.DataFrame, *, markers: bool = False) -> NDArray[np.in
     )
 
 
+def item_codes(items: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Return what each item may be called by: its id, and GTIN and MPN where the table has them."""
+    columns = [items[name] for name in ("item_id", "gtin", "mpn") if name in items]
+    return list(zip(*columns, strict=True))
+
+
 def _parts(items: pd.DataFrame, *, markers: bool) -> list[list[str]]:
     """Return what each field adds to each item's text, "" for an empty one."""
     category = items["category"].str.split(" > ").str[-2:].str.join(" ")

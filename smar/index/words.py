@@ -3,22 +3,29 @@
 Shapes: N items.
 """
 
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import bm25s
 import numpy as np
-import Stemmer
 from numpy.typing import NDArray
 
+from smar.artifacts import write_json
 from smar.errors import ArtifactError
+from smar.index.word_forms import WordForms, code_of
+
+_FORMS = "forms.json"
 
 logging.getLogger("bm25s").setLevel(logging.WARNING)  # at import it asks for every detail
 
 
 class WordIndex:
-    """BM25 (Lucene's form, k1 1.5, b 0.75) with English stemming over one text per item.
+    """BM25 (Lucene's form, k1 1.5, b 0.75) over one text per item, and the item's codes.
+
+    Items and queries have their words in the same form (`word_forms`). Where a word of a query has
+    several forms ("iphone8" may be "iphone 8"), those that any text has are looked for.
 
     A word that no text has counts as the rarest there can be. So a query's share of a text,
     `BM25(q, i) / sum of idf(w) over the words w of q`, lies in [0, 1) and says how much of the
@@ -28,25 +35,41 @@ class WordIndex:
     Args:
         bm25: The `bm25s` index.
         num_items: N.
+        stemmer: As for `WordForms`.
     """
 
-    def __init__(self, bm25: bm25s.BM25, num_items: int) -> None:
-        self._bm25, self._num_items = bm25, num_items
+    def __init__(self, bm25: bm25s.BM25, num_items: int, stemmer: str) -> None:
+        self._bm25, self._num_items, self._forms = bm25, num_items, WordForms(stemmer)
         found_in = np.diff(bm25.scores["indptr"])  # texts by word
         self._idf = _idf(found_in, num_items)
         self._unknown = float(_idf(np.zeros(1, np.int64), num_items)[0])
 
     @classmethod
-    def build(cls, texts: Sequence[str]) -> "WordIndex":
-        """Return the index of item texts."""
+    def build(
+        cls,
+        texts: Sequence[str],
+        codes: Sequence[Sequence[str]] | None = None,
+        stemmer: str = "english",
+    ) -> "WordIndex":
+        """Return the index of item texts.
+
+        Args:
+            texts: One per item.
+            codes: Ids, GTINs and the like of each item, that a query finds it by.
+            stemmer: As for `WordForms`.
+        """
+        forms = WordForms(stemmer)
+        words = [forms.of_text(text) for text in texts]
+        for of_text, of_item in zip(words, codes or [], strict=codes is not None):
+            of_text.extend(sorted({code_of(code) for code in of_item} - {"", *of_text}))
         # A text without words gets the empty one, which no query has.
-        words = [of_text or [""] for of_text in _words([*texts])]
+        words = [of_text or [""] for of_text in words]
         # Numbered in a fixed order: the same texts give the same files.
         number = {word: place for place, word in enumerate(sorted({w for ws in words for w in ws}))}
         bm25 = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
         ids = [[number[word] for word in of_text] for of_text in words]
         bm25.index((ids, number), show_progress=False)
-        return cls(bm25, len(texts))
+        return cls(bm25, len(texts), stemmer)
 
     @classmethod
     def load(cls, folder: Path, num_items: int) -> "WordIndex":
@@ -61,6 +84,7 @@ class WordIndex:
         """
         try:
             bm25 = bm25s.BM25.load(folder, show_progress=False)
+            settings = json.loads((folder / _FORMS).read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError) as error:
             raise ArtifactError(f"{folder}: the word index cannot be read ({error}).") from error
         if bm25.scores["num_docs"] != num_items:
@@ -68,26 +92,31 @@ class WordIndex:
                 f"{folder}: words of {bm25.scores['num_docs']} items, expected {num_items}. Run "
                 "`dvc repro`."
             )
-        return cls(bm25, num_items)
+        return cls(bm25, num_items, settings["stemmer"])
 
     def write(self, folder: Path) -> None:
         """Write the index into a folder."""
         self._bm25.save(folder, show_progress=False)
+        write_json(folder / _FORMS, {"stemmer": self._forms.stemmer})
 
     def __len__(self) -> int:
         return self._num_items
 
     def shares(self, query: str) -> NDArray[np.float32]:
         """Return how much of a query each text holds, in [0, 1), [N]; 0 without a common word."""
-        words = _words([query])[0]
         vocabulary = self._bm25.vocab_dict
-        known = [word for word in words if word in vocabulary]
-        if not known:
+        units = self._forms.of_query(query)
+        code = code_of(query)
+        if code and code in vocabulary and not any(code in unit for unit in units):
+            units.append([code])
+        known = [[word for word in unit if word in vocabulary] for unit in units]
+        words = [word for unit in known for word in unit]
+        if not words:
             return np.zeros(self._num_items, np.float32)
-        reachable = self._unknown * (len(words) - len(known)) + sum(
-            float(self._idf[vocabulary[word]]) for word in known
+        reachable = self._unknown * sum(not unit for unit in known) + sum(
+            float(self._idf[vocabulary[word]]) for word in words
         )
-        return np.asarray(self._bm25.get_scores(known) / reachable, np.float32)
+        return np.asarray(self._bm25.get_scores(words) / reachable, np.float32)
 
     def best(self, shares: NDArray[np.float32], k: int) -> NDArray[np.int64]:
         """Return the rows of the k largest shares above 0, best first, ties by row."""
@@ -95,18 +124,6 @@ class WordIndex:
         if k < len(rows):
             rows = rows[shares[rows] >= np.partition(shares[rows], -k)[-k]]
         return rows[np.lexsort((rows, -shares[rows]))][:k]
-
-
-def _words(texts: list[str]) -> list[list[str]]:
-    """Return the stemmed words of texts, two letters or more each."""
-    found = bm25s.tokenize(
-        texts,
-        stopwords=[],
-        stemmer=Stemmer.Stemmer("english"),
-        show_progress=False,
-        return_ids=False,
-    )
-    return [[word for word in words if word] for words in found]
 
 
 def _idf(found_in: NDArray[np.int64], num_items: int) -> NDArray[np.float64]:

@@ -14,6 +14,14 @@ class EmbedParams(Section):
     """Items encoded at once."""
 
 
+Stemmer = Literal[
+    "auto", "none", "arabic", "armenian", "basque", "catalan", "czech", "danish", "dutch",
+    "english", "estonian", "finnish", "french", "german", "greek", "hindi", "hungarian",
+    "indonesian", "irish", "italian", "lithuanian", "nepali", "norwegian", "persian", "polish",
+    "portuguese", "romanian", "russian", "serbian", "spanish", "swedish", "tamil", "turkish",
+]  # fmt: skip
+
+
 class IndexParams(Section):
     """The index over vectors and words."""
 
@@ -27,6 +35,8 @@ class IndexParams(Section):
     """Queries that an index is measured with."""
     word_share: float | Literal["auto"] = "auto"
     """How much of an item's score its words are; "auto": what validation queries find most with."""
+    stemmer: Stemmer = "auto"
+    """Which language's word endings are one; "auto": that of the catalogue."""
 
     @field_validator("word_share", mode="plain")
     @classmethod

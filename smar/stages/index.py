@@ -92,17 +92,21 @@ def _build(
     paths: Paths, params: "Params", store: "EmbeddingStore", items: "pd.DataFrame"
 ) -> "tuple[HybridIndex, dict[float, float]]":
     """Return the index, and recall by share of the words where that is chosen."""
-    from smar.data.text import item_texts
+    from smar.data.text import item_codes, item_texts
     from smar.index.ann import build_index, gated_items
     from smar.index.hybrid import HybridIndex
+    from smar.index.language import stemmer_of
     from smar.index.words import WordIndex
 
+    texts = item_texts(items)
+    chosen = params.index.stemmer
+    stemmer = stemmer_of(texts) if chosen == "auto" else chosen
     vectors = gated_items(store.text, store.multimodal)
     encode = _encoder(paths.retriever)
     sample = partial(_sample, paths, params, vectors, encode)
     index = HybridIndex(
         build_index(vectors, store.item_ids, params.index, sample),
-        WordIndex.build(item_texts(items)),
+        WordIndex.build(texts, item_codes(items), stemmer),
         0.0,
     )
     return _with_word_share(index, paths, params, encode)

@@ -42,6 +42,11 @@ def test_word_forms_are_one():
     assert (words.shares("Boots") == words.shares("boot")).all()
 
 
+def test_stemmer_is_kept_with_the_words(tmp_path: Path):
+    WordIndex.build(["Schuhe"], stemmer="german").write(tmp_path / "words")
+    assert WordIndex.load(tmp_path / "words", 1).shares("schuh")[0] > 0
+
+
 @pytest.mark.parametrize("query", ["zzz", "?", "a"])
 def test_query_without_a_common_word_has_no_share(query: str):
     assert not WordIndex.build([*TEXTS, "?", ""]).shares(query).any()
