@@ -57,12 +57,12 @@ def _width(line: str, separator: str) -> int:
     return len(_split(line, separator) or line.split(separator))
 
 
-def _split(text: str, separator: str) -> list[str] | None:
+def _split(text: str, separator: str, *, is_strict: bool = True) -> list[str] | None:
     """Return the fields of one row by the rules of csv, None if its quotes are against them."""
     if '"' not in text:
         return text.split(separator)
     try:
-        rows = list(csv.reader([text], delimiter=separator, strict=True))
+        rows = list(csv.reader([text], delimiter=separator, strict=is_strict))
     except csv.Error:
         return None
     return rows[0] if len(rows) == 1 else None
@@ -184,8 +184,8 @@ class RowReader:
             return fields
         literal = line.split(self._separator)
         if len(literal) != width:
-            loose = next(csv.reader([line], delimiter=self._separator), literal)
-            literal = loose if len(loose) == width else literal
+            loose = _split(line, self._separator, is_strict=False)
+            literal = loose if loose and len(loose) == width else literal
         return self._literal(literal, row)
 
     def _literal(self, fields: list[str], row: int) -> list[str]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from smar.errors import DataError
 from smar.sources.cells import as_text
 from smar.sources.feed_google import GOOGLE
 from smar.sources.feed_kind import FeedKind, spelling
@@ -22,6 +23,11 @@ def _reshape(table: Table) -> Table:
     """
     frame = table.frame.rename(columns={name: spelling(name) for name in table.frame.columns})
     frame = frame.loc[:, ~frame.columns.duplicated()].map(lambda cell: as_text(cell).strip())
+    if "handle" not in frame:
+        raise DataError(
+            "ingest.feed.kind: no column 'Handle', which every product export of Shopify has; the "
+            f"feed has {', '.join(table.frame.columns)}."
+        )
     handles = frame["handle"].where(frame["handle"] != "").ffill().fillna("")
     made: list[dict[str, Any]] = []
     rows: list[int] = []

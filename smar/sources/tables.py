@@ -6,6 +6,8 @@ opens nothing is a quote, and whatever had to be guessed is said in `Table.notes
 
 import csv
 import json
+import lzma
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +80,7 @@ def format_of(path: Path) -> str:
     with open_bytes(path) as file:
         try:
             head = file.read(512)
-        except (OSError, EOFError):
+        except (OSError, EOFError, zlib.error, lzma.LZMAError):
             head = b""
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for beginnings, kind in _BEGINNINGS:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smar.errors import DataError
 from smar.params import FeedParams
@@ -291,3 +293,56 @@ def test_missing_and_empty_files_are_refused(tmp_path: Path):
     write(tmp_path)
     with pytest.raises(DataError, match="no rows"):
         read(tmp_path)
+
+
+SMALL = {
+    "f.csv": b'id,title,price,image_link\n1,"Red pan, big",9.90 EUR,a.jpg\n2,Lid,8 EUR,b.jpg\n',
+    "f.tsv": b'id\ttitle\tprice\n1\t"Oak 30 inch\t9\n2\tLid\t8\n',
+    "f.csv.gz": gzip.compress(b"id,title\n1,Pan\n2,Lid\n"),
+    "f.jsonl": b'{"id": 1, "title": "Pan", "image_link": ["a"]}\n{"id": 2, "title": "Lid"}\n',
+    "f.xml": b"<rss><item><id>1</id><title>Pan</title><price>5 EUR</price></item></rss>",
+}
+DAMAGE = [
+    b'"',
+    b",",
+    b"\t",
+    b"\n",
+    b"\r",
+    b"\x00",
+    b"\xff",
+    b"<",
+    b"&x;",
+    b"{",
+    b"[",
+    b"]",
+    b"1e999",
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(sorted(SMALL)),
+    st.lists(st.tuples(st.floats(0, 1), st.sampled_from(DAMAGE)), min_size=1, max_size=5),
+    st.sampled_from(["auto", "auto", "shopify", "woocommerce", "magento", "akeneo", "facebook"]),
+)
+def test_damaged_feed_is_read_or_refused(tmp_path_factory, name: str, damage, kind: str):
+    content = bytearray(SMALL[name])
+    for place, piece in damage:
+        at = int(place * len(content))
+        content[at:at] = piece
+    folder = tmp_path_factory.getbasetemp()
+    (folder / name).write_bytes(content)
+    try:
+        feed = read_feed(folder, FeedParams(file=name, columns={}, kind=kind), Quarantine())
+    except DataError:
+        return
+    assert feed.items["item_id"].is_unique
+    assert (feed.items["title"] != "").all()
+
+
+def test_packed_file_that_is_broken_is_refused(tmp_path: Path):
+    content = bytearray(gzip.compress(b"id,title\n" + b"1,Pan\n" * 9))
+    content[12:16] = b"\xff\xff\xff\xff"
+    (tmp_path / "feed.csv.gz").write_bytes(content)
+    with pytest.raises(DataError, match=r"breaks off|cannot be read|no rows"):
+        read(tmp_path, "feed.csv.gz")

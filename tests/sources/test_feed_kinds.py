@@ -117,3 +117,8 @@ def test_kind_is_found_by_its_marks_or_named():
     assert feed_kind("akeneo", []).title.startswith("Akeneo")
     with pytest.raises(DataError, match="'shopware' is none of auto, google, facebook, shopify"):
         feed_kind("shopware", [])
+
+
+def test_shopify_export_without_handles_is_refused(tmp_path: Path):
+    with pytest.raises(DataError, match=r"ingest\.feed\.kind: no column 'Handle'"):
+        read(tmp_path, "id,title", "1,Pan", kind="shopify")
