@@ -12,7 +12,7 @@ from smar.judging.runs import Run, grades_of
 from smar.pages.gallery import Example, Group, Strip, Tile, picture_uri
 from smar.pages.render import write_page
 from smar.paths import Paths
-from smar.release.comparison import Comparison, Row
+from smar.release.comparison import OVERALL, Comparison, Row, Table
 from smar.release.rules import Decision
 
 _SHOWN = 8
@@ -36,6 +36,15 @@ def row_cells(rows: Sequence[Row], protected: Sequence[str] = ()) -> list[dict[s
     ]
 
 
+def guarded_cells(tables: Sequence[Table]) -> list[dict[str, Any]]:
+    """Return the overall figure of every table that a decision is made on, as text cells."""
+    return [
+        {"against": table.against, "set": table.query_set, "metric": table.metric} | cells
+        for table in tables
+        for cells in row_cells([row for row in table.rows if row.name == OVERALL])
+    ]
+
+
 def write_decision_page(
     path: Path, decision: Decision, groups: Sequence[Group], protected: Sequence[str]
 ) -> None:
@@ -46,6 +55,7 @@ def write_decision_page(
         decision=decision,
         shared=row_cells(decision.shared, protected),
         served=row_cells(decision.served, protected),
+        guarded=guarded_cells(decision.tables),
         groups=groups,
     )
 

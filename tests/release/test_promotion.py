@@ -89,6 +89,7 @@ def test_candidate_within_the_margins_is_promoted_and_both_tables_are_there(two_
     assert decision["served"][0]["queries"] == decision["shared"][0]["queries"] >= 20
     page = (Paths(two_releases).promotion_report / "index.html").read_text()
     assert "Candidate promoted" in page
+    assert page.count("<td>ndcg@10</td>") == page.count("<td>recall@50</td>") == 2
     assert "data:image/jpeg" in page
 
 
