@@ -14,7 +14,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 SMAR_UI_PORT ?= 3000
 SMAR_REPORTS_PORT ?= 3001
 
-.PHONY: help run home ui test test-daemon faults slow mutants tag check graph env lock clean
+.PHONY: help run example home ui test test-daemon faults slow mutants tag check graph env lock clean
 
 help:  ## what each target does
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -54,6 +54,12 @@ run: env  ## the whole pipeline on the embedded demo shop, its table, and three 
 	@for query in "red striped dress" "blue sofas" "usb c cable 2m"; do \
 	  echo && smar search "$$query" -k 5; done
 	@echo && echo "Report with pictures: reports/evaluation/index.html"
+
+example: env  ## parameters for a real catalogue: NAME=fashion, electronics or grocery
+	@test -f "examples/$(NAME).args" || { echo "make example NAME=...: one of $(notdir $(basename $(wildcard examples/*.args)))"; exit 2; }
+	@folder=$$(sed -n 's/^-S ingest.folder=//p' "examples/$(NAME).args"); test -d "$$folder" || { \
+	  echo "$$folder: not there, and nothing was changed. Put the catalogue there (docs/data.md says in which form)."; exit 2; }
+	@xargs -a "examples/$(NAME).args" $(BIN)/dvc exp run
 
 # Storage is a folder of the project, or the PostgreSQL database of SMAR_POSTGRES_URL.
 home:

@@ -54,6 +54,11 @@ ITEMS = pa.schema(
         pa.field("image_ids", pa.list_(pa.int64()), nullable=False),  # rows of the picture store
     ]
 )
+# Columns that item tables of earlier releases do not have; they are read as unknown.
+_LATER = (
+    "price_max", "sale_price", "sale_from", "sale_to", "availability", "gtin", "mpn", "size",
+    "colour", "more",
+)  # fmt: skip
 QUERIES = pa.schema(
     [
         pa.field("query_id", pa.string(), nullable=False),
@@ -132,12 +137,24 @@ def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
     Raises:
         ArtifactError: If the file is missing, not parquet, or has other columns or types.
     """
-    table = read_arrow(path)
+    table = _with_later_columns(read_arrow(path), schema)
     if not table.schema.equals(schema):
         raise ArtifactError(
             f"{path}: columns are\n{table.schema}\nexpected\n{schema}\nRun `dvc repro` again."
         )
     return cast("pd.DataFrame", table.to_pandas())
+
+
+def _with_later_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return an item table of an earlier release with the columns that came after it."""
+    missing = [name for name in schema.names if name not in table.schema.names]
+    if not missing or not set(missing) <= set(_LATER):
+        return table
+    for name in missing:
+        field = schema.field(name)
+        column = pa.nulls(len(table), field.type) if field.nullable else pa.repeat("", len(table))
+        table = table.append_column(field, column)
+    return table.select(schema.names)
 
 
 def read_arrow(path: Path) -> pa.Table:

@@ -38,5 +38,5 @@ def test_given_share_is_taken_and_nothing_is_measured(small_project: Path):
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, True, "most"])
 def test_share_that_is_none_is_refused(small_project: Path, share: str | float):
-    with pytest.raises(ParamsError, match=r"index\.word_share: Value error, expected .auto"):
+    with pytest.raises(ParamsError, match=r"index\.word_share: expected .auto"):
         run_with(small_project, share)
