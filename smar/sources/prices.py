@@ -10,37 +10,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
 from typing import Any, Literal
 
-from babel import Locale
-from babel.numbers import get_currency_precision, list_currencies
+from babel.numbers import get_currency_precision
 
 from smar.sources.cells import as_text
+from smar.sources.currencies import choose_currency, currency_codes
 
 Decimals = Literal["auto", ".", ","]
 UNREADABLE = "price is not a number with a currency"
-_DOLLARS = ("USD", "AUD", "CAD", "NZD", "SGD", "HKD", "MXN", "TWD", "CLP", "ARS", "COP")
-_CROWNS = ("SEK", "NOK", "DKK", "ISK")
-# What stands beside a number -> the currencies that it may mean, the usual one first. A sign with
-# no usual one begins with "": the currency of params.yaml decides, or there is none.
-_SIGNS: dict[str, tuple[str, ...]] = {
-    "$": _DOLLARS, "kr": ("", *_CROWNS), "\u00a3": ("GBP", "EGP", "LBP"), "\u20ac": ("EUR",),
-    "\u00a5": ("JPY", "CNY"), "\uffe5": ("JPY", "CNY"), "rs": ("INR", "PKR", "LKR", "NPR"),
-    "us$": ("USD",), "us": ("USD",), "u.s.$": ("USD",), "a$": ("AUD",), "au$": ("AUD",),
-    "c$": ("CAD",), "ca$": ("CAD",),
-    "nz$": ("NZD",), "s$": ("SGD",), "hk$": ("HKD",), "nt$": ("TWD",),
-    "mx$": ("MXN",), "r$": ("BRL",), "rmb": ("CNY",), "cn\u00a5": ("CNY",), "jp\u00a5": ("JPY",),
-    "euro": ("EUR",), "euros": ("EUR",), "dollars": _DOLLARS, "\u20b9": ("INR",),
-    "\u20a9": ("KRW",), "\u20aa": ("ILS",), "\u20ab": ("VND",), "\u20b1": ("PHP",),
-    "\u20ba": ("TRY",), "tl": ("TRY",), "\u20bd": ("RUB",), "\u0440\u0443\u0431": ("RUB",),
-    "\u0440": ("RUB",), "\u20b4": ("UAH",), "\u0433\u0440\u043d": ("UAH",), "\u20b8": ("KZT",),
-    "\u0e3f": ("THB",), "\u20a6": ("NGN",), "z\u0142": ("PLN",), "k\u010d": ("CZK",),
-    "ft": ("HUF",), "lei": ("RON",), "\u043b\u0432": ("BGN",), "fr": ("CHF",), "sfr": ("CHF",),
-    "r": ("ZAR",), "rm": ("MYR",), "rp": ("IDR",), "\u5186": ("JPY",), "\u5143": ("CNY",),
-    "\uc6d0": ("KRW",), "skr": ("SEK",), "nkr": ("NOK",), "dkr": ("DKK",), "din": ("RSD",),
-    "\ufdfc": ("IRR", "SAR"),
-}  # fmt: skip
 _FROM = frozenset({"from", "ab", "desde", "da", "od", "fra", "fr\u00e5n", "vanaf", "d\u00e8s"})
 _TO = frozenset({"-", "\u2013", "\u2014", "~", "to", "bis", "a", "\u00e0", "till", "tot", "do"})
 _TAX = re.compile(
@@ -177,7 +155,7 @@ def _take_text_apart(text: str, default: str) -> _Parts | None:
             has_range = True
         elif word not in _FROM or numbers:
             signs.append(word)
-    currency = _currency(signs, default)
+    currency = choose_currency(signs, default)
     if len(numbers) != (2 if has_range else 1) or currency is None:
         return None
     return _Parts(tuple(numbers), currency)
@@ -188,37 +166,6 @@ def _plain_digits(text: str) -> str:
     if text.isascii():
         return text
     return "".join(str(int(char)) if char.isdecimal() else char for char in text)
-
-
-@cache
-def _codes() -> frozenset[str]:
-    return frozenset(list_currencies())
-
-
-@cache
-def _local_signs() -> dict[str, tuple[str, ...]]:
-    """Return the signs of currencies in the scripts that write them out."""
-    signs: dict[str, tuple[str, ...]] = {}
-    for locale in ("ar", "fa"):
-        for code, sign in Locale(locale).currency_symbols.items():
-            signs[sign.translate(_SAME).strip(" .").lower()] = (str(code),)
-    return signs
-
-
-def _currency(signs: Iterable[str], default: str) -> str | None:
-    """Return the one currency that all signs allow, None if they name none or several."""
-    allowed: tuple[str, ...] | None = None
-    for sign in signs:
-        code = sign.upper()
-        means = (code,) if code in _codes() else _SIGNS.get(sign) or _local_signs().get(sign)
-        if means is None:
-            return None
-        allowed = means if allowed is None else tuple(c for c in means if c in allowed)
-    if allowed is None:
-        return default
-    if not allowed:
-        return None
-    return default if default in allowed else allowed[0]
 
 
 @dataclass(frozen=True)
@@ -288,7 +235,7 @@ def _decide(mark: str, currency: str, votes: _Votes, decimals: Decimals) -> tupl
     """Return whether a mark before three digits parts decimals, and whether that is sure."""
     if decimals != "auto":
         return mark == decimals, True
-    precision = get_currency_precision(currency) if currency in _codes() else 2
+    precision = get_currency_precision(currency) if currency in currency_codes() else 2
     if precision == 0:
         return False, True
     own, others = votes[currency][mark], votes[currency][_other(mark)]

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +21,7 @@ from smar.errors import DataError
 from smar.sources.cells import distinct_names, integral
 from smar.sources.delimited import SURPLUS, Dialect, RowReader, sniff
 from smar.sources.encodings import AUTO, TextFile, open_bytes, open_text
+from smar.sources.workbook import is_filled, read_grid
 
 FORMATS = ("csv", "tsv", "txt", "json", "jsonl", "ndjson", "xlsx", "parquet")
 _PACKED = {".gz", ".bz2", ".xz", ".gzip"}
@@ -274,21 +274,12 @@ def _read_parquet(path: Path) -> Table:
 
 def _read_xlsx(path: Path) -> Table:
     """Return the first sheet that holds anything; its first filled row names the columns."""
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        sheets = {sheet.title: list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets}
-        book.close()
-    except Exception as error:  # openpyxl lets those of zip, XML and itself through
-        raise DataError(f"{path}: cannot be read as an Excel book: {error}") from error
-    filled = {name: rows for name, rows in sheets.items() if any(_is_filled(r) for r in rows)}
-    if not filled:
-        raise DataError(f"{path}: no rows, expected at least one.")
-    title, grid = next(iter(filled.items()))
-    start = next(i for i, row in enumerate(grid) if _is_filled(row))
+    grid, title, others = read_grid(path)
+    start = next(i for i, row in enumerate(grid) if is_filled(row))
     body = [
         (number, list(row))
         for number, row in enumerate(grid[start + 1 :], start=1)
-        if _is_filled(row)
+        if is_filled(row)
     ]
     header = ["" if value is None else str(value) for value in grid[start]]
     width = max([len(header), *(len(row) for _, row in body)])
@@ -300,11 +291,6 @@ def _read_xlsx(path: Path) -> Table:
         name: pd.Series(integral([row[i] for row in records]), dtype=object)
         for name, i in zip(names, kept, strict=True)
     }
-    others = [name for name in filled if name != title]
     notes = [f"sheet '{title}' is read, not {', '.join(others)}"] if others else []
     frame = pd.DataFrame(columns, index=range(len(records)))
     return Table(frame, [number for number, _ in body], notes=notes)
-
-
-def _is_filled(row: tuple[object, ...]) -> bool:
-    return any(value is not None and str(value).strip() for value in row)
