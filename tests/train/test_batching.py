@@ -120,3 +120,13 @@ def test_item_equal_to_the_own_one_is_no_negative(tiny_data: TrainingData):
     data = replace(tiny_data, group=group, query_words=words, known=known)
     allowed, _ = negatives_of(data, np.array([0, 0, 0]), items, np.array([0, 1, 2]))
     assert allowed.tolist() == [[False, False, True], [False, False, True], [True, True, False]]
+
+
+def test_engaged_item_is_no_negative_though_it_lacks_the_words(tiny_data: TrainingData):
+    words = tiny_data.query_words * 0
+    words.eliminate_zeros()
+    known = (tiny_data.known * 0).tolil()
+    known[0, 2] = 1
+    data = replace(tiny_data, group=np.arange(24), query_words=words, known=known.tocsr())
+    allowed, _ = negatives_of(data, np.array([0, 1]), np.array([0, 1, 2]), np.array([0, 1]))
+    assert allowed.tolist() == [[False, True, False], [True, False, True]]
