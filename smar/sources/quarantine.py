@@ -104,8 +104,7 @@ class Quarantine:
             unknown = own or (max(max_frac, max_unknown_frac), "max_unknown_frac")
             for (most, setting), of_kind in ((bad, ~is_unknown), (unknown, is_unknown)):
                 rows = frame[(frame["source"] == source) & of_kind]
-                # One bad row would be too many of a small file; only a limit of 0 means none.
-                if len(rows) > max(most * total, 1 if most else 0):
+                if len(rows) > most * total:
                     problems.append(_problem(source, rows, total, f"{setting}, now {most:g}"))
         if problems:
             raise DataError(
