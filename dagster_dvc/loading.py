@@ -123,7 +123,7 @@ def _assemble(root: Path, reader: Reader, locks: Locks) -> Manifest:
         for entry in loaded
     ]
     order = _order(root, reader, above)
-    names = [_name(entry) for entry in loaded]
+    names = [entry.name for entry in loaded]
     tracked = _last_dvc_files(loaded, above)
     values = _values(root, reader, written)
     stages = {}
@@ -216,7 +216,7 @@ def _stage(
     template, found, _ = entry.local_name.rpartition("@")
     params, written, problem = values
     return Stage(
-        name=_name(entry),
+        name=entry.name,
         file=entry.file,
         local_name=entry.local_name,
         template=template if found else "",
@@ -292,7 +292,7 @@ def _refuse_shared_outputs(root: Path, reader: Reader, written: PathIndex[tuple[
     is_nested = False
     for entry in reader.loaded:
         for out in entry.outs:
-            owners[out.path].append(_name(entry))
+            owners[out.path].append(entry.name)
             is_nested = is_nested or any(True for _ in written.above(out.path))
         is_nested = is_nested or any(True for _ in written.above(entry.file))
     problems = [
@@ -316,15 +316,16 @@ def _problem(root: Path, file: Path, said: str, hint: str = "") -> str:
         file = lock
     elif "config" in said.lower() and file == root:
         file, step = root / ".dvc" / "config", "mend it, or see `dvc config --list`"
+    elif file.suffix == ".dvc" and "key 'cmd'" in said:
+        step = (
+            "this is a stage of DVC 0.x, which DVC 3 does not read: write it into dvc.yaml with "
+            "`dvc stage add -n NAME -d DEP -o OUT COMMAND` and delete the file"
+        )
+    elif "key 'live'" in said or ".live'" in said:
+        step = "`live` left DVC with 3.0: list its files under `metrics` and `plots`"
     elif file.name.startswith("params"):
         step = f"mend it, or bring it back with `git checkout {os.path.relpath(file, root)}`"
     else:
         step = "mend it, then see `dvc stage list --all`"
     said = " ".join(said.split()).rstrip(".")
     return f"{file}: {said}. Next: {hint or step}."
-
-
-def _name(entry: Loaded) -> str:
-    if not entry.local_name:
-        return entry.file
-    return entry.local_name if entry.file == "dvc.yaml" else f"{entry.file}:{entry.local_name}"

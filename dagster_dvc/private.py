@@ -91,6 +91,13 @@ class Loaded:
     problem: str = ""
     used: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """Return the target of `dvc repro`."""
+        if not self.local_name:
+            return self.file
+        return self.local_name if self.file == "dvc.yaml" else f"{self.file}:{self.local_name}"
+
 
 class Reader:
     """DVC's own view of a repository, read once.
@@ -265,11 +272,17 @@ class Reader:
         return ("", "")
 
     def edges(self) -> set[tuple[str, str]]:
-        """Return the edges of DVC's own graph as pairs of addresses, for those who compare."""
-        from dvc.repo.graph import build_graph
+        """Return the edges of DVC's own graph between stages, as pairs of names, to compare with.
 
-        graph = build_graph([entry.stage for entry in self.loaded if entry.stage is not None])
-        return {(one.addressing, other.addressing) for one, other in graph.edges}
+        As in `dvc repro`, a frozen stage has none to what it reads.
+        """
+        from dvc.repo.graph import build_graph
+        from dvc.repo.reproduce import get_active_graph
+
+        entries = {entry.stage: entry for entry in self.loaded if entry.stage is not None}
+        graph = get_active_graph(build_graph(list(entries)))
+        pairs = [(entries[one], entries[other]) for one, other in graph.edges]
+        return {(one.name, other.name) for one, other in pairs if one.cmd and other.cmd}
 
 
 def status(entry: Loaded, only: Callable[[str], bool] | None = None) -> list[tuple[str, str, str]]:
@@ -368,6 +381,20 @@ def ignore_outputs(loaded: Iterable[Loaded]) -> None:
             entry.stage.ignore_outs()
 
 
+def _line_of(data: Any, path: list[Any]) -> int | None:
+    """Return the line in which a key of parsed YAML stands."""
+    from dvc.utils.strictyaml import determine_linecol
+
+    above = data
+    for key in path[:-1]:
+        above = above[key] if isinstance(above, dict | list) else None
+    try:
+        return int(above.lc.data[path[-1]][0]) + 1
+    except (AttributeError, KeyError, IndexError, TypeError):
+        line, _, _ = determine_linecol(data, path)
+        return line
+
+
 def reason(error: BaseException) -> tuple[str, str]:
     """Return DVC's reason with line and key where it knows them, and its own hint."""
     from dvc.utils import strictyaml
@@ -377,7 +404,7 @@ def reason(error: BaseException) -> tuple[str, str]:
     if isinstance(error, strictyaml.YAMLValidationError):
         data = strictyaml.parse_yaml_for_update(error.text, error.path)
         for problem in error.exc.errors:
-            line, _, _ = strictyaml.determine_linecol(data, list(problem.path))
+            line = _line_of(data, list(problem.path))
             key = ".".join(str(part) for part in problem.path)
             said += f"; line {line or '?'}, key '{key}': {problem.error_message}"
     elif isinstance(error, strictyaml.YAMLSyntaxError):

@@ -128,12 +128,13 @@ class Repository:
 
     def reasons(self, stage: Stage) -> list[Reason]:
         """Return why DVC would run a stage: what `dvc status` says, computed by the same code."""
-        if stage.lock is None and not stage.problem:
-            return [Reason(what="lock", state="it has never run")]
-        return [
+        found = [
             Reason(what=what, path=path, state=state)
             for what, path, state in private.status(self.entry(stage))
         ]
+        if found and stage.lock is None:
+            return [Reason(what="lock", state="it has never run")]
+        return found
 
     def is_changed(self, stage: Stage, dep: str) -> bool:
         """Return whether DVC sees that a dependency of a stage changed."""

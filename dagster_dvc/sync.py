@@ -24,6 +24,7 @@ from dagster_dvc.versions import (
     recorded_source_version,
 )
 
+_FORGOTTEN = "not in dvc.lock"
 _OWN_TAGS = (CODE_VERSION_TAG, DATA_VERSION_TAG)
 
 
@@ -58,13 +59,11 @@ class Unreported:
 
     Args:
         stage: The stage.
-        lock: Its last run.
         tags: The tags that say so.
         reasons: Why DVC would run it again, where Dagster cannot see that by itself.
     """
 
     stage: Stage
-    lock: Lock
     tags: Mapping[str, str]
     reasons: tuple[Reason, ...] = ()
 
@@ -75,9 +74,20 @@ def unreported_stages(
     """Yield the stages whose state Dagster does not show, with the tags to report."""
     manifest = repository.manifest
     keys = translator.names(manifest).stages
-    stages = [s for s in translator.stages(manifest) if s.lock and not s.problem]
-    plain = [keys[s.name] for s in stages if not translator.is_partitioned(s)]
+    runnable = [s for s in translator.stages(manifest) if not s.problem]
+    stages = [s for s in runnable if s.lock]
+    plain = [keys[s.name] for s in runnable if not translator.is_partitioned(s)]
     events = instance.get_latest_materialization_events(plain)
+    for stage in runnable:
+        event = events.get(keys[stage.name])
+        if stage.lock is None and event and event.asset_materialization:
+            forgotten = dict(event.asset_materialization.tags or {})
+            if forgotten.get(CODE_VERSION_TAG) != _FORGOTTEN:
+                yield Unreported(
+                    stage=stage,
+                    tags=forgotten | {CODE_VERSION_TAG: _FORGOTTEN},
+                    reasons=(Reason(what="lock", state="dvc.lock does not know it"),),
+                )
     for stage in stages:
         assert stage.lock is not None  # noqa: S101 - chosen so above
         tags = version_tags(stage, stage.lock, manifest, translator)
@@ -96,7 +106,7 @@ def unreported_stages(
             text = "; ".join(map(str, reasons))
             tags[CODE_VERSION_TAG] = f"changed {md5(text.encode()).hexdigest()}"  # noqa: S324
         if _differs(known, tags, stage, manifest, translator):
-            yield Unreported(stage=stage, lock=stage.lock, tags=tags, reasons=reasons)
+            yield Unreported(stage=stage, tags=tags, reasons=reasons)
 
 
 def _partition_tags(instance: dg.DagsterInstance, key: dg.AssetKey, item: str) -> dict[str, str]:

@@ -110,7 +110,7 @@ def recorded_source_version(lock: Lock, source: Source) -> str:
 
 
 def _is_unchanged(path: str, reader: Lock, writer: Lock) -> bool:
-    if path in writer.outs:
+    if path in writer.outs and path not in reader.params:
         return _md5(reader, path) == writer.outs[path].md5
     # A part of an output, a folder of outputs, or parameters: DVC compares those by looking.
     return path in reader.deps or path in reader.params
