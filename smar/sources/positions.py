@@ -72,8 +72,8 @@ def places_of(events: pd.DataFrame, first: dict[str, int]) -> pd.Series:
 def shown_lists(hits: pa.Array, impressions: pd.DataFrame, engaged: pd.DataFrame) -> pa.Array:
     """Return what each search showed, best first, null at a place of which nothing is known.
 
-    Where impressions were logged, they are what was seen: the list ends with the last of them, and
-    places between them are filled by items engaged there and by what the response listed.
+    Where impressions were logged, they are what was seen: the list ends with the last of them, or
+    of what was engaged; places between are filled by that, and by what the response listed.
     Elsewhere it is what the response listed.
 
     Args:
@@ -89,9 +89,9 @@ def shown_lists(hits: pa.Array, impressions: pd.DataFrame, engaged: pd.DataFrame
     seen = seen.dropna(subset="place").drop_duplicates(["search", "place"])
     if seen.empty:
         return hits
-    last = seen.groupby("search")["place"].max()
     more = engaged.dropna(subset="place")
-    more = more[more["place"] <= more["search"].map(last).fillna(0)]
+    more = more[more["search"].isin(seen["search"])]
+    last = pd.concat([seen, more]).groupby("search")["place"].max()
     listed = _exploded(hits, last)
     whole = pd.concat([seen, more, listed])[["search", "place", "item_id"]]
     whole = whole.drop_duplicates(["search", "place"]).drop_duplicates(["search", "item_id"])

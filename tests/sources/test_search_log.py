@@ -267,7 +267,7 @@ def test_what_impressions_saw_is_what_was_shown(tmp_path: Path):
         return event(action_name="impression", **at({"ordinal": position}, item))
 
     queries = [
-        query(query_response_hit_ids=["a", "b", "c", "d", "e"]),  # to place 3; 2 as listed
+        query(query_response_hit_ids=["a", "b", "c", "d", "e"]),  # seen to place 3, engaged at 4
         query(query_id="s2", query_response_hit_ids=None),  # place 2: by the click; 3: unknown
         query(query_id="s3"),  # none seen: as listed
     ]
@@ -275,9 +275,10 @@ def test_what_impressions_saw_is_what_was_shown(tmp_path: Path):
         seen(3, "x"), seen(1, "a"), seen(1, "a"),
         *(seen(n, i) | {"query_id": "s2"} for n, i in ((1, "a"), (4, "d"))),
         event(query_id="s2", **at({"ordinal": 2}, "b")),
+        event(**at({"ordinal": 4}, "b")),  # engaged, so shown, and not at place 2
     ]  # fmt: skip
     log, _ = read(tmp_path, queries, events, positions=1)
-    assert shown(log) == [["a", "b", "x"], ["a", "b", None, "d"], ["a", "b"]]
+    assert shown(log) == [["a", None, "x", "b"], ["a", "b", None, "d"], ["a", "b"]]
 
 
 def test_impressions_without_positions_stand_as_they_were_logged(tmp_path: Path):
