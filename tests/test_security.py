@@ -96,7 +96,7 @@ def dangers_of_call(node: ast.Call) -> Iterator[str]:
 
 
 # Drawings are put together as SVG; every text in them is escaped (tested with the evaluation).
-# Of a kind's own source, a file of the package, the parameters alone are run: torch is not imported.
+# Of a kind's own source, a file of the package, its parameters are run without importing torch.
 ALLOWED = {
     ("smar/params/kinds.py", "calls compile"),
     ("smar/params/kinds.py", "calls exec"),

@@ -17,6 +17,7 @@ from smar.errors import ArtifactError
 from smar.index.word_forms import WordForms, code_of
 
 _FORMS = "forms.json"
+_EARLIER = {"stemmer": "english"}  # of an index made before the form of its words was written down
 
 logging.getLogger("bm25s").setLevel(logging.WARNING)  # at import it asks for every detail
 
@@ -84,7 +85,8 @@ class WordIndex:
         """
         try:
             bm25 = bm25s.BM25.load(folder, show_progress=False)
-            settings = json.loads((folder / _FORMS).read_text(encoding="utf-8"))
+            forms = folder / _FORMS
+            settings = json.loads(forms.read_text(encoding="utf-8")) if forms.exists() else _EARLIER
         except (OSError, ValueError, KeyError) as error:
             raise ArtifactError(f"{folder}: the word index cannot be read ({error}).") from error
         if bm25.scores["num_docs"] != num_items:

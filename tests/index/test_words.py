@@ -98,3 +98,10 @@ def test_same_texts_make_the_same_files_in_every_process(tmp_path: Path):
     assert files
     for name in files:
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+
+
+def test_index_made_before_forms_were_written_down_is_read_as_english(tmp_path: Path):
+    WordIndex.build(["red boots", "a sofa"]).write(tmp_path)
+    (tmp_path / "forms.json").unlink()
+    shares = WordIndex.load(tmp_path, 2).shares("boot")
+    assert shares[0] > shares[1] == 0
