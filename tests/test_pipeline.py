@@ -366,7 +366,9 @@ def test_other_models_go_all_the_way(copy: Path):
     )
     for stage in ("pretrain", "finetune", "embed", "index", "evaluate"):
         smar(copy, stage)
-    for name, value in metrics(copy, "finetune").items():
+    figures = metrics(copy, "finetune")
+    assert [check["passed"] for check in figures.pop("checks")] == [True]
+    for name, value in figures.items():
         assert np.isfinite(value), name
     hits = Retriever.load(copy).search("red dress", k=5)
     assert [hit.rank for hit in hits] == [1, 2, 3, 4, 5]

@@ -74,6 +74,7 @@ def test_difference_between_two_models_is_explained(
     difference: str,
 ):
     generous = {"promote.margin": 1.0, "promote.slice_margin": 1.0}
+    generous |= {"promote.max_loss": 1.0, "promote.anchor": "current"}
     generous |= {"promote.max_latency_ms": 1e6, "promote.max_latency_ratio": 1e6}
     before = weights(small_project)
     change_params(small_project, generous | changes)

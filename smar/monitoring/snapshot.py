@@ -163,7 +163,8 @@ def take_snapshot(
     encoded = encode_queries(retriever.model, list(searches["query"]))
     searches["gate"] = encoded.gate.astype(float)
     # A query of several vectors is told by all of them.
-    vectors = {"query": encoded.vector[:VECTORS].reshape(len(searches[:VECTORS]), -1)}
+    sampled = encoded.vector[:VECTORS]
+    vectors = {"query": sampled.reshape(len(sampled), sampled[0:1].size or sampled.shape[-1])}
     some = _sample(shop.items, VECTORS, rng)
     made = encode_items(retriever.model, some, shop.images, _BATCH)
     pictured = np.flatnonzero(made.image.any(axis=1))

@@ -40,6 +40,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     content = yaml.safe_load((root / "params.yaml").read_text())
     content["ingest"]["demo"] = {"num_items": 240, "num_searches": 900}
     content["ingest"]["images"] = {"height": 40, "width": 32, "max_pixels": 100_000}
+    content["model"]["image"]["patch"] = 8
     (root / "params.yaml").write_text(yaml.safe_dump(content))
     ingest(root)
     paths, params = Paths(root), load_params(root / "params.yaml").validate_
