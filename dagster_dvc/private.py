@@ -2,8 +2,7 @@
 
 DVC's Python API (`dvc.api`) opens files and reads parameters; it knows no stages, no graph and no
 status, so that the bridge has to read DVC's own objects. What is imported at the top is
-what Dagster keeps to itself. `tests/test_private.py` holds a test for each use, which fails before
-anything else does when a release changes it.
+what Dagster keeps to itself.
 """
 
 import logging

@@ -311,7 +311,7 @@ def test_shop_without_pictures_log_and_judgements_goes_all_the_way(tmp_path: Pat
     )
     for stage in STAGES:
         smar(root, stage)
-    assert list(metrics(root, "evaluate")) == ["synthetic"]
+    assert list(metrics(root, "evaluate")) == ["synthetic", "checks"]
     store = EmbeddingStore.load(Paths(root).embeddings)
     assert np.array_equal(store.text, store.multimodal)
     assert len(Retriever.load(root).search("boot maker1", 5)) == 5
