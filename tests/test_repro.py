@@ -89,7 +89,7 @@ def test_metrics_and_plots_can_be_shown(repository: Path):
 
 
 def test_changed_module_reaches_the_stages_that_import_it(repository: Path):
-    module = repository / "smar" / "evaluation" / "slices.py"
+    module = repository / "smar" / "judging" / "slices.py"
     module.write_text(module.read_text() + "\n")
     changed = run(repository, "dvc", "status")
     assert "evaluate" in changed
