@@ -11,6 +11,7 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _RULE = re.compile(r"\bRule\(\s*\"(\w+)\"")
+_ROW_RULE = re.compile(r"\bRowRule\(\s*\"(\w+\.\w+)\"")
 PACKED = (".gz", ".gzip", ".bz2", ".xz")
 _TABLES = ("items", "queries", "searches", "engagements", "judgements")
 
@@ -52,6 +53,7 @@ def rules() -> tuple[str, ...]:
     for table in (*_TABLES, "previous"):
         text = (_PACKAGE / "validation" / f"{table}.py").read_text(encoding="utf-8")
         found += [f"{table}.{name}" for name in _RULE.findall(text)]
+    found += _ROW_RULE.findall((_PACKAGE / "data" / "row_rules.py").read_text(encoding="utf-8"))
     shared = (_PACKAGE / "validation" / "columns.py").read_text(encoding="utf-8")
     found += [f"{table}.{name}" for table in _TABLES for name in _RULE.findall(shared)]
     return tuple(found)

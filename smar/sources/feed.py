@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from smar.data import row_rules
 from smar.errors import DataError
 from smar.params import FeedParams
 from smar.sources.categories import category_levels, category_numbers
@@ -68,27 +69,22 @@ def read_feed(folder: Path, params: FeedParams, quarantine: Quarantine) -> Feed:
         table = kind.reshape(table)
     columns = choose_columns(table.frame, kind, params.columns, path)
     notes = [f"kind: {kind.title}", *table.notes, *columns.report()]
-    items = _texts(table.frame, columns)
+    items = _texts(table.frame, columns).rename(columns={"id": "item_id"})
     items["row"] = table.rows
     items["category"] = _categories(table.frame, columns, folder, params, notes)
     _put_bad_rows(table, quarantine)
     quarantine.see(SOURCE, len(items) + len(table.bad))
-    for column, reason in (("id", "id is empty"), ("title", "title is empty")):
-        bad = items[column] == ""
-        items = quarantine.take(SOURCE, items, bad, key="id", column=column, reason=reason)
-    items = quarantine.take(
-        SOURCE, items, items["id"].duplicated(), key="id", column="id", reason="id is repeated"
-    )
+    items = quarantine.hold(SOURCE, items, row_rules.ITEMS, key="item_id")
     if items.empty:
         reasons = "; ".join(f"{n} x {reason}" for reason, n in quarantine.counts().items())
         raise DataError(f"{path}: no row is an item ({reasons}). Check ingest.feed in params.yaml.")
     frame = table.frame.loc[items.index]
     items = items.assign(**price_columns(frame, items, columns, params, quarantine, notes))
     items["more"] = _more(frame, columns)
-    pictures = find_pictures(frame, items["id"], items["row"], columns, path)
+    pictures = find_pictures(frame, items["item_id"], items["row"], columns, path)
     for note in notes:
         logger.info("feed: %s", note)
-    return Feed(items.rename(columns={"id": "item_id"}).reset_index(drop=True), pictures, notes)
+    return Feed(items.reset_index(drop=True), pictures, notes)
 
 
 def _read_file(path: Path, params: FeedParams) -> Table:

@@ -88,7 +88,7 @@ def _put(
     cells: list[Any],
 ) -> None:
     column, reason = what
-    rows, ids = items["row"].to_numpy(), items["id"].to_numpy()
+    rows, ids = items["row"].to_numpy(), items["item_id"].to_numpy()
     quarantine.put(
         _SOURCE,
         [(int(rows[p]), str(ids[p]), column, reason, as_text(cells[p])) for p in places],

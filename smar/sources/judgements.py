@@ -2,12 +2,12 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
+from smar.data import row_rules
 from smar.data.schema import normalize_query
 from smar.params import JudgementParams
 from smar.sources.grades import read_grades
@@ -63,19 +63,7 @@ def _clean_queries(queries: pd.DataFrame, quarantine: Quarantine, notes: list[st
     queries = queries.assign(query=queries["query"].map(normalize_query).astype(object))
     queries = queries.drop_duplicates(["query_id", "query"])  # a row for each of its judgements
     quarantine.see(QUERIES, len(queries))
-    for column, reason in (("query", "query is empty"), ("query_id", "query id is empty")):
-        bad = queries[column] == ""
-        queries = quarantine.take(
-            QUERIES, queries, bad, key="query_id", column=column, reason=reason
-        )
-    queries = quarantine.take(
-        QUERIES,
-        queries,
-        queries["query_id"].duplicated(),
-        key="query_id",
-        column="query",
-        reason="query id is repeated with another text",
-    )
+    queries = quarantine.hold(QUERIES, queries, row_rules.QUERIES, key="query_id")
     if same := int(queries["query"].duplicated().sum()):
         notes.append(f"{same} queries have the text of another one; each is judged for itself")
     return queries
@@ -98,19 +86,11 @@ def _clean_labels(
         notes.append(f"{number} pairs are judged again with the same grade")
     labels = labels[~again]
     quarantine.see(SOURCE, len(labels))
-    checks: list[tuple[str, str, Callable[[pd.DataFrame], pd.Series]]] = [
-        ("query_id", "query is unknown", lambda f: ~f["query_id"].isin(query_ids)),
-        ("item_id", "item is unknown", lambda f: ~f["item_id"].isin(item_ids)),
-        *(
-            ("grade", reason, lambda f, r=reason: f["grade_reason"] == r)
-            for reason in sorted(set(labels["grade_reason"]) - {""})
-        ),
-        ("item_id", "pair is judged twice", lambda f: f.duplicated(["query_id", "item_id"])),
-    ]
-    for column, reason, is_bad in checks:
-        labels = quarantine.take(
-            SOURCE, labels, is_bad(labels), key="query_id", column=column, reason=reason
-        )
+    for reason in sorted(set(labels["grade_reason"]) - {""}):
+        bad = labels["grade_reason"] == reason
+        labels = quarantine.take(SOURCE, labels, bad, key="query_id", column="grade", reason=reason)
+    known: row_rules.Known = {"query_id": query_ids, "item_id": item_ids}
+    labels = quarantine.hold(SOURCE, labels, row_rules.JUDGEMENTS, key="query_id", known=known)
     labels = labels.assign(grade=labels["value"].astype("int64"))
     counted = Counter(labels["grade"])
     if counted:

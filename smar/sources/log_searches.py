@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from smar.data import row_rules
 from smar.data.schema import normalize_query
 from smar.sources.quarantine import Quarantine
 from smar.sources.raw_log import SAID
@@ -74,10 +75,7 @@ def find_searches(
 def _readable(frame: pd.DataFrame, dates: str, quarantine: Quarantine) -> pd.DataFrame:
     """Return the records with an id and a readable time (or none), and their normalised query."""
     quarantine.see(SOURCE, len(frame))
-    frame = quarantine.take(
-        SOURCE, frame, frame["search_id"] == "", key="query", column="search_id",
-        reason="id is empty",
-    )  # fmt: skip
+    frame = quarantine.hold(SOURCE, frame, row_rules.SEARCHES, key="query")
     times = parse_times(frame["timestamp"], dates)
     frame = frame.assign(time=times.times)
     for reason in sorted(set(times.reason) - {""}):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 import pyarrow as pa
 
+from smar.data.row_rules import UNKNOWN, Known, RowRule
 from smar.errors import DataError, list_problems
 
 QUARANTINE = pa.schema(
@@ -19,8 +20,6 @@ QUARANTINE = pa.schema(
     ]
 )
 _LONGEST_VALUE = 200
-# How the reasons end that say a row names something that is not there.
-UNKNOWN = "is unknown"
 
 
 @dataclass
@@ -66,6 +65,31 @@ class Quarantine:
         )
         self.put(source, rows)
         return frame[~bad]
+
+    def hold(
+        self,
+        source: str,
+        frame: pd.DataFrame,
+        rules: Iterable[RowRule],
+        *,
+        key: str,
+        known: Known | None = None,
+    ) -> pd.DataFrame:
+        """Put the rows of `frame` that break a rule aside, one rule after the other.
+
+        A row counts for the first rule that it breaks; "once" looks at the rows left by then.
+
+        Args:
+            source: Name of the source.
+            frame: Columns that the rules name, and row.
+            rules: The rules, in their order.
+            key: Column that names a row.
+            known: Ids that exist, for rules about references.
+        """
+        for rule in rules:
+            bad = rule.is_broken(frame, known or {})
+            frame = self.take(source, frame, bad, key=key, column=rule.column, reason=rule.reason)
+        return frame
 
     def frame(self) -> pd.DataFrame:
         """Return all rows left out, as in `QUARANTINE`, in a stable order."""

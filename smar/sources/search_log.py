@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from smar.data import row_rules
 from smar.data.schema import ACTIONS
 from smar.params import LogParams
 from smar.sources.actions import IMPRESSION
@@ -153,18 +154,13 @@ def _engagements(
     events = events[~on_page]
     quarantine.see(SOURCE, len(events))
     events = events.assign(item_id=item_ids.known(events["item_id"]))
-    checks: list[tuple[str, str, Callable[[pd.DataFrame], pd.Series]]] = [
-        ("search_id", "search is unknown", lambda f: f["search"] < 0),
-        ("item_id", "no item is named", lambda f: f["item_id"] == ""),
-        ("item_id", "item is unknown", lambda f: ~f["item_id"].isin(item_ids.all)),
-        *(
-            ("timestamp", reason, lambda f, r=reason: f["time_reason"] == r)
-            for reason in sorted(set(events["time_reason"]) - {""})
-        ),
-    ]
-    for column, reason, is_bad in checks:
+    events = quarantine.hold(
+        SOURCE, events, row_rules.ENGAGEMENTS, key="search_id", known={"item_id": item_ids.all}
+    )
+    for reason in sorted(set(events["time_reason"]) - {""}):
+        bad = events["time_reason"] == reason
         events = quarantine.take(
-            SOURCE, events, is_bad(events), key="search_id", column=column, reason=reason
+            SOURCE, events, bad, key="search_id", column="timestamp", reason=reason
         )
     given = events["position"] != ""
     quarantine.see("positions", int(given.sum()))

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import great_expectations.expectations as gxe
+import pandas as pd
 
+from smar.data.row_rules import Known, RowRule
 from smar.errors import ParamsError, list_problems, near_match
 
 STOP = "stop"  # nothing is accepted until it is mended
@@ -99,6 +101,19 @@ def check_severities(contracts: Iterable[Contract], severities: Mapping[str, str
     if problems:
         headline = "validate.severity in params.yaml (docs/validation.md lists the rules):"
         raise ParamsError(list_problems(headline, problems))
+
+
+def promised(rules: Iterable[RowRule], severity: str = QUARANTINE) -> list[Rule]:
+    """Return the rules that readers hold rows to as well, for frames with `promises`."""
+    return [
+        Rule(rule.short_name, severity, rule.expected, holds(rule.short_name), rule.column)
+        for rule in rules
+    ]
+
+
+def promises(frame: pd.DataFrame, rules: Iterable[RowRule], known: Known) -> dict[str, pd.Series]:
+    """Return a column of claims for each rule, by its short name."""
+    return {rule.short_name: ~rule.is_broken(frame, known) for rule in rules}
 
 
 def holds(column: str) -> gxe.Expectation:

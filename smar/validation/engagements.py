@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from smar.data import row_rules
 from smar.data.schema import ACTIONS
 from smar.params import LogRules
 from smar.validation.contract import (
@@ -17,6 +18,8 @@ from smar.validation.contract import (
     between,
     holds,
     one_of,
+    promised,
+    promises,
 )
 from smar.validation.items import one_row
 
@@ -28,10 +31,7 @@ _FEWEST_CLICKS = 200  # with fewer, click-through by place is noise
 def rows(params: LogRules) -> Contract:
     """Return what every engagement promises."""
     rules = [
-        Rule("search_known", QUARANTINE, "a search of the accepted search table",
-             holds("knows_search"), "search_id"),
-        Rule("item_known", QUARANTINE, "an item of the accepted item table", holds("knows_item"),
-             "item_id"),
+        *promised(row_rules.ENGAGEMENTS),
         Rule("query_agrees", QUARANTINE, "the query of its search", holds("agrees_on_query"),
              "query_id"),
         Rule("action_known", QUARANTINE, f"one of {', '.join(ACTIONS)}",
@@ -91,9 +91,8 @@ def prepare(
     row = _row_of_search(table["search_id"], searches["search_id"], searches_kept)
     known = row >= 0
     safe = pa.array(np.where(known, row, 0))
-    frame["knows_search"] = known
-    items = pa.array(item_ids, pa.string())
-    frame["knows_item"] = pc.is_in(table["item_id"], value_set=items).to_numpy()
+    frame["search"] = row
+    frame = frame.assign(**promises(frame, row_rules.ENGAGEMENTS, {"item_id": item_ids}))
     frame["agrees_on_query"] = True
     frame["days_after_search"] = 0.0
     frame["was_shown_there"] = True
@@ -108,7 +107,6 @@ def prepare(
         shown = _shown_at(searches["shown"], np.where(known, row, 0), frame["position"])
         matching = pc.equal(shown, table["item_id"].combine_chunks())
         frame["was_shown_there"] = ~known | matching.fill_null(True).to_numpy(False)
-    frame["search_row"] = row
     again = frame.duplicated(["search_id", "item_id", "action", "timestamp"])
     frame["is_logged_once"] = ~(again & frame["timestamp"].notna())
     in_search = np.bincount(row[known], minlength=1)
@@ -146,8 +144,8 @@ def place_table(
     """Return click-through of every place over the accepted searches that show it."""
     shown = np.bincount(num_shown[searches_kept], minlength=2)
     showing = shown[::-1].cumsum()[::-1][1:]  # searches that show place 1, 2, ...
-    usable = (frame["action"] == "click") & frame["position"].notna() & (frame["search_row"] >= 0)
-    clicks = frame.loc[usable, ["search_row", "position"]].drop_duplicates()
+    usable = (frame["action"] == "click") & frame["position"].notna() & (frame["search"] >= 0)
+    clicks = frame.loc[usable, ["search", "position"]].drop_duplicates()
     inside = clicks["position"].between(1, len(showing))
     place = clicks.loc[inside, "position"].to_numpy(np.int64)
     counts = np.bincount(place, minlength=len(showing) + 1)[1:]
@@ -169,14 +167,14 @@ def figures(
     engagements = frame[kept]
     clicks = engagements[engagements["action"] == "click"]
     searches = int(searches_kept.sum())
-    clicked = clicks["search_row"].unique()
+    clicked = clicks["search"].unique()
     with_results = int((num_shown[searches_kept] > 0).sum())
     clicked_shown = int((num_shown[clicked] > 0).sum()) if len(clicked) else 0
     purchases = int((engagements["action"] == "purchase").sum())
     top = by_place[by_place["place"] <= _TOP]["click_through"].mean()
     lower = by_place[by_place["place"] >= _LOWER]["click_through"].mean()
     enough = by_place["clicks"].sum() >= _FEWEST_CLICKS and top > 0
-    any_action = engagements["search_row"].nunique()
+    any_action = engagements["search"].nunique()
     return one_row(
         rows=len(engagements),
         quarantined=float(1 - kept.mean()) if len(kept) else 0.0,

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from smar.data import row_rules
 from smar.params import ItemRules
 from smar.validation.contract import (
     QUARANTINE,
@@ -21,6 +22,8 @@ from smar.validation.contract import (
     lacks,
     matches,
     one_of,
+    promised,
+    promises,
 )
 from smar.validation.language import sample, script_shares
 from smar.validation.pictures import PictureFacts
@@ -39,9 +42,7 @@ _TEXT = ("title", "description", "brand", "category", "attributes")
 def rows(params: ItemRules) -> Contract:
     """Return what every item promises."""
     rules = [
-        Rule("id_given", QUARANTINE, "an id", matches("item_id", r"\S")),
-        Rule("id_unique", QUARANTINE, "each id once", holds("id_is_new"), "item_id"),
-        Rule("title_given", QUARANTINE, "a title", matches("title", r"\S")),
+        *promised(row_rules.ITEMS),
         Rule("title_length", QUARANTINE, f"at most {params.max_title_chars} characters",
              chars("title", 0, params.max_title_chars)),
         Rule("title_readable", QUARANTINE, "text without broken characters",
@@ -126,7 +127,7 @@ def prepare(table: pa.Table, pictures: PictureFacts) -> pd.DataFrame:
     shown = np.where(known, main, 0)
     frame["image_ids"] = main
     frame["pictures"] = count
-    frame["id_is_new"] = ~frame["item_id"].duplicated()
+    frame = frame.assign(**promises(frame, row_rules.ITEMS, {}))
     frame["has_its_pictures"] = ~unknown
     top = frame["category"].str.split(" > ", n=1).str[0]
     frame["top_category"] = top

@@ -5,21 +5,27 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from smar.data import row_rules
 from smar.params import JudgementRules
-from smar.validation.contract import QUARANTINE, STOP, WARN, Contract, Rule, between, holds
+from smar.validation.contract import (
+    QUARANTINE,
+    STOP,
+    WARN,
+    Contract,
+    Rule,
+    between,
+    promised,
+    promises,
+)
 from smar.validation.items import one_row
 
 
 def rows(params: JudgementRules) -> Contract:
     """Return what every judgement promises."""
     rules = [
-        Rule("query_known", QUARANTINE, "a test query of the accepted query table",
-             holds("knows_query"), "query_id"),
-        Rule("item_known", QUARANTINE, "an item of the accepted item table", holds("knows_item"),
-             "item_id"),
+        *promised(row_rules.JUDGEMENTS),
         Rule("grade_range", QUARANTINE, f"a grade from 0 to {params.max_grade}",
              between("grade", 0, params.max_grade)),
-        Rule("judged_once", QUARANTINE, "each pair once", holds("is_judged_once"), "item_id"),
     ]  # fmt: skip
     return Contract("judgements", "rows", rules, key="query_id")
 
@@ -45,10 +51,8 @@ def whole(params: JudgementRules, max_quarantined_frac: float) -> Contract:
 def prepare(table: pa.Table, test_ids: pd.Series, item_ids: pd.Series) -> pd.DataFrame:
     """Return the judgements with the columns that the rules need."""
     frame: pd.DataFrame = table.to_pandas()
-    frame["knows_query"] = frame["query_id"].isin(test_ids)
-    frame["knows_item"] = frame["item_id"].isin(item_ids)
-    frame["is_judged_once"] = ~frame.duplicated(["query_id", "item_id"])
-    return frame
+    known: row_rules.Known = {"query_id": test_ids, "item_id": item_ids}
+    return frame.assign(**promises(frame, row_rules.JUDGEMENTS, known))
 
 
 def figures(frame: pd.DataFrame, kept: NDArray[np.bool_], test_ids: pd.Series) -> pd.DataFrame:

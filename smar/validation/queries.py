@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from smar.data import row_rules
 from smar.data.schema import JUDGED, SPLITS, normalize_query
 from smar.data.stems import bag_of_stems
 from smar.params import QueryRules
@@ -19,17 +20,22 @@ from smar.validation.contract import (
     chars,
     holds,
     lacks,
-    matches,
     one_of,
+    promised,
+    promises,
 )
 from smar.validation.items import BROKEN_TEXT, MARKUP, one_row
 from smar.validation.language import sample, script_shares
+
+# A row without an id of its own would take the others with it, so that nothing is accepted.
+_IDS = [rule for rule in row_rules.QUERIES if rule.column == "query_id"]
+_TEXT = [rule for rule in row_rules.QUERIES if rule.column == "query"]
 
 
 def rows(params: QueryRules) -> Contract:
     """Return what every query promises."""
     rules = [
-        Rule("id_unique", STOP, "each id once", holds("id_is_new"), "query_id"),
+        *promised(_IDS, STOP),
         Rule("split_known", STOP, f"one of {', '.join(SPLITS)}", one_of("split", SPLITS)),
         Rule("split_apart", STOP, "no logged text twice, none in two splits",
              holds("is_in_one_split"), "query"),
@@ -38,7 +44,7 @@ def rows(params: QueryRules) -> Contract:
              holds("is_no_leak"), "query"),
         Rule("searches_agree", STOP, "the number of its searches in the search table",
              holds("counts_agree"), "num_searches"),
-        Rule("text_given", QUARANTINE, "a text", matches("query", r"\S")),
+        *promised(_TEXT),
         Rule("text_length", QUARANTINE, f"at most {params.max_query_chars} characters",
              chars("query", 0, params.max_query_chars)),
         Rule("text_readable", QUARANTINE, "text without broken characters",
@@ -76,7 +82,7 @@ def prepare(table: pa.Table, searches: pa.Table) -> pd.DataFrame:
     """Return the queries with the columns that the rules need."""
     frame: pd.DataFrame = table.to_pandas()
     judged = frame["split"].isin(JUDGED)
-    frame["id_is_new"] = ~frame["query_id"].duplicated()
+    frame = frame.assign(**promises(frame, row_rules.QUERIES, {}))
     frame["is_in_one_split"] = judged | ~frame["query"].where(~judged).duplicated()
     frame["is_no_leak"] = ~_leaks(frame)
     frame["counts_agree"] = frame["num_searches"] == count_searches(frame, searches["query_id"])

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from smar.data import row_rules
 from smar.params import LogRules
 from smar.validation.contract import (
     QUARANTINE,
@@ -15,7 +16,8 @@ from smar.validation.contract import (
     Rule,
     between,
     holds,
-    matches,
+    promised,
+    promises,
 )
 from smar.validation.items import one_row
 
@@ -26,7 +28,7 @@ _SAMPLE = 20_000
 def rows(params: LogRules) -> Contract:
     """Return what every search promises."""
     rules = [
-        Rule("id_given", QUARANTINE, "an id", matches("search_id", r"\S")),
+        *promised(row_rules.SEARCHES),
         Rule("id_unique", QUARANTINE, "each id once", holds("id_is_new"), "search_id"),
         Rule("query_known", QUARANTINE, "a query of the accepted query table",
              holds("knows_query"), "query_id"),
@@ -86,6 +88,7 @@ def prepare(table: pa.Table, query_ids: pd.Series) -> pd.DataFrame:
     frame["num_shown"] = pc.list_value_length(shown).to_numpy()
     timed = frame["timestamp"].notna().to_numpy(bool)
     time = frame["timestamp"].astype("int64").to_numpy()  # of no meaning where none is told
+    frame = frame.assign(**promises(frame, row_rules.SEARCHES, {}))
     frame["id_is_new"] = ~frame["search_id"].duplicated()
     known = pc.is_in(table["query_id"], value_set=pa.array(query_ids, pa.string()))
     frame["knows_query"] = known.to_numpy()

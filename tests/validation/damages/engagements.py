@@ -77,6 +77,16 @@ ENGAGEMENTS = [
         put("engagements", "search_id", "nowhere"),
     ),
     Damage(
+        "engagement_names_no_item",
+        "a click that names no item",
+        "engagements.item_given",
+        QUARANTINE,
+        "engagements.item_id: expected an item's id",
+        "links",
+        put("engagements", "item_id", ""),
+        also=("engagements.item_known", "engagements.position_agrees"),
+    ),
+    Damage(
         "engagement_without_item",
         "a click on an item that is nowhere",
         "engagements.item_known",

@@ -30,7 +30,7 @@ JUDGEMENTS = [
         "a judgement of no test query",
         "judgements.query_known",
         QUARANTINE,
-        "a test query of the accepted query table",
+        "a judged query of the accepted query table",
         "links",
         put("judgements", "query_id", "t-nothing"),
     ),

@@ -104,6 +104,16 @@ QUERIES = [
         put("queries", "num_searches", 77),
     ),
     Damage(
+        "query_id_empty",
+        "a query without an id",
+        "queries.id_given",
+        STOP,
+        "queries.query_id: expected an id",
+        "stops",
+        put("queries", "query_id", ""),
+        also=("queries.searches_agree",),
+    ),
+    Damage(
         "query_empty",
         "a query without text",
         "queries.text_given",
