@@ -18,7 +18,8 @@ from dagster_dvc.component import DvcProjectComponent  # noqa: E402
 from dagster_dvc.manifest import Manifest, Source, Stage  # noqa: E402
 from dagster_dvc.repository import Repository, load_manifest, open_repository  # noqa: E402
 from dagster_dvc.resources import DvcResource  # noqa: E402
-from dagster_dvc.translator import DvcTranslator, TranslatorSettings  # noqa: E402
+from dagster_dvc.settings import TranslatorSettings  # noqa: E402
+from dagster_dvc.translator import DvcTranslator  # noqa: E402
 
 __all__ = [
     "DvcProjectComponent",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import dagster as dg
 
@@ -10,7 +10,7 @@ from dagster_dvc import names
 from dagster_dvc.checks import build_checks
 from dagster_dvc.manifest import Source, Stage
 from dagster_dvc.metadata import Reader
-from dagster_dvc.partitions import Dates, dates_of, partition_deps
+from dagster_dvc.partitions import Dates, partition_deps
 from dagster_dvc.repository import Repository
 from dagster_dvc.resources import DvcResource
 from dagster_dvc.sync import observe
@@ -29,7 +29,6 @@ def build_assets(
     *,
     resource: str = "dvc",
     pools: Mapping[str, str] | None = None,
-    dates: Dates | None = None,
 ) -> list[dg.AssetsDefinition]:
     """Return the assets of a repository.
 
@@ -40,14 +39,13 @@ def build_assets(
         retries: What happens after a failure that is transient.
         resource: Key of the `DvcResource` that runs stages.
         pools: Glob pattern of stages -> Dagster's concurrency pool.
-        dates: Stages that run once for every day, if any.
     """
+    dates = translator.settings.dates
     manifest = repository.manifest
     keys = translator.names(manifest)
     members: dict[dg.AssetKey, list[Stage]] = {}
     for stage in translator.stages(manifest):
         members.setdefault(keys.stages[stage.name], []).append(stage)
-    dated = dates_of(dates, manifest)
     made: list[dg.AssetsDefinition] = []
     for key, stages in members.items():
         spec = translator.get_asset_spec(stages[0], repository)
@@ -57,7 +55,7 @@ def build_assets(
             spec = spec.replace_attributes(
                 partitions_def=items, deps=deps, code_version=None, description=stages[0].desc
             )
-        elif dates is not None and stages[0].name in dated:
+        elif dates is not None and translator.is_dated(stages[0], manifest):
             spec = spec.replace_attributes(partitions_def=dates.definition(), code_version=None)
         pool = translator.pool_of(stages[0], pools or {})
         how = _Running(
@@ -115,7 +113,8 @@ def _stage_asset(
         required_resource_keys={how.resource},
         check_specs=checks,
     )
-    def run(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    # Dagster takes the plain class alone for the result of an asset with checks.
+    def run(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         dvc = cast("DvcResource", getattr(context.resources, how.resource))
         stage = by_item[context.partition_key] if is_by_item else stages[0].name
         setting = sets.setting(context.partition_key) if sets else None

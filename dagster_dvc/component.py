@@ -1,5 +1,6 @@
 """A DVC repository as a Dagster component: point a defs.yaml at it, and its stages are assets."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -13,7 +14,7 @@ from dagster_dvc.assets import RETRIES, build_assets
 from dagster_dvc.errors import SettingsError
 from dagster_dvc.executor import build_executor
 from dagster_dvc.experiments import build_experiment_job, build_experiment_sensor
-from dagster_dvc.manifest import Stage
+from dagster_dvc.manifest import Manifest, Stage
 from dagster_dvc.metadata import Reader
 from dagster_dvc.partitions import Dates
 from dagster_dvc.private import TranslationFn, TranslationFnResolver
@@ -21,8 +22,10 @@ from dagster_dvc.repository import Repository, open_repository
 from dagster_dvc.resources import TRANSIENT_EXITS, DvcResource
 from dagster_dvc.scaffold import DvcProjectScaffolder
 from dagster_dvc.sensors import build_sync_sensor
-from dagster_dvc.translator import DvcTranslator, TranslatorSettings
+from dagster_dvc.settings import TranslatorSettings, unmatched
+from dagster_dvc.translator import DvcTranslator
 
+logger = logging.getLogger(__name__)
 _PRELOAD = ("dagster_dvc.resources", "dvc.cli", "dvc.commands.repro")
 
 
@@ -156,6 +159,7 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
                 automation=self.automation,
                 freshness=self.freshness,
                 partitions=self.partitions,
+                dates=Dates(**vars(self.dates)) if self.dates else None,
                 translation=self.translation,
             )
         )
@@ -190,6 +194,7 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
         """Return the definitions of the repository at `root`, for code that loads no defs.yaml."""
         repository = open_repository(root)
         translator, readers = self.get_translator(), self.get_readers()
+        self._tell_unmatched(repository.manifest)
         sensors = [
             build_sync_sensor(
                 root, translator, name=self.own("dvc_sync"), readers=readers,
@@ -218,6 +223,23 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
             executor=self.get_executor(),
         )
 
+    def _tell_unmatched(self, manifest: Manifest) -> None:
+        """Warn of patterns that no stage matches: a slip, or a stage that is gone since."""
+        given = {
+            "select": self.select,
+            "exclude": self.exclude,
+            "groups": [pattern for patterns in self.groups.values() for pattern in patterns],
+            "freshness": self.freshness,
+            "pools": self.pools,
+            "partitions": self.partitions,
+        }
+        for attribute, patterns in given.items():
+            for pattern in unmatched(patterns, manifest):
+                logger.warning(
+                    "%s: %s: '%s' matches no stage; there are: %s",
+                    manifest.root, attribute, pattern, ", ".join(manifest.stages) or "none",
+                )  # fmt: skip
+
     def _assets(
         self, repository: Repository, translator: DvcTranslator, readers: Sequence[Reader]
     ) -> list[dg.AssetsDefinition]:
@@ -228,7 +250,6 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
             self.retries.policy(),
             resource=self.own("dvc"),
             pools=self.pools,
-            dates=Dates(**vars(self.dates)) if self.dates else None,
         )
 
     def get_executor(self) -> dg.ExecutorDefinition:

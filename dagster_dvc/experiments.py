@@ -53,6 +53,8 @@ def build_experiment_job(root: Path, *, name: str = "dvc_experiment") -> dg.JobD
                 f"{root}: there is no experiment '{made}'. `dvc exp list` shows them.",
                 allow_retries=False,
             )
+        tags = {NAME_TAG: tag_value(found["name"]), REV_TAG: found["rev"]}
+        context.instance.add_run_tags(context.run_id, tags)
         return dg.Output(found, metadata=shown(found))
 
     @dg.job(
@@ -152,7 +154,11 @@ def build_experiment_sensor(
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         known = set(json.loads(context.cursor or "[]"))
         found = experiments(root)
-        new = [entry for entry in found if entry["rev"] not in known]
+        new = [
+            entry
+            for entry in found
+            if entry["rev"] not in known and not _is_shown(context.instance, entry["rev"])
+        ]
         if not new:
             return dg.SkipReason(f"no new experiment among {len(found)}")
         return dg.SensorResult(
@@ -161,6 +167,10 @@ def build_experiment_sensor(
         )
 
     return look
+
+
+def _is_shown(instance: dg.DagsterInstance, rev: str) -> bool:
+    return bool(instance.get_runs_count(dg.RunsFilter(tags={REV_TAG: rev})))
 
 
 def _requests(found: list[dict[str, Any]], job: str) -> Iterator[dg.RunRequest]:

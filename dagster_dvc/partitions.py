@@ -54,7 +54,7 @@ class Dates:
         return self.file, self.name, day
 
 
-def dates_of(dates: Dates | None, manifest: Manifest) -> set[str]:
+def stages_of_days(dates: Dates | None, manifest: Manifest) -> set[str]:
     """Return the stages that run once a day: those that take the parameter, and what follows them.
 
     Raises:
@@ -76,6 +76,23 @@ def dates_of(dates: Dates | None, manifest: Manifest) -> set[str]:
             "`params` of a stage, as 'file:key'; `dvc params diff --all` lists them."
         )
     return found
+
+
+def day_of(dates: Dates, stage: Stage, manifest: Manifest) -> str:
+    """Return the day that dvc.lock has for a stage, "" if none or one that is no partition."""
+    if stage.lock is None:
+        return ""
+    for key, value in stage.lock.params.get(dates.file, {}).items():
+        found = value
+        inner = dates.name[len(key) + 1 :] if dates.name.startswith(f"{key}.") else ""
+        if key != dates.name and not inner:
+            continue
+        for part in inner.split(".") if inner else []:
+            found = found.get(part) if isinstance(found, Mapping) else None
+        day = str(found)
+        return day if dates.definition().has_partition_key(day) else ""
+    days = {day_of(dates, manifest.stages[name], manifest) for name in stage.upstream} - {""}
+    return days.pop() if len(days) == 1 else ""
 
 
 def partition_deps(

@@ -83,7 +83,7 @@ def _reports(
     why = "; ".join(map(str, found.reasons))
     made = dg.AssetMaterialization(
         key,
-        partition=stage.item if is_partition else None,
+        partition=translator.partition_of(stage, manifest) or None,
         description=f"DVC would run it again: {why}" if why else "seen in dvc.lock",
         metadata=shown | {"dvc/outcome": f"changed: {why}" if why else "run outside Dagster"},
         tags=found.tags,

@@ -76,10 +76,13 @@ def unreported_stages(
     keys = translator.names(manifest).stages
     runnable = [s for s in translator.stages(manifest) if not s.problem]
     stages = [s for s in runnable if s.lock]
-    plain = [keys[s.name] for s in runnable if not translator.is_partitioned(s)]
+    apart = {
+        s.name for s in runnable if translator.is_partitioned(s) or translator.is_dated(s, manifest)
+    }
+    plain = [keys[s.name] for s in runnable if s.name not in apart]
     events = instance.get_latest_materialization_events(plain)
     for stage in runnable:
-        event = events.get(keys[stage.name])
+        event = None if stage.name in apart else events.get(keys[stage.name])
         if stage.lock is None and event and event.asset_materialization:
             forgotten = dict(event.asset_materialization.tags or {})
             if forgotten.get(CODE_VERSION_TAG) != _FORGOTTEN:
@@ -92,10 +95,12 @@ def unreported_stages(
         assert stage.lock is not None  # noqa: S101 - chosen so above
         tags = version_tags(stage, stage.lock, manifest, translator)
         reasons = tuple(repository.reasons(stage))
-        is_partition = translator.is_partitioned(stage)
-        if is_partition:
+        if stage.name in apart:
+            partition = translator.partition_of(stage, manifest)
+            if not partition:
+                continue
             reasons = ()
-            known = _partition_tags(instance, keys[stage.name], stage.item)
+            known = _partition_tags(instance, keys[stage.name], partition)
         else:
             event = events.get(keys[stage.name])
             materialization = event.asset_materialization if event else None
@@ -155,11 +160,15 @@ def _differs(
 def _inputs_seen(
     stage: Stage, manifest: Manifest, translator: DvcTranslator
 ) -> Iterator[tuple[str, str]]:
-    """Yield the input versions of stages above whose present outputs are those that were read.
+    """Yield the versions of what was read: raw inputs, and stages whose outputs are still those.
 
-    Where they are not, the stage is stale, and it stays so whatever Dagster has on record.
+    Where a stage's are not, this one is stale, and it stays so whatever Dagster has on record.
     """
     keys = translator.names(manifest).stages
+    if stage.lock:
+        for source in translator.sources_of(stage, manifest):
+            key = translator.names(manifest).sources[source.path]
+            yield get_input_data_version_tag(key), recorded_source_version(stage.lock, source)
     for name in stage.upstream:
         upstream = manifest.stages[name]
         if stage.lock and upstream.lock:

@@ -1,8 +1,8 @@
 """What a stage is called and shown as in Dagster. Subclass it and override one method at a time."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
@@ -11,9 +11,10 @@ from typing import Any
 import dagster as dg
 
 from dagster_dvc import names
-from dagster_dvc.errors import SettingsError
 from dagster_dvc.manifest import Manifest, Source, Stage
+from dagster_dvc.partitions import day_of, stages_of_days
 from dagster_dvc.repository import Repository
+from dagster_dvc.settings import TranslatorSettings, matches
 from dagster_dvc.versions import current_code_version
 
 _CODE_SUFFIXES = frozenset(
@@ -23,57 +24,6 @@ _CODE_SUFFIXES = frozenset(
     }
 )
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
-_AUTOMATION = ("none", "changed")
-Translation = Callable[[dg.AssetSpec, Stage], dg.AssetSpec]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TranslatorSettings:
-    """What can be said without writing a translator.
-
-    Args:
-        code: Glob patterns of dependencies that are code and become part of the code version; empty
-            for files with the usual endings of source code.
-        select: Glob patterns of stages that become assets; empty for all.
-        exclude: Glob patterns of stages that do not.
-        key_prefix: What every key starts with.
-        groups: Asset group -> glob patterns of its stages (or of their foreach template).
-        sources_group: Group of the raw inputs.
-        kinds: Kinds shown on every stage; the last place is for what it writes.
-        owners: Owners of every stage, such as "team:search".
-        tags: Tags of every stage.
-        automation: "none", or "changed": run a stage when what it reads has other data.
-        freshness: Glob pattern of stages -> hours after which an asset is stale; Dagster warns.
-        partitions: Templates (foreach and matrix stages) that become one asset with a partition for
-            each item.
-        translation: Last change of a spec, as components' YAML writes it.
-    """
-
-    code: Sequence[str] = ()
-    select: Sequence[str] = ()
-    exclude: Sequence[str] = ()
-    key_prefix: Sequence[str] = ()
-    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    sources_group: str = "sources"
-    kinds: Sequence[str] = ("dvc",)
-    owners: Sequence[str] = ()
-    tags: Mapping[str, str] = field(default_factory=dict)
-    automation: str = "none"
-    freshness: Mapping[str, float] = field(default_factory=dict)
-    partitions: Sequence[str] = ()
-    translation: Translation | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what means nothing.
-
-        Raises:
-            SettingsError: If `automation` is none of the known.
-        """
-        if self.automation not in _AUTOMATION:
-            raise SettingsError(
-                f"automation: '{self.automation}' is none of {', '.join(_AUTOMATION)}. Override "
-                "`get_automation_condition` of the translator for a condition of your own."
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +49,7 @@ class DvcTranslator:
     def __init__(self, settings: TranslatorSettings | None = None) -> None:
         self.settings = settings or TranslatorSettings()
         self._names: tuple[object, Names] | None = None
+        self._dated: tuple[object, set[str]] | None = None
 
     def is_code(self, path: str) -> bool:
         """Return whether a dependency is code: part of the code version, no asset of its own."""
@@ -109,13 +60,27 @@ class DvcTranslator:
     def is_selected(self, stage: Stage) -> bool:
         """Return whether a stage becomes an asset."""
         called = {stage.name, stage.template} - {""}
-        return (not self.settings.select or _matches(called, self.settings.select)) and not (
-            _matches(called, self.settings.exclude)
+        return (not self.settings.select or matches(called, self.settings.select)) and not (
+            matches(called, self.settings.exclude)
         )
 
     def is_partitioned(self, stage: Stage) -> bool:
         """Return whether a stage is a partition of its template's asset."""
-        return bool(stage.template) and _matches({stage.template}, self.settings.partitions)
+        return bool(stage.template) and matches({stage.template}, self.settings.partitions)
+
+    def is_dated(self, stage: Stage, manifest: Manifest) -> bool:
+        """Return whether a stage runs once for every day."""
+        if self._dated is None or self._dated[0] is not manifest.sources:
+            self._dated = (manifest.sources, stages_of_days(self.settings.dates, manifest))
+        return stage.name in self._dated[1]
+
+    def partition_of(self, stage: Stage, manifest: Manifest) -> str:
+        """Return the partition that the last run of a stage made, "" if none or not known."""
+        if self.is_partitioned(stage):
+            return stage.item
+        if self.settings.dates is not None and self.is_dated(stage, manifest):
+            return day_of(self.settings.dates, stage, manifest)
+        return ""
 
     def get_asset_key(self, stage: Stage) -> dg.AssetKey:
         """Return the key that a stage would have: folder, then the name, "train@a" as train/a.
@@ -177,7 +142,7 @@ class DvcTranslator:
         """Return the group; without one in the settings a foreach stage is its own group."""
         called = {stage.name, stage.template} - {""}
         for group, patterns in self.settings.groups.items():
-            if _matches(called, patterns):
+            if matches(called, patterns):
                 return group
         return names.group_name(stage.template) if stage.template else None
 
@@ -230,14 +195,14 @@ class DvcTranslator:
     def get_freshness_policy(self, stage: Stage) -> dg.FreshnessPolicy | None:
         """Return how old the asset may become, from the settings."""
         for pattern, hours in self.settings.freshness.items():
-            if _matches({stage.name, stage.template} - {""}, [pattern]):
+            if matches({stage.name, stage.template} - {""}, [pattern]):
                 return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=hours))
         return None
 
     def pool_of(self, stage: Stage, pools: Mapping[str, str]) -> str | None:
         """Return the concurrency pool of a stage, from glob patterns."""
         called = {stage.name, stage.template} - {""}
-        return next((pool for pattern, pool in pools.items() if _matches(called, [pattern])), None)
+        return next((pool for pattern, pool in pools.items() if matches(called, [pattern])), None)
 
     def get_metadata(self, stage: Stage, manifest: Manifest) -> Mapping[str, Any]:
         """Return what is shown on the asset whether or not it has run."""
@@ -296,10 +261,6 @@ class DvcTranslator:
     def sources(self, manifest: Manifest) -> list[Source]:
         """Return the raw inputs that become assets: whatever is not code."""
         return [source for path, source in manifest.sources.items() if not self.is_code(path)]
-
-
-def _matches(called: set[str], patterns: Sequence[str]) -> bool:
-    return any(name == p or fnmatch(name, p) for name in called for p in patterns)
 
 
 def _plain(value: Any) -> Any:

@@ -9,8 +9,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from dagster_dvc.settings import TranslatorSettings
 from dagster_dvc.tests.support import CODE, PIPELINE, Pipeline, run, write_pipeline
-from dagster_dvc.translator import DvcTranslator, TranslatorSettings
+from dagster_dvc.translator import DvcTranslator
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +30,12 @@ def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(root, "dvc", "init", "-q")
     (root / ".dvcignore").write_text("__pycache__\n")
     return root
+
+
+@pytest.fixture(scope="module")
+def initialised_once(initialised: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DVC repository without stages that a module's tests share."""
+    return Path(shutil.copytree(initialised, tmp_path_factory.mktemp("shared") / "repository"))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import dagster as dg
 import yaml
 
 from dagster_dvc.assets import RETRIES, build_assets
+from dagster_dvc.component import DvcProjectComponent
 from dagster_dvc.repository import Repository
 from dagster_dvc.resources import DvcResource
 from dagster_dvc.translator import DvcTranslator
@@ -66,6 +67,11 @@ def run(root: Path, *command: str, timeout: float = 120) -> str:
 
 def write_pipeline(root: Path, pipeline: dict[str, Any]) -> None:
     (root / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+
+
+def component(root: Path, **attributes: Any) -> DvcProjectComponent:
+    """Return the component that a defs.yaml with these attributes stands for."""
+    return DvcProjectComponent.from_attributes_dict(attributes={"root": str(root), **attributes})
 
 
 class Pipeline:

@@ -9,8 +9,9 @@ import pytest
 from dagster_dvc.assets import build_assets
 from dagster_dvc.manifest import Stage
 from dagster_dvc.repository import Repository
+from dagster_dvc.settings import TranslatorSettings
 from dagster_dvc.tests.support import Pipeline
-from dagster_dvc.translator import DvcTranslator, TranslatorSettings
+from dagster_dvc.translator import DvcTranslator
 
 
 def specs(root: Path, translator: DvcTranslator) -> dict[str, dg.AssetSpec]:
