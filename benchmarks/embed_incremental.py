@@ -20,8 +20,8 @@ from smar.artifacts import Manifest
 from smar.data import schema
 from smar.data.images import ImageStore
 from smar.data.text import item_texts
+from smar.models.dual_encoder import build_model
 from smar.models.io import KIND, save_model
-from smar.models.retriever import build_model
 from smar.params import load_params
 from smar.paths import Paths
 from smar.train.prepare import build_tokenizers

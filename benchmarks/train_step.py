@@ -15,7 +15,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from smar.losses import build_loss
-from smar.models.retriever import build_model
+from smar.models.dual_encoder import build_model
 from smar.models.tokenizer import train_tokenizer
 from smar.params import LossParams, ModelParams, PretrainParams, load_params
 from smar.train.batching import Batch

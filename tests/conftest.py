@@ -19,7 +19,7 @@ from smar.artifacts import Manifest, write_directory
 from smar.cli import STAGES, main
 from smar.data.images import KIND, ImageStore
 from smar.data.text import item_texts
-from smar.models.retriever import RetrieverModel, build_model
+from smar.models.dual_encoder import DualEncoder, build_model
 from smar.models.tokenizer import train_tokenizer
 from smar.params import (
     FinetuneParams,
@@ -239,10 +239,10 @@ def tiny_data(tiny_items: pd.DataFrame) -> TrainingData:
 @pytest.fixture
 def tiny_model(
     tiny_model_params: ModelParams, tiny_items: pd.DataFrame
-) -> Callable[[], RetrieverModel]:
+) -> Callable[[], DualEncoder]:
     """Return a builder: each call gives an equal, untrained model."""
 
-    def build() -> RetrieverModel:
+    def build() -> DualEncoder:
         torch.manual_seed(0)
         texts = item_texts(tiny_items)
         return build_model(
@@ -258,7 +258,7 @@ def tiny_model(
 @pytest.fixture
 def tiny_maker(
     tiny_data: TrainingData, tiny_items: pd.DataFrame, tiny_images: ImageStore
-) -> Callable[[RetrieverModel], BatchMaker]:
+) -> Callable[[DualEncoder], BatchMaker]:
     return lambda model: build_maker(model, tiny_data, tiny_items, tiny_images)
 
 

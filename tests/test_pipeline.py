@@ -378,7 +378,7 @@ def test_other_models_go_all_the_way(copy: Path):
 def test_report_says_whether_the_gate_can_be_believed(project: Path):
     page = (Paths(project).evaluation_report / "index.html").read_text()
     assert "expected calibration error" in page
-    figures = metrics(project, "evaluate")["test"]["gate_calibration"]
+    figures = metrics(project, "evaluate")["test"]["gate_reliability"]
     assert 0 <= figures["visual"]["error"] <= 1
     table = pd.read_csv(Paths(project).evaluation_report / "plots" / "reliability.csv")
     of_visual = table[table["outcome"] == "visual"]

@@ -213,14 +213,14 @@ def _set_content(result: SetResult, params: EvaluateParams) -> dict[str, Any]:
         "bars": plots.bars(primary),
         "lines": plots.lines([f"@{k}" for k in params.cutoffs], curves),
         "gates": plots.histogram(result.gate),
-        "calibrations": [
+        "reliabilities": [
             {
-                "outcome": calibration.outcome,
-                "note": f"expected calibration error {calibration.error:.3f}, "
-                f"{calibration.queries:,} queries",
-                "plot": plots.reliability(list(calibration.bins.itertuples(index=False))),
+                "outcome": reliability.outcome,
+                "note": f"expected calibration error {reliability.error:.3f}, "
+                f"{reliability.queries:,} queries",
+                "plot": plots.reliability(list(reliability.bins.itertuples(index=False))),
             }
-            for calibration in result.calibration.values()
+            for reliability in result.reliability.values()
         ],
     }
 
@@ -311,7 +311,7 @@ def write_tables(folder: Path, results: Sequence[SetResult], params: EvaluatePar
 
 
 def _write_reliability(path: Path, results: Sequence[SetResult]) -> None:
-    found = results[0].calibration if results else {}
+    found = results[0].reliability if results else {}
     tables = [c.bins.round(6).assign(outcome=name) for name, c in found.items()]
     empty = pd.DataFrame(columns=["predicted", "observed", "queries", "outcome"])
     pd.concat(tables or [empty]).to_csv(path, index=False)

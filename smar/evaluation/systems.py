@@ -52,7 +52,7 @@ class SetResult:
         intervals: 95 % interval of every mean, `{system: {metric: (low, high)}}`.
         differences: The search as served against each baseline, on the primary metric.
         slices: Masks by slice name.
-        calibration: The gate against what it may foretell, by outcome.
+        reliability: The gate against what it may foretell, by outcome.
     """
 
     queries: QuerySet
@@ -62,7 +62,7 @@ class SetResult:
     intervals: dict[str, dict[str, tuple[float, float]]]
     differences: dict[str, Difference]
     slices: dict[str, NDArray[np.bool_]]
-    calibration: dict[str, Reliability]
+    reliability: dict[str, Reliability]
 
     def mean(self, system: str, metric: str, part: str = "") -> float:
         """Return a mean over the set, or over a slice of it (NaN if that is empty)."""
@@ -82,8 +82,8 @@ class SetResult:
             }
         result["slice_queries"] = {name: int(mask.sum()) for name, mask in self.slices.items()}
         result["gate_mean"] = round(float(self.gate.mean()), 6)
-        result["gate_calibration"] = {
-            name: calibration.summary() for name, calibration in self.calibration.items()
+        result["gate_reliability"] = {
+            name: reliability.summary() for name, reliability in self.reliability.items()
         }
         for system, difference in self.differences.items():
             gap = {name: round(value, 6) for name, value in vars(difference).items()}
@@ -144,13 +144,13 @@ def measure(
         )
         for baseline in BASELINES
     }
-    calibration = gate_reliability(
+    reliability = gate_reliability(
         gate,
         slices["visual"],
         values["multimodal"][params.primary],
         values["text"][params.primary],
     )
-    return SetResult(queries, gate, runs, values, intervals, differences, slices, calibration)
+    return SetResult(queries, gate, runs, values, intervals, differences, slices, reliability)
 
 
 def per_query_table(

@@ -12,7 +12,7 @@ from smar.artifacts import write_json
 from smar.errors import ArtifactError
 from smar.judging.runs import QuerySet, build_query_set
 from smar.judging.shop_sets import ShopSets
-from smar.params import EvaluateParams, GateParams
+from smar.params import EvaluateParams
 from smar.paths import Paths
 
 _SLICE = "slice_"
@@ -70,7 +70,7 @@ def judged_queries(
     paths: Paths,
     items: pd.DataFrame,
     evaluate: EvaluateParams,
-    gate: GateParams,
+    visual_categories: list[str],
     *,
     min_queries: int,
     seed: int,
@@ -86,7 +86,7 @@ def judged_queries(
         paths: The project; its tables are read.
         items: Item table.
         evaluate: Says from which grade on an item is relevant.
-        gate: Says which categories are visual.
+        visual_categories: Categories whose queries are visual.
         min_queries: How many queries are enough.
         seed: Decides the synthetic sample.
     """
@@ -98,7 +98,7 @@ def judged_queries(
     engaged = next(one for one in deciding if one.name == "validation")
     chosen = [first] if first is engaged or not len(engaged) else [first, engaged]
     category = items["category"]
-    return [_by_id(one, ids, shop.slices(one, category, gate.visual_categories)) for one in chosen]
+    return [_by_id(one, ids, shop.slices(one, category, visual_categories)) for one in chosen]
 
 
 def _by_id(

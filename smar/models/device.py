@@ -5,12 +5,12 @@ import os
 
 import torch
 
-from smar.models.retriever import RetrieverModel
+from smar.models.dual_encoder import DualEncoder
 
 logger = logging.getLogger(__name__)
 
 
-def place_model(model: RetrieverModel, threads: int) -> RetrieverModel:
+def place_model(model: DualEncoder, threads: int) -> DualEncoder:
     """Move a model to the best device, set torch's threads, and log which and why.
 
     Args:

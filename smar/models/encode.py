@@ -12,7 +12,7 @@ from tqdm import tqdm
 from smar.data.images import ImageStore
 from smar.data.text import item_texts
 from smar.data.tokens import PictureTable, TokenTable, token_tensors
-from smar.models.retriever import RetrieverModel
+from smar.models.dual_encoder import DualEncoder
 
 _QUERY_BATCH = 512
 
@@ -46,7 +46,7 @@ class ItemEmbeddings:
 
 
 @torch.inference_mode()
-def encode_queries(model: RetrieverModel, texts: Sequence[str]) -> QueryEmbeddings:
+def encode_queries(model: DualEncoder, texts: Sequence[str]) -> QueryEmbeddings:
     """Return the embeddings and gates of query texts; batching does not change them."""
     table = model.query_tokenizer.encode(texts)
     several = (model.query.vectors,) if model.query.vectors > 1 else ()
@@ -61,7 +61,7 @@ def encode_queries(model: RetrieverModel, texts: Sequence[str]) -> QueryEmbeddin
 
 @torch.inference_mode()
 def encode_items(
-    model: RetrieverModel, items: pd.DataFrame, images: ImageStore, batch_size: int
+    model: DualEncoder, items: pd.DataFrame, images: ImageStore, batch_size: int
 ) -> ItemEmbeddings:
     """Return S_t, S_i and S_m of items, a table as in `schema.ITEMS`, with their pictures."""
     table = model.text_tokenizer.encode(item_texts(items, markers=model.options.field_markers))

@@ -21,8 +21,8 @@ from smar.artifacts import Manifest, verify_directory, write_directory, write_js
 from smar.data.tokens import token_tensors
 from smar.errors import ArtifactError
 from smar.models.backbone import config_dict, rebuild
+from smar.models.dual_encoder import DualEncoder, ModelOptions
 from smar.models.image import ImageTower
-from smar.models.retriever import ModelOptions, RetrieverModel
 from smar.models.text import TextTower
 from smar.models.tokenizer import TextTokenizer
 
@@ -32,7 +32,7 @@ _PROBE_TEXTS = ("red striped dress", "usb c cable 2m", "sofa")
 _PROBE_TOLERANCE = 1e-3
 
 
-def save_model(model: RetrieverModel, path: Path, manifest: Manifest) -> None:
+def save_model(model: DualEncoder, path: Path, manifest: Manifest) -> None:
     """Write a model as a directory artefact, whole or not at all."""
     manifest.details["model"] = {"dim": model.dim, **asdict(model.options)}
     with write_directory(path, manifest) as folder:
@@ -64,7 +64,7 @@ def state_of(model: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def load_model(path: Path) -> RetrieverModel:
+def load_model(path: Path) -> DualEncoder:
     """Return a saved model in evaluation mode, on the CPU.
 
     Raises:
@@ -95,13 +95,13 @@ def load_model(path: Path) -> RetrieverModel:
     return model
 
 
-def _rebuild(config: dict[str, Any], path: Path) -> RetrieverModel:
+def _rebuild(config: dict[str, Any], path: Path) -> DualEncoder:
     backbones = {name: rebuild(content) for name, content in config["backbones"].items()}
     tokenizers = {
         name: TextTokenizer(Tokenizer.from_file(str(path / f"{name}_tokenizer.json")), **settings)
         for name, settings in config["tokenizers"].items()
     }
-    return RetrieverModel(
+    return DualEncoder(
         query=TextTower(
             backbones["query"], config["dim"], config["pooling"]["query"], config["query_vectors"]
         ),
@@ -114,7 +114,7 @@ def _rebuild(config: dict[str, Any], path: Path) -> RetrieverModel:
 
 
 @torch.inference_mode()
-def _probe(model: RetrieverModel) -> dict[str, Tensor]:
+def _probe(model: DualEncoder) -> dict[str, Tensor]:
     """Return the embeddings of three fixed queries and items, the last without a picture."""
     height, width = model.image.size
     ramp = torch.arange(2 * height * width * 3) % 251

@@ -14,7 +14,7 @@ from smar.judging.judged import JudgedQueries, judged_queries
 from smar.judging.metrics import check_metric, score_run
 from smar.models.device import place_model
 from smar.pages.gallery import Group
-from smar.params import EvaluateParams, GateParams, PromoteParams
+from smar.params import EvaluateParams, PromoteParams
 from smar.paths import Paths
 from smar.release.anchor import Anchor, Key, next_anchors, read_anchors
 from smar.release.bundle import check_candidate
@@ -55,7 +55,7 @@ class Project:
         paths: The project.
         promote: The rules.
         evaluate: Metric, cutoffs and relevance.
-        gate: Visual categories, for the slices.
+        visual_categories: For the slices.
         seed: Decides resamples.
         threads: CPU threads.
         is_experiment: An experiment is judged and never released.
@@ -64,7 +64,7 @@ class Project:
     paths: Paths
     promote: PromoteParams
     evaluate: EvaluateParams
-    gate: GateParams
+    visual_categories: list[str]
     seed: int
     threads: int
     is_experiment: bool = False
@@ -121,7 +121,7 @@ def try_candidate(project: Project, folder: Path, *, current: str, twin: str) ->
         paths,
         schema.read_table(paths.items, schema.ITEMS),
         evaluate,
-        project.gate,
+        project.visual_categories,
         min_queries=rules_of.min_queries,
         seed=project.seed,
     )

@@ -18,9 +18,9 @@ from smar.data.schema import normalize_query
 from smar.errors import ArtifactError, DataError
 from smar.index.ann import whole_k
 from smar.index.hybrid import HybridIndex
+from smar.models.dual_encoder import DualEncoder
 from smar.models.encode import encode_queries
 from smar.models.io import load_model
-from smar.models.retriever import RetrieverModel
 from smar.paths import Paths
 from smar.service.registry import AUTO, KIND, find_release
 
@@ -71,7 +71,7 @@ class Retriever:
 
     def __init__(
         self,
-        model: RetrieverModel,
+        model: DualEncoder,
         index: HybridIndex,
         items: pd.DataFrame,
         root: Path,
@@ -163,7 +163,7 @@ class Retriever:
 
 def _read(
     model: Path, index: Path, items: Path, *, hint: str
-) -> tuple[RetrieverModel, HybridIndex, pd.DataFrame]:
+) -> tuple[DualEncoder, HybridIndex, pd.DataFrame]:
     """Return a model, its index, and the items in the order of the index."""
     try:
         found = HybridIndex.load(index)

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from smar.params import Params
+    from smar.train.course import Course
     from smar.train.dataset import TrainingData
+    from smar.train.loop import Places
 
 logger = logging.getLogger(__name__)
 
@@ -56,20 +58,17 @@ def run(root: Path) -> None:
     from smar.artifacts import Manifest, write_json
     from smar.data import schema
     from smar.data.images import ImageStore
-    from smar.losses import build_loss
     from smar.models.device import place_model
     from smar.models.health import check_weights
     from smar.models.io import KIND, load_model, save_model
     from smar.params import load_params
-    from smar.params.kinds import FUSIONS, GATES, LOSSES
     from smar.seeding import seed_torch
-    from smar.train.course import finetune_course
     from smar.train.loop import finish, train
     from smar.train.mining import hard_pools
-    from smar.train.prepare import build_maker, build_sampler, places
+    from smar.train.prepare import build_maker, build_sampler
 
-    params = load_params(Paths(root).params)
     paths = Paths(root)
+    params = load_params(paths.params)
     settings = _settings(params)
     logger.info("finetune: %s", settings)
     inputs = STAGE.digests(root)
@@ -80,16 +79,13 @@ def run(root: Path) -> None:
     model = place_model(load_model(paths.pretrained), params.threads)
     hard = hard_pools(model, data, items, images, params.finetune.negatives, params.seed)
     model.set_gate(params.gate.kind, params.gate.own.model_dump())
-    kinds = [FUSIONS[model.options.fusion], LOSSES[params.loss.kind], GATES[params.gate.kind]]
-    where = places(paths, "finetune", settings | inputs, kinds)
-    is_learned = params.loss.weights == "learned"
-    loss = build_loss(params.loss)
+    where = _places(paths, params, model.options.fusion, settings | inputs)
     real_frac = 1.0 if len(data.real) else 0.0
     figures = train(
         model,
         build_sampler(data, params.finetune, real_frac, params.seed + 1, hard),
         build_maker(model, data, items, images),
-        course=finetune_course(params.finetune, loss, is_learned=is_learned),
+        course=_course(params),
         params=params.finetune,
         places=where,
     )
@@ -111,6 +107,23 @@ def _settings(params: "Params") -> dict[str, Any]:
         "gate": params.gate.settings(),
         "finetune": params.finetune.model_dump(),
     }
+
+
+def _places(paths: Paths, params: "Params", fusion: str, made_of: dict[str, Any]) -> "Places":
+    """Return where the run keeps its checkpoint: one for the parts that it is made of."""
+    from smar.params.kinds import FUSIONS, GATES, LOSSES
+    from smar.train.prepare import places
+
+    kinds = [FUSIONS[fusion], LOSSES[params.loss.kind], GATES[params.gate.kind]]
+    return places(paths, "finetune", made_of, kinds)
+
+
+def _course(params: "Params") -> "Course":
+    from smar.losses import build_loss
+    from smar.train.course import finetune_course
+
+    is_learned = params.loss.weights == "learned"
+    return finetune_course(params.finetune, build_loss(params.loss), is_learned=is_learned)
 
 
 def _read(params: "Params", paths: Paths, items: "pd.DataFrame") -> "TrainingData":

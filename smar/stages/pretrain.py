@@ -11,7 +11,7 @@ from smar.paths import Paths
 if TYPE_CHECKING:
     import pandas as pd
 
-    from smar.models.retriever import RetrieverModel
+    from smar.models.dual_encoder import DualEncoder
     from smar.params import Params
 
 logger = logging.getLogger(__name__)
@@ -111,11 +111,11 @@ def _settings(params: "Params") -> dict[str, Any]:
 
 def _build(
     params: "Params", queries: list[str], items: "pd.DataFrame", picture_size: tuple[int, int]
-) -> "RetrieverModel":
+) -> "DualEncoder":
     """Return the model before its first step, with tokenizers of the shop's own words."""
     from smar.data.text import item_texts
     from smar.models.device import place_model
-    from smar.models.retriever import build_model
+    from smar.models.dual_encoder import build_model
     from smar.train.prepare import build_tokenizers
 
     of_query, of_text = build_tokenizers(params.model, queries, item_texts(items))

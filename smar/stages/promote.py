@@ -55,7 +55,7 @@ def run(root: Path) -> None:
         paths=Paths(root),
         promote=params.promote,
         evaluate=params.evaluate,
-        gate=params.gate,
+        visual_categories=params.gate.visual_categories,
         seed=params.seed,
         threads=params.threads,
         is_experiment=any(os.environ.get(name) for name in _EXPERIMENT),

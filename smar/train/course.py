@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smar.losses import Loss
-from smar.models.retriever import RetrieverModel
+from smar.models.dual_encoder import DualEncoder
 from smar.params import FinetuneParams, PretrainParams
 from smar.train.step import Step, finetune_step
 from smar.train.weighting import TaskWeights
@@ -28,7 +28,7 @@ class Phase:
     step: Step
     frozen: Sequence[str] = ()
 
-    def freeze(self, model: RetrieverModel) -> None:
+    def freeze(self, model: DualEncoder) -> None:
         """Let the parts that this phase trains have gradients, and no others."""
         for name, part in model.named_children():
             part.requires_grad_(name not in self.frozen)

@@ -10,15 +10,16 @@ from typing import cast
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from tqdm import tqdm
 
 from smar.errors import TrainingError
-from smar.models.retriever import RetrieverModel
+from smar.models.dual_encoder import DualEncoder
 from smar.params import TrainParams
 from smar.replace import write_file
 from smar.train.batching import Batch, BatchMaker, PairSampler, prefetch
 from smar.train.checkpoint import Progress, load_checkpoint, remove_checkpoint, save_checkpoint
-from smar.train.course import Course
+from smar.train.course import Course, Phase
 from smar.train.optim import add_weights, build_optimizer, learning_rate
 from smar.train.precision import Precision, choose_precision
 from smar.train.step import Step
@@ -44,7 +45,7 @@ class Places:
 
 
 def train(
-    model: RetrieverModel,
+    model: DualEncoder,
     sampler: PairSampler,
     maker: BatchMaker,
     *,
@@ -80,10 +81,7 @@ def train(
         if number in (phase.first, progress.step):
             logger.info("steps %d to %d: %s", phase.first, phase.last - 1, phase.name)
             phase.freeze(model)
-        steps = phase.last - phase.first
-        rate = learning_rate(number - phase.first, steps, params.learning_rate, params.warmup_frac)
-        for group in optimizer.param_groups:
-            group["lr"] = rate * group.get("rate_scale", 1.0)
+        rate = _set_rate(optimizer, phase, number, params)
         try:
             values, tasks = _update(
                 trained, batch.to(model.device), optimizer, phase.step, precision, params
@@ -92,13 +90,9 @@ def train(
             raise TrainingError(f"step {number} of {params.steps}: {error}") from error
         queries += len(batch.target)
         if number % params.log_every == 0 or number + 1 == params.steps:
-            row = _row(number, rate, values)
-            history.append(row)
+            history.append(_row(number, rate, values))
             write_history(places.history, history)
-            if number * 10 // params.steps > (number - params.log_every) * 10 // params.steps:
-                shares = {k: f"{v:.3f}" for k, v in row.items() if k.startswith("chance_")}
-                logger.info("step %d of %d: %s", number, params.steps, shares)
-            bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if k.startswith("chance_")})
+            bar.set_postfix(_told(history[-1], number, params))
         if time.perf_counter() - saved > params.checkpoint_s:
             save_checkpoint(places.checkpoint, trained, optimizer, Progress(number + 1, history))
             saved = time.perf_counter()
@@ -110,6 +104,23 @@ def train(
         "pairs_per_s": queries / max(seconds, 1e-9),
         **{k: v for k, v in (history[-1] if history else {}).items() if k != "step"},
     }
+
+
+def _set_rate(optimizer: Optimizer, phase: Phase, number: int, params: TrainParams) -> float:
+    """Set the learning rate of a step and return it, before the scale of each group."""
+    steps = phase.last - phase.first
+    rate = learning_rate(number - phase.first, steps, params.learning_rate, params.warmup_frac)
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("rate_scale", 1.0)
+    return rate
+
+
+def _told(row: dict[str, float], number: int, params: TrainParams) -> dict[str, str]:
+    """Return what the progress bar shows of a step; ten times in a run it is logged as well."""
+    shares = {k: f"{v:.3f}" for k, v in row.items() if k.startswith("chance_")}
+    if number * 10 // params.steps > (number - params.log_every) * 10 // params.steps:
+        logger.info("step %d of %d: %s", number, params.steps, shares)
+    return shares
 
 
 def finish(places: Places) -> None:
@@ -132,7 +143,7 @@ def _update(
     precision: Precision,
     params: TrainParams,
 ) -> tuple[dict[str, Tensor], frozenset[str]]:
-    model = cast("RetrieverModel", trained[0])
+    model = cast("DualEncoder", trained[0])
     optimizer.zero_grad(set_to_none=True)
     with precision.autocast(model.device):
         output = step(model, batch)
@@ -156,7 +167,7 @@ def _row(number: int, rate: float, values: dict[str, Tensor]) -> dict[str, float
 
 
 def _precision(
-    model: RetrieverModel,
+    model: DualEncoder,
     sampler: PairSampler,
     maker: BatchMaker,
     step: Step,

@@ -12,8 +12,8 @@ from scipy.sparse import csr_matrix
 
 from smar.data.images import ImageStore
 from smar.index.ann import build_index, gated_items, gated_queries
+from smar.models.dual_encoder import DualEncoder
 from smar.models.encode import encode_items, encode_queries
-from smar.models.retriever import RetrieverModel
 from smar.params import IndexParams, NegativeParams
 from smar.seeding import generator
 from smar.train.dataset import TrainingData
@@ -28,7 +28,7 @@ _RECALL = 0.8
 
 
 def hard_pools(
-    model: RetrieverModel,
+    model: DualEncoder,
     data: TrainingData,
     items: pd.DataFrame,
     images: ImageStore,
@@ -45,7 +45,7 @@ def hard_pools(
 
 
 def mine_negatives(
-    model: RetrieverModel,
+    model: DualEncoder,
     data: TrainingData,
     items: pd.DataFrame,
     images: ImageStore,

@@ -14,7 +14,7 @@ from smar.data import schema
 from smar.data.images import ImageStore
 from smar.data.text import MARKERS, field_starts, item_texts
 from smar.data.tokens import PictureTable
-from smar.models.retriever import RetrieverModel
+from smar.models.dual_encoder import DualEncoder
 from smar.models.tokenizer import TextTokenizer, pretrained_tokenizer, train_tokenizer
 from smar.params import ModelParams, TextTowerParams, TrainParams
 from smar.params.kinds import Kind
@@ -91,7 +91,7 @@ def build_tokenizers(
 
 
 def build_maker(
-    model: RetrieverModel, data: TrainingData, items: pd.DataFrame, images: ImageStore
+    model: DualEncoder, data: TrainingData, items: pd.DataFrame, images: ImageStore
 ) -> BatchMaker:
     """Return the batch maker of a model."""
     markers = model.options.field_markers

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from smar.losses.scored import ScoredPairs
+from smar.models.dual_encoder import DualEncoder, ItemOutput, QueryOutput
 from smar.models.query_vectors import merge_vectors
-from smar.models.retriever import ItemOutput, QueryOutput, RetrieverModel
 from smar.train.batching import Batch
 
 
@@ -41,13 +41,13 @@ class Encoded:
         return merge_vectors(similarity, self.beta)
 
 
-def encode_batch(model: RetrieverModel, batch: Batch) -> Encoded:
+def encode_batch(model: DualEncoder, batch: Batch) -> Encoded:
     """Return the queries and items of a batch; each item is encoded once."""
     query = model.encode_query_tokens(batch.query_ids, batch.query_lengths)
     return Encoded(query, encode_items_of(model, batch), model.options.beta)
 
 
-def encode_items_of(model: RetrieverModel, batch: Batch) -> ItemOutput:
+def encode_items_of(model: DualEncoder, batch: Batch) -> ItemOutput:
     """Return the items of a batch."""
     return model.encode_item_tokens(batch.item_ids, batch.item_lengths, batch.pictures, batch.owner)
 

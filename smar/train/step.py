@@ -11,7 +11,7 @@ from torch import Tensor
 
 from smar.losses import Loss, loss_of_equal_scores
 from smar.losses.scored import ScoredPairs
-from smar.models.retriever import RetrieverModel
+from smar.models.dual_encoder import DualEncoder
 from smar.params.kinds import FUSIONS
 from smar.train.batching import Batch
 from smar.train.gating import gated_loss, mixed_pairs
@@ -34,7 +34,7 @@ class StepOutput:
     tasks: frozenset[str]
 
 
-Step = Callable[[RetrieverModel, Batch], StepOutput]
+Step = Callable[[DualEncoder, Batch], StepOutput]
 
 
 _LEAST_CHANCE = 1e-6  # no negative is allowed anywhere: 0 of 0
@@ -45,7 +45,7 @@ def pretrain_step(weights: TaskWeights, loss: Loss, tasks: Sequence[str] = TASKS
     """Return the step `L = alpha L_t + beta L_i + gamma L_m` (SMAR, 2023), or some of its terms."""
     trained = frozenset(tasks) & set(weights.tasks)
 
-    def step(model: RetrieverModel, batch: Batch) -> StepOutput:
+    def step(model: DualEncoder, batch: Batch) -> StepOutput:
         encoded = encode_batch(model, _without_unused_pictures(model, batch, trained))
         losses, chances = _task_losses(encoded, batch, loss)
         parts = _log(losses, chances, weights) | _norms(encoded)
@@ -62,7 +62,7 @@ def alignment_step(weights: TaskWeights, loss: Loss) -> Step:
     have a picture (CLIP, 2021). Items equal in text and pictures are no negatives of each other.
     """
 
-    def step(model: RetrieverModel, batch: Batch) -> StepOutput:
+    def step(model: DualEncoder, batch: Batch) -> StepOutput:
         item = encode_items_of(model, batch)
         rows = item.has_picture.nonzero().squeeze(1)
         with torch.autocast(item.text.device.type, enabled=False):
@@ -92,7 +92,7 @@ def finetune_step(weights: TaskWeights, loss: Loss) -> Step:
     """Return the step on clicks with the gate, plus the pre-training tasks at small weights."""
     trained = frozenset(weights.tasks)
 
-    def step(model: RetrieverModel, batch: Batch) -> StepOutput:
+    def step(model: DualEncoder, batch: Batch) -> StepOutput:
         encoded = encode_batch(model, _without_unused_pictures(model, batch, trained))
         losses, chances = _task_losses(encoded, batch, loss)
         losses["gated"] = gated_loss(model.gate, encoded, batch, loss)
@@ -105,7 +105,7 @@ def finetune_step(weights: TaskWeights, loss: Loss) -> Step:
     return step
 
 
-def _without_unused_pictures(model: RetrieverModel, batch: Batch, trained: frozenset[str]) -> Batch:
+def _without_unused_pictures(model: DualEncoder, batch: Batch, trained: frozenset[str]) -> Batch:
     """Return the batch without its pictures if nothing that is trained looks at them."""
     if FUSIONS[model.options.fusion].facts["SEES_PICTURES"] or "image" in trained:
         return batch

@@ -14,9 +14,9 @@ from transformers import BertConfig, BertModel, ViTConfig, ViTModel
 from smar.artifacts import Manifest
 from smar.data.images import ImageStore
 from smar.errors import ArtifactError, ParamsError
+from smar.models.dual_encoder import DualEncoder, build_model
 from smar.models.encode import encode_items, encode_queries
 from smar.models.io import load_model, save_model
-from smar.models.retriever import RetrieverModel, build_model
 from smar.models.tokenizer import train_tokenizer
 from smar.params import ModelParams
 from smar.train.prepare import build_tokenizers
@@ -25,14 +25,14 @@ TEXTS = ["red boot", "a novel", "", "an unheard-of query \u00fc"]
 
 
 @pytest.fixture
-def saved(tiny_model: Callable[[], RetrieverModel], tmp_path: Path) -> Path:
+def saved(tiny_model: Callable[[], DualEncoder], tmp_path: Path) -> Path:
     path = tmp_path / "model"
     save_model(tiny_model(), path, Manifest(kind="model"))
     return path
 
 
 def test_model_reloads_to_the_same_embeddings(
-    tiny_model: Callable[[], RetrieverModel],
+    tiny_model: Callable[[], DualEncoder],
     saved: Path,
     tiny_items: pd.DataFrame,
     tiny_images: ImageStore,
@@ -47,7 +47,7 @@ def test_model_reloads_to_the_same_embeddings(
 
 
 def test_model_saved_twice_is_the_same_bytes(
-    tiny_model: Callable[[], RetrieverModel], saved: Path, tmp_path: Path
+    tiny_model: Callable[[], DualEncoder], saved: Path, tmp_path: Path
 ):
     save_model(tiny_model(), tmp_path / "again", Manifest(kind="model"))
     for file in saved.iterdir():

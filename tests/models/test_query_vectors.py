@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from smar.models.dual_encoder import DualEncoder, build_model
 from smar.models.encode import encode_queries
 from smar.models.query_vectors import merge_vectors
-from smar.models.retriever import RetrieverModel, build_model
 from smar.params import ModelParams, QueryVectorParams
 
 
@@ -34,7 +34,7 @@ def test_merged_score_lies_below_the_maximum_by_no_more_than_said(beta: float):
 
 
 def test_query_tower_gives_several_unit_vectors(
-    tiny_model: Callable[[], RetrieverModel], tiny_model_params: ModelParams
+    tiny_model: Callable[[], DualEncoder], tiny_model_params: ModelParams
 ):
     single = tiny_model()
     model = build_model(

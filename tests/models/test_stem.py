@@ -9,9 +9,9 @@ from torch import nn
 
 from smar.artifacts import Manifest
 from smar.errors import ParamsError
+from smar.models.dual_encoder import DualEncoder
 from smar.models.image import build_image_tower
 from smar.models.io import load_model, save_model
-from smar.models.retriever import RetrieverModel
 from smar.models.stem import ConvStem, set_conv_stem
 from smar.params import ModelParams
 
@@ -29,7 +29,7 @@ def test_a_picture_does_not_depend_on_its_neighbours():
 
 
 def test_a_saved_model_keeps_its_stem(
-    tiny_model: Callable[..., RetrieverModel], tiny_model_params: ModelParams, tmp_path: Path
+    tiny_model: Callable[..., DualEncoder], tiny_model_params: ModelParams, tmp_path: Path
 ):
     params = tiny_model_params.image.model_copy(update={"stem": "conv"})
     model = tiny_model()

@@ -69,7 +69,11 @@ def test_first_candidate_becomes_v1_with_all_that_answers_queries(small_project:
     assert registry.current_version(small_project) == "v1"
     names = {path.name for path in folder.iterdir()}
     assert names >= {"model", "index", "items.parquet", "metrics", "params.yaml", "judged"}
-    assert set(manifest.inputs) >= {"data/accepted/items.parquet", "models/retriever", "data/index"}
+    assert set(manifest.inputs) >= {
+        "data/accepted/items.parquet",
+        "models/retriever",
+        "data/index",
+    }
     assert json.loads(Paths(small_project).metrics("promote").read_text())["release"] == 1
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from smar.losses import build_loss
-from smar.models.retriever import RetrieverModel
+from smar.models.dual_encoder import DualEncoder
 from smar.params import LossParams, Params, PretrainParams
 from smar.train.batching import BatchMaker, PairSampler
 from smar.train.course import Course
@@ -14,7 +14,7 @@ from smar.train.curricula import build_course
 from smar.train.dataset import TrainingData
 from smar.train.loop import Places
 
-Setup = Callable[[], tuple[RetrieverModel, PairSampler, BatchMaker]]
+Setup = Callable[[], tuple[DualEncoder, PairSampler, BatchMaker]]
 
 
 @pytest.fixture
@@ -24,11 +24,11 @@ def places(tmp_path: Path) -> Places:
 
 @pytest.fixture
 def setup(
-    tiny_model: Callable[[], RetrieverModel],
+    tiny_model: Callable[[], DualEncoder],
     tiny_data: TrainingData,
-    tiny_maker: Callable[[RetrieverModel], BatchMaker],
+    tiny_maker: Callable[[DualEncoder], BatchMaker],
 ) -> Setup:
-    def make() -> tuple[RetrieverModel, PairSampler, BatchMaker]:
+    def make() -> tuple[DualEncoder, PairSampler, BatchMaker]:
         model = tiny_model()
         sampler = PairSampler(
             tiny_data, items_per_step=16, queries_per_item=1, real_frac=0.5, seed=3

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from smar.errors import DataError
-from smar.models.retriever import RetrieverModel
+from smar.models.dual_encoder import DualEncoder
 from smar.train.batching import BatchMaker, PairSampler, negatives_of, prefetch
 from smar.train.dataset import Pairs, TrainingData
 
@@ -69,8 +69,8 @@ def test_allowed_negatives_equal_a_double_loop(tiny_data: TrainingData):
 
 def test_batches_hold_what_was_drawn(
     tiny_data: TrainingData,
-    tiny_model: Callable[[], RetrieverModel],
-    tiny_maker: Callable[[RetrieverModel], BatchMaker],
+    tiny_model: Callable[[], DualEncoder],
+    tiny_maker: Callable[[DualEncoder], BatchMaker],
 ):
     model = tiny_model()
     maker, drawn = tiny_maker(model), sampler(tiny_data)

@@ -13,7 +13,7 @@ import torch
 from smar.data.images import ImageStore
 from smar.errors import TrainingError
 from smar.losses import build_loss
-from smar.models.retriever import RetrieverModel
+from smar.models.dual_encoder import DualEncoder
 from smar.params import FinetuneParams, LossParams, PretrainParams
 from smar.train.batching import BatchMaker, PairSampler
 from smar.train.course import Course, finetune_course
@@ -22,11 +22,11 @@ from smar.train.loop import Places, train
 from smar.train.prepare import build_maker
 from smar.train.step import Step, StepOutput
 
-Setup = Callable[[], tuple[RetrieverModel, PairSampler, BatchMaker]]
+Setup = Callable[[], tuple[DualEncoder, PairSampler, BatchMaker]]
 CourseOf = Callable[..., Course]
 
 
-def weights(model: RetrieverModel) -> torch.Tensor:
+def weights(model: DualEncoder) -> torch.Tensor:
     return torch.cat([value.flatten() for value in model.state_dict().values()])
 
 
@@ -106,7 +106,7 @@ def _stopped(course: Course, number: int) -> Course:
     calls = 0
 
     def stopping(step: Step) -> Step:
-        def wrapped(model: RetrieverModel, batch: Any) -> StepOutput:
+        def wrapped(model: DualEncoder, batch: Any) -> StepOutput:
             nonlocal calls
             calls += 1
             if calls > number:

@@ -12,9 +12,9 @@ import torch
 from smar.artifacts import Manifest
 from smar.data.images import ImageStore
 from smar.losses import build_loss
+from smar.models.dual_encoder import DualEncoder, build_model
 from smar.models.encode import encode_items, encode_queries
 from smar.models.io import load_model, save_model
-from smar.models.retriever import RetrieverModel, build_model
 from smar.params import (
     FinetuneParams,
     LossParams,
@@ -37,12 +37,12 @@ CourseOf = Callable[..., Course]
 
 @pytest.fixture
 def build(
-    tiny_model: Callable[[], RetrieverModel], tiny_model_params: ModelParams
-) -> Callable[..., RetrieverModel]:
+    tiny_model: Callable[[], DualEncoder], tiny_model_params: ModelParams
+) -> Callable[..., DualEncoder]:
     """Return a builder of untrained models that differ from the tiny one as told."""
     tiny = tiny_model()
 
-    def of(**changes: object) -> RetrieverModel:
+    def of(**changes: object) -> DualEncoder:
         torch.manual_seed(0)
         return build_model(
             tiny_model_params.model_copy(update=changes),
@@ -59,9 +59,7 @@ def sampler(tiny_data: TrainingData) -> PairSampler:
     return PairSampler(tiny_data, items_per_step=12, queries_per_item=2, real_frac=0.5, seed=3)
 
 
-def assert_reloads(
-    model: RetrieverModel, path: Path, items: pd.DataFrame, images: ImageStore
-) -> None:
+def assert_reloads(model: DualEncoder, path: Path, items: pd.DataFrame, images: ImageStore) -> None:
     save_model(model, path, Manifest(kind="model"))
     again = load_model(path)
     assert again.options == model.options
@@ -78,9 +76,9 @@ def assert_reloads(
 def test_every_fusion_trains_with_every_loss(
     fusion: str,
     loss: str,
-    build: Callable[..., RetrieverModel],
+    build: Callable[..., DualEncoder],
     sampler: PairSampler,
-    tiny_maker: Callable[[RetrieverModel], BatchMaker],
+    tiny_maker: Callable[[DualEncoder], BatchMaker],
     tiny_pretrain: PretrainParams,
     tiny_items: pd.DataFrame,
     tiny_images: ImageStore,
@@ -103,9 +101,9 @@ def test_every_fusion_trains_with_every_loss(
 def test_every_gate_trains_after_every_curriculum(
     kind: str,
     curriculum: str,
-    build: Callable[..., RetrieverModel],
+    build: Callable[..., DualEncoder],
     sampler: PairSampler,
-    tiny_maker: Callable[[RetrieverModel], BatchMaker],
+    tiny_maker: Callable[[DualEncoder], BatchMaker],
     tiny_pretrain: PretrainParams,
     tiny_finetune: FinetuneParams,
     tiny_items: pd.DataFrame,
@@ -137,9 +135,9 @@ def test_every_gate_trains_after_every_curriculum(
 @pytest.mark.parametrize("fusion", sorted(FUSIONS))
 def test_every_fusion_trains_in_bfloat16(
     fusion: str,
-    build: Callable[..., RetrieverModel],
+    build: Callable[..., DualEncoder],
     sampler: PairSampler,
-    tiny_maker: Callable[[RetrieverModel], BatchMaker],
+    tiny_maker: Callable[[DualEncoder], BatchMaker],
     tiny_loss: LossParams,
 ):
     model = build(fusion=fusion, query_vectors=QueryVectorParams(count=2, beta=0.1))
@@ -154,9 +152,9 @@ def test_every_fusion_trains_in_bfloat16(
 
 
 def test_pictures_are_not_encoded_for_text_alone(
-    build: Callable[..., RetrieverModel],
+    build: Callable[..., DualEncoder],
     sampler: PairSampler,
-    tiny_maker: Callable[[RetrieverModel], BatchMaker],
+    tiny_maker: Callable[[DualEncoder], BatchMaker],
     tiny_loss: LossParams,
 ):
     model = build(fusion="text_only")

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 
 from smar.data.images import ImageStore
+from smar.models.dual_encoder import DualEncoder
 from smar.models.encode import encode_items, encode_queries
-from smar.models.retriever import RetrieverModel
 from smar.params import NegativeParams
 from smar.train.dataset import TrainingData
 from smar.train.mining import hard_pools, mine_negatives
 
 
 def test_mined_items_rank_high_and_are_never_right(
-    tiny_model: Callable[[], RetrieverModel],
+    tiny_model: Callable[[], DualEncoder],
     tiny_data: TrainingData,
     tiny_items: pd.DataFrame,
     tiny_images: ImageStore,
@@ -45,7 +45,7 @@ def test_mined_items_rank_high_and_are_never_right(
 
 
 def test_nothing_is_mined_unless_asked_for(
-    tiny_model: Callable[[], RetrieverModel],
+    tiny_model: Callable[[], DualEncoder],
     tiny_data: TrainingData,
     tiny_items: pd.DataFrame,
     tiny_images: ImageStore,

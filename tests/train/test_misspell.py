@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from smar.models.retriever import RetrieverModel
+from smar.models.dual_encoder import DualEncoder
 from smar.train.batching import BatchMaker, PairSampler
 from smar.train.dataset import TrainingData
 from smar.train.misspell import misspell
@@ -75,8 +75,8 @@ def test_misspellings_depend_on_seed_and_step_alone(tiny_data: TrainingData):
 
 def test_batches_hold_the_misspelled_texts_and_the_marks_of_the_right_ones(
     tiny_data: TrainingData,
-    tiny_model: Callable[[], RetrieverModel],
-    tiny_maker: Callable[[RetrieverModel], BatchMaker],
+    tiny_model: Callable[[], DualEncoder],
+    tiny_maker: Callable[[DualEncoder], BatchMaker],
 ):
     model = tiny_model()
     maker = tiny_maker(model)

@@ -10,8 +10,8 @@ from PIL import Image
 from smar.artifacts import Manifest, write_directory
 from smar.data.images import KIND, ImageStore
 from smar.data.text import item_texts
+from smar.models.dual_encoder import DualEncoder, build_model
 from smar.models.encode import encode_items, encode_queries
-from smar.models.retriever import RetrieverModel, build_model
 from smar.models.tokenizer import train_tokenizer
 from smar.params import ImageStoreParams, ModelParams, PretrainParams
 from smar.seeding import seed_torch
@@ -67,7 +67,7 @@ def model(
     tiny_pretrain: PretrainParams,
     course_of,
     places: Places,
-) -> RetrieverModel:
+) -> DualEncoder:
     seed_torch(0)
     texts = [*item_texts(items), *COLOURS] * 3
     model = build_model(
@@ -97,7 +97,7 @@ def model(
     return model
 
 
-def top_1(model: RetrieverModel, items: pd.DataFrame, images: ImageStore) -> float:
+def top_1(model: DualEncoder, items: pd.DataFrame, images: ImageStore) -> float:
     """Return the share of colours whose first item has that colour."""
     made = encode_items(model, items, images, 12).multimodal
     first = (encode_queries(model, list(COLOURS)).vector @ made.T).argmax(axis=1)
@@ -105,7 +105,7 @@ def top_1(model: RetrieverModel, items: pd.DataFrame, images: ImageStore) -> flo
 
 
 def test_an_extra_informative_picture_helps_and_order_does_not_matter(
-    model: RetrieverModel, items: pd.DataFrame, images: ImageStore
+    model: DualEncoder, items: pd.DataFrame, images: ImageStore
 ):
     assert top_1(model, items, images) >= 5 / 6
     only_first = items.assign(image_ids=items["image_ids"].str[:1])

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from smar.losses import Loss, build_loss
-from smar.models.retriever import RetrieverModel
+from smar.models.dual_encoder import DualEncoder
 from smar.params import LossParams
 from smar.train.batching import Batch, BatchMaker, PairSampler
 from smar.train.scoring import encode_batch, encode_items_of
@@ -25,7 +25,7 @@ def loss(tiny_loss: LossParams) -> Loss:
 
 
 @pytest.fixture
-def drawn(setup: Setup) -> tuple[RetrieverModel, Batch]:
+def drawn(setup: Setup) -> tuple[DualEncoder, Batch]:
     """A model and a batch in which some items have no picture and some two."""
     model, sampler, maker = _parts(setup)
     batch = maker.make(sampler.draw(0))
@@ -34,7 +34,7 @@ def drawn(setup: Setup) -> tuple[RetrieverModel, Batch]:
     return model, batch
 
 
-def _parts(setup: Setup) -> tuple[RetrieverModel, PairSampler, BatchMaker]:
+def _parts(setup: Setup) -> tuple[DualEncoder, PairSampler, BatchMaker]:
     model, sampler, maker = setup()
     return model.eval(), sampler, maker
 
@@ -47,7 +47,7 @@ def cross_entropy(scores: Tensor, own: int, considered: list[int]) -> float:
 
 @torch.no_grad()
 def test_task_losses_equal_loops_that_leave_out_what_has_no_picture(
-    drawn: tuple[RetrieverModel, Batch], loss: Loss
+    drawn: tuple[DualEncoder, Batch], loss: Loss
 ):
     model, batch = drawn
     encoded = encode_batch(model, batch)
@@ -75,7 +75,7 @@ def test_task_losses_equal_loops_that_leave_out_what_has_no_picture(
 
 @torch.no_grad()
 def test_alignment_equals_a_loop_in_which_equal_items_are_no_negatives(
-    drawn: tuple[RetrieverModel, Batch], loss: Loss
+    drawn: tuple[DualEncoder, Batch], loss: Loss
 ):
     model, batch = drawn
     item = encode_items_of(model, batch)

@@ -9,10 +9,10 @@ import torch
 
 from smar.data.images import ImageStore
 from smar.index.ann import build_index, gated_items, gated_queries
+from smar.models.dual_encoder import DualEncoder
 from smar.models.encode import encode_items, encode_queries
 from smar.models.gate import build_gate
 from smar.models.gate.base import GateWidths
-from smar.models.retriever import RetrieverModel
 from smar.params import IndexParams
 from smar.params.kinds import GATES
 from smar.train.batching import BatchMaker, PairSampler
@@ -31,7 +31,7 @@ def test_gate_before_training(kind: str, expected: float):
     assert build_gate(kind, {}, WIDTHS)(torch.randn(3, 8)).sigmoid().tolist() == [expected] * 3
 
 
-def shaken(model: RetrieverModel, kind: str) -> RetrieverModel:
+def shaken(model: DualEncoder, kind: str) -> DualEncoder:
     """Return the model with a gate that differs from query to query and from item to item."""
     model.set_gate(kind)
     torch.manual_seed(1)
@@ -44,8 +44,8 @@ def shaken(model: RetrieverModel, kind: str) -> RetrieverModel:
 @pytest.mark.parametrize("kind", sorted(GATES))
 def test_score_that_is_trained_is_the_score_that_is_served(
     kind: str,
-    tiny_model: Callable[[], RetrieverModel],
-    tiny_maker: Callable[[RetrieverModel], BatchMaker],
+    tiny_model: Callable[[], DualEncoder],
+    tiny_maker: Callable[[DualEncoder], BatchMaker],
     tiny_data: TrainingData,
     tiny_items: pd.DataFrame,
     tiny_images: ImageStore,
@@ -74,7 +74,7 @@ def test_score_that_is_trained_is_the_score_that_is_served(
 
 
 def test_per_item_gate_that_trusts_no_picture_is_text_alone(
-    tiny_model: Callable[[], RetrieverModel], tiny_items: pd.DataFrame, tiny_images: ImageStore
+    tiny_model: Callable[[], DualEncoder], tiny_items: pd.DataFrame, tiny_images: ImageStore
 ):
     model = tiny_model().eval()
     whole = encode_items(model, tiny_items, tiny_images, 8)
@@ -88,7 +88,7 @@ def test_per_item_gate_that_trusts_no_picture_is_text_alone(
     assert np.allclose(doubting.multimodal, whole.text, atol=1e-5)
 
 
-def test_change_of_kind_keeps_what_both_kinds_have(tiny_model: Callable[[], RetrieverModel]):
+def test_change_of_kind_keeps_what_both_kinds_have(tiny_model: Callable[[], DualEncoder]):
     model = shaken(tiny_model(), "learned")
     before = {name: value.clone() for name, value in model.gate.state_dict().items()}
     model.set_gate("per_item")

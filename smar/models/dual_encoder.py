@@ -79,7 +79,7 @@ class ItemOutput:
     image_norm: Tensor
 
 
-class RetrieverModel(nn.Module):
+class DualEncoder(nn.Module):
     """SMAR's towers with their tokenizers (Liu et al., SIGIR 2023).
 
     Args:
@@ -192,7 +192,7 @@ def build_model(
     query_tokenizer: TextTokenizer,
     text_tokenizer: TextTokenizer,
     picture_size: tuple[int, int],
-) -> RetrieverModel:
+) -> DualEncoder:
     """Return a model before training; random numbers come from torch's global generator.
 
     Its gate is a header that any kind can take over; fine-tuning chooses the kind. With shared
@@ -216,7 +216,7 @@ def build_model(
     )
     if params.shared_words and vectors.count == 1:
         query.projection.load_state_dict(text.projection.state_dict())
-    return RetrieverModel(
+    return DualEncoder(
         query=query,
         text=text,
         image=build_image_tower(params.image, params.dim, *picture_size),

@@ -12,19 +12,19 @@ from pydantic import ValidationError
 
 from smar.artifacts import Manifest
 from smar.data.images import ImageStore
+from smar.models.dual_encoder import DualEncoder, build_model
 from smar.models.encode import encode_items, encode_queries
 from smar.models.io import load_model, save_model
-from smar.models.retriever import RetrieverModel, build_model
 from smar.params import ModelParams
 from smar.train.prepare import build_tokenizers
 
 
 @pytest.fixture
-def model(tiny_model: Callable[[], RetrieverModel]) -> RetrieverModel:
+def model(tiny_model: Callable[[], DualEncoder]) -> DualEncoder:
     return tiny_model().eval()
 
 
-def test_query_embedding_does_not_depend_on_its_batch(model: RetrieverModel):
+def test_query_embedding_does_not_depend_on_its_batch(model: DualEncoder):
     texts = ["red", "a much longer query about red boots", "novel"]
     together = encode_queries(model, texts)
     alone = [encode_queries(model, [text]) for text in texts]
@@ -33,7 +33,7 @@ def test_query_embedding_does_not_depend_on_its_batch(model: RetrieverModel):
         assert together.gate[row] == pytest.approx(one.gate[0], abs=1e-5)
 
 
-def test_texts_grouped_by_length_equal_texts_alone(model: RetrieverModel):
+def test_texts_grouped_by_length_equal_texts_alone(model: DualEncoder):
     lengths = torch.arange(130) % 9 + 1
     ids = torch.randint(2, 50, (130, 9), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
@@ -47,7 +47,7 @@ def test_texts_grouped_by_length_equal_texts_alone(model: RetrieverModel):
 
 
 def test_item_embeddings_do_not_depend_on_batch_size_or_order(
-    model: RetrieverModel, tiny_items: pd.DataFrame, tiny_images: ImageStore
+    model: DualEncoder, tiny_items: pd.DataFrame, tiny_images: ImageStore
 ):
     whole = encode_items(model, tiny_items, tiny_images, 64)
     small = encode_items(model, tiny_items, tiny_images, 3)
@@ -58,7 +58,7 @@ def test_item_embeddings_do_not_depend_on_batch_size_or_order(
 
 
 def test_items_without_a_picture_are_text_alone(
-    model: RetrieverModel, tiny_items: pd.DataFrame, tiny_images: ImageStore
+    model: DualEncoder, tiny_items: pd.DataFrame, tiny_images: ImageStore
 ):
     output = encode_items(model, tiny_items, tiny_images, 64)
     without = (tiny_items["image_ids"].str.len() == 0).to_numpy()
@@ -69,7 +69,7 @@ def test_items_without_a_picture_are_text_alone(
         assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
 
 
-def test_several_pictures_count_and_their_order_does_not(model: RetrieverModel):
+def test_several_pictures_count_and_their_order_does_not(model: DualEncoder):
     torch.manual_seed(0)
     ids, lengths = torch.tensor([[1, 5, 6]] * 3), torch.tensor([3] * 3)
     pictures = torch.randint(0, 256, (2, 16, 16, 3), dtype=torch.uint8)
@@ -85,7 +85,7 @@ def test_several_pictures_count_and_their_order_does_not(model: RetrieverModel):
         assert not torch.allclose(rows[0], rows[2], atol=1e-3)
 
 
-def shared(params: ModelParams) -> RetrieverModel:
+def shared(params: ModelParams) -> DualEncoder:
     """A model whose text towers share their words."""
     params = params.model_copy(update={"shared_words": True})
     queries, texts = build_tokenizers(params, ["red dress", "blue sofa"], ["striped red dress"])
