@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from smar.datasets import command as dataset
 from smar.errors import ParamsError, SmarError
 from smar.stages import declared
 
@@ -64,6 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     fetch.add_argument("--per-host", type=int, default=2, help="connections to a host (default: 2)")
     fetch.add_argument("--delay", type=float, default=0.1, help="seconds between (default: 0.1)")
     fetch.add_argument("--allow-private", action="store_true", help="reach private addresses too")
+    dataset.add_command(commands, shared)
     line = "The demo shop's raw files, to see the formats that a shop's own data can have."
     demo = commands.add_parser("demo", help=line, description=line, parents=[shared])
     demo.add_argument("folder", type=Path, help="where to write them; must be empty or new")
@@ -293,4 +295,5 @@ _COMMANDS = {
     "verify": _verify,
     "demo": _demo,
     "fetch-pictures": _fetch_pictures,
+    "dataset": dataset.run,
 }

@@ -32,6 +32,7 @@ def test_command_line_options_are_frozen():
         "params": {"--check", "--upgrade", "--json"},
         "demo": set(),
         "fetch-pictures": {"--per-host", "--delay", "--allow-private"},
+        "dataset": {"--source", "--to", "--part", "--truth", "--release", "--json"},
     }
 
 

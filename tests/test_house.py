@@ -122,7 +122,7 @@ RANKS = {
             ("judging",),
             ("index",),
             ("service",),
-            ("train", "validation", "evaluation", "monitoring"),
+            ("train", "validation", "evaluation", "monitoring", "datasets"),
             ("release",),
             ("stages",),
             ("cli",),

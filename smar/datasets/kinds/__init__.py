@@ -1,0 +1,1 @@
+"""The data sets that are known, one file each; `DATASET` says all about one."""
