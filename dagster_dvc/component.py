@@ -17,7 +17,7 @@ from dagster_dvc.experiments import build_experiment_job, build_experiment_senso
 from dagster_dvc.manifest import Manifest, Stage
 from dagster_dvc.metadata import Reader
 from dagster_dvc.partitions import Dates
-from dagster_dvc.private import TranslationFn, TranslationFnResolver
+from dagster_dvc.private import TranslationFn, TranslationFnResolver, without_garbage
 from dagster_dvc.repository import Repository, open_repository
 from dagster_dvc.resources import TRANSIENT_EXITS, DvcResource
 from dagster_dvc.scaffold import DvcProjectScaffolder
@@ -192,6 +192,10 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
 
     def definitions(self, root: Path) -> dg.Definitions:
         """Return the definitions of the repository at `root`, for code that loads no defs.yaml."""
+        with without_garbage():
+            return self._definitions(root)
+
+    def _definitions(self, root: Path) -> dg.Definitions:
         repository = open_repository(root)
         translator, readers = self.get_translator(), self.get_readers()
         self._tell_unmatched(repository.manifest)

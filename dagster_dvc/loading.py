@@ -79,7 +79,7 @@ def stamps(root: Path, reader: Reader) -> dict[str, int]:
         files |= {*entry.params, *entry.used}
     for file in reader.files:
         if not file.endswith(".dvc"):
-            files |= set(_variable_files(root, file))
+            files |= set(_variable_files(root, file, reader.contents.get(file)))
     return {file: stamp(root / file) for file in sorted(files)}
 
 
@@ -91,13 +91,14 @@ def stamp(file: Path) -> int:
         return 0
 
 
-def _variable_files(root: Path, file: str) -> Iterator[str]:
+def _variable_files(root: Path, file: str, content: dict[str, Any] | None) -> Iterator[str]:
     """Yield the files that the `vars` of a dvc.yaml name, and the one that needs no naming."""
     folder = (root / file).parent
-    try:
-        content = yaml.load((root / file).read_bytes(), yaml.CSafeLoader) or {}
-    except (OSError, yaml.YAMLError):
-        return
+    if content is None:
+        try:
+            content = yaml.load((root / file).read_bytes(), yaml.CSafeLoader) or {}
+        except (OSError, yaml.YAMLError):
+            return
     stages = [s.get("do", s) for s in (content.get("stages") or {}).values() if isinstance(s, dict)]
     named = [*(content.get("vars") or []), *(v for s in stages for v in s.get("vars") or [])]
     for name in ["params.yaml", *(str(n).split(":")[0] for n in named if isinstance(n, str))]:

@@ -75,7 +75,8 @@ class Repository:
         for attempt in range(_READS):
             self._start_ns = time.time_ns()
             try:
-                self.reader, self.manifest, self._locks = read(self.root)
+                with private.without_garbage():
+                    self.reader, self.manifest, self._locks = read(self.root)
             except ManifestError:
                 if attempt == _READS - 1 or not self._is_being_written(["dvc.yaml"]):
                     raise

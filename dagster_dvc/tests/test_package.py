@@ -7,13 +7,14 @@ import zipfile
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
+MODULES = [*PACKAGE.glob("*.py"), *(PACKAGE / "private").glob("*.py")]
 
 
 def test_nothing_is_imported_but_what_is_declared():
     known = {*sys.stdlib_module_names, "dagster_dvc"}
     declared = {"dagster", "dagster_pipes", "dvc", "dvc_data", "psutil", "yaml", "pyarrow"}
-    declared |= {"dpath", "pydantic"}  # which these bring
-    for file in PACKAGE.glob("*.py"):
+    declared |= {"dpath", "pydantic", "voluptuous"}  # which these bring
+    for file in MODULES:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
@@ -33,6 +34,20 @@ def test_tests_import_no_project():
                 assert "orchestration" not in text, file
 
 
+def test_private_parts_are_touched_in_one_place_alone():
+    """Of DVC and Dagster the other modules use what is documented, or nothing."""
+    public = {"dvc.exceptions"}
+    for file in PACKAGE.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            named = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            named += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+            for name in named:
+                first = name.partition(".")[0]
+                assert first not in {"dvc_data", "dpath"}, file
+                assert first != "dvc" or name in public, f"{file}: {name}"
+                assert first != "dagster" or name == "dagster", f"{file}: {name}"
+
+
 def test_modules_hide_none_of_the_standard_library():
     """Tests of the package may be run from within it, where its modules come first."""
     assert {file.stem for file in PACKAGE.glob("*.py")} & set(sys.stdlib_module_names) == set()
@@ -44,7 +59,7 @@ def test_wheel_holds_every_module_and_no_tests(tmp_path: Path):
     subprocess.run(command, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    expected = {f"dagster_dvc/{file.name}" for file in PACKAGE.glob("*.py")}
+    expected = {f"dagster_dvc/{file.relative_to(PACKAGE).as_posix()}" for file in MODULES}
     assert held == expected | {"dagster_dvc/py.typed"}
 
 

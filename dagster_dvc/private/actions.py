@@ -1,0 +1,33 @@
+"""What DVC does for the bridge: a command in this process, a parameter, entries of .gitignore."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from dagster_dvc.private.loaded import Loaded
+
+
+def set_param(root: Path, file: str, name: str, value: str) -> None:
+    """Write a parameter into its file as `dvc exp run -S` does, comments kept."""
+    from dvc.utils.hydra import apply_overrides
+
+    apply_overrides(str(root / file), [f"{name}='{value}'"])
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run a command of DVC in this process; return its exit code."""
+    import dvc.logger
+    from dvc.cli import main
+
+    for name in ("dvc", "dvc_objects", "dvc_data"):
+        logging.getLogger(name).handlers.clear()  # of the process that this one is a copy of
+    dvc.logger.setup(logging.INFO)
+
+    return int(main(arguments))
+
+
+def ignore_outputs(loaded: Iterable[Loaded]) -> None:
+    """Write the entries of .gitignore that running these stages would, in their order."""
+    for entry in loaded:
+        if entry.stage is not None and entry.cmd:
+            entry.stage.ignore_outs()

@@ -1,0 +1,39 @@
+"""DVC's own reasons, with the line and the key where it knows them."""
+
+from typing import Any
+
+
+def _line_of(data: Any, path: list[Any]) -> int | None:
+    """Return the line in which a key of parsed YAML stands."""
+    from dvc.utils.strictyaml import determine_linecol
+
+    above = data
+    for key in path[:-1]:
+        above = above[key] if isinstance(above, dict | list) else None
+    try:
+        return int(above.lc.data[path[-1]][0]) + 1
+    except (AttributeError, KeyError, IndexError, TypeError):
+        line, _, _ = determine_linecol(data, path)
+        return line
+
+
+def reason(error: BaseException) -> tuple[str, str]:
+    """Return DVC's reason with line and key where it knows them, and its own hint."""
+    from dvc.utils import strictyaml
+
+    said = " ".join(str(error).split()) or type(error).__name__
+    cause = getattr(error, "__cause__", None)
+    if isinstance(error, strictyaml.YAMLValidationError):
+        data = strictyaml.parse_yaml_for_update(error.text, error.path)
+        for problem in error.exc.errors:
+            line = _line_of(data, list(problem.path))
+            key = ".".join(str(part) for part in problem.path)
+            said += f"; line {line or '?'}, key '{key}': {problem.error_message}"
+    elif isinstance(error, strictyaml.YAMLSyntaxError):
+        marked = getattr(error.exc, "__cause__", None) or error.exc
+        mark = getattr(marked, "problem_mark", None)
+        if mark is not None:
+            said += f"; line {mark.line + 1}: {getattr(marked, 'problem', '')}"
+    elif cause is not None and str(cause) and str(cause) not in said:
+        said += f": {' '.join(str(cause).split())}"
+    return said, str(getattr(error, "hint", "") or "")
