@@ -73,7 +73,7 @@ def main() -> None:
         items.loc[: num_items // 100 - 1, "title"] += " new"
         schema.write_table(path, items, schema.ITEMS)
         seconds["one_percent"] = smar(root, "embed")
-        figures = json.loads(Paths(root).metrics("embed").read_text())
+        figures = json.loads(Paths(root).outcome("embed").read_text())
     rounded = {name: round(value, 2) for name, value in seconds.items()}
     ratio = round(seconds["one_percent"] / seconds["all"], 3)
     print(

@@ -1,6 +1,6 @@
 """What stages found when they checked their own work: beside their figures, and a stop where asked.
 
-The outcome lies in the metrics file of the stage under "checks", whether the stage went on or not,
+They lie in the outcome of the stage under "checks", whether the stage went on or not,
 so that `dvc repro`, Dagster and a person read the same one.
 """
 

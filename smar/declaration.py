@@ -26,6 +26,8 @@ class Stage:
         reads: Data that it reads, as under `deps`; `${...}` is a value of params.yaml.
         writes: All that it writes, as under `outs`, `metrics` and `plots`.
         params: Parameters that it takes, as under `params`.
+        compared: Its figures that people compare between runs, by name: what `metrics` holds. A
+            group gives all of its own. Times are not among them: they are the machine's.
         unused_kinds: Sections of params.yaml whose chosen kind it does not use, though it imports
             what could load it.
         checks: What it checks of its own work before that replaces what lay there, by name.
@@ -35,6 +37,7 @@ class Stage:
     reads: Sequence[str] = ()
     writes: Sequence[str] = ()
     params: Sequence[str] = ()
+    compared: Sequence[str] = ()
     unused_kinds: Sequence[str] = ()
     checks: Mapping[str, Check] = field(default_factory=dict)
 
@@ -47,14 +50,14 @@ class Stage:
         return {name: digest(root / name) for name in self.reads}
 
     def with_checks(
-        self, metrics: Path, figures: Mapping[str, Any], found: Sequence[Checked]
+        self, outcome: Path, figures: Mapping[str, Any], found: Sequence[Checked]
     ) -> dict[str, Any]:
         """Return a stage's figures with what its checks found; call it before writing the rest.
 
         What failed without stopping the stage is logged.
 
         Args:
-            metrics: The stage's metrics file; it is written here if the stage stops.
+            outcome: The stage's outcome; it is written here if the stage stops.
             figures: Its figures.
             found: The outcome of every declared check, or of those up to one that stops the stage.
 
@@ -68,13 +71,31 @@ class Stage:
                 logger.warning("%s: %s", checked.name, checked.text)
         stops = [c for c in failed if self.checks[c.name].blocking]
         if stops:
-            write_json(metrics, content)
+            write_json(outcome, content)
             headline = (
                 f"{len(stops)} of {len(found)} checks stop the stage; what it made before is as it "
-                f"was. See checks in {metrics}:"
+                f"was. See checks in {outcome}:"
             )
             raise CheckError(list_problems(headline, [f"{c.name}: {c.text}" for c in stops]))
         return content
+
+    def write_outcome(self, root: Path, outcome: Mapping[str, Any]) -> None:
+        """Write a stage's whole outcome, and the few figures of it that people compare.
+
+        Args:
+            root: The project.
+            outcome: Everything worth keeping about the run; what it has not of `compared` (a share
+                of words that nothing chose) is left out.
+        """
+        found: dict[str, Any] = {}
+        for name in self.compared:
+            value = outcome.get(name)
+            found |= value if isinstance(value, Mapping) else {} if value is None else {name: value}
+        for place in self.writes:
+            if place.startswith("reports/outcomes/"):
+                write_json(root / place, outcome)
+            elif place.startswith("metrics/"):
+                write_json(root / place, found)
 
 
 def in_order(stages: Mapping[str, Stage]) -> dict[str, Stage]:

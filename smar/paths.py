@@ -109,8 +109,12 @@ class Paths:
         return self.root / "reports" / "drift"
 
     def metrics(self, stage: str) -> Path:
-        """Return the metrics file of a stage."""
+        """Return the few numbers of a stage that people compare between runs."""
         return self.root / "metrics" / f"{stage}.json"
+
+    def outcome(self, stage: str) -> Path:
+        """Return the whole record of a stage: every figure, times, and what its checks found."""
+        return self.root / "reports" / "outcomes" / f"{stage}.json"
 
     def history(self, stage: str) -> Path:
         """Return the table of values logged while a stage trained."""

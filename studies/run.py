@@ -65,7 +65,7 @@ def run(root: Path, plan: StudyPlan, data: str, variant: str, seed: int) -> None
     _write_params(folder, params)
     _run_stages(folder, _RUN)
     done = Paths(folder)
-    figures = {name: json.loads(done.metrics(name).read_text()) for name in _RUN[1:]}
+    figures = {name: json.loads(done.outcome(name).read_text()) for name in _RUN[1:]}
     run_id = {"data": data, "variant": variant, "seed": seed}
     manifest = Manifest(kind=KIND_RESULT, params=run_id | {"settings": settings})
     with write_directory(StudyPaths(root).result(data, variant, seed), manifest) as part:

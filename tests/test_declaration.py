@@ -94,3 +94,18 @@ def test_failed_blocking_check_stops_with_its_outcome_on_disk(tmp_path: Path):
 def test_check_that_is_missing_or_undeclared_is_refused(tmp_path: Path, names: list[str]):
     with pytest.raises(ValueError, match="declared: first, last"):
         CHECKED.with_checks(tmp_path / "m.json", {}, [checked(name) for name in names])
+
+
+def test_what_people_compare_lies_by_itself_and_the_rest_in_the_outcome(tmp_path: Path):
+    stage = Stage(
+        summary="",
+        writes=["data/x", "reports/outcomes/made.json", "metrics/made.json"],
+        compared=["items", "sets", "share"],
+    )
+    outcome = {"items": 5, "seconds": 1.5, "sets": {"test": {"recall@50": 0.5}}, "checks": []}
+    for folder in ("reports/outcomes", "metrics"):
+        (tmp_path / folder).mkdir(parents=True)
+    stage.write_outcome(tmp_path, outcome)
+    assert json.loads((tmp_path / "reports/outcomes/made.json").read_text()) == outcome
+    compared = json.loads((tmp_path / "metrics/made.json").read_text())
+    assert compared == {"items": 5, "test": {"recall@50": 0.5}}

@@ -65,15 +65,16 @@ def test_outputs_that_others_read_lie_where_the_library_looks():
         for value in [getattr(paths, name)]
     }
     known |= {str(paths.ingested(table)) for table in schema.TABLES}
-    known |= {str(paths.metrics(name)) for name in STAGES}
+    known |= {str(paths.outcome(name)) for name in STAGES}
     for stage in STAGES.values():
         assert {entry for entry in stage.reads if "$" not in entry} <= known
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_stage_keeps_its_metrics_under_its_name(stage: str):
-    metrics = [entry for entry in STAGES[stage].writes if entry.startswith("metrics/")]
-    assert metrics == [str(Paths(Path()).metrics(stage))]
+def test_stage_keeps_its_figures_under_its_name(stage: str):
+    figures = ("metrics/", "reports/outcomes/")
+    found = [entry for entry in STAGES[stage].writes if entry.startswith(figures)]
+    assert found == [str(Paths(Path()).outcome(stage)), str(Paths(Path()).metrics(stage))]
 
 
 def test_nothing_is_made_from_rows_that_validation_did_not_accept():

@@ -87,7 +87,7 @@ def copy(project: Path, tmp_path: Path) -> Path:
 
 
 def metrics(root: Path, stage: str) -> dict[str, Any]:
-    return json.loads(Paths(root).metrics(stage).read_text())
+    return json.loads(Paths(root).outcome(stage).read_text())
 
 
 def test_every_directory_artefact_verifies(project: Path):
@@ -138,10 +138,20 @@ def test_training_beats_chance(project: Path):
 
 def test_metrics_of_all_systems_and_slices_are_there(project: Path):
     sets = metrics(project, "evaluate")
-    assert set(sets) == {"test", "trial", "validation", "synthetic", "checks"}
+    assert set(sets) == {"test", "trial", "validation", "synthetic", "headline", "checks"}
     for name in ("hybrid", "gated", "multimodal", "text", "image", "bm25"):
         assert set(sets["test"][name]["slices"]) >= {"visual", "non_visual", "tail"}
     assert {"mean", "low", "high", "p_value"} == set(sets["test"]["hybrid_minus_text"])
+
+
+def test_people_compare_about_forty_numbers(project: Path):
+    compared = {stage: json.loads(Paths(project).metrics(stage).read_text()) for stage in STAGES}
+    numbers = pd.json_normalize(compared, sep="/").iloc[0]
+    assert 30 <= len(numbers) <= 48
+    assert numbers.map(lambda value: isinstance(value, int | float)).all()
+    served = metrics(project, "evaluate")["test"]["hybrid"]
+    assert numbers["evaluate/test/recall@50"] == served["recall@50"]
+    assert numbers["evaluate/test/recall@50 on visual"] == served["slices"]["visual"]["recall@50"]
 
 
 def test_trec_files_can_be_read_by_others(project: Path):
@@ -311,7 +321,7 @@ def test_shop_without_pictures_log_and_judgements_goes_all_the_way(tmp_path: Pat
     )
     for stage in STAGES:
         smar(root, stage)
-    assert list(metrics(root, "evaluate")) == ["synthetic", "checks"]
+    assert list(metrics(root, "evaluate")) == ["synthetic", "checks", "headline"]
     store = EmbeddingStore.load(Paths(root).embeddings)
     assert np.array_equal(store.text, store.multimodal)
     assert len(Retriever.load(root).search("boot maker1", 5)) == 5

@@ -83,7 +83,7 @@ def defs(context: dg.ComponentLoadContext) -> dg.Definitions:
         ),
         build_verdict_sensor(
             ROOT,
-            "metrics/drift.json",
+            "reports/outcomes/drift.json",
             "verdict",
             {"refresh": refresh, "retrain": retrain},
             name="drift",

@@ -110,7 +110,7 @@ def _records(stage: str) -> dict[str, dict[str, Any]]:
     """Return what a stage's checks found, by name; nothing if it never ran."""
     from smar.paths import Paths
 
-    file = Paths(ROOT).metrics(stage)
+    file = Paths(ROOT).outcome(stage)
     if not file.is_file():
         return {}
     content = json.loads(file.read_text(encoding="utf-8"))

@@ -40,7 +40,7 @@ def regressions(old: Mapping[str, Any], new: Mapping[str, Any], metric: str) -> 
 
     Args:
         old: metrics/evaluate.json of the release.
-        new: metrics/evaluate.json of the candidate.
+        new: The candidate's outcome of evaluate.
         metric: For example "recall@50".
     """
     found = []
@@ -63,7 +63,7 @@ def check_regression(released: Path, new: Mapping[str, Any], metric: str) -> Che
 
     Args:
         released: metrics/evaluate.json of the current release; no file if there is no release.
-        new: What the candidate's metrics/evaluate.json will hold.
+        new: What the candidate's outcome of evaluate will hold.
         metric: For example "recall@50".
 
     Raises:

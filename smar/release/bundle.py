@@ -78,7 +78,7 @@ def release_manifest(paths: Paths, params: dict[str, Any], details: dict[str, An
         paths.index,
         paths.retriever,
     )
-    counts = json.loads(paths.metrics("ingest").read_text(encoding="utf-8"))
+    counts = json.loads(paths.outcome("ingest").read_text(encoding="utf-8"))
     details = details | {"identity": identity(paths.retriever, paths.index, paths.items)}
     return Manifest(kind=KIND, inputs=inputs, params=params, counts=counts, details=details)
 
@@ -118,7 +118,7 @@ def fill_release(
     texts = list(judged.queries["query"][:_STORED])
     write_json(folder / SEARCHES, {"searches": [answer(retriever, text) for text in texts]})
     (folder / "metrics").mkdir()
-    for file in sorted(paths.metrics("any").parent.glob("*.json")):
+    for file in sorted(paths.outcome("any").parent.glob("*.json")):
         if file.stem not in {"promote", "drift"}:  # those are about releases, not part of one
             shutil.copy(file, folder / "metrics")
     shutil.copy(paths.params, folder / "params.yaml")

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from smar.artifacts import Manifest, copy_directory, write_directory, write_json
+from smar.artifacts import Manifest, copy_directory, write_directory
 from smar.errors import ArtifactError
 from smar.monitoring.snapshot import read_shop, take_snapshot
 from smar.paths import Paths
@@ -27,14 +27,14 @@ _EXPERIMENT = (
 )
 
 
-def promote(project: Project) -> str:
-    """Judge the candidate, release it or not, and write report, metrics and models/release.
+def promote(project: Project) -> dict[str, Any]:
+    """Judge the candidate, release it or not, and write the report and models/release.
 
     A run that was killed at any moment may be repeated: a candidate that is the current release
     already keeps its decision, and one that was written but not yet made current is made so.
 
     Returns:
-        The verdict.
+        The verdict, its reasons, the current release, and the main figures of both.
     """
     paths = project.paths
     adopt(paths.root)
@@ -68,8 +68,8 @@ def _release(project: Project, trial: Trial, decision: Path, current: str, twin:
     return registry.publish(paths.root, fill, manifest, expected=current)
 
 
-def _conclude(project: Project, decision: Path, released: str) -> str:
-    """Write models/release, the report and the metrics from a decision's files."""
+def _conclude(project: Project, decision: Path, released: str) -> dict[str, Any]:
+    """Write models/release and the report from a decision's files, and return the outcome."""
     paths = project.paths
     content = json.loads((decision / "decision.json").read_text(encoding="utf-8"))
     if released:
@@ -82,21 +82,22 @@ def _conclude(project: Project, decision: Path, released: str) -> str:
         for name in ("decision.json", "index.html"):
             shutil.copyfile(decision / name, folder / name)
     overall = content["shared"][0] if content["shared"] else None
-    metrics: dict[str, Any] = {
+    outcome: dict[str, Any] = {
+        "verdict": content["verdict"],
+        "reasons": content["reasons"],
         "promoted": int(content["verdict"] == PROMOTED),
         "release": int((released or "v0").removeprefix("v")),
         "rules": len(content["rules"]),
         "rules_failed": len(content["reasons"]),
     }
     if overall:
-        metrics |= {"old": overall["old"], "new": overall["new"], **overall["gap"]}
-    write_json(paths.metrics("promote"), metrics)
+        outcome |= {"old": overall["old"], "new": overall["new"], **overall["gap"]}
     if content["verdict"] == PASSED:
         logger.warning("promote: every rule holds, but %s", _EXPERIMENT)
     for reason in content["reasons"]:
         logger.warning("promote: %s", reason)
     logger.info("promote: %s; the current release is %s", content["verdict"], released or "none")
-    return str(content["verdict"])
+    return outcome
 
 
 def _twin(paths: Paths) -> str:

@@ -20,9 +20,11 @@ STAGE = Stage(
     ],
     writes=[
         "reports/drift",
+        "reports/outcomes/drift.json",
         "metrics/drift.json",
     ],
     params=["seed", "threads", "evaluate", "drift"],
+    compared=["alarms"],
 )
 
 
@@ -32,7 +34,7 @@ def run(root: Path) -> None:
     Embeddings are those of the release's model on both sides, so that a new model in the working
     tree changes nothing here.
     """
-    from smar.artifacts import Manifest, write_directory, write_json
+    from smar.artifacts import Manifest, write_directory
     from smar.models.device import place_model
     from smar.monitoring.drift import compare_snapshots
     from smar.monitoring.page import write_drift_page
@@ -63,8 +65,7 @@ def run(root: Path) -> None:
         )
         write_drift_page(folder / "index.html", comparison, retriever.release)
         figures = {"release": retriever.release, **comparison.verdict.as_metrics()}
-        write_json(folder / "verdict.json", figures)
-    write_json(paths.metrics("drift"), figures)
+    STAGE.write_outcome(root, figures)
     for reason in comparison.verdict.reasons:
         logger.warning("drift: %s", reason)
     logger.info("drift: %s, against %s", comparison.verdict.verdict, retriever.release)

@@ -26,9 +26,11 @@ STAGE = Stage(
     ],
     writes=[
         "data/embeddings",
+        "reports/outcomes/embed.json",
         "metrics/embed.json",
     ],
     params=["threads", "embed"],
+    compared=["items", "without_picture"],
     checks={
         "rows_have_unit_norm": Check(
             text="Every item vector is finite and of length 1, so that inner product is cosine."
@@ -43,7 +45,7 @@ def run(root: Path) -> None:
 
     The embeddings of the run before are read too, though DVC does not know: `persist` keeps them.
     """
-    from smar.artifacts import Manifest, write_json
+    from smar.artifacts import Manifest
     from smar.data import schema
     from smar.data.images import ImageStore
     from smar.index.coverage import check_coverage, check_norms
@@ -77,9 +79,9 @@ def run(root: Path) -> None:
     manifest = Manifest(kind=KIND, inputs=inputs, params=settings, counts=counted)
     coverage = check_coverage("every_item_is_embedded", list(items["item_id"]), store.item_ids)
     found = [check_norms(store), coverage]
-    figures = STAGE.with_checks(paths.metrics("embed"), counts, found)
+    figures = STAGE.with_checks(paths.outcome("embed"), counts, found)
     write_store(paths.embeddings, store, manifest)
-    write_json(paths.metrics("embed"), figures)
+    STAGE.write_outcome(root, figures)
     logger.info("embed: %s", counts)
 
 

@@ -31,9 +31,11 @@ STAGE = Stage(
     ],
     writes=[
         "reports/evaluation",
+        "reports/outcomes/evaluate.json",
         "metrics/evaluate.json",
     ],
     params=["seed", "threads", "gate.visual_categories", "evaluate"],
+    compared=["headline"],
     checks={
         "not_worse_than_the_release": Check(
             text="The primary metric is not clearly below the current release's; the rules of "
@@ -46,9 +48,10 @@ STAGE = Stage(
 
 def run(root: Path) -> None:
     """Measure the search as served, its parts and BM25 on every query set there is."""
-    from smar.artifacts import Manifest, write_directory, write_json
+    from smar.artifacts import Manifest, write_directory
     from smar.data import schema
     from smar.data.images import ImageStore
+    from smar.evaluation.headline import headline
     from smar.evaluation.regression import check_regression
     from smar.evaluation.report import Catalogue, summary_text, write_results
     from smar.index.ann import set_faiss_threads
@@ -72,8 +75,8 @@ def run(root: Path) -> None:
     figures = {result.queries.name: result.summary() for result in results}
     released = paths.releases / "current" / "metrics" / "evaluate.json"
     regression = check_regression(released, figures, params.evaluate.primary)
-    content = STAGE.with_checks(paths.metrics("evaluate"), figures, [regression])
-    write_json(paths.metrics("evaluate"), content)
+    content = STAGE.with_checks(paths.outcome("evaluate"), figures, [regression])
+    STAGE.write_outcome(root, content | {"headline": headline(results, params.evaluate.primary)})
     logger.info("evaluate:\n%s", summary_text(results, params.evaluate))
 
 

@@ -31,6 +31,7 @@ STAGE = Stage(
     ],
     writes=[
         "models/retriever",
+        "reports/outcomes/finetune.json",
         "metrics/finetune.json",
         "reports/training/finetune.tsv",
     ],
@@ -45,6 +46,7 @@ STAGE = Stage(
         "gate.${gate.kind}",
         "finetune",
     ],
+    compared=["loss"],
     checks={"weights_are_finite": Check(text="Every weight of the model is a number.")},
 )
 
@@ -55,7 +57,7 @@ def run(root: Path) -> None:
     Without a search log the synthetic queries take the place of the clicks, so that a shop before
     its first click has a gate too.
     """
-    from smar.artifacts import Manifest, write_json
+    from smar.artifacts import Manifest
     from smar.data import schema
     from smar.data.images import ImageStore
     from smar.models.device import place_model
@@ -91,11 +93,11 @@ def run(root: Path) -> None:
     )
     counts = {"pairs_real": len(data.real), "pairs_synthetic": len(data.synthetic)}
     finite = check_weights(model.state_dict())
-    content = STAGE.with_checks(paths.metrics("finetune"), counts | figures, [finite])
+    content = STAGE.with_checks(paths.outcome("finetune"), counts | figures, [finite])
     save_model(
         model, paths.retriever, Manifest(kind=KIND, inputs=inputs, params=settings, counts=counts)
     )
-    write_json(paths.metrics("finetune"), content)
+    STAGE.write_outcome(root, content)
     finish(where)
 
 

@@ -34,9 +34,11 @@ STAGE = Stage(
     ],
     writes=[
         "data/index",
+        "reports/outcomes/index.json",
         "metrics/index.json",
     ],
     params=["seed", "threads", "index"],
+    compared=["bytes", "recall", "word_share"],
     checks={
         "every_item_is_indexed": Check(text="Vectors and words are of the same items, all there."),
         "index_finds_what_exact_search_finds": Check(
@@ -51,7 +53,7 @@ def run(root: Path) -> None:
 
     Queries, engagements and the model only measure and choose; they are read if that is asked for.
     """
-    from smar.artifacts import Manifest, write_json
+    from smar.artifacts import Manifest
     from smar.data import schema
     from smar.index.ann import KIND, set_faiss_threads
     from smar.index.coverage import check_coverage, check_recall
@@ -68,7 +70,7 @@ def run(root: Path) -> None:
     items = schema.read_table(paths.items, schema.ITEMS)
     coverage = check_coverage("every_item_is_indexed", list(items["item_id"]), store.item_ids)
     if not coverage.passed:  # words and vectors would be of different items
-        STAGE.with_checks(paths.metrics("index"), {}, [coverage])
+        STAGE.with_checks(paths.outcome("index"), {}, [coverage])
     index, recalls = _build(paths, params, store, items)
     figures = {
         "items": len(store.item_ids),
@@ -78,13 +80,13 @@ def run(root: Path) -> None:
         **{f"recall_with_word_share_{share:g}": recall for share, recall in recalls.items()},
     }
     found = [coverage, check_recall(index.vectors, store, params.index, params.seed)]
-    content = STAGE.with_checks(paths.metrics("index"), figures, found)
+    content = STAGE.with_checks(paths.outcome("index"), figures, found)
     manifest = Manifest(kind=KIND, inputs=inputs, params=params.index.model_dump())
     manifest.counts = {"items": len(store.item_ids)}
     manifest.details = {"model_sha": store.model_sha}
     write_index(paths.index, index, manifest)
     size = {"bytes": (paths.index / "index.faiss").stat().st_size}
-    write_json(paths.metrics("index"), size | content)
+    STAGE.write_outcome(root, size | content)
     logger.info("index: %s, %s", index.vectors.details, size | figures)
 
 

@@ -23,9 +23,18 @@ STAGE = Stage(
         "data/judgements.parquet",
         "data/images",
         "data/quarantine",
+        "reports/outcomes/ingest.json",
         "metrics/ingest.json",
     ],
     params=["seed", "ingest"],
+    compared=[
+        "items",
+        "items_with_picture",
+        "searches",
+        "engagements",
+        "judgements",
+        "quarantined",
+    ],
 )
 
 
@@ -34,7 +43,7 @@ def run(root: Path) -> None:
     from contextlib import ExitStack
     from tempfile import TemporaryDirectory
 
-    from smar.artifacts import Manifest, write_directory, write_json
+    from smar.artifacts import Manifest, write_directory
     from smar.data import schema
     from smar.data.images import KIND, SHARD_SIZE
     from smar.demo.shop import write_demo_shop
@@ -68,7 +77,7 @@ def run(root: Path) -> None:
         for name, columns in schema.TABLES.items():
             schema.write_table(paths.ingested(name), getattr(tables, name), columns)
     counts = _counts(tables)
-    write_json(paths.metrics("ingest"), counts)
+    STAGE.write_outcome(root, counts)
     for reason, number in dropped.items():
         logger.warning("quarantined: %d x %s", number, reason)
     logger.info("ingest: %s", counts)

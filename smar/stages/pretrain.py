@@ -28,6 +28,7 @@ STAGE = Stage(
     ],
     writes=[
         "models/pretrained",
+        "reports/outcomes/pretrain.json",
         "metrics/pretrain.json",
         "reports/training/pretrain.tsv",
     ],
@@ -44,6 +45,7 @@ STAGE = Stage(
         "curriculum.${curriculum.kind}",
         "pretrain",
     ],
+    compared=["loss"],
     unused_kinds=["gate"],
     checks={"weights_are_finite": Check(text="Every weight of the model is a number.")},
 )
@@ -51,7 +53,7 @@ STAGE = Stage(
 
 def run(root: Path) -> None:
     """Train the towers on `alpha L_t + beta L_i + gamma L_m`, together or stage by stage."""
-    from smar.artifacts import Manifest, write_json
+    from smar.artifacts import Manifest
     from smar.data import schema
     from smar.data.images import ImageStore
     from smar.losses import build_loss
@@ -89,10 +91,10 @@ def run(root: Path) -> None:
     )
     counts = {"pairs_real": len(data.real), "pairs_synthetic": len(data.synthetic)}
     finite = check_weights(model.state_dict())
-    content = STAGE.with_checks(paths.metrics("pretrain"), counts | figures, [finite])
+    content = STAGE.with_checks(paths.outcome("pretrain"), counts | figures, [finite])
     manifest = Manifest(kind=KIND, inputs=inputs, params=settings, counts=counts)
     save_model(model, paths.pretrained, manifest)
-    write_json(paths.metrics("pretrain"), content)
+    STAGE.write_outcome(root, content)
     finish(where)
 
 

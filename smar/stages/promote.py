@@ -23,15 +23,17 @@ STAGE = Stage(
         "data/index",
         "models/retriever",
         "reports/validation",
-        "metrics/ingest.json",
-        "metrics/evaluate.json",
+        "reports/outcomes/ingest.json",
+        "reports/outcomes/evaluate.json",
     ],
     writes=[
         "models/release",
         "reports/promote",
+        "reports/outcomes/promote.json",
         "metrics/promote.json",
     ],
     params=["seed", "threads", "gate.visual_categories", "evaluate", "promote"],
+    compared=["release", "rules_failed"],
 )
 
 # What runs the stages names an experiment by these; both are absent in a plain run.
@@ -60,4 +62,4 @@ def run(root: Path) -> None:
         threads=params.threads,
         is_experiment=any(os.environ.get(name) for name in _EXPERIMENT),
     )
-    promote(project)
+    STAGE.write_outcome(root, promote(project))

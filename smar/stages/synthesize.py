@@ -17,9 +17,11 @@ STAGE = Stage(
     ],
     writes=[
         "data/synthetic",
+        "reports/outcomes/synthesize.json",
         "metrics/synthesize.json",
     ],
     params=["seed", "synthesize"],
+    compared=["queries"],
     checks={
         "splits_do_not_leak": Check(
             text="Nothing that is held out is trained on, in its own words or others of its stems."
@@ -30,7 +32,7 @@ STAGE = Stage(
 
 def run(root: Path) -> None:
     """Write synthetic (query, item) pairs, never with the text of a test or validation query."""
-    from smar.artifacts import Manifest, write_directory, write_json
+    from smar.artifacts import Manifest, write_directory
     from smar.data import schema
     from smar.params import load_params
     from smar.synthetic.leakage import check_leakage
@@ -59,8 +61,8 @@ def run(root: Path) -> None:
         dropped=made.dropped,
     )
     leakage = check_leakage(queries, made.queries)
-    figures = STAGE.with_checks(paths.metrics("synthesize"), counts, [leakage])
+    figures = STAGE.with_checks(paths.outcome("synthesize"), counts, [leakage])
     with write_directory(paths.synthetic, manifest) as folder:
         schema.write_table(folder / "queries.parquet", made.queries, schema.SYNTHETIC)
-    write_json(paths.metrics("synthesize"), figures)
+    STAGE.write_outcome(root, figures)
     logger.info("synthesize: %s, left out %s", counts, made.dropped)

@@ -38,9 +38,11 @@ STAGE = Stage(
         "data/accepted/engagements.parquet",
         "data/accepted/judgements.parquet",
         "reports/validation",
+        "reports/outcomes/validate.json",
         "metrics/validate.json",
     ],
     params=["validate"],
+    compared=["warnings", "quarantined"],
 )
 
 
@@ -50,7 +52,7 @@ def run(root: Path) -> None:
     The report is written in either case; tables and profile only if no rule stops the stage.
     """
     os.environ["GX_ANALYTICS_ENABLED"] = "False"  # read when Great Expectations is imported
-    from smar.artifacts import Manifest, read_manifest, write_directory, write_json
+    from smar.artifacts import Manifest, read_manifest, write_directory
     from smar.data import schema
     from smar.params import load_params
     from smar.validation.previous import read_profile, source_key, write_profile
@@ -74,7 +76,7 @@ def run(root: Path) -> None:
     manifest = Manifest(kind="validation", inputs=inputs, params=settings, counts=counts)
     with write_directory(paths.validation_report, manifest) as folder:
         write_report(folder, outcome, tables, ingested.counts, is_compared=before is not None)
-    write_json(paths.metrics("validate"), counts)
+    STAGE.write_outcome(root, counts)
     for result in outcome.warnings:
         logger.warning("validate: %s", result.problem())
     _stop_if_bad(outcome, paths, profile)

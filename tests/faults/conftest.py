@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 # training speed are times; embed counts what it took over from a run that was killed; the history
 # and the checkpoints are about runs.
 NOT_COMPARED = re.compile(
-    r"evidently\.html|data_docs/|metrics/(embed|pretrain|finetune)\.json|releases/history\.jsonl"
+    r"evidently\.html|data_docs/|outcomes/(embed|pretrain|finetune)\.json|releases/history\.jsonl"
     r"|\.smar/|\.lock"
 )
 # Dates and measured times inside files that are compared otherwise, and digests of those files.

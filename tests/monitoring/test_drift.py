@@ -19,7 +19,7 @@ from smar.paths import Paths
 
 def drift(root: Path) -> dict[str, Any]:
     assert main(["drift", "--root", str(root)]) == 0
-    return dict(json.loads(Paths(root).metrics("drift").read_text()))
+    return dict(json.loads(Paths(root).outcome("drift").read_text()))
 
 
 def reference(root: Path) -> Snapshot:

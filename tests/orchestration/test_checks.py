@@ -96,7 +96,7 @@ def test_one_contract_can_be_checked_by_itself(shop: Path):
 
 @pytest.mark.parametrize("asset", ["synthesize", "finetune", "embed", "index"])
 def test_what_the_stage_found_is_shown_as_it_is(shop: Path, asset: str):
-    file = Paths(shop).metrics(asset)
+    file = Paths(shop).outcome(asset)
     content = json.loads(file.read_text())
     rows = [{"splits": "validation and train", "query": "red boot"}]
     content["checks"][0] |= {"passed": False, "text": "three are broken", "rows": rows}
@@ -136,13 +136,13 @@ def test_outcome_is_not_shown_for_other_inputs(shop: Path):
 
 
 def test_stage_that_never_ran_has_no_outcome(shop: Path):
-    Paths(shop).metrics("embed").unlink()
+    Paths(shop).outcome("embed").unlink()
     assert not any(result.passed for result in evaluate("embed").values())
 
 
 def test_worse_candidate_is_a_warning(shop: Path):
     record = {"name": "not_worse_than_the_release", "passed": False, "text": "recall@50 is lower"}
-    write_json(Paths(shop).metrics("evaluate"), {"checks": [record]})
+    write_json(Paths(shop).outcome("evaluate"), {"checks": [record]})
     result = evaluate("evaluate")["not_worse_than_the_release"]
     assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert not result.blocking

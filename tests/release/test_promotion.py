@@ -74,7 +74,7 @@ def test_first_candidate_becomes_v1_with_all_that_answers_queries(small_project:
         "models/retriever",
         "data/index",
     }
-    assert json.loads(Paths(small_project).metrics("promote").read_text())["release"] == 1
+    assert json.loads(Paths(small_project).outcome("promote").read_text())["release"] == 1
 
 
 def test_release_answers_as_the_working_tree_did(small_project: Path):
@@ -172,7 +172,7 @@ def test_experiment_is_judged_and_not_released(
     monkeypatch.setenv("DVC_EXP_NAME", "stony-gate")
     assert promote(small_project)["verdict"] == "passed"
     assert registry.versions(small_project) == ["v1"]
-    assert json.loads(Paths(small_project).metrics("promote").read_text())["promoted"] == 0
+    assert json.loads(Paths(small_project).outcome("promote").read_text())["promoted"] == 0
     assert "an experiment is judged and never released" in caplog.text
     monkeypatch.delenv("DVC_EXP_NAME")
     assert promote(small_project)["verdict"] == "promoted"

@@ -107,7 +107,7 @@ def test_broken_work_stops_its_stage_and_replaces_nothing(
     assert f"{check}: " in error
     assert message in error
     assert before == (digest(folder) if before else "")
-    checks = json.loads(Paths(small_project).metrics(stage).read_text())["checks"]
+    checks = json.loads(Paths(small_project).outcome(stage).read_text())["checks"]
     (failed,) = [record for record in checks if not record["passed"]]
     assert failed["name"] == check
     assert failed["blocking"]
@@ -117,7 +117,7 @@ def test_broken_work_stops_its_stage_and_replaces_nothing(
 def test_sound_work_says_so(small_project: Path):
     for name, stage in declared().items():
         if stage.checks:
-            records = json.loads(Paths(small_project).metrics(name).read_text())["checks"]
+            records = json.loads(Paths(small_project).outcome(name).read_text())["checks"]
             assert {r["name"]: r["passed"] for r in records} == dict.fromkeys(stage.checks, True)
 
 
@@ -130,7 +130,7 @@ def test_worse_than_the_release_is_said_and_goes_on(small_project: Path):
     figures["validation"]["hybrid"]["recall@50"] += 0.01
     write_json(released, figures)
     assert main(["evaluate", "-q", "--root", str(small_project)]) == 0
-    (record,) = json.loads(paths.metrics("evaluate").read_text())["checks"]
+    (record,) = json.loads(paths.outcome("evaluate").read_text())["checks"]
     assert not record["passed"]
     seen = f"test: recall@50 {before:.4f}, the release has {before + 0.03:.4f}"
     assert record["text"].startswith(seen)

@@ -18,7 +18,7 @@ def run_with(root: Path, share: str | float) -> dict[str, float]:
     params["index"]["word_share"] = share
     paths.params.write_text(yaml.safe_dump(params))
     index.run(root)
-    return json.loads(paths.metrics("index").read_text())
+    return json.loads(paths.outcome("index").read_text())
 
 
 def test_auto_share_is_the_one_that_finds_most(small_project: Path):

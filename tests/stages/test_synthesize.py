@@ -44,7 +44,7 @@ def made(paths: Paths) -> pd.DataFrame:
 def test_metrics_and_manifest_count_what_was_written(paths: Paths):
     run(paths.root)
     frame = made(paths)
-    figures = json.loads(paths.metrics("synthesize").read_text())
+    figures = json.loads(paths.outcome("synthesize").read_text())
     assert figures["queries"] == len(frame)
     assert figures["real_queries"] == 1
     assert figures["per_real_query"] == len(frame)

@@ -110,7 +110,7 @@ def test_quarantined_rows_are_told_and_reach_nothing(paths: Paths):
         {"table": "items", "row": 9, "key": ids[8], "column": "title",
          "rule": "items.title_given", "value": " "},
     ]  # fmt: skip
-    counts = json.loads(paths.metrics("validate").read_text())
+    counts = json.loads(paths.outcome("validate").read_text())
     assert (counts["rows_items"], counts["accepted_items"], counts["quarantined_items"]) == (
         150,
         148,
