@@ -12,7 +12,9 @@ from smar.sources.texts import clean
 
 _MARKS = re.compile(r"\s*(?:>+|\u00bb|\u203a|\u2192|\u2794|::|->|\|+|\s/\s)\s*")
 _SLASH = re.compile(r"(?<=[^\W\d_]{2})/(?=[^\W\d_]{2})")
-_NUMBER = re.compile(r"\d{1,6}")
+_NUMBER = re.compile(r"(\d{1,6})(?:\.0+)?")  # 187.0: from a column of floats
+# A line of Google's list in place of a number: "187 - Apparel & Accessories > Shoes".
+_NUMBERED = re.compile(r"(\d{1,6})\s*-\s*(?=\D)")
 _LINE = re.compile(r"(\d+)\s*-\s*(.+)")
 
 
@@ -31,13 +33,23 @@ def category_levels(cells: Sequence[Any], numbers: Mapping[str, str]) -> tuple[l
     result = []
     num_unknown = 0
     for levels in split:
-        if len(levels) == 1 and _NUMBER.fullmatch(levels[0]):
-            num_unknown += levels[0] not in numbers
-            result.append(numbers.get(levels[0], levels[0]))
+        alone = _NUMBER.fullmatch(levels[0]) if len(levels) == 1 else None
+        if alone:
+            num_unknown += alone[1] not in numbers
+            result.append(numbers.get(alone[1], alone[1]))
             continue
-        is_whole = len(levels) != 1 or levels[0] in known
-        result.append(" > ".join(levels if is_whole else _SLASH.split(levels[0])))
+        named = _without_number(levels, numbers)
+        is_whole = len(named) != 1 or named[0] in known
+        result.append(" > ".join(named if is_whole else _SLASH.split(named[0])))
     return result, num_unknown
+
+
+def _without_number(levels: list[str], numbers: Mapping[str, str]) -> list[str]:
+    """Return levels without the number that a line of Google's list begins with."""
+    match = _NUMBERED.match(levels[0]) if levels else None
+    if not match or (match[1] not in numbers and len(levels) == 1):
+        return levels
+    return [levels[0][match.end() :], *levels[1:]]
 
 
 def _levels(cell: Any) -> list[str]:

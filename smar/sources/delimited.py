@@ -5,12 +5,15 @@ rows up to the next one. Here a quoted field may go on over lines only if that g
 """
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 SEPARATORS = ("\t", ",", ";", "|", "\x01")
 _MOST_LINES = 2000  # of one row
 _MOST_CHARS = 2**22
+# What a spreadsheet writes to keep a number as text: ="007".
+_AS_TEXT = re.compile(r'="([^"]*)"')
 SURPLUS = "row has more fields than the header"
 
 
@@ -85,6 +88,7 @@ class RowReader:
         self._ahead: list[str] = []
         self._num_short = self._num_literal = 0
         self._first_short = self._first_literal = 0
+        self._num_headers = self._num_as_text = 0
         self.bad: list[tuple[int, str, str]] = []
         self.padded: set[int] = set()
         """Rows with more fields than the header, the surplus ones empty."""
@@ -116,6 +120,8 @@ class RowReader:
                 continue
             row += 1
             fields = self._row(line, row)
+            if '="' in line:
+                fields = [self._text(field) for field in fields]
             if len(fields) > width and not any(field.strip() for field in fields[width:]):
                 self.padded.add(row)
                 del fields[width:]
@@ -126,6 +132,9 @@ class RowReader:
                 self._num_short += 1
                 self._first_short = self._first_short or row
                 fields += [""] * (width - len(fields))
+            if width > 1 and [field.strip("\ufeff") for field in fields] == self.header:
+                self._num_headers += 1  # files with a header each, put together
+                continue
             if any(fields) or width == 0:
                 yield row, fields
 
@@ -160,6 +169,10 @@ class RowReader:
                 f"{self._num_short} rows have fewer fields than the header (first: row "
                 f"{self._first_short}); the missing ones are empty"
             )
+        if self._num_headers:
+            notes.append(f"{self._num_headers} rows repeat the header and are none")
+        if self._num_as_text:
+            notes.append(f'{self._num_as_text} fields are ="..." of a spreadsheet, read without it')
         if self._num_literal:
             notes.append(
                 f"{self._num_literal} rows have a quote that quotes nothing (first: row "
@@ -187,6 +200,11 @@ class RowReader:
             loose = _split(line, self._separator, is_strict=False)
             literal = loose if loose and len(loose) == width else literal
         return self._literal(literal, row)
+
+    def _text(self, field: str) -> str:
+        match = _AS_TEXT.fullmatch(field.strip())
+        self._num_as_text += match is not None
+        return match[1] if match else field
 
     def _literal(self, fields: list[str], row: int) -> list[str]:
         self._num_literal += 1

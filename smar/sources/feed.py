@@ -13,11 +13,11 @@ from smar.data import row_rules
 from smar.errors import DataError
 from smar.params import FeedParams
 from smar.sources.categories import category_levels, category_numbers
-from smar.sources.cells import as_text
 from smar.sources.feed_columns import Columns, choose_columns
 from smar.sources.feed_kinds import feed_kind
 from smar.sources.feed_links import find_pictures
 from smar.sources.feed_prices import price_columns
+from smar.sources.feed_spare import first_element, has_levels, spare_values
 from smar.sources.pictures import PictureFile
 from smar.sources.quarantine import Quarantine
 from smar.sources.tables import Table, format_of, read_table
@@ -36,6 +36,8 @@ _AVAILABLE = {
     "discontinued": "out_of_stock", "unavailable": "out_of_stock", "pre_order": "preorder",
     "presale": "preorder", "back_order": "backorder", "onbackorder": "backorder",
 }  # fmt: skip
+
+_ROUNDED = r"\d(?:[.,]\d+)?[eE]\+\d+"
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ def read_feed(folder: Path, params: FeedParams, quarantine: Quarantine) -> Feed:
     notes = [f"kind: {kind.title}", *table.notes, *columns.report()]
     items = _texts(table.frame, columns).rename(columns={"id": "item_id"})
     items["row"] = table.rows
+    items["gtin"] = _whole_gtins(items["gtin"], notes)
     items["category"] = _categories(table.frame, columns, folder, params, notes)
     _put_bad_rows(table, quarantine)
     quarantine.see(SOURCE, len(items) + len(table.bad))
@@ -80,7 +83,7 @@ def read_feed(folder: Path, params: FeedParams, quarantine: Quarantine) -> Feed:
         raise DataError(f"{path}: no row is an item ({reasons}). Check ingest.feed in params.yaml.")
     frame = table.frame.loc[items.index]
     items = items.assign(**price_columns(frame, items, columns, params, quarantine, notes))
-    items["more"] = _more(frame, columns)
+    items["more"] = _more(frame, columns, notes)
     pictures = find_pictures(frame, items["item_id"], items["row"], columns, path)
     for note in notes:
         logger.info("feed: %s", note)
@@ -121,6 +124,17 @@ def _texts(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     return pd.DataFrame(texts, index=frame.index)
 
 
+def _whole_gtins(gtins: pd.Series, notes: list[str]) -> pd.Series:
+    """Return GTINs without those that a spreadsheet rounded (4.00694E+12): they name no item."""
+    is_rounded = gtins.str.fullmatch(_ROUNDED)
+    if number := int(is_rounded.sum()):
+        notes.append(
+            f"gtin: {number} lost their digits in a spreadsheet (the first: "
+            f"{gtins[is_rounded].iloc[0]}) and are left out; write the feed again without it"
+        )
+    return gtins.where(~is_rounded, "")
+
+
 def _first_filled(frame: pd.DataFrame, columns: Columns, ours: str, tidy: Any) -> pd.Series:
     template = columns.templates.get(ours)
     if template is not None:
@@ -133,17 +147,8 @@ def _first_filled(frame: pd.DataFrame, columns: Columns, ours: str, tidy: Any) -
     result = [""] * len(frame)
     for name in columns.sources[ours]:
         pairs = zip(result, frame[name], strict=True)
-        result = [text or tidy(_first(cell)) for text, cell in pairs]
+        result = [text or tidy(first_element(cell)) for text, cell in pairs]
     return pd.Series(result, index=frame.index, dtype=object)
-
-
-def _first(cell: Any) -> Any:
-    """Return the first element of a repeated element, everything else as it is."""
-    if isinstance(cell, list | tuple):
-        return next((element for element in cell if as_text(element).strip()), None)
-    if isinstance(cell, dict):
-        return next((cell[name] for name in ("value", "name", "title") if cell.get(name)), cell)
-    return cell
 
 
 def _availability(text: str) -> str:
@@ -172,8 +177,7 @@ def _categories(
 
 def _main_type(cell: Any) -> Any:
     """Return the first of several categories that each have levels; a list of levels as it is."""
-    has_levels = isinstance(cell, list) and any(">" in as_text(element) for element in cell)
-    return cell[0] if has_levels else cell
+    return first_element(cell) if has_levels(cell) else cell
 
 
 def _attributes(frame: pd.DataFrame, names: list[str]) -> pd.Series:
@@ -195,11 +199,17 @@ def _holds_names(part: pd.Series) -> bool:
     return bool(len(filled) and filled.str.contains(": ", regex=False).mean() > 0.5)
 
 
-def _more(frame: pd.DataFrame, columns: Columns) -> list[str]:
+def _more(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> list[str]:
     """Return what no column of ours holds, as JSON objects of texts; "" for nothing."""
     names = list(dict.fromkeys([*columns.ignored, *columns.sources["attributes"]]))
     names = [name for name in names if name in frame.columns]
     texts = {name: [clean(cell) for cell in frame[name]] for name in names}
+    spare = spare_values(frame, columns)
+    if spare:
+        counted = ", ".join(f"{sum(map(bool, v))} of {name}" for name, v in spare.items())
+        notes.append(f"further values kept for filters, as the first counts: {counted}")
+    texts |= spare
+    names = list(texts)
     rows = zip(*texts.values(), strict=True) if names else ([] for _ in range(len(frame)))
     found = ({name: text for name, text in zip(names, row, strict=True) if text} for row in rows)
     return [json.dumps(values, ensure_ascii=False) if values else "" for values in found]

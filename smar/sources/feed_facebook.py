@@ -12,7 +12,11 @@ FACEBOOK = FeedKind(
         "category": ("product_type", "google_product_category", "fb_product_category"),
         "group_id": ("item_group_id", "retailer_product_group_id"),
         "image_link": ("image_link", "image_url", "image_0_url", "image"),
-        "additional_image_link": ("additional_image_link", "additional_image_urls"),
+        "additional_image_link": (
+            *GOOGLE.columns["additional_image_link"],
+            "additional_image_urls",
+            *(f"image_{number}_url" for number in range(1, 21)),
+        ),
         "mpn": ("mpn", "manufacturer_part_number"),
     },
     marks=frozenset({"fb_product_category"}),

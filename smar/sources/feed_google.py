@@ -14,7 +14,11 @@ GOOGLE = FeedKind(
         "price": ("price",),
         "currency": ("currency",),
         "image_link": ("image_link",),
-        "additional_image_link": ("additional_image_link", "lifestyle_image_link"),
+        "additional_image_link": (
+            "additional_image_link",
+            *(f"additional_image_link_{number}" for number in range(21)),
+            "lifestyle_image_link",
+        ),
         "sale_price": ("sale_price",),
         "sale_dates": ("sale_price_effective_date",),
         "availability": ("availability",),

@@ -10,7 +10,7 @@ import pandas as pd
 # WANDS: its paper's gains are 1, .5 and 0; "Partial" is no answer to the query as it stands.
 WORDS = {
     "e": 3, "exact": 3, "s": 2, "substitute": 2, "c": 1, "complement": 1, "i": 0, "irrelevant": 0,
-    "partial": 1,
+    "partial": 1, "true": 1, "yes": 1, "false": 0, "no": 0,
 }  # fmt: skip
 TOP = 3  # grade of the upper end of a scale that is mapped: that of an exact answer in ESCI
 _HIGHEST = 10  # whole grades up to here are taken as they are
@@ -49,7 +49,7 @@ def read_grades(
             to 3 one of relevance judges (1 is irrelevant), up to 10 averages of grades, up to 100
             percent.
     """
-    plain = values.str.strip().str.lower()
+    plain = _numbers_plain(values.str.strip().str.lower())
     own = {label.strip().lower(): grade for label, grade in mapped.items()}
     fixed = plain.map({**WORDS, **own}).astype("Float64")
     number = pd.to_numeric(plain.where(fixed.isna()), errors="coerce").astype("Float64")
@@ -69,6 +69,19 @@ def read_grades(
     reason[usable.index[too_high.to_numpy(bool)]] = OUTSIDE
     grade = fixed.fillna(scaled.reindex(values.index)).where(reason == "").astype("Int64")
     return Grades(grade, reason, _notes(values, grade, chosen))
+
+
+def _numbers_plain(texts: pd.Series) -> pd.Series:
+    """Return texts whose numbers have no "%" and a point before their decimals.
+
+    A comma parts decimals where every number with one has it once and before up to three digits,
+    and none has a point.
+    """
+    texts = texts.str.replace(r"^([\d.,]+)\s*%$", r"\1", regex=True)
+    decimal = texts.str.fullmatch(r"-?\d+,\d{1,3}")
+    if not decimal.any() or texts.str.fullmatch(r"-?[\d,]*\.\d+").any():
+        return texts
+    return texts.where(~decimal, texts.str.replace(",", "."))
 
 
 def _scale_of(numbers: pd.Series) -> tuple[float, float] | None:

@@ -77,6 +77,10 @@ def _clean_labels(
     quarantine: Quarantine,
     notes: list[str],
 ) -> pd.DataFrame:
+    unjudged = labels["grade"].astype(str).str.strip() == ""
+    if number := int(unjudged.sum()):
+        notes.append(f"{number} pairs have no grade: they were not judged")
+    labels = labels[~unjudged]
     scale = params.scale if params.scale == "auto" else list(params.scale)
     grades = read_grades(labels["grade"].astype(str), params.grades, scale)
     notes += grades.notes

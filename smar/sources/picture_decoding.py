@@ -125,7 +125,12 @@ def _to_rgba(image: Image.Image) -> Image.Image:
             profile
             or cast("Any", ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))).tobytes()
         )
+    if image.mode == "P":
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     is_plain = profile is None or any(name in profile[:4096] for name in _SRGB)
+    alpha = image.getchannel("A") if image.mode in {"RGBA", "LA"} else None
+    if alpha is not None:
+        image = image.convert(image.mode[:-1])
     if profile and not is_plain and image.mode in {"RGB", "CMYK", "LAB", "L"}:
         try:
             converted = ImageCms.profileToProfile(
@@ -137,8 +142,11 @@ def _to_rgba(image: Image.Image) -> Image.Image:
         ):  # a profile of another kind of picture, or a broken one
             converted = None
         if converted is not None:
-            return converted.convert("RGBA")
-    return image.convert("RGBA")
+            image = converted
+    image = image.convert("RGBA")
+    if alpha is not None:
+        image.putalpha(alpha)
+    return image
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -78,9 +79,10 @@ class PictureFolder:
         raise PictureMissingError("leaves the feed's folder" if leaves else "file is missing")
 
     def _any_case(self, path: Path) -> Path:
-        """Return a path, or the one file beside it whose name differs by case alone.
+        """Return a path, or the one file beside it whose name differs by case or accents alone.
 
-        Feeds made on Windows name `a.jpg` what is `A.JPG` on disk.
+        Feeds made on Windows name `a.jpg` what is `A.JPG` on disk, and macOS writes an accent as a
+        character of its own.
         """
         if path.exists():
             return path
@@ -88,10 +90,14 @@ class PictureFolder:
         if folder not in self._names:
             names: dict[str, list[str]] = defaultdict(list)
             for entry in folder.iterdir() if folder.is_dir() else ():
-                names[entry.name.casefold()].append(entry.name)
+                names[_folded(entry.name)].append(entry.name)
             self._names[folder] = names
-        same = self._names[folder].get(path.name.casefold(), [])
+        same = self._names[folder].get(_folded(path.name), [])
         return folder / same[0] if len(same) == 1 else path
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def is_url(link: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 _BATCH = 20_000
 QUERIES = pa.schema(
@@ -33,6 +34,10 @@ EVENTS = pa.schema(
         pa.field("position", pa.string()),
     ]
 )
+_NOBODY = pa.array(
+    ["(not set)", "(not provided)", "anonymous", "anon", "guest", "unknown", "-", "0",
+     "00000000-0000-0000-0000-000000000000"]
+)  # fmt: skip
 # An event that says which text a search had, and is no engagement.
 SAID = "said"
 
@@ -75,6 +80,25 @@ class Columns:
         place = table.schema.get_field_index(name)
         table = table.set_column(place, self._schema.field(name), pa.array(values, pa.string()))
         self._batches = table.to_batches()
+
+
+def known_clients(table: pa.Table, notes: Counter[str]) -> pa.Table:
+    """Return a table without the clients that are nobody: "(not set)", "anonymous".
+
+    They are all visitors that a shop cannot tell apart, and no one of them.
+
+    Args:
+        table: As `QUERIES` or `EVENTS`.
+        notes: Takes the number of rows.
+    """
+    place = table.schema.get_field_index("client_id")
+    column = table.column(place)
+    is_nobody = pc.is_in(pc.utf8_lower(pc.fill_null(column, "")), value_set=_NOBODY)
+    number = pc.sum(is_nobody).as_py() or 0
+    if not number:
+        return table
+    notes["rows of clients that are nobody, such as '(not set)'"] += number
+    return table.set_column(place, table.schema.field(place), pc.if_else(is_nobody, "", column))
 
 
 @dataclass

@@ -21,7 +21,7 @@ from smar.sources.log_searches import Searches, find_searches
 from smar.sources.log_table import read_log_table
 from smar.sources.positions import first_positions, places_of, shown_lists
 from smar.sources.quarantine import Quarantine
-from smar.sources.raw_log import RawLog
+from smar.sources.raw_log import RawLog, known_clients
 from smar.sources.times import parse_times
 from smar.sources.ubi import read_ubi
 
@@ -84,10 +84,12 @@ _READERS: dict[str, Callable[[Path, LogParams, Quarantine], RawLog]] = {
 def _joined(log: RawLog, params: LogParams, item_ids: ItemIds, quarantine: Quarantine) -> SearchLog:
     """Return the log with its events at their searches."""
     notes = log.notes
-    events = log.events.table().to_pandas()
+    events = known_clients(log.events.table(), notes).to_pandas()
     times = parse_times(events["timestamp"], params.dates)
     events["time"], events["time_reason"] = times.times, times.reason
-    searches = find_searches(log.queries.table(), events, params.dates, quarantine, notes)
+    searches = find_searches(
+        known_clients(log.queries.table(), notes), events, params.dates, quarantine, notes
+    )
     events = events[events["action"].isin((*ACTIONS, IMPRESSION))].reset_index(drop=True)
     events["ordinal"] = pd.to_numeric(events["position"], errors="coerce")
     events["search"] = search_of_events(events, searches, notes)

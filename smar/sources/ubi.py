@@ -18,7 +18,7 @@ _QUERY_MARKS = ("user_query", "query_response_id", "query_attributes", *_HITS)
 _EVENT_MARKS = ("action_name", "event_attributes")
 _TIMES = ("timestamp", "@timestamp")
 _ITEMS = ("object", "objects", "items", "products")
-_IDS = ("object_id", "item_id", "product_id", "sku", "id", "internal_id")
+_IDS = ("object_id", "item_id", "product_id", "sku", "id", "internal_id", "_id", "doc_id", "docId")
 
 
 def read_ubi(folder: Path, params: LogParams, quarantine: Quarantine) -> RawLog:
@@ -174,9 +174,10 @@ def _hits(record: dict[str, Any]) -> list[str]:
         value = _parsed(record.get(name))
         if isinstance(value, str):
             value = value.split(",")
+        elif isinstance(value, dict):  # {"ids": [...]}
+            value = next((inner for inner in value.values() if isinstance(inner, list)), value)
         if isinstance(value, list | tuple) and len(value):
-            found = [text_of(_mapping(v).get("object_id", v)) for v in value]
-            return [item_id for item_id in found if item_id]
+            return [item_id for hit in value for item_id in _item_ids(_parsed(hit))]
     return []
 
 

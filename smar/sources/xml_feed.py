@@ -2,6 +2,7 @@
 
 import html
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,8 +127,12 @@ def _mend(text: str, line: int, repairs: _Repairs) -> str:
     def replace(match: re.Match[str]) -> str:
         number, name = match[1], match[2]
         if number:
-            char = html.unescape(match[0])
-            return " " if _FORBIDDEN.search(char) else match[0]
+            digits = number[1:-1]
+            code = int(digits[1:], 16) if digits[0] in "xX" else int(digits)
+            if code == 0 or code > sys.maxunicode or _FORBIDDEN.match(chr(code)):
+                repairs.add("the number of a character that XML does not allow", line)
+                return " "
+            return match[0]
         if name in _XML_ENTITIES:
             return match[0]
         char = html.unescape(f"&{name};") if name else ""

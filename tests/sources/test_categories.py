@@ -47,3 +47,16 @@ def test_google_list_in_any_language_is_read(tmp_path: Path):
         category_numbers(path)
     with pytest.raises(DataError, match=r"no such file\. Check ingest\.feed\.taxonomy"):
         category_numbers(tmp_path / "none.txt")
+
+
+def test_number_of_a_float_column_and_a_line_of_the_list_are_levels():
+    shoes = "Apparel & Accessories > Shoes"
+    assert levels(187.0, "187.0", "187 - Apparel & Accessories > Shoes") == [shoes] * 3
+    # Not known by number, but it says its levels; and a name that begins with one stays.
+    assert levels("99999 - Pets > Hats", "3-piece suits") == ["Pets > Hats", "3-piece suits"]
+
+
+def test_number_that_is_not_known_is_kept_as_a_level_and_counted():
+    assert category_levels(["99999", "187"], category_numbers(None)) == (
+        ["99999", "Apparel & Accessories > Shoes"], 1
+    )  # fmt: skip

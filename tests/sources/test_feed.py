@@ -1,6 +1,8 @@
 """Feeds in every format, mapped columns, and rows that are left out."""
 
 import gzip
+import json
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -346,3 +348,81 @@ def test_packed_file_that_is_broken_is_refused(tmp_path: Path):
     (tmp_path / "feed.csv.gz").write_bytes(content)
     with pytest.raises(DataError, match=r"breaks off|cannot be read|no rows"):
         read(tmp_path, "feed.csv.gz")
+
+
+def test_second_product_type_and_a_second_title_are_kept_and_said(tmp_path: Path):
+    (tmp_path / "feed.csv").write_text(
+        "id,title,title,product_type,google_product_category,product_type\n"
+        "a,Boot,Stiefel,Shoes > Boots,187,Sale > Winter\n"
+        "b,,Hut,,Hats,\n"
+        "c,Bag,Bag,Bags,Bags,\n"
+    )
+    feed, _ = read(tmp_path)
+    assert feed.items["title"].tolist() == ["Boot", "Hut", "Bag"]
+    assert feed.items["category"].tolist() == ["Shoes > Boots", "Hats", "Bags"]
+    assert [json.loads(text) if text else {} for text in feed.items["more"]] == [
+        {
+            "title (2)": "Stiefel",
+            "product_type (2)": "Sale > Winter",
+            "google_product_category": "187",
+        },
+        {},
+        {},
+    ]
+    assert any("1 of title (2), 1 of product_type (2)" in note for note in feed.notes)
+
+
+def test_further_elements_of_an_xml_item_are_kept(tmp_path: Path):
+    (tmp_path / "feed.xml").write_text(
+        "<rss><item><id>a</id><title>Boot</title><product_type>Shoes &gt; Boots</product_type>"
+        "<product_type>Sale &gt; Winter</product_type><product_type>Gifts &gt; Hers</product_type>"
+        "<brand>Acme</brand><brand>Zenith</brand></item></rss>"
+    )
+    feed, _ = read(tmp_path, "feed.xml")
+    assert feed.items["category"].tolist() == ["Shoes > Boots"]
+    assert json.loads(feed.items["more"][0]) == {
+        "product_type": "Sale > Winter | Gifts > Hers",
+        "brand": "Zenith",
+    }
+
+
+def test_spreadsheet_keeps_digits_as_text_or_loses_them(tmp_path: Path):
+    (tmp_path / "feed.csv").write_text(
+        'id,title,gtin\n="007",Boot,="0012345678905"\n8,Hat,4.00694E+12\n9,Bag,12345670\n'
+    )
+    feed, _ = read(tmp_path)
+    assert feed.items["item_id"].tolist() == ["007", "8", "9"]
+    assert feed.items["gtin"].tolist() == ["0012345678905", "", "12345670"]
+    said = " ".join(feed.notes)
+    assert '2 fields are ="..." of a spreadsheet' in said
+    assert "gtin: 1 lost their digits in a spreadsheet (the first: 4.00694E+12)" in said
+
+
+def test_header_that_is_repeated_is_no_item(tmp_path: Path):
+    write(tmp_path, ROWS[0], HEADER, f"\ufeff{HEADER}", ROWS[1])
+    feed, quarantine = read(tmp_path)
+    expect_two_items(feed)
+    assert quarantine.counts() == {}
+    assert any("2 rows repeat the header" in note for note in feed.notes)
+
+
+@pytest.mark.parametrize(
+    "column", ["additional_image_link_2", "Additional Image Link 1", "image[1].url"]
+)
+def test_numbered_columns_hold_further_pictures(tmp_path: Path, column: str):
+    (tmp_path / "feed.csv").write_text(
+        f"id,title,image_link,{column},fb_product_category\na,Boot,a.png,b.png,shoes\n"
+    )
+    feed, _ = read(tmp_path)
+    assert [(p.link, p.is_main) for p in feed.pictures] == [("a.png", True), ("b.png", False)]
+
+
+def test_zip_archive_is_told_from_a_book_and_a_book_may_have_any_name(tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "feed.csv", "w") as packed:
+        packed.writestr("inside.csv", "id,title\na,Boot\n")
+    with pytest.raises(DataError, match="If it is a zip archive of other files, unpack it"):
+        read(tmp_path)
+    book = tmp_path / "book.xlsx"
+    pd.DataFrame({"id": ["a"], "title": ["Boot"]}).to_excel(book, index=False)
+    book.rename(tmp_path / "feed.csv")
+    assert read(tmp_path)[0].items["item_id"].tolist() == ["a"]

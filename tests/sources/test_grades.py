@@ -51,3 +51,23 @@ def test_changed_grades_are_shown():
         "(see ingest.judgements.scale and grades)"
     ]
     assert not read_grades(pd.Series(["0", "1.0", "3"]), {}, "auto").notes
+
+
+@pytest.mark.parametrize(
+    ("values", "grades"),
+    [
+        (["0,75", "0,2", "1"], [2, 1, 3]),
+        (["95%", "10 %", "100%"], [3, 0, 3]),
+        (["12,5 %", "100 %"], [0, 3]),
+        (["True", "no", "YES", "false"], [1, 0, 1, 0]),
+    ],
+)
+def test_decimal_commas_percent_and_yes_are_grades(values: list[str], grades: list[int]):
+    found = read_grades(pd.Series(values), {}, "auto")
+    assert found.grade.tolist() == grades
+    assert set(found.reason) == {""}
+
+
+def test_comma_beside_a_point_is_no_decimal():
+    found = read_grades(pd.Series(["1,000", "2.5"]), {}, "auto")
+    assert found.reason.tolist()[0] == NO_NUMBER

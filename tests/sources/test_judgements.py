@@ -201,3 +201,13 @@ def test_no_judgements_are_empty_tables(tmp_path: Path):
     judgements, _ = read(tmp_path, "none")
     assert judgements.queries.empty
     assert judgements.labels.empty
+
+
+def test_pairs_without_a_grade_were_not_judged_and_are_not_bad(tmp_path: Path):
+    (tmp_path / "labels.csv").write_text(
+        "Query Text,Doc ID,Title,Rating\nboot,a,A,3\nboot,b,B,\nboot,7,C,  \n"
+    )
+    judgements, quarantine = read(tmp_path, "quepid")
+    assert rows(judgements) == [["boot", "a", 3]]
+    assert quarantine.frame().empty
+    assert "2 pairs have no grade: they were not judged" in judgements.notes

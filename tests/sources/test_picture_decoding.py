@@ -1,6 +1,8 @@
 """Pictures of every mode and format, as a browser shows them."""
 
+import struct
 from io import BytesIO
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -150,3 +152,72 @@ def test_damaged_bytes_are_a_picture_or_have_a_reason(sample: bytes, damage):
     except PictureError:
         return
     assert shape == (16, 16, 3)
+
+
+def cmyk_profile() -> bytes:
+    """Return a profile of a press that prints red where others print cyan.
+
+    A table of two points a channel (ICC.1, lut8Type): paper is white, "cyan" ink red, all others
+    black.
+    """
+    red, white, black = (136, 208, 195), (255, 128, 128), (0, 128, 128)  # Lab, 8 bits each
+    corners = [white if not any(ink) else red if ink == (1, 0, 0, 0) else black
+               for ink in product((0, 1), repeat=4)]  # fmt: skip
+    line = bytes(range(256))
+    identity = b"".join(struct.pack(">i", 65536 * (n % 4 == 0)) for n in range(9))
+    head = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + identity
+    table = head + line * 4 + b"".join(map(bytes, corners)) + line * 3
+    d50 = struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)
+    name = b"desc" + bytes(4) + struct.pack(">I", 6) + b"press\0" + bytes(78)
+    tags = {b"A2B0": table, b"wtpt": b"XYZ " + bytes(4) + d50, b"desc": name,
+            b"cprt": b"text" + bytes(4) + b"none\0"}  # fmt: skip
+    index, content = b"", b""
+    for tag, data in tags.items():
+        place = 128 + 4 + 12 * len(tags) + len(content)
+        index += tag + struct.pack(">II", place, len(data))
+        content += data + bytes(-len(data) % 4)
+    body = struct.pack(">I", len(tags)) + index + content
+    header = struct.pack(">I", 128 + len(body)) + bytes(4) + b"\x02\x40\0\0prtrCMYKLab "
+    header += bytes(12) + b"acsp" + bytes(28) + d50
+    return header.ljust(128, b"\0") + body
+
+
+@pytest.mark.parametrize("form", ["JPEG", "TIFF"])
+def test_cmyk_goes_by_its_profile(form: str):
+    cyan = Image.new("CMYK", (32, 32), (255, 0, 0, 0))
+    red, green, blue = centre(saved(cyan, form, icc_profile=cmyk_profile()))
+    assert red > 200
+    assert max(green, blue) < 60
+    paper = Image.new("CMYK", (32, 32), (0, 0, 0, 0))
+    assert min(centre(saved(paper, form, icc_profile=cmyk_profile()))) > 250
+    # Without one it is the plain arithmetic of inks.
+    red, green, blue = centre(saved(cyan, form))
+    assert red < 60
+    assert min(green, blue) > 200
+
+
+def test_transparent_picture_goes_by_its_profile_too():
+    """A profile whose red is blue: the lower half shows it, the upper half is nothing."""
+    profile = swapped_rgb_profile()
+    image = Image.new("RGBA", (32, 32), (255, 0, 0, 255))
+    image.paste((255, 0, 0, 0), (0, 0, 32, 16))
+    pixels = show(saved(image, "PNG", icc_profile=profile))
+    assert pixels[3, 8].tolist() == [255, 255, 255]
+    assert pixels[12, 8, 2] > 200
+    assert pixels[12, 8, 0] < 60
+    palette = image.convert("RGB").convert("P")
+    assert show(saved(palette, "PNG", icc_profile=profile))[8, 8, 2] > 200
+
+
+def swapped_rgb_profile() -> bytes:
+    """Return sRGB's profile with the tags of red and blue exchanged."""
+    content = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = struct.unpack(">I", content[128:132])[0]
+    for number in range(count):
+        place = 132 + 12 * number
+        tag = bytes(content[place : place + 4])
+        content[place : place + 4] = {b"rXYZ": b"bXYZ", b"bXYZ": b"rXYZ"}.get(tag, tag)
+    for mark in (b"sRGB", "sRGB".encode("utf-16-be")):  # in its name, which would say "no change"
+        while (at := content.find(mark)) >= 0:
+            content[at : at + len(mark)] = b"x" * len(mark)
+    return bytes(content)

@@ -145,3 +145,10 @@ def test_picture_of_many_different_items_is_a_placeholder(
     ids = drop_placeholders(files, [3] * 6, items(6, **columns), min_items, quarantine)
     assert ids == ([-1] * 6 if dropped else [3] * 6)
     assert bool(quarantine.counts()) == dropped
+
+
+def test_accent_may_be_written_as_a_character_of_its_own(shop: Path):
+    (shop / "p" / "caf\u00e9.png").write_bytes(b"cup")
+    folder = PictureFolder.open(shop)
+    assert folder.read("p/cafe\u0301.png", any_ending=False) == b"cup"
+    assert folder.read("p/Caf%C3%A9.PNG", any_ending=False) == b"cup"

@@ -338,3 +338,39 @@ def test_new_day_only_adds(tmp_path: Path):
             first = log
     assert log.searches[:1].astype(str).equals(first.searches.astype(str))
     assert log.engagements[:1].equals(first.engagements)
+
+
+def test_visitors_that_nobody_can_tell_apart_are_no_client(tmp_path: Path):
+    names = [
+        "(not set)",
+        "Anonymous",
+        "-",
+        "0",
+        "guest",
+        "c1",
+        "00000000-0000-0000-0000-000000000000",
+    ]
+    queries = [query(query_id=f"s{n}", client_id=name) for n, name in enumerate(names)]
+    log, _ = read(tmp_path, queries, [event(query_id="s5")])
+    assert log.searches["client_id"].tolist() == ["", "", "", "", "", "c1", ""]
+    assert log.notes["rows of clients that are nobody, such as '(not set)'"] == 6
+
+
+def test_hits_of_every_form_are_what_was_shown(tmp_path: Path):
+    forms = [
+        ["a", "b"], "a,b", '["a", "b"]', {"ids": ["a", "b"]}, [{"object_id": "a"}, {"_id": "b"}],
+        [{"id": "a"}, {"doc_id": "b"}],
+    ]  # fmt: skip
+    queries = [query(query_id=f"s{n}", query_response_hit_ids=f) for n, f in enumerate(forms)]
+    log, _ = read(tmp_path, queries, [])
+    assert [list(shown) for shown in log.searches["shown"]] == [["a", "b"]] * len(forms)
+
+
+def test_id_in_another_case_means_the_one_item_it_can_mean(tmp_path: Path):
+    shown = query(query_response_hit_ids=["A", "b"])
+    clicked = event(event_attributes={"object": {"object_id": "A"}, "position": {"ordinal": 1}})
+    log, quarantine = read(tmp_path, [shown], [clicked])
+    assert log.engagements["item_id"].tolist() == ["a"]
+    assert list(log.searches["shown"][0]) == ["a", "b"]
+    assert log.notes["ids put to the item whose id differs by upper and lower case alone"] == 2
+    assert quarantine.frame().empty

@@ -112,3 +112,12 @@ def test_any_text_gives_rows_or_a_message(tmp_path_factory, text: str):
         read_xml(path, "auto", "s")
     except DataError:
         return
+
+
+def test_numbers_of_characters_that_xml_forbids_are_blanks(tmp_path: Path):
+    (tmp_path / "feed.xml").write_text(
+        "<rss>\n<item><id>a</id><title>Bo&#1;ot&#x0;&#xFFFFFFF; &#233;&#x41;</title></item></rss>"
+    )
+    table = read_xml(tmp_path / "feed.xml", "auto", "encoding")
+    assert table.frame["title"][0].split() == ["Bo", "ot", "\u00e9A"]
+    assert "3 x the number of a character that XML does not allow (first: line 2)" in table.notes
