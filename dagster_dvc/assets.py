@@ -10,6 +10,7 @@ import dagster as dg
 
 from dagster_dvc import names
 from dagster_dvc.checks import build_checks
+from dagster_dvc.hooks import NO_HOOKS, Hooks
 from dagster_dvc.manifest import Source, Stage
 from dagster_dvc.metadata import Reader
 from dagster_dvc.partitions import Dates, partition_deps
@@ -40,6 +41,7 @@ def build_assets(
     *,
     resource: str = "dvc",
     pools: Mapping[str, str] | None = None,
+    hooks: Hooks = NO_HOOKS,
 ) -> list[dg.AssetsDefinition]:
     """Return the assets of a repository.
 
@@ -50,6 +52,7 @@ def build_assets(
         retries: What happens after a failure that is transient.
         resource: Key of the `DvcResource` that runs stages.
         pools: Glob pattern of stages -> Dagster's concurrency pool.
+        hooks: What only the project can tell.
     """
     dates = translator.settings.dates
     manifest = repository.manifest
@@ -70,14 +73,16 @@ def build_assets(
             spec = spec.replace_attributes(partitions_def=dates.definition(), code_version=None)
         pool = translator.pool_of(stages[0], pools or {})
         how = _Running(
-            repository.root, translator, readers, retries, resource=resource, pool=pool, dates=dates
-        )
+            repository.root, translator, readers, retries, resource=resource, pool=pool,
+            dates=dates, hooks=hooks,
+        )  # fmt: skip
         made.append(_stage_asset(key, spec, stages, how))
     with warnings.catch_warnings():
         # Said once a source, to people who did not choose it.
         warnings.filterwarnings("ignore", message=".*multi_observable_source_asset.* in beta")
         return made + [
-            _source_asset(source, repository, translator) for source in translator.sources(manifest)
+            _source_asset(source, repository, translator, hooks)
+            for source in translator.sources(manifest)
         ]
 
 
@@ -92,6 +97,7 @@ class _Running:
         resource: Key of the resource.
         pool: Dagster's concurrency pool, if any.
         dates: What a partition of a day sets.
+        hooks: What only the project can tell.
     """
 
     def __init__(
@@ -104,9 +110,10 @@ class _Running:
         resource: str,
         pool: str | None,
         dates: Dates | None,
+        hooks: Hooks,
     ) -> None:
         self.root, self.translator, self.readers, self.retries = root, translator, readers, retries
-        self.resource, self.pool, self.dates = resource, pool, dates
+        self.resource, self.pool, self.dates, self.hooks = resource, pool, dates, hooks
 
 
 def _stage_asset(
@@ -122,7 +129,9 @@ def _stage_asset(
         dvc = cast("DvcResource", getattr(context.resources, how.resource))
         stage = by_item[context.partition_key] if is_by_item else stages[0].name
         setting = sets.setting(context.partition_key) if sets else None
-        return dvc.materialize(context, stage, how.translator, how.readers, setting)
+        return dvc.materialize(
+            context, stage, how.translator, how.readers, setting, hooks=how.hooks
+        )
 
     run.__signature__ = _SIGNATURE  # type: ignore[attr-defined]
     return dg.multi_asset(
@@ -137,7 +146,7 @@ def _stage_asset(
 
 
 def _source_asset(
-    source: Source, repository: Repository, translator: DvcTranslator
+    source: Source, repository: Repository, translator: DvcTranslator, hooks: Hooks
 ) -> dg.AssetsDefinition:
     key = translator.names(repository.manifest).sources[source.path]
     description = f"Raw input `{source.path}`" + (
@@ -158,7 +167,7 @@ def _source_asset(
     )
     def look() -> dg.ObserveResult:
         version = repository.source_version(source)
-        seen = observe(source, key, version)
+        seen = observe(source, key, version, hooks.seen(repository.root, source))
         return dg.ObserveResult(
             asset_key=key, data_version=dg.DataVersion(version), metadata=seen.metadata
         )

@@ -138,6 +138,21 @@ def evaluate(root: Path, key: dg.AssetKey, stage: Stage) -> Iterator[dg.AssetChe
         )
 
 
+def is_known(instance: dg.DagsterInstance, result: dg.AssetCheckResult) -> bool:
+    """Return whether the last evaluation on record says the same as a result."""
+    found = as_event(result)
+    record = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        [dg.AssetCheckKey(found.asset_key, found.check_name)]
+    )
+    known = [one.evaluation for one in record.values()]
+    return any(
+        (last.passed, last.severity, last.description)
+        == (found.passed, found.severity, found.description)
+        for last in known
+        if isinstance(last, dg.AssetCheckEvaluation)
+    )
+
+
 def as_event(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
     """Return a result as an event that can be reported without a run."""
     assert result.asset_key is not None  # noqa: S101 - `evaluate` sets both

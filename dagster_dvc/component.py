@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import dagster as dg
 
@@ -14,6 +14,7 @@ from dagster_dvc.assets import RETRIES, build_assets
 from dagster_dvc.errors import SettingsError
 from dagster_dvc.executor import build_executor
 from dagster_dvc.experiments import build_experiment_job, build_experiment_sensor
+from dagster_dvc.hooks import Hooks
 from dagster_dvc.manifest import Manifest, Stage
 from dagster_dvc.metadata import Reader
 from dagster_dvc.partitions import Dates
@@ -103,6 +104,9 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
         dates: Stages that run once for every day.
         experiments: Whether experiments of DVC are shown as runs, and can be started from one.
         readers: Functions ("module:name") that read metadata only the project understands.
+        checkers: Functions ("module:name") that read what a stage found in its own work; they are
+            asked where no step of a check runs: the stage failed, or ran outside of Dagster.
+        observers: Functions ("module:name") that tell more of a raw input when it changed.
         reports_url: Where the root folder is served, for links to HTML reports.
         grace_s: Seconds a cancelled stage has to end by itself.
         max_concurrent: Stages and checks run side by side; 0 for one per processor.
@@ -138,6 +142,8 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
     dates: DateOptions | None = None
     experiments: bool = True
     readers: Sequence[str] = ()
+    checkers: Sequence[str] = ()
+    observers: Sequence[str] = ()
     reports_url: str = ""
     grace_s: float = 4.0
     max_concurrent: int = 0
@@ -170,17 +176,18 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
         Raises:
             SettingsError: If one does not exist.
         """
-        found = []
-        for name in self.readers:
-            module, _, function = name.partition(":")
-            try:
-                found.append(getattr(import_module(module), function))
-            except (ImportError, AttributeError, ValueError) as error:
-                raise SettingsError(
-                    f"defs.yaml: readers: '{name}' cannot be imported ({error}). Write it as "
-                    "'package.module:function'."
-                ) from error
-        return found
+        return _imported("readers", self.readers)
+
+    def get_hooks(self) -> Hooks:
+        """Return the functions named by `checkers` and `observers`.
+
+        Raises:
+            SettingsError: If one does not exist.
+        """
+        return Hooks(
+            checkers=_imported("checkers", self.checkers),
+            observers=_imported("observers", self.observers),
+        )
 
     def own(self, name: str) -> str:
         """Return a name that no other repository of the code location has."""
@@ -197,12 +204,12 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
 
     def _definitions(self, root: Path) -> dg.Definitions:
         repository = open_repository(root)
-        translator, readers = self.get_translator(), self.get_readers()
+        translator, readers, hooks = self.get_translator(), self.get_readers(), self.get_hooks()
         self._tell_unmatched(repository.manifest)
         sensors = [
             build_sync_sensor(
                 root, translator, name=self.own("dvc_sync"), readers=readers,
-                reports_url=self.reports_url,
+                reports_url=self.reports_url, hooks=hooks,
             )
         ]  # fmt: skip
         jobs = []
@@ -211,7 +218,7 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
             jobs.append(job)
             sensors.append(build_experiment_sensor(root, job, name=self.own("dvc_experiments")))
         return dg.Definitions(
-            assets=self._assets(repository, translator, readers),
+            assets=self._assets(repository, translator, readers, hooks),
             resources={
                 self.own("dvc"): DvcResource(
                     root=str(root),
@@ -245,7 +252,11 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
                 )  # fmt: skip
 
     def _assets(
-        self, repository: Repository, translator: DvcTranslator, readers: Sequence[Reader]
+        self,
+        repository: Repository,
+        translator: DvcTranslator,
+        readers: Sequence[Reader],
+        hooks: Hooks,
     ) -> list[dg.AssetsDefinition]:
         return build_assets(
             repository,
@@ -254,6 +265,7 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
             self.retries.policy(),
             resource=self.own("dvc"),
             pools=self.pools,
+            hooks=hooks,
         )
 
     def get_executor(self) -> dg.ExecutorDefinition:
@@ -263,3 +275,22 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
         """
         preload = [*_PRELOAD, *self.preload]
         return build_executor(max_concurrent=self.max_concurrent, preload=preload)
+
+
+def _imported(attribute: str, functions: Sequence[str]) -> list[Any]:
+    """Return functions by their names.
+
+    Raises:
+        SettingsError: If one does not exist.
+    """
+    found = []
+    for name in functions:
+        module, _, function = name.partition(":")
+        try:
+            found.append(getattr(import_module(module), function))
+        except (ImportError, AttributeError, ValueError) as error:
+            raise SettingsError(
+                f"defs.yaml: {attribute}: '{name}' cannot be imported ({error}). Write it as "
+                "'package.module:function'."
+            ) from error
+    return found

@@ -8,6 +8,7 @@ import dagster as dg
 
 from dagster_dvc import checks
 from dagster_dvc.errors import DvcBridgeError
+from dagster_dvc.hooks import NO_HOOKS, Hooks
 from dagster_dvc.launch import Launched, launch
 from dagster_dvc.manifest import Stage
 from dagster_dvc.metadata import Reader, stage_metadata
@@ -48,6 +49,8 @@ class DvcResource(dg.ConfigurableResource):
         translator: DvcTranslator,
         readers: Sequence[Reader],
         setting: tuple[str, str, str] | None = None,
+        *,
+        hooks: Hooks = NO_HOOKS,
     ) -> dg.MaterializeResult[Any]:
         """Return the result of a stage after `dvc repro --single-item` of it.
 
@@ -59,6 +62,7 @@ class DvcResource(dg.ConfigurableResource):
             translator: Names stages and sources.
             readers: Read metadata that only the project understands.
             setting: File, parameter and value to set before it runs, if any.
+            hooks: What only the project can tell.
 
         Raises:
             Failure: If the stage fails; it is retried only if the cause is transient.
@@ -75,7 +79,11 @@ class DvcResource(dg.ConfigurableResource):
         report: dict[str, Any] = {"outcome": "unchanged", "seconds": 0.0}
         if reasons or data:
             context.log.info("changed: %s", ", ".join([*map(str, reasons), *data]))
-            report = self.run_stage(context, stage, data)
+            code, report = self.run_stage(context, stage, data)
+            if code:
+                key = translator.names(repository.manifest).stages[name]
+                self._report_checks(context, key, stage, hooks, report)
+                raise self._failure(stage, code, report)
             stage = repository.refresh().stage(name)
         else:
             context.log.info("stage '%s' did not change", name)
@@ -84,7 +92,7 @@ class DvcResource(dg.ConfigurableResource):
                 f"{root / stage.file}: stage '{name}' ran and is not in dvc.lock. "
                 f"`dvc status {name}` tells why."
             )
-        return self._result(context, repository, stage, translator, readers, report)
+        return self._result(context, repository, stage, translator, readers, report, hooks)
 
     def _result(
         self,
@@ -94,6 +102,7 @@ class DvcResource(dg.ConfigurableResource):
         translator: DvcTranslator,
         readers: Sequence[Reader],
         report: Mapping[str, Any],
+        hooks: Hooks,
     ) -> dg.MaterializeResult[Any]:
         """Return what Dagster records of a stage that is as it should be."""
         manifest, lock = repository.manifest, stage.lock
@@ -102,7 +111,8 @@ class DvcResource(dg.ConfigurableResource):
         for source in translator.sources_of(stage, manifest):
             version = recorded_source_version(lock, source)
             if observed_version(context.instance, keys.sources[source.path]) != version:
-                context.log_event(observe(source, keys.sources[source.path], version))
+                seen = hooks.seen(repository.root, source)
+                context.log_event(observe(source, keys.sources[source.path], version, seen))
         shown = stage_metadata(manifest, stage, readers, self.reports_url)
         tags = version_tags(stage, lock, manifest, translator)
         key = keys.stages[stage.name]
@@ -120,16 +130,13 @@ class DvcResource(dg.ConfigurableResource):
 
     def run_stage(
         self, context: dg.AssetExecutionContext, stage: Stage, data: Sequence[str] = ()
-    ) -> dict[str, Any]:
-        """Return the runner's report of a stage that succeeded, and what the stage itself reported.
+    ) -> tuple[int, dict[str, Any]]:
+        """Return DVC's exit code, the runner's report, and what the stage itself reported.
 
         Args:
             context: Dagster's.
             stage: The stage.
             data: The .dvc files whose changed data DVC takes in first, as `dvc repro` would.
-
-        Raises:
-            Failure: If it did not.
         """
         # DVC leaves outputs that persist in place.
         outs = [out for out in stage.outs if not out.is_kept]
@@ -151,12 +158,26 @@ class DvcResource(dg.ConfigurableResource):
             launched.end()
         messages = session.get_custom_messages()
         report = messages[-1] if messages else {"outcome": "failed", "tail": [], "is_busy": False}
-        if code:
-            raise self._failure(stage, code, report)
         reported: dict[str, Any] = {}
         for result in session.get_reported_results():
             reported |= result.metadata or {}
-        return {**report, "reported": reported}
+        return code, {**report, "reported": reported}
+
+    def _report_checks(
+        self,
+        context: dg.AssetExecutionContext,
+        key: dg.AssetKey,
+        stage: Stage,
+        hooks: Hooks,
+        report: Mapping[str, Any],
+    ) -> None:
+        """Record what a stage that failed found before it did.
+
+        The steps of its checks do not come: they follow a stage that worked.
+        """
+        old = report.get("restored", [])
+        for result in hooks.results(Path(self.root), key, stage, old):
+            context.instance.report_runless_asset_event(checks.as_event(result))
 
     def _wait(self, context: dg.AssetExecutionContext, launched: Launched) -> tuple[int, Any]:
         """Return the runner's exit code, and the session that took in what was reported."""

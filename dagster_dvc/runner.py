@@ -37,6 +37,11 @@ _OUTCOMES = (
     (re.compile(r"Running stage '"), "ran"),
 )
 _BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked by")
+_BUSY_PATH = re.compile(r"'([^']+)' is busy, it is being blocked by")
+_HOLDER = re.compile(r"\(PID (\d+)\)")
+_LOCK_FILE = re.compile(r"remove '(.+)' and try again")
+_POLL_S = 0.5
+_RETRY_S = 5.0  # where DVC does not say who holds what
 
 
 @dataclass(kw_only=True)
@@ -79,7 +84,8 @@ class Report:
         exit_code: DVC's.
         stage_exit: The exit code of the stage's own command if it failed, else None.
         is_busy: Whether DVC gave up because another process held a path.
-        seconds: From start to end.
+        has_begun: Whether the stage itself was run.
+        seconds: From start to end, waiting for others left out.
         restored: Outputs that were brought back.
         tail: The last lines of output.
     """
@@ -88,6 +94,7 @@ class Report:
     exit_code: int = 0
     stage_exit: int | None = None
     is_busy: bool = False
+    has_begun: bool = False
     seconds: float = 0.0
     restored: list[str] = field(default_factory=list)
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL))
@@ -101,7 +108,8 @@ class Report:
         found = _STAGE_EXIT.search(line)
         if found:
             self.stage_exit = int(found.group(1))
-        self.is_busy = self.is_busy or bool(_BUSY.search(line))
+        self.has_begun = self.has_begun or self.outcome == "ran"
+        self.is_busy = self.is_busy or bool(not self.has_begun and _BUSY.search(line))
 
 
 class Watch:
@@ -192,9 +200,13 @@ def main(job: Job, pipe: int, *, is_forked: bool = False) -> int:
         report = Report()
         for arguments in job.commands():
             run(arguments, report, watch, messages, pipes, job.grace_s, is_forked=is_forked)
+            while report.exit_code and report.is_busy and wait_until_free(report, watch, pipes):
+                report = Report()
+                run(arguments, report, watch, messages, pipes, job.grace_s, is_forked=is_forked)
             if report.exit_code:
                 break
-        if report.exit_code:
+        # What a stage that never began writes is in other hands.
+        if report.exit_code and not report.is_busy:
             is_cancelled = report.outcome == "cancelled"
             report.restored = restore(job.restore, pipes, is_everything=is_cancelled)
             report.restored += put_back(before)
@@ -231,6 +243,47 @@ def run(
     if report.exit_code:
         report.outcome = "cancelled" if watch.reason else "failed"
     report.seconds += time.monotonic() - start
+
+
+def wait_until_free(report: Report, watch: Watch, pipes: PipesContext) -> bool:
+    """Wait while another process holds what the stage needs; False if it is told to stop.
+
+    DVC does not wait for single paths: it gives up and says who holds which. What waits in this way
+    costs nothing, and stages that share no path never get here.
+    """
+    said = "\n".join(report.tail)
+    path, file = _BUSY_PATH.search(said), _LOCK_FILE.search(said)
+    holders = {int(pid) for pid in _HOLDER.findall(said)}
+    what = f"{path[1]}, which is in use by process {', '.join(map(str, holders))}" if path else said
+    pipes.log.info("waiting for %s", what)
+    start = time.monotonic()
+    while not watch.is_over():
+        time.sleep(_POLL_S)
+        if path is None or file is None:
+            is_held = time.monotonic() - start < _RETRY_S
+        else:
+            is_held = is_locked(Path(file[1]), path[1], holders)
+        if not is_held:
+            return True
+    report.outcome, report.exit_code = "cancelled", 130
+    return False
+
+
+def is_locked(file: Path, path: str, holders: set[int]) -> bool:
+    """Return whether one of some processes still holds a path in DVC's file of locks."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # gone, or about to be written
+        return False
+    held = [*content.get("write", {}).items(), *content.get("read", {}).items()]
+    for other, entries in held:
+        pids = {entry["pid"] for entry in (entries if isinstance(entries, list) else [entries])}
+        one, two = f"{other}/", f"{path}/"
+        if (one.startswith(two) or two.startswith(one)) and any(
+            psutil.pid_exists(pid) for pid in pids & holders
+        ):
+            return True
+    return False
 
 
 class Process:
@@ -337,13 +390,19 @@ class Lines:
 
 
 def pass_on(lines: list[str], report: Report, pipes: PipesContext) -> None:
-    """Show lines in the step's stdout and in its event log."""
+    """Show lines in the step's stdout and in its event log.
+
+    What DVC says of a path in use ends in the advice to delete its locks; it is not passed on.
+    """
+    shown = []
     for line in lines:
-        sys.stdout.write(f"{line}\n")
         report.read(line)
-    if lines:
+        if not report.is_busy:
+            shown.append(line)
+            sys.stdout.write(f"{line}\n")
+    if shown:
         sys.stdout.flush()
-        pipes.log.info("\n".join(lines))
+        pipes.log.info("\n".join(shown))
 
 
 def become_subreaper() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_dvc import checks
+from dagster_dvc.hooks import NO_HOOKS, Hooks
 from dagster_dvc.manifest import Source, Stage
 from dagster_dvc.metadata import Reader, stage_metadata
 from dagster_dvc.private import UnresolvedAssetJobDefinition
@@ -40,11 +41,13 @@ def build_sync_sensor(
     interval_s: int = 30,
     readers: Sequence[Reader] = (),
     reports_url: str = "",
+    hooks: Hooks = NO_HOOKS,
 ) -> dg.SensorDefinition:
     """Return a sensor that reports what `dvc repro` or `dvc checkout` did outside Dagster.
 
     It compares dvc.lock with the latest materialisation of every stage and raw inputs with their
-    latest observation, so that staleness is DVC's whoever ran the stage.
+    latest observation, so that staleness is DVC's whoever ran the stage. What stages found in their
+    own work is read where they wrote something since the last look, also where they failed.
     """
 
     @dg.sensor(
@@ -57,15 +60,43 @@ def build_sync_sensor(
         if context.instance.get_runs_count(dg.RunsFilter(statuses=_UNFINISHED)):
             return dg.SkipReason("a run is under way; its steps report themselves")
         repository = Repository(root)
-        events: list[Any] = list(unobserved_sources(context.instance, repository, translator))
+        events: list[Any] = list(
+            unobserved_sources(context.instance, repository, translator, hooks)
+        )
+        told: set[str] = set()
         for found in unreported_stages(context.instance, repository, translator):
             events += _reports(found, repository, translator, readers, reports_url)
+            told.add(found.stage.name)
+        marks = _marks(repository)
+        before = json.loads(context.cursor or "{}")
+        for stage in translator.stages(repository.manifest):
+            is_told = stage.name in told
+            if is_told or marks[stage.name] != before.get(stage.name):
+                key = translator.names(repository.manifest).stages[stage.name]
+                for result in hooks.results(root, key, stage):
+                    if is_told or not checks.is_known(context.instance, result):
+                        events.append(checks.as_event(result))
+        context.update_cursor(json.dumps(marks))
         if not events:
             return dg.SkipReason("dvc.lock and the raw inputs are as Dagster knows them")
         names = ", ".join(dict.fromkeys(e.asset_key.to_user_string() for e in events))
-        return dg.SensorResult(asset_events=events, skip_reason=f"reported {names}")
+        return dg.SensorResult(
+            asset_events=events, skip_reason=f"reported {names}", cursor=json.dumps(marks)
+        )
 
     return sync
+
+
+def _marks(repository: Repository) -> dict[str, str]:
+    """Return, for every stage, a hash of when its outputs were written."""
+    return {
+        name: _digest({out.path: str(_written(repository.root / out.path)) for out in stage.outs})
+        for name, stage in repository.manifest.stages.items()
+    }
+
+
+def _written(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def _reports(
@@ -115,6 +146,7 @@ def build_source_sensor(
     name: str = "raw_data",
     interval_s: int = 15,
     settle_s: float = 20.0,
+    hooks: Hooks = NO_HOOKS,
 ) -> dg.SensorDefinition:
     """Return a sensor that starts a job when raw inputs differ from what the last run read.
 
@@ -148,7 +180,7 @@ def build_source_sensor(
         cursor.requested = content
         return dg.SensorResult(
             run_requests=[dg.RunRequest(run_key=f"{name}:{content}", tags={"dvc/changed": names})],
-            asset_events=list(unobserved_sources(context.instance, repository, translator)),
+            asset_events=list(unobserved_sources(context.instance, repository, translator, hooks)),
             cursor=json.dumps(asdict(cursor)),
         )
 

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import md5
+from typing import Any
 
 import dagster as dg
 
+from dagster_dvc.hooks import NO_HOOKS, Hooks
 from dagster_dvc.manifest import Lock, Manifest, Source, Stage
 from dagster_dvc.private import (
     CODE_VERSION_TAG,
@@ -178,21 +180,27 @@ def _inputs_seen(
 
 
 def unobserved_sources(
-    instance: dg.DagsterInstance, repository: Repository, translator: DvcTranslator
+    instance: dg.DagsterInstance,
+    repository: Repository,
+    translator: DvcTranslator,
+    hooks: Hooks = NO_HOOKS,
 ) -> Iterator[dg.AssetObservation]:
     """Yield an observation of every raw input that is not as Dagster last saw it."""
     keys = translator.names(repository.manifest).sources
     for source in translator.sources(repository.manifest):
         version = repository.source_version(source)
         if version != UNREACHABLE and observed_version(instance, keys[source.path]) != version:
-            yield observe(source, keys[source.path], version)
+            shown = hooks.seen(repository.root, source)
+            yield observe(source, keys[source.path], version, shown)
 
 
-def observe(source: Source, key: dg.AssetKey, version: str) -> dg.AssetObservation:
-    """Return the observation that a raw input has a version."""
+def observe(
+    source: Source, key: dg.AssetKey, version: str, shown: Mapping[str, Any]
+) -> dg.AssetObservation:
+    """Return the observation that a raw input has a version, with what else is shown of it."""
     return dg.AssetObservation(
         key,
-        metadata={"path": source.path, "md5": version},
+        metadata={"path": source.path, "md5": version} | dict(shown),
         tags={DATA_VERSION_TAG: version, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"},
     )
 

@@ -1,5 +1,6 @@
 """What the stages found is shown as it is, and a failure stops what follows."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,22 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 import pytest
+import yaml
+from dagster._core.loader import LoadingContextForTest
 
+from dagster_dvc.assets import build_assets
+from dagster_dvc.hooks import Hooks
+from dagster_dvc.repository import Repository
+from dagster_dvc.resources import DvcResource
+from dagster_dvc.translator import DvcTranslator
 from orchestration.defs import checks
+from orchestration.project import ROOT
 from smar.artifacts import write_json
 from smar.cli import STAGES, main
 from smar.data import schema
 from smar.paths import Paths
 from tests.test_pipeline import make_project, set_params
+from tests.test_repro import run
 
 SMALL: dict[str, Any] = {
     "ingest.demo": {"num_items": 120, "num_searches": 300},
@@ -138,6 +148,42 @@ def test_outcome_is_not_shown_for_other_inputs(shop: Path):
 def test_stage_that_never_ran_has_no_outcome(shop: Path):
     Paths(shop).outcome("embed").unlink()
     assert not any(result.passed for result in evaluate("embed").values())
+
+
+def test_contract_that_stops_the_stage_is_red_on_its_page(shop: Path, instance: dg.DagsterInstance):
+    """Validate run by DVC from Dagster, over fewer items than there have to be."""
+    stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["validate"]
+    stage["deps"] = [dep for dep in stage["deps"] if not dep.startswith("smar/")]
+    (shop / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"validate": stage}}))
+    run(shop, "dvc", "init", "--no-scm", "-q")
+    set_params(shop, {"validate.items.min_rows": 10_000})
+    hooks = Hooks(checkers=[checks.outcomes])
+    assets = build_assets(Repository(shop), DvcTranslator(), hooks=hooks)
+    definitions = dg.Definitions(
+        assets=assets,
+        asset_checks=checks.CHECKS["validate"],
+        resources={"dvc": DvcResource(root=str(shop))},
+        jobs=[dg.define_asset_job("job", dg.AssetSelection.assets("validate"))],
+    )
+    result = definitions.resolve_job_def("job").execute_in_process(
+        instance=instance, raise_on_error=False
+    )
+    failure = result.failure_data_for_node("validate")
+    assert failure
+    assert "rules stop the work" in str(failure.user_failure_data)
+    keys = [dg.AssetCheckKey(dg.AssetKey("validate"), f"{t}_contract") for t in checks.TABLES]
+    found = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    context = LoadingContextForTest(instance)
+    status = {
+        key.name: asyncio.run(record.resolve_status(context)).value for key, record in found.items()
+    }
+    assert status["items_contract"] == "FAILED"
+    evaluation = found[keys[0]].evaluation
+    assert isinstance(evaluation, dg.AssetCheckEvaluation)
+    assert evaluation.severity == dg.AssetCheckSeverity.ERROR
+    assert evaluation.metadata["stops"].value
+    assert evaluation.description == "rows: expected at least 10000 rows; saw 120"
+    assert all(asyncio.run(r.targets_latest_materialization(context)) for r in found.values())
 
 
 def test_worse_candidate_is_a_warning(shop: Path):

@@ -1,0 +1,46 @@
+"""What only a project can tell of its stages and raw inputs, and the bridge passes on."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from dagster_dvc.manifest import Source, Stage
+
+Checker = Callable[[Path, Stage, Collection[str]], Iterable[dg.AssetCheckResult]]
+Observer = Callable[[Path, Source], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """Functions of a project.
+
+    Args:
+        checkers: Called with the root, a stage and the paths that were brought back after it failed
+            (none if it did not), for what the stage found in its own work. They are asked where no
+            step of a check runs: the stage failed, or ran outside of Dagster.
+        observers: Called with the root and a raw input for what to show of it when it changed.
+    """
+
+    checkers: Sequence[Checker] = ()
+    observers: Sequence[Observer] = ()
+
+    def results(
+        self, root: Path, key: dg.AssetKey, stage: Stage, old: Collection[str] = ()
+    ) -> Iterator[dg.AssetCheckResult]:
+        """Yield what a stage found in its own work."""
+        for checker in self.checkers:
+            for result in checker(root, stage, old):
+                yield result if result.asset_key else result._replace(asset_key=key)
+
+    def seen(self, root: Path, source: Source) -> dict[str, Any]:
+        """Return what is shown of a raw input."""
+        shown: dict[str, Any] = {}
+        for observer in self.observers:
+            shown |= observer(root, source)
+        return shown
+
+
+NO_HOOKS = Hooks()
