@@ -51,7 +51,7 @@ $(VENV)/.complete: requirements.lock pyproject.toml dagster_dvc/pyproject.toml
 run: env  ## the whole pipeline on the embedded demo shop, its table, and three searches
 	@dvc repro
 	@echo && cat reports/evaluation/summary.txt
-	@for query in "red striped dress" "blue sofas" "usb c cable 2m"; do \
+	@for query in "teal lamp" "dotted shirt" "usb c cable 2m"; do \
 	  echo && smar search "$$query" -k 5; done
 	@echo && echo "Report with pictures: reports/evaluation/index.html"
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from filelock import FileLock
 from PIL import Image
 
 from smar.artifacts import Manifest, write_directory
@@ -334,15 +335,26 @@ def small_parameters(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _small_project(tmp_path_factory: pytest.TempPathFactory, small_parameters: Path) -> Path:
-    root = tmp_path_factory.mktemp("small")
-    shutil.copy(small_parameters, root)
-    for stage in STAGES:
-        assert main([stage, "-q", "--root", str(root)]) == 0
+def shared_project(
+    tmp_path_factory: pytest.TempPathFactory, small_parameters: Path, worker_id: str
+) -> Path:
+    """A project in which every stage has run, with release v1; made once for all workers.
+
+    Nothing may be changed in it; `small_project` is a copy.
+    """
+    base = tmp_path_factory.getbasetemp()
+    root = (base if worker_id == "master" else base.parent) / "shared-project"
+    with FileLock(root.with_suffix(".lock")):
+        if not (root / "made").exists():
+            root.mkdir()
+            shutil.copy(small_parameters, root)
+            for stage in STAGES:
+                assert main([stage, "-q", "--root", str(root)]) == 0
+            (root / "made").touch()
     return root
 
 
 @pytest.fixture
-def small_project(_small_project: Path, tmp_path: Path) -> Path:
+def small_project(shared_project: Path, tmp_path: Path) -> Path:
     """A project of its own in which every stage has run, with release v1."""
-    return Path(shutil.copytree(_small_project, tmp_path / "small", symlinks=True))
+    return Path(shutil.copytree(shared_project, tmp_path / "small", symlinks=True))

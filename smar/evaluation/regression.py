@@ -1,7 +1,7 @@
 """Figures of a candidate beside those of what is released."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,27 +58,38 @@ def _served(figures: Mapping[str, Any]) -> Mapping[str, float]:
     return found
 
 
-def check_regression(released: Path, new: Mapping[str, Any], metric: str) -> Checked:
-    """Return whether no query set is clearly worse than the current release found it.
+def read_before(released: Path, new: Mapping[str, Any], metric: str) -> list[Regression] | None:
+    """Return what the current release reached on the query sets, None if there is no release.
 
     Args:
-        released: metrics/evaluate.json of the current release; no file if there is no release.
-        new: What the candidate's outcome of evaluate will hold.
+        released: metrics/evaluate.json of the current release.
+        new: The candidate's figures by query set.
         metric: For example "recall@50".
 
     Raises:
         ArtifactError: If the release's file cannot be read.
     """
-    name = "not_worse_than_the_release"
     if not released.is_file():
-        return Checked(name=name, passed=True, text="there is no release to compare with")
+        return None
     try:
         old = json.loads(released.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ArtifactError(
             f"{released}: cannot be read ({error}). `smar verify` tells what is damaged."
         ) from error
-    found = regressions(old, new, metric)
+    return regressions(old, new, metric)
+
+
+def check_regression(found: Sequence[Regression] | None, metric: str) -> Checked:
+    """Return whether no query set is clearly worse than the current release found it.
+
+    Args:
+        found: As `read_before` returns it.
+        metric: For example "recall@50".
+    """
+    name = "not_worse_than_the_release"
+    if found is None:
+        return Checked(name=name, passed=True, text="there is no release to compare with")
     return Checked(
         name=name,
         passed=all(entry.loss <= _WORSE for entry in found),

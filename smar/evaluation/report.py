@@ -1,7 +1,6 @@
 """What a person looks at: tables with intervals, charts, and queries with the pictures found."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from smar.data.images import ImageStore
+from smar.evaluation.regression import Regression
 from smar.evaluation.systems import HYBRID, LABELS, SetResult, per_query_table
+from smar.judging.metrics import score_run
 from smar.judging.runs import grades_of, write_trec_qrels, write_trec_run
 from smar.pages import plots
-from smar.pages.gallery import Example, Group, Strip, Tile, picture_uri
+from smar.pages.gallery import Example, Group, Strip, Tile, item_tile
 from smar.pages.render import write_page
 from smar.params import EvaluateParams
 from smar.seeding import generator
@@ -52,19 +53,16 @@ class Catalogue:
     items: pd.DataFrame
     images: ImageStore
 
-    def tile(self, row: int, grade: float | None, relevant_grade: int, hint: str) -> Tile:
+    def tile(self, row: int, grade: float | None, relevant_grade: int, note: str) -> Tile:
         """Return the tile of an item; its grade decides frame and badge (None: not judged)."""
         item = self.items.iloc[row]
         ids = item["image_ids"]
-        price = "" if math.isnan(item["price"]) else f"{item['price']:.2f} {item['currency']}"
-        picture = picture_uri(self.images.read(np.asarray(ids[:1]))[0]) if len(ids) else ""
-        return Tile(
-            title=item["title"],
-            subtitle=" \u00b7 ".join(part for part in (item["brand"], price) if part),
-            image=picture,
+        return item_tile(
+            item.to_dict(),
+            self.images.read(np.asarray(ids[:1]))[0] if len(ids) else None,
             badge=f"grade {grade:g}" if grade else "",
             relevant=None if grade is None else grade >= relevant_grade,
-            hint=hint,
+            note=note,
         )
 
 
@@ -74,14 +72,31 @@ def write_results(
     catalogue: Catalogue,
     params: EvaluateParams,
     seed: int,
+    before: Sequence[Regression],
 ) -> None:
     """Write everything a person or a program may want to see into a folder.
 
     The report as index.html and summary.txt, plots/*.csv, runs/*.trec and *.qrels, and
     per_query.parquet.
+
+    Args:
+        folder: An empty folder.
+        results: What was measured, set by set; the first one leads.
+        catalogue: The items.
+        params: Metrics, cutoffs and the number of examples.
+        seed: Draws examples.
+        before: What the current release reached; nothing without a release.
     """
     item_ids = list(catalogue.items["item_id"])
-    write_report(folder / "index.html", results, catalogue, params, seed)
+    groups = _examples(results[0], catalogue, params, seed) if results else []
+    write_report(
+        folder / "index.html",
+        results,
+        catalogue,
+        params,
+        groups,
+        {one.query_set: one for one in before},
+    )
     (folder / "summary.txt").write_text(summary_text(results, params), encoding="utf-8")
     write_tables(folder / "plots", results, params)
     for result in results:
@@ -105,10 +120,11 @@ def write_report(
     results: Sequence[SetResult],
     catalogue: Catalogue,
     params: EvaluateParams,
-    seed: int,
+    groups: Sequence[Group],
+    before: Mapping[str, Regression],
 ) -> None:
-    """Write the HTML report of all query sets, examples from the first of them."""
-    groups = _examples(results[0], catalogue, params, seed) if results else []
+    """Write the HTML report of all query sets, what decides first."""
+    sets = [_set_content(result, params, before.get(result.queries.name)) for result in results]
     write_page(
         path,
         "report.html.j2",
@@ -117,7 +133,7 @@ def write_report(
         "Intervals are 95 % bootstrap intervals of the mean over queries.",
         primary=params.primary,
         metrics=_columns(params),
-        sets=[_set_content(result, params) for result in results],
+        sets=sets,
         groups=groups,
     )
 
@@ -174,7 +190,9 @@ def _differences(result: SetResult, params: EvaluateParams) -> list[tuple[str, s
     return lines
 
 
-def _set_content(result: SetResult, params: EvaluateParams) -> dict[str, Any]:
+def _set_content(
+    result: SetResult, params: EvaluateParams, before: Regression | None
+) -> dict[str, Any]:
     heading, note = _HEADINGS[result.queries.name]
     systems = _ordered(result)
     rows = []
@@ -193,7 +211,12 @@ def _set_content(result: SetResult, params: EvaluateParams) -> dict[str, Any]:
         s: (LABELS[s], [result.mean(s, f"recall@{k}") for k in params.cutoffs]) for s in systems
     }
     return {
+        "id": result.queries.name,
         "heading": f"{heading} ({len(result.queries):,})",
+        "value": f"{result.mean(HYBRID, params.primary):.3f}",
+        "interval": "{:.3f}\u2013{:.3f}".format(*result.intervals[HYBRID][params.primary]),
+        "before": before and _against(before),
+        "weakest": _weakest(result, params.primary),
         "note": note,
         "rows": rows,
         "differences": [
@@ -225,11 +248,39 @@ def _set_content(result: SetResult, params: EvaluateParams) -> dict[str, Any]:
     }
 
 
+def _against(before: Regression) -> dict[str, str]:
+    """Return how a set compares with the current release, as text cells."""
+    gained = round(-before.loss, 3) + 0.0
+    direction = "up" if gained > 0 else "down" if gained < 0 else "soft"
+    return {
+        "old": f"{before.old:.3f}",
+        "gained": f"{100 * gained:+.1f} points",
+        "direction": direction,
+    }
+
+
+def _weakest(result: SetResult, metric: str) -> str:
+    """Return the slice that the search serves worst, in words; "" without slices."""
+    found = {name: result.mean(HYBRID, metric, name) for name in result.slices}
+    found = {name: value for name, value in found.items() if not np.isnan(value)}
+    if not found:
+        return ""
+    worst = min(found, key=found.__getitem__)
+    return f"{worst.replace('_', ' ')} {found[worst]:.3f}"
+
+
 def _examples(
     result: SetResult, catalogue: Catalogue, params: EvaluateParams, seed: int
 ) -> list[Group]:
-    """Return queries where the picture helped most, where it cost most, lost ones and others."""
-    gain = result.values[HYBRID][params.primary] - result.values["text"][params.primary]
+    """Return queries where the picture helped most, where it cost most, lost ones and others.
+
+    Helped and cost are told by nDCG over the results that are shown, so that what changed is seen.
+    """
+    shown = {
+        system: score_run(result.runs[system], result.queries, [_SHOWN])[f"ndcg@{_SHOWN}"]
+        for system in (HYBRID, "text")
+    }
+    gain = shown[HYBRID] - shown["text"]
     found = result.values[HYBRID][params.primary]
     each = max(1, params.examples // 4)
     order = np.argsort(-gain, kind="stable")
@@ -241,13 +292,26 @@ def _examples(
     taken = {*helped, *hurt, *lost}
     others = [int(row) for row in shuffled if row not in taken][:each]
     kinds = (
-        ("Where the picture helped most", "Largest gain over the text vector alone.", helped),
-        ("Where the picture cost most", "Largest loss against the text vector alone.", hurt),
+        (
+            "Where picture and words helped most",
+            f"Largest gain in nDCG@{_SHOWN} over the text vector alone.",
+            helped,
+        ),
+        (
+            "Where they cost most",
+            f"Largest loss in nDCG@{_SHOWN} against the text vector alone.",
+            hurt,
+        ),
         ("Found nothing right", "No relevant item among the results that count.", lost),
         ("Drawn at random", "", others),
     )
     return [
-        Group(heading, note, [_example(result, row, catalogue, params) for row in rows])
+        Group(
+            heading,
+            note,
+            [_example(result, row, catalogue, params) for row in rows],
+            is_open=heading == kinds[0][0],
+        )
         for heading, note, rows in kinds
         if rows
     ]
@@ -279,14 +343,17 @@ def _example(result: SetResult, row: int, catalogue: Catalogue, params: Evaluate
 def _wanted(result: SetResult, row: int, catalogue: Catalogue) -> Strip:
     """Return the relevant items with the rank at which search found them, best grade first."""
     grades = result.queries.qrels[[row]].tocoo()
-    found = {int(item): rank + 1 for rank, item in enumerate(result.runs[HYBRID].rows[row])}
+    found, by_text = (
+        {int(item): rank + 1 for rank, item in enumerate(result.runs[system].rows[row])}
+        for system in (HYBRID, "text")
+    )
     least = result.queries.relevant_grade
     pairs = sorted(zip(-grades.data, grades.col, strict=True))
     relevant = [(int(item), -float(grade)) for grade, item in pairs if -grade >= least]
     tiles = []
     for item, grade in relevant[:_SHOWN]:
-        hint = f"found at rank {found[item]}" if item in found else "not found"
-        tiles.append(catalogue.tile(item, grade, least, hint))
+        note = f"rank {found.get(item, 'none')}, by text {by_text.get(item, 'none')}"
+        tiles.append(catalogue.tile(item, grade, least, note))
     return Strip("relevant", f"{min(len(relevant), _SHOWN)} of {len(relevant)} items", tiles)
 
 

@@ -1,10 +1,13 @@
 """Pages of pictures: rows of item tiles under headings, in one self-contained HTML file."""
 
+import json
+import math
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +16,7 @@ from PIL import Image
 from smar.pages.render import write_page
 
 _QUALITY = 85
+_WHOLE = 1000  # from here on a price without a fraction is written without one
 
 
 @dataclass(frozen=True)
@@ -21,18 +25,24 @@ class Tile:
 
     Args:
         title: Item title.
-        subtitle: What stands below it, such as brand and price.
+        brand: Its brand, "" if unknown.
+        price: Its price as it is read, "" if unknown.
         image: Data URI of its picture, "" for none.
         badge: Short text in the corner, such as a grade; "" for none.
         relevant: Whether the item is what was asked for; None if not known.
+        note: A line of figures below, such as rank and score.
+        link: Its page in the shop, "" if unknown.
         hint: Shown when the pointer rests on the tile.
     """
 
     title: str
-    subtitle: str = ""
+    brand: str = ""
+    price: str = ""
     image: str = ""
     badge: str = ""
     relevant: bool | None = None
+    note: str = ""
+    link: str = ""
     hint: str = ""
 
 
@@ -70,11 +80,64 @@ class Example:
 
 @dataclass(frozen=True)
 class Group:
-    """Examples under a common heading."""
+    """Examples under a common heading.
+
+    Args:
+        heading: The heading, "" for none.
+        note: A line below it.
+        examples: The examples.
+        is_open: Whether a page shows them unasked.
+    """
 
     heading: str
     note: str
     examples: list[Example] = field(default_factory=list)
+    is_open: bool = True
+
+
+def item_tile(
+    item: Mapping[Any, Any],
+    pixels: NDArray[np.uint8] | None,
+    *,
+    badge: str = "",
+    relevant: bool | None = None,
+    note: str = "",
+) -> Tile:
+    """Return the tile of an item.
+
+    Args:
+        item: Values of `schema.ITEMS`; what an older table lacks counts as unknown.
+        pixels: Its picture [H, W, 3], None for none.
+        badge: As for `Tile`.
+        relevant: As for `Tile`.
+        note: As for `Tile`.
+    """
+    return Tile(
+        title=str(item["title"]),
+        brand=str(item["brand"]),
+        price=price_text(item.get("price"), str(item["currency"])),
+        image="" if pixels is None else picture_uri(pixels),
+        badge=badge,
+        relevant=relevant,
+        note=note,
+        link=item.get("link") or item_link(item.get("more", "")),
+        hint=f"{item['item_id']} \u00b7 {item['category']}",
+    )
+
+
+def price_text(price: float | None, currency: str) -> str:
+    """Return a price as people read it, "" for none: "1,299.00 EUR", "12,500 JPY"."""
+    if price is None or math.isnan(price):
+        return ""
+    digits = 0 if float(price).is_integer() and price >= _WHOLE else 2
+    return f"{price:,.{digits}f} {currency}".rstrip()
+
+
+def item_link(more: str) -> str:
+    """Return an item's page in the shop from `more` of its row, "" if the feed names none."""
+    values = json.loads(more) if more else {}
+    link = next((v for k, v in values.items() if k.lower().removeprefix("g:") == "link"), "")
+    return str(link) if str(link).startswith(("https://", "http://")) else ""
 
 
 def picture_uri(pixels: NDArray[np.uint8]) -> str:

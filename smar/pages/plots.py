@@ -3,6 +3,7 @@
 Colours are Okabe and Ito's, which colour-blind readers can tell apart.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -55,7 +56,8 @@ def lines(labels: Sequence[str], series: dict[str, tuple[str, list[float]]]) -> 
         series: By key of the colour: (label, one value in [0, 1] per place).
     """
     height, left, bottom = 230, 36, 28
-    top = max([max(values) for _, values in series.values()] + [1e-9])
+    ticks = round_ticks(max([max(values) for _, values in series.values()] + [1e-9]))
+    top = ticks[-1]
     xs = np.linspace(left + 10, _WIDTH - 130, len(labels))
 
     def y(value: float) -> float:
@@ -63,8 +65,8 @@ def lines(labels: Sequence[str], series: dict[str, tuple[str, list[float]]]) -> 
 
     parts = [
         f'<path class="axis" d="M{left} {y(tick):.1f}H{_WIDTH - 120}"/>'
-        f'<text class="faint" x="0" y="{y(tick) + 4:.1f}">{tick:.2f}</text>'
-        for tick in np.linspace(0, top, 5)
+        f'<text class="faint" x="0" y="{y(tick) + 4:.1f}">{tick:g}</text>'
+        for tick in ticks
     ]
     parts += [
         f'<text class="faint" x="{x:.1f}" y="{height - 8}" text-anchor="middle">'
@@ -83,6 +85,17 @@ def lines(labels: Sequence[str], series: dict[str, tuple[str, list[float]]]) -> 
     return _svg(height, "".join(parts))
 
 
+def round_ticks(top: float) -> list[float]:
+    """Return round places from 0 to the first one at or above `top`, four to six of them.
+
+    Args:
+        top: Greatest value that is drawn; above 0.
+    """
+    power = 10.0 ** math.floor(math.log10(top / 3))
+    step = next(power * n for n in (1, 2, 2.5, 5, 10) if power * n * 5 >= top * (1 - 1e-9))
+    return [round(step * place, 12) for place in range(math.ceil(top / step - 1e-9) + 1)]
+
+
 def histogram(values: NDArray[np.float32], bins: int = 20) -> Markup:
     """Return a histogram of values in [0, 1]."""
     counts, _ = np.histogram(values, bins=bins, range=(0, 1))
@@ -97,6 +110,8 @@ def histogram(values: NDArray[np.float32], bins: int = 20) -> Markup:
     parts.append(
         f'<text class="faint" x="0" y="{height - 4}">0: text</text>'
         f'<text class="faint" x="{_WIDTH}" y="{height - 4}" text-anchor="end">1: picture</text>'
+        f'<text class="faint" x="{_WIDTH / 2}" y="{height - 4}" text-anchor="middle">'
+        f"highest bar: {tallest:,} of {len(values):,} queries</text>"
     )
     return _svg(height, "".join(parts))
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from smar.data.images import ImageStore
 from smar.judging.runs import Run, grades_of
-from smar.pages.gallery import Example, Group, Strip, Tile, picture_uri
+from smar.pages.gallery import Example, Group, Strip, Tile, item_tile
 from smar.pages.render import write_page
 from smar.paths import Paths
 from smar.release.comparison import OVERALL, Comparison, Row, Table
@@ -130,13 +130,12 @@ def _tiles(
         item = items.iloc[int(number)]
         ids = np.asarray(item["image_ids"], np.int64)[:1]
         tiles.append(
-            Tile(
-                title=item["title"],
-                subtitle=item["brand"],
-                image=picture_uri(images.read(ids)[0]) if images and len(ids) else "",
-                badge=f"{grades[rank]:g}" if grades[rank] else "",
+            item_tile(
+                item.to_dict() | {"item_id": item.name},
+                images.read(ids)[0] if images and len(ids) else None,
+                badge=f"grade {grades[rank]:g}" if grades[rank] else "",
                 relevant=bool(grades[rank] >= comparison.queries.relevant_grade),
-                hint=f"rank {rank + 1}, {item['item_id']}, {item['category']}",
+                note=f"rank {rank + 1}",
             )
         )
     return tiles

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from smar.data.images import ImageStore
-from smar.pages.gallery import Example, Group, Strip, Tile, picture_uri, write_gallery
+from smar.pages.gallery import Example, Group, Strip, Tile, item_tile, write_gallery
 from smar.paths import Paths
 from smar.service.retriever import Hit, Retriever
 
@@ -23,12 +23,6 @@ def write_search_page(path: Path, retriever: Retriever, query: str, hits: Sequen
 
 
 def _tile(hit: Hit, images: ImageStore | None) -> Tile:
-    price = "" if hit.price is None else f"{hit.price:.2f} {hit.currency}"
     ids = np.array(hit.image_ids[:1], np.int64)
-    return Tile(
-        title=hit.title,
-        subtitle=" \u00b7 ".join(part for part in (hit.brand, price) if part),
-        image=picture_uri(images.read(ids)[0]) if images and len(ids) else "",
-        badge=str(hit.rank),
-        hint=f"{hit.item_id}, {hit.category}, score {hit.score:.3f}",
-    )
+    pixels = images.read(ids)[0] if images and len(ids) else None
+    return item_tile(hit.as_dict(), pixels, badge=str(hit.rank), note=f"score {hit.score:.3f}")

@@ -21,10 +21,15 @@ from smar.index.hybrid import HybridIndex
 from smar.models.dual_encoder import DualEncoder
 from smar.models.encode import encode_queries
 from smar.models.io import load_model
+from smar.pages.gallery import item_link
 from smar.paths import Paths
 from smar.service.registry import AUTO, KIND, find_release
 
 logger = logging.getLogger(__name__)
+
+_SHOWN = (
+    "item_id", "title", "brand", "category", "price", "currency", "image_ids", "more",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Hit:
         price: Its price, None if unknown.
         currency: Currency of the price.
         image_ids: Its pictures in the picture store, main one first.
+        link: Its page in the shop, "" if the feed names none.
     """
 
     rank: int
@@ -52,6 +58,7 @@ class Hit:
     price: float | None
     currency: str
     image_ids: list[int]
+    link: str
 
     def as_dict(self) -> dict[str, Any]:
         """Return the hit in plain types."""
@@ -128,14 +135,7 @@ class Retriever:
             raise DataError(f"query {texts.index('') + 1} has no text. Give at least one word.")
         encoded = encode_queries(self.model, texts)
         scores, rows = self.index.search(texts, encoded, k)
-        return [
-            [
-                self._hit(rank, float(score), int(row))
-                for rank, (score, row) in enumerate(zip(*found, strict=True), start=1)
-                if row >= 0
-            ]
-            for found in zip(scores, rows, strict=True)
-        ]
+        return [self._hits(*found) for found in zip(scores, rows, strict=True)]
 
     def gate(self, query: str) -> float:
         """Return P(q) in [0, 1]: how much the picture counts for a query."""
@@ -146,19 +146,30 @@ class Retriever:
         """How much of a score an item's words are, in [0, 1); the vectors are the rest."""
         return self.index.word_share
 
-    def _hit(self, rank: int, score: float, row: int) -> Hit:
-        item = self.items.iloc[row]
-        return Hit(
-            rank=rank,
-            score=round(score, 6),
-            item_id=item["item_id"],
-            title=item["title"],
-            brand=item["brand"],
-            category=item["category"],
-            price=None if math.isnan(item["price"]) else float(item["price"]),
-            currency=item["currency"],
-            image_ids=np.asarray(item["image_ids"]).tolist(),
-        )
+    def _hits(self, scores: NDArray[np.float32], rows: NDArray[np.int64]) -> list[Hit]:
+        """Return the hits at rows of the item table, [k] each; rows below 0 are no item."""
+        found = rows >= 0
+        # One selection of all rows: a pandas row by itself costs more than the whole search.
+        items = self.items.iloc[rows[found]]
+        columns = {name: items[name].tolist() for name in _SHOWN if name in items}
+        return [
+            Hit(
+                rank=rank,
+                score=round(float(score), 6),
+                item_id=item["item_id"],
+                title=item["title"],
+                brand=item["brand"],
+                category=item["category"],
+                price=None if math.isnan(item["price"]) else float(item["price"]),
+                currency=item["currency"],
+                image_ids=np.asarray(item["image_ids"]).tolist(),
+                link=item_link(item.get("more", "")),
+            )
+            for rank, (score, *values) in enumerate(
+                zip(scores[found], *columns.values(), strict=True), start=1
+            )
+            for item in [dict(zip(columns, values, strict=True))]
+        ]
 
 
 def _read(

@@ -52,7 +52,7 @@ def run(root: Path) -> None:
     from smar.data import schema
     from smar.data.images import ImageStore
     from smar.evaluation.headline import headline
-    from smar.evaluation.regression import check_regression
+    from smar.evaluation.regression import check_regression, read_before
     from smar.evaluation.report import Catalogue, summary_text, write_results
     from smar.index.ann import set_faiss_threads
     from smar.judging.metrics import check_metric
@@ -70,11 +70,12 @@ def run(root: Path) -> None:
     manifest = Manifest(kind="evaluation", inputs=inputs, params=settings)
     manifest.counts = {f"queries_{result.queries.name}": len(result.queries) for result in results}
     catalogue = Catalogue(items, ImageStore.open(paths.images))
-    with write_directory(paths.evaluation_report, manifest) as folder:
-        write_results(folder, results, catalogue, params.evaluate, params.seed)
     figures = {result.queries.name: result.summary() for result in results}
     released = paths.releases / "current" / "metrics" / "evaluate.json"
-    regression = check_regression(released, figures, params.evaluate.primary)
+    before = read_before(released, figures, params.evaluate.primary)
+    with write_directory(paths.evaluation_report, manifest) as folder:
+        write_results(folder, results, catalogue, params.evaluate, params.seed, before or [])
+    regression = check_regression(before, params.evaluate.primary)
     content = STAGE.with_checks(paths.outcome("evaluate"), figures, [regression])
     STAGE.write_outcome(root, content | {"headline": headline(results, params.evaluate.primary)})
     logger.info("evaluate:\n%s", summary_text(results, params.evaluate))

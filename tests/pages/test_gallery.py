@@ -11,7 +11,7 @@ EVIL = '"><script>alert(1)</script>'
 
 
 def test_every_text_of_a_page_is_escaped(tmp_path: Path):
-    tile = Tile(title=EVIL, subtitle=EVIL, badge=EVIL, hint=EVIL)
+    tile = Tile(title=EVIL, brand=EVIL, price=EVIL, badge=EVIL, note=EVIL, hint=EVIL)
     example = Example(EVIL, EVIL, 0.5, [Strip(EVIL, EVIL, [tile])])
     write_gallery(tmp_path / "page.html", EVIL, EVIL, [Group(EVIL, EVIL, [example])])
     page = (tmp_path / "page.html").read_text()

@@ -54,13 +54,22 @@ def promote(root: Path) -> dict[str, Any]:
     return dict(json.loads((Paths(root).promotion_report / "decision.json").read_text()))
 
 
+@pytest.fixture(scope="module")
+def _two_releases(
+    shared_project: Path, change_params: Change, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    root = tmp_path_factory.mktemp("releases") / "two"
+    shutil.copytree(shared_project, root, symlinks=True)
+    change_params(root, GENEROUS)
+    make_candidate(root, change_params, 8)
+    assert promote(root)["verdict"] == "promoted"
+    return root
+
+
 @pytest.fixture
-def two_releases(small_project: Path, change_params: Change) -> Path:
-    """A project with v1 and v2, v2 current."""
-    change_params(small_project, GENEROUS)
-    make_candidate(small_project, change_params, 8)
-    assert promote(small_project)["verdict"] == "promoted"
-    return small_project
+def two_releases(_two_releases: Path, tmp_path: Path) -> Path:
+    """A project of its own with v1 and v2, v2 current."""
+    return Path(shutil.copytree(_two_releases, tmp_path / "two", symlinks=True))
 
 
 def test_first_candidate_becomes_v1_with_all_that_answers_queries(small_project: Path):
