@@ -130,3 +130,20 @@ def test_engaged_item_is_no_negative_though_it_lacks_the_words(tiny_data: Traini
     data = replace(tiny_data, group=np.arange(24), query_words=words, known=known.tocsr())
     allowed, _ = negatives_of(data, np.array([0, 1]), np.array([0, 1, 2]), np.array([0, 1]))
     assert allowed.tolist() == [[False, True, False], [True, False, True]]
+
+
+def test_item_with_every_word_is_no_negative_and_one_that_lacks_a_word_is(tiny_data: TrainingData):
+    words = (tiny_data.query_words * 0).tolil()
+    texts = (tiny_data.item_words * 0).tolil()
+    words[0, [0, 1]] = 1
+    texts[1, [0, 1, 2]] = 1  # all words of the query, and one more
+    texts[2, 0] = 1  # one of its two words
+    data = replace(
+        tiny_data,
+        group=np.arange(24),
+        known=tiny_data.known * 0,
+        query_words=words.tocsr(),
+        item_words=texts.tocsr(),
+    )
+    allowed, _ = negatives_of(data, np.array([0]), np.array([0, 1, 2]), np.array([0]))
+    assert allowed.tolist() == [[False, False, True]]
