@@ -122,13 +122,13 @@ def _stage_differences(name: str, stage: Stage, content: Mapping[str, Any]) -> l
         for key, expected in (("desc", stage.summary), ("cmd", f"smar {name}"))
         if content.get(key) != expected
     ]
-    outputs = (out for key in ("outs", "metrics", "plots") for out in content.get(key, ()))
+    outputs = (out for key in ("outs", "metrics") for out in content.get(key, ()))
     for words, declares, lists in (
         ("reads", stage.reads, [d for d in content.get("deps", ()) if not d.startswith("smar/")]),
         ("writes", stage.writes, list(map(_name, outputs))),
         ("params", stage.params, content.get("params", ())),
     ):
-        where = {"reads": "deps", "writes": "outs, metrics or plots"}.get(words, words)
+        where = {"reads": "deps", "writes": "outs or metrics"}.get(words, words)
         found += [
             f"stage {name}: {entry} is in {words} of smar/stages/{name}.py but not under {where} "
             f"in dvc.yaml: add it there"
@@ -145,15 +145,13 @@ def _stage_differences(name: str, stage: Stage, content: Mapping[str, Any]) -> l
 def _lines(name: str, stage: Stage) -> str:
     """Return a stage as it may stand in dvc.yaml, its code dependencies left out."""
     metrics = [out for out in stage.writes if out.startswith("metrics/")]
-    plots = [out for out in stage.writes if out.startswith("reports/training/")]
-    outs = [out for out in stage.writes if out not in (*metrics, *plots)]
+    outs = [out for out in stage.writes if out not in metrics]
     lines = [f"  {name}:", f"    desc: {json.dumps(stage.summary)}", f"    cmd: smar {name}"]
     for key, entries in (
         ("deps", stage.reads),
         ("params", stage.params),
         ("outs", outs),
         ("metrics", [f"{out}:\n          cache: false" for out in metrics]),
-        ("plots", plots),
     ):
         if entries:
             lines += [f"    {key}:", *(f"      - {entry}" for entry in entries)]

@@ -24,7 +24,7 @@ class Stage:
     Args:
         summary: One line: what comes out.
         reads: Data that it reads, as under `deps`; `${...}` is a value of params.yaml.
-        writes: All that it writes, as under `outs`, `metrics` and `plots`.
+        writes: All that it writes, as under `outs` and `metrics`.
         params: Parameters that it takes, as under `params`.
         compared: Its figures that people compare between runs, by name: what `metrics` holds. A
             group gives all of its own. Times are not among them: they are the machine's.
