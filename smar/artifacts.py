@@ -7,14 +7,11 @@ that a reader, or a process killed at any moment, never sees half of it.
 import json
 import logging
 import os
-import platform
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import file_digest, sha256
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +22,6 @@ logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-_LIBRARIES = ("numpy", "pandas", "pyarrow", "torch", "transformers", "tokenizers", "faiss-cpu")
 
 
 @dataclass(kw_only=True)
@@ -40,8 +36,8 @@ class Manifest:
         dropped: How many rows were left out, by reason.
         details: Anything else a reader needs to use the artefact.
         files: Size and SHA-256 of every file beside the manifest (filled in when written).
-        versions: Library versions (filled in when written).
-        git_commit: The project's commit, "" outside or without git (filled in when written).
+        versions: Library versions; a release names them, outputs of stages do not (`provenance`).
+        git_commit: The project's commit, "" outside or without git; as with `versions`.
         format: Version of the on-disk format.
         seal: Digest of all the other fields (filled in when written).
     """
@@ -93,10 +89,13 @@ def write_directory(path: Path, manifest: Manifest) -> Iterator[Path]:
             for file in sorted(temporary.rglob("*"))
             if file.is_file()
         }
-        manifest.versions = _versions()
-        manifest.git_commit = _git_commit(path.parent)
-        manifest.seal = _seal(vars(manifest))
-        write_json(temporary / MANIFEST, vars(manifest))
+        write_manifest(temporary, manifest)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Seal a manifest and write it into a folder whose files it names."""
+    manifest.seal = _seal(vars(manifest))
+    write_json(folder / MANIFEST, vars(manifest))
 
 
 def copy_directory(source: Path, path: Path) -> None:
@@ -176,40 +175,3 @@ def _seal(fields: Mapping[str, Any]) -> str:
     kept = {name: value for name, value in fields.items() if name != "seal"}
     text = json.dumps(kept, sort_keys=True, ensure_ascii=False, default=str)
     return sha256(text.encode()).hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version(), "processor": _processor()}
-    for name in _LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _processor() -> str:
-    """Return the model of the CPU and how many of them this process may use.
-
-    The same model on another processor, or on more of its cores, may differ in the last bits.
-    """
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()} x {len(os.sched_getaffinity(0))}"
-
-
-def _git_commit(folder: Path) -> str:
-    try:
-        result = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607 - found on PATH, or not there
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        return ""
-    return result.stdout.strip() if result.returncode == 0 else ""

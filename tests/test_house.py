@@ -116,7 +116,7 @@ RANKS = {
         [
             ("errors", "paths", "seeding", "closure", "replace"),
             ("artifacts", "checks"),
-            ("declaration", "params"),
+            ("declaration", "params", "provenance"),
             ("data",),
             ("sources", "demo", "synthetic", "losses", "pages"),
             ("models",),

@@ -82,6 +82,40 @@ def test_repro_runs_every_stage_once_and_then_nothing(repository: Path):
     assert "up to date" in run(repository, "dvc", "status")
 
 
+@pytest.mark.slow
+def test_second_machine_that_makes_everything_anew_changes_no_tracked_file(
+    repository: Path, tmp_path: Path
+):
+    clone = tmp_path / "clone"
+    run(tmp_path, "git", "clone", "-q", str(repository), str(clone))
+    run(clone, "git", "config", "user.name", "Other")
+    run(clone, "git", "config", "user.email", "other@example.org")
+    run(clone, "git", "commit", "-q", "--allow-empty", "-m", "Nothing changed")
+    out = run(clone, "dvc", "repro")
+    stages = list(yaml.safe_load((clone / "dvc.yaml").read_text())["stages"])
+    assert all(f"Running stage '{stage}'" in out for stage in stages)
+    assert run(clone, "git", "status", "--porcelain") == ""
+    # Yet each release says where it was made.
+    made = [json.loads((r / "releases/v1/manifest.json").read_text()) for r in (repository, clone)]
+    head = run(clone, "git", "rev-parse", "HEAD").strip()
+    assert made[1]["git_commit"] == head
+    assert made[1]["git_commit"] != made[0]["git_commit"]
+    model = made[1]["details"]["provenance"]["models/retriever"]
+    assert model["git_commit"] == head
+    assert model["times"]["seconds"] > 0
+    assert model["versions"]["torch"]
+
+
+def test_commit_alone_makes_nothing_stale(repository: Path):
+    locked = (repository / "dvc.lock").read_text()
+    run(repository, "git", "commit", "-q", "--allow-empty", "-m", "Nothing changed")
+    assert "up to date" in run(repository, "dvc", "status")
+    run(repository, "dvc", "repro", "--single-item", "--force", "--no-run-cache", "ingest")
+    assert (repository / "dvc.lock").read_text() == locked
+    assert "up to date" in run(repository, "dvc", "status")
+    assert run(repository, "git", "status", "--porcelain", "--untracked-files=no") == ""
+
+
 def test_metrics_and_plots_can_be_shown(repository: Path):
     assert "recall" in run(repository, "dvc", "metrics", "show", "--json")
     run(repository, "dvc", "plots", "show", "--out", "plots")

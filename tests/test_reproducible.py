@@ -12,6 +12,7 @@ import pytest
 from smar.artifacts import read_manifest
 from smar.cli import main
 from smar.paths import Paths
+from smar.provenance import provenance
 from smar.release.diff import diff_releases
 
 ROOT = Path(__file__).parent.parent
@@ -51,7 +52,11 @@ def test_manifest_of_a_model_names_all_that_may_change_its_bytes(small_project: 
         "models/pretrained",
     }
     assert manifest.params["seed"] == 7
-    assert {"python", "processor", "torch", "numpy"} <= set(manifest.versions)
+    known = provenance(small_project, Paths(small_project).retriever)
+    assert {"python", "processor", "torch", "numpy"} <= set(known["versions"])
+    release = read_manifest(Paths(small_project).releases / "v1", "release")
+    assert release.details["provenance"]["models/retriever"] == known
+    assert release.versions == known["versions"]
 
 
 @pytest.mark.parametrize(

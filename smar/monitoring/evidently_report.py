@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from smar.monitoring.signals import Signal
+from smar.pages.render import counted_ids
 from smar.replace import write_file
 
 _CATEGORIES = ("category", "asked")
@@ -63,6 +64,8 @@ def column_distances(
     if report:
         with write_file(report) as temporary:
             snapshot.save_html(str(temporary))
+            text = counted_ids(temporary.read_text(encoding="utf-8"))
+            temporary.write_text(text, encoding="utf-8")
     found = {one["config"].get("column"): one["value"] for one in snapshot.dict()["metrics"]}
     return {(name.partition(".")[0], name.partition(".")[2]): float(found[name]) for name in names}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from smar.artifacts import (
     MANIFEST,
@@ -22,10 +23,12 @@ from smar.errors import ArtifactError
 from smar.judging.judged import JudgedQueries
 from smar.monitoring.snapshot import Snapshot
 from smar.paths import Paths
+from smar.provenance import origin, provenance
 from smar.service.registry import KIND
 from smar.service.retriever import Retriever
 
 SEARCHES = "searches.json"
+_ABOUT_RELEASES = {"promote", "drift"}  # what these stages find is no part of a release
 _MEASURED = {"recall", "recall_at", "reason", "model_sha"}  # the model's own part says which it is
 _STORED = 3
 _DEPTH = 10
@@ -79,8 +82,20 @@ def release_manifest(paths: Paths, params: dict[str, Any], details: dict[str, An
         paths.retriever,
     )
     counts = json.loads(paths.outcome("ingest").read_text(encoding="utf-8"))
-    details = details | {"identity": identity(paths.retriever, paths.index, paths.items)}
-    return Manifest(kind=KIND, inputs=inputs, params=params, counts=counts, details=details)
+    details = details | {
+        "identity": identity(paths.retriever, paths.index, paths.items),
+        "provenance": {
+            name: found for name in inputs if (found := provenance(paths.root, paths.root / name))
+        },
+    }
+    return Manifest(
+        kind=KIND,
+        inputs=inputs,
+        params=params,
+        counts=counts,
+        details=details,
+        **origin(paths.root),
+    )
 
 
 def fill_release(
@@ -119,13 +134,22 @@ def fill_release(
     write_json(folder / SEARCHES, {"searches": [answer(retriever, text) for text in texts]})
     (folder / "metrics").mkdir()
     for file in sorted(paths.outcome("any").parent.glob("*.json")):
-        if file.stem not in {"promote", "drift"}:  # those are about releases, not part of one
+        if file.stem not in _ABOUT_RELEASES:
             shutil.copy(file, folder / "metrics")
     shutil.copy(paths.params, folder / "params.yaml")
     # A plain file to this library: what the orchestrator knew about every stage's inputs.
     lock = paths.root / "dvc.lock"
     if lock.is_file():
-        shutil.copy(lock, folder / "dvc.lock")
+        _write_lock(lock, folder / "dvc.lock")
+
+
+def _write_lock(lock: Path, path: Path) -> None:
+    """Write the entries of the stages that a release is made of, in one order."""
+    content = yaml.safe_load(lock.read_text(encoding="utf-8"))
+    stages = content.get("stages") or {}
+    kept = {name: stages[name] for name in sorted(stages) if name not in _ABOUT_RELEASES}
+    text = yaml.safe_dump(content | {"stages": kept}, sort_keys=False)
+    path.write_text(text, encoding="utf-8")
 
 
 def answer(retriever: Retriever, text: str) -> dict[str, Any]:

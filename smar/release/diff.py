@@ -178,7 +178,9 @@ def _origin(manifest: Manifest, folder: Path) -> dict[str, str]:
     found |= {f"library {name}": number for name, number in manifest.versions.items()}
     model = read_manifest(folder / "model", "model")
     found |= {f"model, made from {path}": sha[:12] for path, sha in model.inputs.items()}
-    found |= {f"model, made by {name}": number for name, number in model.versions.items()}
+    made = manifest.details.get("provenance", {}).get("models/retriever", {})
+    by = made.get("versions", model.versions)
+    found |= {f"model, made by {name}": number for name, number in by.items()}
     lock = folder / "dvc.lock"
     stages = _yaml(lock).get("stages", {}) if lock.is_file() else {}
     for stage, content in stages.items():

@@ -35,7 +35,8 @@ def list_releases(root: Path) -> list[dict[str, Any]]:
 
 def _facts(manifest: Manifest) -> dict[str, Any]:
     details = manifest.details
-    facts = {key: details[key] for key in ("created", "previous", "figures")}
+    facts = {key: details[key] for key in ("previous", "figures")}
+    facts["created"] = details.get("created", "")  # a release that came with a pull has none
     return facts | {"git_commit": manifest.git_commit, "counts": dict(manifest.counts)}
 
 
@@ -51,7 +52,8 @@ def releases_table(rows: Sequence[dict[str, Any]]) -> str:
             continue
         figures = "  ".join(f"{name} {_figure(value)}" for name, value in row["figures"].items())
         figures += f"  items {row['counts']['items']:,}"
-        when, commit = row["created"][:16].replace("T", " "), row["git_commit"][:8]
+        when = row["created"][:16].replace("T", " ") or "-"
+        commit = row["git_commit"][:8] or "-"
         cells.append((mark, row["version"], when, row["previous"] or "-", figures, commit))
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     lines = [

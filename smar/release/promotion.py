@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from smar.artifacts import Manifest, copy_directory, write_directory
+from smar.artifacts import Manifest, write_directory
 from smar.errors import ArtifactError
 from smar.monitoring.snapshot import read_shop, take_snapshot
 from smar.paths import Paths
@@ -16,6 +16,7 @@ from smar.release.bundle import fill_release, identity, identity_of_release, rel
 from smar.release.rules import PASSED, PROMOTED
 from smar.release.trial import Project, Trial, try_candidate
 from smar.service import registry
+from smar.service.origin import copy_release
 from smar.service.pulled import adopt
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ def _release(project: Project, trial: Trial, decision: Path, current: str, twin:
         registry.finish_publishing(paths.root, twin, expected=current)
         return twin
     details = {"figures": trial.figures, "anchors": as_details(trial.anchors)}
+    details["times"] = trial.times
     manifest = release_manifest(paths, {"promote": project.promote.model_dump()}, details)
     reference = take_snapshot(read_shop(paths), trial.retriever, project.evaluate, project.seed)
 
@@ -73,7 +75,7 @@ def _conclude(project: Project, decision: Path, released: str) -> dict[str, Any]
     paths = project.paths
     content = json.loads((decision / "decision.json").read_text(encoding="utf-8"))
     if released:
-        copy_directory(paths.releases / released, paths.release)
+        copy_release(paths.releases / released, paths.release)
     else:
         with write_directory(paths.release, Manifest(kind=_NOTHING)):
             pass  # the pipeline's output has to exist, and holds nothing before a first release

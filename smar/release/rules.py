@@ -181,7 +181,12 @@ def gaps_against(tables: Sequence[Table], version: str, min_queries: int) -> dic
 
 
 def judge_figures(figures: Figures, params: PromoteParams) -> list[Rule]:
-    """Return the rules about index recall and latency."""
+    """Return the rules about index recall and latency.
+
+    What a clock measured is told where it decides something: the record of a decision that comes
+    out the same is the same.
+    """
+    is_fast = figures.latency_ms <= params.max_latency_ms
     rules = [
         Rule(
             "index recall",
@@ -191,20 +196,23 @@ def judge_figures(figures: Figures, params: PromoteParams) -> list[Rule]:
         ),
         Rule(
             "latency",
-            figures.latency_ms <= params.max_latency_ms,
-            f"95 % of searches take at most {figures.latency_ms:.1f} ms of CPU; allowed are "
+            is_fast,
+            f"95 % of searches take at most {params.max_latency_ms:g} ms of CPU, which is allowed"
+            if is_fast
+            else f"95 % of searches take at most {figures.latency_ms:.1f} ms of CPU; allowed are "
             f"{params.max_latency_ms:g} ms",
         ),
     ]
     if figures.old_latency_ms is not None:
         # Below a millisecond the ratio is noise of the clock.
         allowed = params.max_latency_ratio * max(figures.old_latency_ms, 1.0)
-        text = (
-            f"95 % of searches take {figures.latency_ms:.1f} ms of CPU, before "
-            f"{figures.old_latency_ms:.1f} ms; at most {params.max_latency_ratio:g} times as long "
-            "is allowed"
-        )
-        rules.append(Rule("latency ratio", figures.latency_ms <= allowed, text))
+        is_fast = figures.latency_ms <= allowed
+        taken = f"{figures.latency_ms:.1f} ms of CPU, before {figures.old_latency_ms:.1f} ms"
+        limit = f"{params.max_latency_ratio:g} times as long"
+        text = f"95 % of searches take at most {limit} as before, which is allowed"
+        if not is_fast:
+            text = f"95 % of searches take {taken}; at most {limit} is allowed"
+        rules.append(Rule("latency ratio", is_fast, text))
     return rules
 
 

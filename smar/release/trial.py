@@ -80,6 +80,7 @@ class Trial:
         retriever: The candidate, loaded.
         figures: Its main figures, by name.
         anchors: The best releases, once it is one.
+        times: What its searches take, and those of the current release, by name.
     """
 
     decision: Decision
@@ -87,6 +88,7 @@ class Trial:
     retriever: Retriever
     figures: dict[str, Any]
     anchors: dict[Key, Anchor]
+    times: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -128,16 +130,19 @@ def try_candidate(project: Project, folder: Path, *, current: str, twin: str) ->
     old = Retriever.load(paths.root, current) if current else None
     ranking = _rank_against(project, candidate, old, judged) if old else _nothing(paths)
     searched = [candidate, old] if old else [candidate]
-    times = latency_ms(searched, list(judged[0].queries["query"]), max(evaluate.cutoffs))
+    took = latency_ms(searched, list(judged[0].queries["query"]), max(evaluate.cutoffs))
     recall = float(candidate.index.vectors.details["recall"])
-    figures = Figures(recall, *times)
+    figures = Figures(recall, *took)
     rules = [
         *_check_rules(paths),
         *_twin_rules(paths.root, twin),
         *ranking.rules,
         *judge_figures(figures, rules_of),
     ]
-    facts = {name: round(value, 3) for name, value in vars(figures).items() if value is not None}
+    known = {name: round(value, 3) for name, value in vars(figures).items() if value is not None}
+    times = {name: value for name, value in known.items() if name.endswith("_ms")}
+    logger.info("promote: 95th percentile of a search's CPU time: %s", times)
+    facts = {name: value for name, value in known.items() if name not in times}
     decision = Decision(
         _verdict(rules, is_experiment=project.is_experiment),
         current,
@@ -156,7 +161,7 @@ def try_candidate(project: Project, folder: Path, *, current: str, twin: str) ->
         "queries": f"{len(judged[0].queries)} {judged[0].name}",
         "index_recall": recall,
     }
-    return Trial(decision, judged[0], candidate, main, ranking.anchors)
+    return Trial(decision, judged[0], candidate, main, ranking.anchors, times)
 
 
 def _verdict(rules: Sequence[Rule], *, is_experiment: bool) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from smar.artifacts import Manifest, copy_directory, read_manifest
 from smar.errors import ArtifactError, ReleaseError
 from smar.paths import Paths
+from smar.service.origin import is_same, told
 from smar.service.registry import (
     KIND,
     current_version,
@@ -55,8 +56,8 @@ def _check_same(root: Path, version: str, pulled: Manifest) -> None:
         own = read_release(root, version)
     except ArtifactError:
         return  # damaged, and said so wherever it is read
-    if own.seal != pulled.seal:
-        made = [f"{one.details['created']}, commit {one.git_commit[:8]}" for one in (own, pulled)]
+    if not is_same(own, pulled):
+        made = [told(own), told(pulled)]
         raise ReleaseError(
             f"{Paths(root).releases / version} ({made[0]}) and {Paths(root).release} ({made[1]}) "
             f"are two releases of one number: two clones gave it. Move yours away (`mv "

@@ -23,15 +23,15 @@ from pathlib import Path
 
 from smar.artifacts import (
     Manifest,
-    copy_directory,
     read_manifest,
     write_directory,
 )
 from smar.errors import ArtifactError, ReleaseError, near_match
 from smar.paths import Paths
 from smar.replace import write_file
+from smar.service import origin
 
-KIND = "release"
+KIND = origin.KIND
 AUTO, CURRENT, NONE = "auto", "current", "none"
 _VERSION = re.compile(r"v([1-9]\d*)")
 
@@ -188,7 +188,7 @@ def rollback(root: Path, version: str = "") -> Switch:
             raise ReleaseError(f"{version} is the current release already; nothing was done.")
         switch = switch_to(root, version, "rollback")
         if Paths(root).release.is_dir():
-            copy_directory(Paths(root).releases / version, Paths(root).release)
+            origin.copy_release(Paths(root).releases / version, Paths(root).release)
         return switch
 
 

@@ -51,7 +51,7 @@ STAGE = Stage(
 )
 
 
-def run(root: Path) -> None:
+def run(root: Path) -> dict[str, float]:
     """Train the pretrained towers and the gate on clicks.
 
     Without a search log the synthetic queries take the place of the clicks, so that a shop before
@@ -91,6 +91,7 @@ def run(root: Path) -> None:
         params=params.finetune,
         places=where,
     )
+    times = {name: figures.pop(name) for name in ("seconds", "pairs_per_s")}
     counts = {"pairs_real": len(data.real), "pairs_synthetic": len(data.synthetic)}
     finite = check_weights(model.state_dict())
     content = STAGE.with_checks(paths.outcome("finetune"), counts | figures, [finite])
@@ -99,6 +100,7 @@ def run(root: Path) -> None:
     )
     STAGE.write_outcome(root, content)
     finish(where)
+    return times
 
 
 def _settings(params: "Params") -> dict[str, Any]:

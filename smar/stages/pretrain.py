@@ -51,7 +51,7 @@ STAGE = Stage(
 )
 
 
-def run(root: Path) -> None:
+def run(root: Path) -> dict[str, float]:
     """Train the towers on `alpha L_t + beta L_i + gamma L_m`, together or stage by stage."""
     from smar.artifacts import Manifest
     from smar.data import schema
@@ -89,6 +89,7 @@ def run(root: Path) -> None:
         params=params.pretrain,
         places=where,
     )
+    times = {name: figures.pop(name) for name in ("seconds", "pairs_per_s")}
     counts = {"pairs_real": len(data.real), "pairs_synthetic": len(data.synthetic)}
     finite = check_weights(model.state_dict())
     content = STAGE.with_checks(paths.outcome("pretrain"), counts | figures, [finite])
@@ -96,6 +97,7 @@ def run(root: Path) -> None:
     save_model(model, paths.pretrained, manifest)
     STAGE.write_outcome(root, content)
     finish(where)
+    return times
 
 
 def _settings(params: "Params") -> dict[str, Any]:

@@ -18,11 +18,13 @@ HERE = Path(__file__).parent
 # training speed are times; embed counts what it took over from a run that was killed; the history
 # and the checkpoints are about runs.
 NOT_COMPARED = re.compile(
-    r"evidently\.html|data_docs/|outcomes/(embed|pretrain|finetune)\.json|releases/history\.jsonl"
+    r"outcomes/embed\.json|releases/history\.jsonl"
     r"|\.smar/|\.lock"
 )
 # Dates and measured times inside files that are compared otherwise, and digests of those files.
-TIMES = re.compile(r'"created": "[^"]*"|[\d.]+ ms|"(old_)?latency_ms": [\d.]+')
+TIMES = re.compile(
+    r'"(created|made)": "[^"]*"|"(seconds|pairs_per_s|stage_s|(old_)?latency_ms)": [\d.]+'
+)
 
 
 LIBRARIES = [
