@@ -329,8 +329,12 @@ def test_shop_without_pictures_log_and_judgements_goes_all_the_way(tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("stage", "changes"),
-    [("finetune", {"finetune.steps": 200}), ("pretrain", {"curriculum.kind": "staged"})],
-    ids=["finetune", "staged"],
+    [
+        pytest.param("finetune", {"finetune.steps": 60}, id="finetune"),
+        pytest.param(
+            "pretrain", {"curriculum.kind": "staged"}, id="staged", marks=pytest.mark.slow
+        ),
+    ],
 )
 def test_training_killed_by_the_system_goes_on_to_the_same_model(
     stage: str, changes: dict[str, Any], copy: Path
@@ -338,7 +342,7 @@ def test_training_killed_by_the_system_goes_on_to_the_same_model(
     """kill -9 in the middle, then the same command again."""
     model = Paths(copy).retriever if stage == "finetune" else Paths(copy).pretrained
     shutil.rmtree(model)
-    set_params(copy, changes | {f"{stage}.checkpoint_s": 0.2})
+    set_params(copy, changes | {f"{stage}.checkpoint_s": 0.05})
     command = [sys.executable, "-m", "smar", stage, "--root", str(copy)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:

@@ -20,6 +20,9 @@ SMALL = {
     "finetune.steps": 3,
     "pretrain.precision": "float32",
     "finetune.precision": "float32",
+    "pretrain.items_per_step": 32,
+    "finetune.items_per_step": 32,
+    "evaluate.bootstrap": 200,
     "evaluate.examples": 4,
 }
 

@@ -25,8 +25,12 @@ BASE = {
     "model.dim": 16,
     "index.word_share": 0.0,
     "model.shared_words": False,
-    "pretrain.steps": 2,
-    "finetune.steps": 2,
+    "ingest.images": {"height": 32, "width": 32, "max_pixels": 100_000},
+    **{
+        f"{stage}.{key}": value
+        for stage in ("pretrain", "finetune")
+        for key, value in {"steps": 2, "items_per_step": 32, "precision": "float32"}.items()
+    },
     "pretrain.learning_rate": 0.0001,  # two small steps teach little: BM25 is clearly better
     "finetune.learning_rate": 0.0001,
     "evaluate.examples": 4,
