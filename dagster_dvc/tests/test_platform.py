@@ -1,0 +1,33 @@
+"""Where the package does not run it says so, and why, before anything else is imported."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dagster_dvc.errors import DvcBridgeError, refuse_windows
+
+PARENT = str(Path(__file__).resolve().parents[2])
+
+
+def test_windows_is_refused_with_the_reason():
+    with pytest.raises(DvcBridgeError, match="process groups and signals, which Windows lacks"):
+        refuse_windows("win32")
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_others_are_not(platform: str):
+    refuse_windows(platform)
+
+
+def test_importing_the_package_on_windows_ends_with_the_reason():
+    """In a process that takes itself for one on Windows: no other import may fail before."""
+    code = f"import sys; sys.path.insert(0, {PARENT!r}); sys.platform = 'win32'; import dagster_dvc"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("dagster_dvc.errors.PlatformError: dagster-dvc does not run on Windows")
+    assert "Run Dagster in WSL" in last
