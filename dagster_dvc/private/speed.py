@@ -9,6 +9,7 @@ import gc
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
@@ -18,6 +19,8 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 _LOCK = RLock()
 # Tags, anchors, aliases and directives.
 _MARKED = re.compile(r"^(?:%|\s*[!&*])|[:?,\[{-]\s*[!&*]", re.MULTILINE)
+# What the parser that keeps comments does not write as a plain one would: those, and exponents.
+_NOT_AS_WRITTEN = re.compile(r"#|[0-9]\.[0-9]+[eE][-+]?[0-9]")
 _GLOB = re.compile(r"[*?\[\]!]")
 
 
@@ -31,17 +34,24 @@ def quick_loading() -> Iterator[None]:
     from dvc.dvcfile import ProjectFile
     from dvc.utils import strictyaml
 
-    with _LOCK:
-        parse, schema, was_on = strictyaml.parse_yaml, ProjectFile.SCHEMA, gc.isenabled()
+    with _LOCK, without_garbage():
+        parse, schema = strictyaml.parse_yaml, ProjectFile.SCHEMA
         strictyaml.parse_yaml = _parse
         ProjectFile.SCHEMA = _compiled_schema()
-        gc.disable()
         try:
             yield
         finally:
             strictyaml.parse_yaml, ProjectFile.SCHEMA = parse, schema
-            if was_on:
-                gc.enable()
+
+
+def quicken_this_process() -> None:
+    """Do so for good, for writing dvc.lock as well: in a process that is one command of DVC."""
+    from dvc import dvcfile
+    from dvc.utils import strictyaml
+
+    strictyaml.parse_yaml = _parse
+    dvcfile.ProjectFile.SCHEMA = _compiled_schema()
+    dvcfile.modify_yaml = _modify_yaml
 
 
 @contextmanager
@@ -127,6 +137,31 @@ def _parse(text: str, path: str, typ: str = "safe") -> Any:
         return _Loader(text).get_single_data() or {}
     except (_UnusualError, yaml.YAMLError, ValueError, TypeError):
         return parse_yaml(text, path, typ=typ)
+
+
+@contextmanager
+def _modify_yaml(path: Any, fs: Any = None) -> Iterator[Any]:
+    """Do what DVC's `modify_yaml` does, to the byte; a dvc.lock has no comments to keep.
+
+    DVC writes the file whole at the end of every stage, and reading it with the parser that keeps
+    comments is most of what a stage of a large repository costs.
+    """
+    from dvc.utils.serialize import dump_yaml, modify_yaml
+
+    file = Path(path)
+    text = file.read_text(encoding="utf-8") if file.name == "dvc.lock" and file.is_file() else ""
+    content = None
+    if text and not (_MARKED.search(text) or _NOT_AS_WRITTEN.search(text)):
+        try:
+            content = _Loader(text).get_single_data()
+        except (_UnusualError, yaml.YAMLError, ValueError, TypeError):
+            content = None
+    if isinstance(content, dict):
+        yield content
+        dump_yaml(path, content, fs=fs)
+    else:
+        with modify_yaml(path, fs=fs) as kept:
+            yield kept
 
 
 def lookup(content: dict[str, Any], name: str) -> Any:

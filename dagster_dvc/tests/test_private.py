@@ -56,6 +56,9 @@ USES: dict[str, tuple[tuple[str, ...], str]] = {
     "dvc.stage.loader:StageLoader": ((), "what dvc.lock says, without reading all again"),
     "dvc.utils.hydra:apply_overrides": (("path", "overrides"), "a parameter, comments kept"),
     "dvc.utils.serialize:parse_yaml": (("text", "path", "typ"), "what libyaml stands in for"),
+    "dvc.dvcfile": ((), "where dvc.lock is written"),
+    "dvc.utils.serialize:dump_yaml": (("path", "data", "fs"), "how it is written"),
+    "dvc.utils.serialize:modify_yaml": (("path", "fs"), "what is done instead of for dvc.lock"),
     "dvc.utils.strictyaml": ((), "where parsing is called; errors with text, line and key"),
     "dvc.utils.strictyaml:determine_linecol": (("data", "paths"), "the line of a broken key"),
     "dvc_data.hashfile.build:build": (

@@ -1,5 +1,6 @@
 """What reading is quickened by changes nothing of what is read."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 import yaml
 from dvc.utils import strictyaml
 from dvc.utils.serialize import parse_yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagster_dvc.private import speed
@@ -33,6 +34,30 @@ def test_yaml_is_read_as_dvc_reads_it(pairs: list[tuple[str, str]]):
 def test_yaml_that_was_dumped_is_read_as_dvc_reads_it(content: Any):
     for text in (yaml.safe_dump(content), yaml.safe_dump(content, default_flow_style=True)):
         assert outcome(speed._parse, text) == outcome(parse_yaml, text)
+
+
+number = st.integers() | st.floats(allow_nan=False) | st.sampled_from([1e-5, 0.1, 1e20, 1.0])
+value = st.recursive(
+    scalar | number | st.booleans() | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(scalar, inner, max_size=3),
+)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.dictionaries(st.sampled_from(["a", "b@1", "c"]), value), st.dictionaries(scalar, value))
+def test_lock_file_is_written_as_dvc_writes_it(stages: dict[str, Any], other: dict[str, Any]):
+    from dvc.utils.serialize import dump_yaml, modify_yaml
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "dvc.lock"
+        dump_yaml(file, {"schema": "2.0", "stages": stages})
+        before, written = file.read_text(), []
+        for modify in (modify_yaml, speed._modify_yaml):
+            file.write_text(before)
+            with modify(file) as content:
+                content["stages"]["new"] = other
+            written.append(file.read_text())
+    assert written[0] == written[1]
 
 
 def outcome(parse: Any, text: str) -> str:
