@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from smar.data.membership import is_in
+
 # Ids that exist, by the column that names them.
 Known = Mapping[str, pd.Series | set[str]]
 UNKNOWN = "is unknown"
@@ -57,7 +59,7 @@ def _again(*columns: str) -> Callable[[pd.DataFrame, Known], pd.Series]:
 
 def _unknown(column: str) -> Callable[[pd.DataFrame, Known], pd.Series]:
     """Return the rule's test: an id that its table does not have."""
-    return lambda frame, known: ~frame[column].isin(known[column])
+    return lambda frame, known: ~is_in(frame[column], known[column])
 
 
 ITEMS = (

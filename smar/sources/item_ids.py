@@ -4,6 +4,8 @@ from collections import Counter
 
 import pandas as pd
 
+from smar.data.membership import is_in
+
 _BY_CASE = "ids put to the item whose id differs by upper and lower case alone"
 _BY_NUMBER = "ids put to the item whose id has leading zeros (7 for 007)"
 
@@ -20,6 +22,7 @@ class ItemIds:
 
     def __init__(self, ids: set[str]) -> None:
         self.all = ids
+        self._known = pd.Index(sorted(ids), dtype=str)
         self.notes: Counter[str] = Counter()
         self._by_number: dict[str, str] = {}
         found = Counter(i.lstrip("0") for i in ids if i[:1] == "0" and i.isdigit())
@@ -31,7 +34,7 @@ class ItemIds:
 
     def known(self, ids: pd.Series) -> pd.Series:
         """Return ids as the feed writes them; those it does not have as they are."""
-        unknown = ids[~ids.isin(self.all) & ids.notna()]
+        unknown = ids[~is_in(ids, self._known) & ids.notna()]
         if unknown.empty:
             return ids
         by_number = unknown.map(self._by_number)

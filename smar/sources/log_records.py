@@ -26,6 +26,8 @@ _MOST_PENDING = 64 << 20  # a JSON value longer than this is no record
 # A BOM, the NULs that a machine leaves when it goes down, the separator of RFC 7464.
 _AROUND = b" \t\r\n\0\x1e\xef\xbb\xbf"
 _BULK = frozenset({"index", "create", "update", "delete"})
+# Names that a record has only where it wraps others, or says what to do with the next line.
+_WRAPPERS = _BULK | {"_source", "doc", "hits"}
 _DECODER = json.JSONDecoder()
 
 
@@ -46,6 +48,9 @@ def read_records(
     start = beginning(path)[:_PEEK]
     values = _document(path, quarantine) if _is_document(start) else _lines(path, quarantine)
     for row, value, text in values:
+        if isinstance(value, dict) and _WRAPPERS.isdisjoint(value):
+            yield row, value
+            continue
         found = False
         for record in _unwrapped(value):
             found = True
@@ -99,6 +104,13 @@ def _decoded(line: bytes) -> str:
 
 def _lines(path: Path, quarantine: Quarantine) -> Iterator[tuple[int, Any, str]]:
     for row, (line, is_whole) in enumerate(read_lines(path, quarantine), start=1):
+        try:
+            record = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            record = None  # blank, cut, or odd in another way
+        if record is not None:
+            yield row, record, ""
+            continue
         stripped = line.strip(_AROUND)
         if not stripped:
             if line.strip():

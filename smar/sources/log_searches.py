@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smar.data import row_rules
+from smar.data.membership import is_in
 from smar.data.schema import normalize_query
 from smar.sources.quarantine import Quarantine
 from smar.sources.raw_log import SAID
@@ -56,7 +57,7 @@ def find_searches(
     frame["at"] = np.arange(len(frame))
     frame = _readable(frame, dates, quarantine)
     frame = pd.concat([frame, _told_by_events(frame, events)], ignore_index=True)
-    has_text = frame["search_id"].isin(frame.loc[frame["query"] != "", "search_id"])
+    has_text = is_in(frame["search_id"], frame.loc[frame["query"] != "", "search_id"])
     pages = pd.Index(frame.loc[~has_text, "search_id"].unique())
     if len(pages):
         notes["searches without a text (pages of a category or filter)"] += len(pages)
@@ -88,7 +89,7 @@ def _readable(frame: pd.DataFrame, dates: str, quarantine: Quarantine) -> pd.Dat
 
 def normalised(texts: pd.Series) -> pd.Series:
     """Return the normalised queries of texts; each distinct one is worked out once."""
-    distinct = {text: normalize_query(text) for text in texts.unique()}
+    distinct = {text: normalize_query(text) for text in texts.unique().tolist()}
     return texts.map(distinct).astype(str)
 
 
@@ -97,11 +98,11 @@ def _told_by_events(frame: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     known = frame.loc[frame["query"] != "", "search_id"]
     is_said = events["action"] == SAID
     wanted = events.loc[~is_said & (events["search_id"] != ""), "search_id"]
-    wanted = wanted[~wanted.isin(known)]
-    told = events[events["search_id"].isin(wanted) & (events["query"] != "")]
+    wanted = wanted[~is_in(wanted, known)]
+    told = events[is_in(events["search_id"], wanted) & (events["query"] != "")]
     told = told.assign(query=normalised(told["query"]))
     own = told[told["action"] != SAID]
-    said = told[(told["action"] == SAID) & ~told["search_id"].isin(own["search_id"])]
+    said = told[(told["action"] == SAID) & ~is_in(told["search_id"], own["search_id"])]
     said = said.drop_duplicates("search_id", keep="last")  # what was typed in the end
     columns = ["row", "search_id", "client_id", "application", "query", "timestamp", "time"]
     both = pd.concat([own, said])[columns]
@@ -139,6 +140,6 @@ def _grouped(frame: pd.DataFrame) -> pd.DataFrame:
     later = number > 0
     suffix = "#" + (number[later] + 1).astype(str)
     groups.loc[later, "search_id"] = groups.loc[later, "record_id"] + suffix
-    ids = {text: query_id_of(text) for text in groups["query"].unique()}
+    ids = {text: query_id_of(text) for text in groups["query"].unique().tolist()}
     groups["query_id"] = groups["query"].map(ids).astype(str)
     return groups

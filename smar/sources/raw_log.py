@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +39,8 @@ _NOBODY = pa.array(
     ["(not set)", "(not provided)", "anonymous", "anon", "guest", "unknown", "-", "0",
      "00000000-0000-0000-0000-000000000000"]
 )  # fmt: skip
+# What exporters write where there is nothing.
+NOTHING = frozenset({"null", "NULL", "nan", "NaN", "None", "undefined", "N/A", "\\N"})
 # An event that says which text a search had, and is no engagement.
 SAID = "said"
 
@@ -55,15 +58,19 @@ class Columns:
         self._batches: list[pa.RecordBatch] = []
 
     def add(self, row: tuple[Any, ...]) -> None:
-        """Add a row, its values in the order of the schema."""
+        """Add a row, its values in the order of the schema.
+
+        Of a text column it may be any value of JSON or parquet: `text_of` is taken of it.
+        """
         self._pending.append(row)
         if len(self._pending) >= _BATCH:
             self._flush()
 
     def _flush(self) -> None:
-        columns = [list(column) for column in zip(*self._pending, strict=True)]
+        columns = zip(*self._pending, strict=True)
         arrays = [
-            pa.array(column, kind.type) for column, kind in zip(columns, self._schema, strict=True)
+            pa.array(_texts(column) if kind.type == pa.string() else column, kind.type)
+            for column, kind in zip(columns, self._schema, strict=True)
         ]
         self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
         self._pending = []
@@ -125,7 +132,11 @@ def text_of(value: object) -> str:
     character (a lone surrogate) is left out, as no file can hold it.
     """
     if isinstance(value, str):
-        return _plain_text(value)
+        # Nearly every value of a log: ASCII, printable, without blanks around it.
+        if not (value.isascii() and value.isprintable()):
+            value = value.encode("utf-8", "ignore").decode("utf-8").replace("\0", "")
+        text = value.strip()
+        return "" if text in NOTHING else text
     if value is None or value is pd.NaT:
         return ""
     if isinstance(value, float):
@@ -138,17 +149,29 @@ def text_of(value: object) -> str:
     return str(value.isoformat() if hasattr(value, "isoformat") else value).strip()
 
 
-def _plain_text(text: str) -> str:
-    if not text.isascii():
-        text = text.encode("utf-8", "ignore").decode("utf-8")
-    text = text.replace("\0", "").strip()
-    return "" if text in _NOTHING else text
+def are_plain(values: Sequence[Any]) -> bool:
+    """Return whether all are texts that `text_of` would not change.
+
+    They are looked at together, at a tenth of the time that each by itself would take.
+    """
+    try:
+        joined = "".join(values)
+    except TypeError:  # not all are texts
+        return False
+    is_plain = joined.isascii() and joined.isprintable() and " " not in joined
+    return is_plain and NOTHING.isdisjoint(values)
+
+
+def _texts(column: Sequence[Any]) -> Sequence[str]:
+    """Return `text_of` each value of a column."""
+    if are_plain(column):
+        return column
+    if set(map(type, column)) == {type(None)}:
+        return [""] * len(column)
+    return [text_of(value) for value in column]
 
 
 def _plain_number(number: float) -> str:
     if math.isnan(number):
         return ""
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
-
-
-_NOTHING = frozenset({"null", "NULL", "nan", "NaN", "None", "undefined", "N/A", "\\N"})

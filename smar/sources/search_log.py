@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from smar.data import row_rules
+from smar.data.membership import is_in
 from smar.data.schema import ACTIONS
 from smar.params import LogParams
 from smar.sources.actions import IMPRESSION
@@ -90,7 +91,7 @@ def _joined(log: RawLog, params: LogParams, item_ids: ItemIds, quarantine: Quara
     searches = find_searches(
         known_clients(log.queries.table(), notes), events, params.dates, quarantine, notes
     )
-    events = events[events["action"].isin((*ACTIONS, IMPRESSION))].reset_index(drop=True)
+    events = events[is_in(events["action"], (*ACTIONS, IMPRESSION))].reset_index(drop=True)
     events["ordinal"] = pd.to_numeric(events["position"], errors="coerce")
     events["search"] = search_of_events(events, searches, notes)
     first = first_positions(
@@ -129,7 +130,7 @@ def _impressions(
     impressions: pd.DataFrame, searches: Searches, notes: Counter[str]
 ) -> pd.DataFrame:
     """Return the impressions of known searches; the others are counted."""
-    on_page = impressions["search_id"].isin(searches.page_ids) & (impressions["search"] < 0)
+    on_page = is_in(impressions["search_id"], searches.page_ids) & (impressions["search"] < 0)
     unknown = (impressions["search"] < 0) & ~on_page
     nameless = (impressions["search"] >= 0) & (impressions["item_id"] == "")
     for told, what in (
@@ -150,7 +151,7 @@ def _engagements(
     notes: Counter[str],
 ) -> pd.DataFrame:
     """Return the engagements with known items and searches."""
-    on_page = events["search_id"].isin(searches.page_ids) & (events["search"] < 0)
+    on_page = is_in(events["search_id"], searches.page_ids) & (events["search"] < 0)
     if number := int(on_page.sum()):
         notes[f"engagements {_NO_TEXT}"] += number
     events = events[~on_page]
@@ -173,7 +174,7 @@ def _engagements(
 
 
 def _search_table(searches: Searches, shown: pa.Array, item_ids: ItemIds) -> pd.DataFrame:
-    values = pa.array(item_ids.known(shown.values.to_pandas().astype(object)), pa.string())
+    values = pa.array(item_ids.known(shown.values.to_pandas().astype(str)), pa.string())
     lists = pa.ListArray.from_arrays(shown.offsets, values)
     return pd.DataFrame(
         {

@@ -11,11 +11,12 @@ from smar.sources.actions import NONE, Actions
 from smar.sources.log_files import log_files
 from smar.sources.log_records import read_records
 from smar.sources.quarantine import Quarantine
-from smar.sources.raw_log import SAID, RawLog, text_of
+from smar.sources.raw_log import NOTHING, SAID, RawLog, are_plain, text_of
 
 _HITS = ("query_response_hit_ids", "query_response_objects_ids", "query_response_object_ids")
-_QUERY_MARKS = ("user_query", "query_response_id", "query_attributes", *_HITS)
-_EVENT_MARKS = ("action_name", "event_attributes")
+_QUERY_MARKS = frozenset({"user_query", "query_response_id", "query_attributes", *_HITS})
+_LONGEST_NOTHING = max(map(len, NOTHING))
+_JSON = ("{", "[")
 _TIMES = ("timestamp", "@timestamp")
 _ITEMS = ("object", "objects", "items", "products")
 _IDS = ("object_id", "item_id", "product_id", "sku", "id", "internal_id", "_id", "doc_id", "docId")
@@ -51,9 +52,9 @@ def read_ubi(folder: Path, params: LogParams, quarantine: Quarantine) -> RawLog:
 
 
 def _kind_of(record: dict[str, Any]) -> str:
-    if any(mark in record for mark in _EVENT_MARKS):
+    if "action_name" in record or "event_attributes" in record:
         return "engagements"
-    if any(mark in record for mark in _QUERY_MARKS):
+    if not _QUERY_MARKS.isdisjoint(record):
         return "searches"
     if any(name.startswith("event_attributes.") for name in record):
         return "engagements"
@@ -62,7 +63,7 @@ def _kind_of(record: dict[str, Any]) -> str:
 
 def _nested(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record whose names with dots ("event_attributes.object.object_id") are nested."""
-    if not any("." in name for name in record):
+    if "." not in "".join(record):
         return record
     nested: dict[str, Any] = {}
     for name, value in record.items():
@@ -82,10 +83,10 @@ def _add_query(log: RawLog, row: int, record: dict[str, Any]) -> None:
     log.queries.add(
         (
             row,
-            text_of(record.get("query_id")),
-            text_of(record.get("client_id")),
-            text_of(record.get("application")),
-            text_of(record.get("user_query")),
+            record.get("query_id"),
+            record.get("client_id"),
+            record.get("application"),
+            record.get("user_query"),
             _time(record),
             _hits(record),
         )
@@ -93,30 +94,46 @@ def _add_query(log: RawLog, row: int, record: dict[str, Any]) -> None:
 
 
 def _add_event(log: RawLog, row: int, record: dict[str, Any], actions: Actions) -> None:
-    name = text_of(record.get("action_name"))
-    meaning = actions.meaning(name)
-    query = text_of(record.get("user_query"))
-    attributes = _mapping(record.get("event_attributes"))
+    action = record.get("action_name")
+    meaning = actions.meaning(action) if isinstance(action, str) else NONE
+    attributes = record.get("event_attributes")
+    if not isinstance(attributes, dict):
+        attributes = _mapping(attributes)
+    query = record.get("user_query")
     if meaning == NONE:
-        log.others[name or "(no action)"] += 1
+        log.others[text_of(action) or "(no action)"] += 1
         if str(record.get("message_type")).upper() != "QUERY":
             return
         # The specification has a QUERY message say what was searched.
-        query = query or text_of(record.get("message"))
+        query = text_of(query) or record.get("message")
         objects: list[tuple[str, str]] = [("", "")]
         meaning = SAID
     else:
-        objects = list(_objects(record, attributes)) or [("", "")]
-    shared = (
-        row,
-        text_of(record.get("query_id")),
-        text_of(record.get("client_id")),
-        text_of(record.get("application")),
-        query,
-        _time(record) or _time(attributes),
-    )
+        usual = _usual_object(attributes)
+        objects = [usual] if usual else list(_objects(record, attributes)) or [("", "")]
+    query_id, client_id = record.get("query_id"), record.get("client_id")
+    application = record.get("application")
+    time = _time(record) or _time(attributes)
     for item_id, position in objects:
-        log.events.add((*shared, item_id, meaning, position))
+        log.events.add(
+            (row, query_id, client_id, application, query, time, item_id, meaning, position)
+        )
+
+
+def _usual_object(attributes: dict[str, Any]) -> tuple[str, str] | None:
+    """Return the item and the position of attributes as the specification has them, else None.
+
+    What `_objects` returns for them, at a fifth of the time.
+    """
+    named, position = attributes.get("object"), attributes.get("position")
+    if not isinstance(named, dict) or not isinstance(position, dict) or "position" in named:
+        return None
+    item_id, ordinal = named.get("object_id"), position.get("ordinal")
+    if not isinstance(item_id, str) or type(ordinal) is not int:  # a bool is none
+        return None
+    if not item_id.isalnum() or item_id in NOTHING:  # letters and digits are an id as they are
+        item_id = text_of(item_id)
+    return (item_id, str(ordinal)) if item_id else None
 
 
 def _objects(record: dict[str, Any], attributes: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -165,7 +182,13 @@ def _position(value: object) -> str:
 
 
 def _time(record: dict[str, Any]) -> str:
-    return next((text for name in _TIMES if (text := text_of(record.get(name)))), "")
+    for name in _TIMES:
+        value = record.get(name)
+        # A text of that length is no word for nothing.
+        text = value if isinstance(value, str) and len(value) > _LONGEST_NOTHING else text_of(value)
+        if text:
+            return text
+    return ""
 
 
 def _hits(record: dict[str, Any]) -> list[str]:
@@ -177,13 +200,15 @@ def _hits(record: dict[str, Any]) -> list[str]:
         elif isinstance(value, dict):  # {"ids": [...]}
             value = next((inner for inner in value.values() if isinstance(inner, list)), value)
         if isinstance(value, list | tuple) and len(value):
+            if are_plain(value) and not value[0].startswith(_JSON) and "" not in value:
+                return list(value)
             return [item_id for hit in value for item_id in _item_ids(_parsed(hit))]
     return []
 
 
 def _parsed(value: object) -> object:
     """Return a value, parsed where it is the text of JSON."""
-    if isinstance(value, str) and value.strip()[:1] in {"{", "["}:
+    if isinstance(value, str) and value.lstrip().startswith(_JSON):
         try:
             return orjson.loads(value)
         except orjson.JSONDecodeError:

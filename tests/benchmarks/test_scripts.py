@@ -114,3 +114,10 @@ def test_peer_leaves_its_results_beside_those_of_the_study(
     start(module, "demo", "--root", str(tmp_path), *options)
     results = list(StudyPaths(tmp_path).results.glob("demo/*/7/per_query.parquet"))
     assert results
+
+
+def test_log_reading_measures_every_reader(start):
+    lines = [json.loads(line) for line in start("benchmarks.log_reading", "--records", "50")]
+    assert [line["reader"] for line in lines] == ["orjson, each line", "pyarrow", "smar"]
+    assert lines[0]["over_orjson"] == 1.0
+    assert all(line["peak_mib"] > 0 for line in lines)

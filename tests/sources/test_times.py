@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from smar.sources.times import UNCLEAR, UNREADABLE, parse_times
+from smar.sources.times import UNCLEAR, UNREADABLE, _plain_iso, _spelled, parse_times
 
 TEN = pd.Timestamp("2026-09-01 10:00", tz="UTC")
 
@@ -62,3 +62,22 @@ def test_order_of_day_and_month_comes_from_the_other_dates():
     assert parse("03/02/2026", "25/02/2026", "02/25/2026")[1] == [UNCLEAR, "", ""]
     assert parse("03/02/2026", dates="day_first")[0] == [pd.Timestamp("2026-02-03", tz="UTC")]
     assert parse("03/02/2026", dates="month_first")[0] == [pd.Timestamp("2026-03-02", tz="UTC")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-09-01T10:00:00Z", "2026-09-01 10:00:00", "2026-09-01T10:00:00.123456789+0530",
+     "2026-09-01T10:00:00-08:00", "2026-09-01T10:00:00.5", "2026-02-30T10:00:00Z",
+     "2026-09-01T24:00:00Z", "0000-00-00 00:00:00", "9999-12-31T23:59:59Z"],
+)  # fmt: skip
+def test_plain_iso_is_what_the_other_spellings_read(text: str):
+    fast = _plain_iso(pd.Series([text]))[0]
+    slow = _spelled(pd.Series([text]), "auto")[0].iloc[0]
+    assert pd.isna(fast) or fast == slow
+    found = parse_times(pd.Series([None, text, "01.09.2026", text]), "auto")
+    assert pd.isna(found.times[0])
+    assert found.times[1] is pd.NaT or found.times[1] == slow
+    assert found.reason.tolist() == [
+        "",
+        *(3 * [""] if pd.notna(slow) else [UNREADABLE, "", UNREADABLE]),
+    ]
