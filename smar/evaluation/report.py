@@ -1,6 +1,6 @@
 """What a person looks at: tables with intervals, charts, and queries with the pictures found."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,13 +66,26 @@ class Catalogue:
         )
 
 
+@dataclass(frozen=True)
+class Against:
+    """What the figures stand beside.
+
+    Args:
+        release: The current release, when it was made and from which commit; "" for none.
+        figures: What it reached, set by set.
+    """
+
+    release: str
+    figures: Sequence[Regression]
+
+
 def write_results(
     folder: Path,
     results: Sequence[SetResult],
     catalogue: Catalogue,
     params: EvaluateParams,
     seed: int,
-    before: Sequence[Regression],
+    against: Against,
 ) -> None:
     """Write everything a person or a program may want to see into a folder.
 
@@ -85,7 +98,7 @@ def write_results(
         catalogue: The items.
         params: Metrics, cutoffs and the number of examples.
         seed: Draws examples.
-        before: What the current release reached; nothing without a release.
+        against: The current release.
     """
     item_ids = list(catalogue.items["item_id"])
     groups = _examples(results[0], catalogue, params, seed) if results else []
@@ -95,7 +108,7 @@ def write_results(
         catalogue,
         params,
         groups,
-        {one.query_set: one for one in before},
+        against,
     )
     (folder / "summary.txt").write_text(summary_text(results, params), encoding="utf-8")
     write_tables(folder / "plots", results, params)
@@ -121,9 +134,10 @@ def write_report(
     catalogue: Catalogue,
     params: EvaluateParams,
     groups: Sequence[Group],
-    before: Mapping[str, Regression],
+    against: Against,
 ) -> None:
     """Write the HTML report of all query sets, what decides first."""
+    before = {one.query_set: one for one in against.figures}
     sets = [_set_content(result, params, before.get(result.queries.name)) for result in results]
     write_page(
         path,
@@ -134,6 +148,7 @@ def write_report(
         primary=params.primary,
         metrics=_columns(params),
         sets=sets,
+        release=against.release,
         groups=groups,
     )
 

@@ -53,7 +53,7 @@ def run(root: Path) -> None:
     from smar.data.images import ImageStore
     from smar.evaluation.headline import headline
     from smar.evaluation.regression import check_regression, read_before
-    from smar.evaluation.report import Catalogue, summary_text, write_results
+    from smar.evaluation.report import Against, Catalogue, summary_text, write_results
     from smar.index.ann import set_faiss_threads
     from smar.judging.metrics import check_metric
     from smar.params import load_params
@@ -74,11 +74,21 @@ def run(root: Path) -> None:
     released = paths.releases / "current" / "metrics" / "evaluate.json"
     before = read_before(released, figures, params.evaluate.primary)
     with write_directory(paths.evaluation_report, manifest) as folder:
-        write_results(folder, results, catalogue, params.evaluate, params.seed, before or [])
+        against = Against(_release(paths), before or [])
+        write_results(folder, results, catalogue, params.evaluate, params.seed, against)
     regression = check_regression(before, params.evaluate.primary)
     content = STAGE.with_checks(paths.outcome("evaluate"), figures, [regression])
     STAGE.write_outcome(root, content | {"headline": headline(results, params.evaluate.primary)})
     logger.info("evaluate:\n%s", summary_text(results, params.evaluate))
+
+
+def _release(paths: Paths) -> str:
+    """Return which release the figures stand beside, "" for none."""
+    from smar.service import registry
+    from smar.service.origin import told
+
+    version = registry.current_version(paths.root)
+    return f"{version}, {told(registry.read_release(paths.root, version))}" if version else ""
 
 
 def _measure_all(paths: Paths, params: "Params", items: "pd.DataFrame") -> "list[SetResult]":
