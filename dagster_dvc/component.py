@@ -107,6 +107,7 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
         checkers: Functions ("module:name") that read what a stage found in its own work; they are
             asked where no step of a check runs: the stage failed, or ran outside of Dagster.
         observers: Functions ("module:name") that tell more of a raw input when it changed.
+        taggers: Functions ("module:name") that give tags of a materialisation and its run.
         reports_url: Where the root folder is served, for links to HTML reports.
         grace_s: Seconds a cancelled stage has to end by itself.
         max_concurrent: Stages and checks run side by side; 0 for one per processor.
@@ -144,6 +145,7 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
     readers: Sequence[str] = ()
     checkers: Sequence[str] = ()
     observers: Sequence[str] = ()
+    taggers: Sequence[str] = ()
     reports_url: str = ""
     grace_s: float = 4.0
     max_concurrent: int = 0
@@ -179,7 +181,7 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
         return _imported("readers", self.readers)
 
     def get_hooks(self) -> Hooks:
-        """Return the functions named by `checkers` and `observers`.
+        """Return the functions named by `checkers`, `observers` and `taggers`.
 
         Raises:
             SettingsError: If one does not exist.
@@ -187,6 +189,7 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
         return Hooks(
             checkers=_imported("checkers", self.checkers),
             observers=_imported("observers", self.observers),
+            taggers=_imported("taggers", self.taggers),
         )
 
     def own(self, name: str) -> str:

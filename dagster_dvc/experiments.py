@@ -46,7 +46,7 @@ def build_experiment_job(root: Path, *, name: str = "dvc_experiment") -> dg.JobD
     @dg.op(name=f"{name}_run", out=dg.Out(dict))
     def experiment(context: dg.OpExecutionContext, config: ExperimentConfig) -> dg.Output[Any]:
         """Run an experiment, or show one that exists."""
-        made = config.shows or _run(context, root, config)
+        made = config.shows or run_experiment(context, root, config)
         found = next((e for e in experiments(root) if made in (e["name"], e["rev"])), None)
         if found is None:
             raise dg.Failure(
@@ -68,7 +68,7 @@ def build_experiment_job(root: Path, *, name: str = "dvc_experiment") -> dg.JobD
     return job
 
 
-def _run(context: dg.OpExecutionContext, root: Path, config: ExperimentConfig) -> str:
+def run_experiment(context: dg.OpExecutionContext, root: Path, config: ExperimentConfig) -> str:
     """Run an experiment and return its name.
 
     Raises:

@@ -11,6 +11,7 @@ from dagster_dvc.manifest import Source, Stage
 
 Checker = Callable[[Path, Stage, Collection[str]], Iterable[dg.AssetCheckResult]]
 Observer = Callable[[Path, Source], Mapping[str, Any]]
+Tagger = Callable[[Path, Stage], Mapping[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +23,12 @@ class Hooks:
             (none if it did not), for what the stage found in its own work. They are asked where no
             step of a check runs: the stage failed, or ran outside of Dagster.
         observers: Called with the root and a raw input for what to show of it when it changed.
+        taggers: Called with the root and a stage for tags of its materialisation and of the run.
     """
 
     checkers: Sequence[Checker] = ()
     observers: Sequence[Observer] = ()
+    taggers: Sequence[Tagger] = ()
 
     def results(
         self, root: Path, key: dg.AssetKey, stage: Stage, old: Collection[str] = ()
@@ -41,6 +44,13 @@ class Hooks:
         for observer in self.observers:
             shown |= observer(root, source)
         return shown
+
+    def tags(self, root: Path, stage: Stage) -> dict[str, str]:
+        """Return the tags of a stage that has just been run."""
+        found: dict[str, str] = {}
+        for tagger in self.taggers:
+            found |= tagger(root, stage)
+        return found
 
 
 NO_HOOKS = Hooks()

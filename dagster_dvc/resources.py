@@ -115,6 +115,9 @@ class DvcResource(dg.ConfigurableResource):
                 context.log_event(observe(source, keys.sources[source.path], version, seen))
         shown = stage_metadata(manifest, stage, readers, self.reports_url)
         tags = version_tags(stage, lock, manifest, translator)
+        told = hooks.tags(repository.root, stage)
+        if told:
+            context.instance.add_run_tags(context.run_id, told)
         key = keys.stages[stage.name]
         return dg.MaterializeResult(
             asset_key=key,
@@ -122,7 +125,7 @@ class DvcResource(dg.ConfigurableResource):
             | {"dvc/outcome": report["outcome"], "duration_s": round(report["seconds"], 3)}
             | report.get("reported", {}),
             data_version=dg.DataVersion(tags["dagster/data_version"]),
-            tags=tags,
+            tags=tags | told,
             check_results=[]
             if translator.is_partitioned(stage)
             else list(checks.evaluate(repository.root, key, stage)),

@@ -1,6 +1,7 @@
 """What only smar can tell about its artefacts: rows dropped and why, and the pictures found."""
 
 import json
+import time
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -9,7 +10,11 @@ from typing import Any
 import dagster as dg
 
 from dagster_dvc.charts import as_markdown
-from dagster_dvc.manifest import Stage
+from dagster_dvc.manifest import Source, Stage
+from orchestration.decision import evaluation, promotion, released_version
+from smar.params import load_params
+from smar.paths import Paths
+from smar.provenance import origin, provenance
 
 _QUERIES = 5
 _ITEMS = 6
@@ -18,8 +23,10 @@ _SETS = ("test", "validation", "synthetic")
 
 
 def smar_metadata(root: Path, stage: Stage) -> dict[str, Any]:
-    """Return counts and dropped rows of every directory artefact, and example results."""
-    shown: dict[str, Any] = dict(_examples(root, stage))
+    """Return what decides, where the outputs come from, what was dropped, and example results."""
+    shown: dict[str, Any] = _decision(root, stage)
+    shown |= _origin(root, stage)
+    shown |= dict(_examples(root, stage))
     dropped: dict[str, int] = {}
     for out in stage.outs:
         manifest = root / out.path / "manifest.json"
@@ -34,6 +41,71 @@ def smar_metadata(root: Path, stage: Stage) -> dict[str, Any]:
         schema = dg.TableSchema(columns)
         shown["dropped rows by reason"] = dg.MetadataValue.table(records, schema=schema)
     return shown
+
+
+def _decision(root: Path, stage: Stage) -> dict[str, Any]:
+    if stage.name == "evaluate":
+        return evaluation(root, load_params(root / "params.yaml").evaluate.primary)
+    return promotion(root) if stage.name == "promote" else {}
+
+
+def _origin(root: Path, stage: Stage) -> dict[str, Any]:
+    """Return commit and processor of the run that made the outputs, and what it timed."""
+    known = [
+        found
+        for out in stage.outs
+        if (root / out.path / "manifest.json").is_file()
+        and (found := provenance(root, root / out.path))
+    ]
+    if not known:
+        return {}
+    made = known[0]
+    shown = {"made": f"{made['made']}, commit {made['git_commit'][:8] or 'unknown'}"}
+    shown["made on"] = made["versions"]["processor"]
+    return shown | {name: round(float(value), 3) for name, value in made["times"].items()}
+
+
+def tags(root: Path, _stage: Stage) -> dict[str, str]:
+    """Return the commit that the project is at, and the release that is current."""
+    found = {"smar/commit": origin(root)["git_commit"][:12], "smar/release": released_version(root)}
+    return {name: value for name, value in found.items() if value}
+
+
+def raw_data(root: Path, source: Source) -> dict[str, Any]:
+    """Return size and age of a raw source, and the rows and days that were last read from it."""
+    place = root / source.path
+    files = [file for file in place.rglob("*") if file.is_file()] if place.is_dir() else [place]
+    files = [file for file in files if file.is_file() and file.name != ".gitignore"]
+    shown: dict[str, Any] = {"files": len(files), "bytes": sum(f.stat().st_size for f in files)}
+    if files:
+        newest = max(file.stat().st_mtime for file in files)
+        shown["newest file"] = dg.MetadataValue.timestamp(newest)
+        shown["age in days"] = round((time.time() - newest) / 86_400, 2)
+    read = Paths(root).outcome("ingest")
+    if read.is_file():
+        rows = json.loads(read.read_text(encoding="utf-8"))
+        names = ("items", "searches", "engagements", "judgements", "quarantined")
+        shown |= {f"{name} last read": rows[name] for name in names if name in rows}
+    return shown | _days(Paths(root).ingested("searches"))
+
+
+def _days(table: Path) -> dict[str, Any]:
+    """Return first and last day of the searches last read."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    if not table.is_file():
+        return {}
+    times = pq.read_table(table, columns=["timestamp"])["timestamp"]
+    span = pc.min_max(times).as_py()
+    if span["min"] is None:
+        return {}
+    first, last = span["min"].date(), span["max"].date()
+    return {
+        "searches from": str(first),
+        "searches to": str(last),
+        "days of searches": (last - first).days + 1,
+    }
 
 
 def _examples(root: Path, stage: Stage) -> Iterator[tuple[str, Any]]:
@@ -52,7 +124,6 @@ def _strips(root: Path, table: Path) -> Iterator[str]:
 
     from smar.data.images import ImageStore
     from smar.data.schema import ITEMS, read_table
-    from smar.paths import Paths
 
     paths = Paths(root)
     frame = pd.read_parquet(table, columns=["set", "query_id", "query", "system"])

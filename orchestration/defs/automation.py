@@ -17,9 +17,11 @@ from dagster_dvc.sensors import (
     build_source_sensor,
     build_verdict_sensor,
 )
-from orchestration.notice import build_failure_notice
+from orchestration.experiment import build_parameters_job
+from orchestration.notice import build_failure_notice, build_news
 from orchestration.pipeline import pipeline_component
 from orchestration.project import ROOT
+from orchestration.publish import build_publish_job, build_publish_sensor
 
 REFRESH = ("ingest", "validate", "embed", "index", "promote")
 MONITOR = ("drift",)
@@ -35,7 +37,8 @@ def _job(name: str, stages: Sequence[str], description: str, tags: dict[str, str
 def defs(context: dg.ComponentLoadContext) -> dg.Definitions:
     """Return the automation of the stages that dvc.yaml has."""
     manifest = open_repository(ROOT).manifest
-    translator = pipeline_component(context).get_translator()
+    component = pipeline_component(context)
+    translator = component.get_translator()
     stages = list(manifest.stages)
     refreshed = _present(manifest, REFRESH)
     monitored = _present(manifest, MONITOR)
@@ -53,6 +56,7 @@ def defs(context: dg.ComponentLoadContext) -> dg.Definitions:
     jobs = [retrain, refresh]
     if monitored:
         jobs.append(_job("monitor", monitored, "The data now beside the release's.", {}))
+    publish = build_publish_job(ROOT, tags)
     timezone = os.environ.get("SMAR_TIMEZONE", "UTC")
     schedules = [
         build_schedule(
@@ -79,6 +83,7 @@ def defs(context: dg.ComponentLoadContext) -> dg.Definitions:
             ROOT,
             translator,
             retrain,
+            hooks=component.get_hooks(),
             settle_s=float(os.environ.get("SMAR_SETTLE_S", "20")),
         ),
         build_verdict_sensor(
@@ -90,8 +95,12 @@ def defs(context: dg.ComponentLoadContext) -> dg.Definitions:
             cooldown_s=3600 * float(os.environ.get("SMAR_DRIFT_COOLDOWN_H", "24")),
         ),
         build_failure_notice(),
+        build_news(),
+        build_publish_sensor(publish, [retrain, refresh]),
     ]
-    return dg.Definitions(jobs=jobs, schedules=schedules, sensors=sensors)
+    return dg.Definitions(
+        jobs=[*jobs, publish, build_parameters_job(ROOT)], schedules=schedules, sensors=sensors
+    )
 
 
 def _present(manifest: Manifest, names: Sequence[str]) -> list[str]:

@@ -47,7 +47,7 @@ def test_what_runs_by_itself_is_off_until_switched_on(definitions: dg.Definition
         for sensor in definitions.sensors or []
         if sensor.default_status == dg.DefaultSensorStatus.RUNNING
     }
-    assert running == {"dvc_sync", "failure_notice"}  # these start no run
+    assert running == {"dvc_sync", "failure_notice", "news"}  # these start no run
 
 
 def test_time_zone_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch):
