@@ -54,8 +54,17 @@ def test_gate_at_its_ends_is_the_papers_switch(gate: float, part: str):
 
 
 def test_items_that_are_not_of_unit_norm_are_refused():
+    right, wrong = np.eye(3, dtype=np.float32), np.diag([1, 2, 1]).astype(np.float32)
     with pytest.raises(ArtifactError, match=r"S_m: 1 of 3 rows are not of unit norm \(row 1: 2\)"):
-        gated_items(np.eye(3, dtype=np.float32), np.diag([1, 2, 1]).astype(np.float32))
+        gated_items(right, wrong)
+    with pytest.raises(ArtifactError, match=r"S_t: 1 of 3 rows are not of unit norm \(row 1: 2\)"):
+        gated_items(wrong, right)
+
+
+def test_items_of_one_score_come_in_the_order_of_their_rows():
+    items = gated_items(*np.tile(np.eye(4, dtype=np.float32)[:1], (2, 6, 1)))
+    index = build_index(items, ids(6), params(), refuse_sampling)
+    assert index.search(items[:1] / 2, 4)[1].tolist() == [[0, 1, 2, 3]]
 
 
 def test_small_index_is_exact_and_pads():
