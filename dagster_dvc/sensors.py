@@ -76,8 +76,8 @@ def build_sync_sensor(
                 for result in hooks.results(root, key, stage):
                     if is_told or not checks.is_known(context.instance, result):
                         events.append(checks.as_event(result))
-        context.update_cursor(json.dumps(marks))
         if not events:
+            context.update_cursor(json.dumps(marks))
             return dg.SkipReason("dvc.lock and the raw inputs are as Dagster knows them")
         names = ", ".join(dict.fromkeys(e.asset_key.to_user_string() for e in events))
         return dg.SensorResult(

@@ -81,12 +81,11 @@ def tick(pipeline: Pipeline, cursor: str | None = None) -> tuple[list[Any], str 
     """Run the sync sensor and store what it reports; return the evaluations and the cursor."""
     sensor = build_sync_sensor(pipeline.root, pipeline.translator, hooks=HOOKS)
     context = dg.build_sensor_context(instance=pipeline.instance, cursor=cursor)
-    result = sensor(context)
-    events = result.asset_events if isinstance(result, dg.SensorResult) else []
-    for event in events:
+    data = sensor.evaluate_tick(context)  # as the daemon does, which is stricter than a call
+    for event in data.asset_events:
         pipeline.instance.report_runless_asset_event(event)
-    found = [event for event in events if isinstance(event, dg.AssetCheckEvaluation)]
-    return found, context.cursor
+    found = [event for event in data.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
+    return found, data.cursor
 
 
 def test_checks_of_a_stage_that_stopped_are_red(checked: Pipeline):
