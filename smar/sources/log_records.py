@@ -28,6 +28,7 @@ _AROUND = b" \t\r\n\0\x1e\xef\xbb\xbf"
 _BULK = frozenset({"index", "create", "update", "delete"})
 # Names that a record has only where it wraps others, or says what to do with the next line.
 _WRAPPERS = _BULK | {"_source", "doc", "hits"}
+_IDS = ("query_id", "client_id")
 _DECODER = json.JSONDecoder()
 
 
@@ -109,7 +110,7 @@ def _lines(path: Path, quarantine: Quarantine) -> Iterator[tuple[int, Any, str]]
         except orjson.JSONDecodeError:
             record = None  # blank, cut, or odd in another way
         if record is not None:
-            yield row, record, ""
+            yield row, _with_whole_ids(record, line), ""
             continue
         stripped = line.strip(_AROUND)
         if not stripped:
@@ -123,6 +124,18 @@ def _lines(path: Path, quarantine: Quarantine) -> Iterator[tuple[int, Any, str]]
             _note_cut(path, row, stripped, quarantine)
         elif rest:
             yield row, None, rest
+
+
+def _with_whole_ids(record: Any, line: bytes) -> Any:
+    """Return a record whose ids keep all digits.
+
+    orjson makes a float of a whole number beyond 64 bits: two ids that differ in their last digits
+    would be one.
+    """
+    is_rounded = isinstance(record, dict) and any(
+        record.get(name).__class__ is float for name in _IDS
+    )
+    return json.loads(_decoded(line)) if is_rounded else record
 
 
 def _note_cut(path: Path, row: int, line: bytes, quarantine: Quarantine) -> None:

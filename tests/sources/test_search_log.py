@@ -374,3 +374,12 @@ def test_id_in_another_case_means_the_one_item_it_can_mean(tmp_path: Path):
     assert list(log.searches["shown"][0]) == ["a", "b"]
     assert log.notes["ids put to the item whose id differs by upper and lower case alone"] == 2
     assert quarantine.frame().empty
+
+
+def test_ids_of_more_digits_than_a_number_holds_stay_apart(tmp_path: Path):
+    first, second = 12345678901234567890123, 12345678901234567890124
+    queries = [query(query_id=first, client_id=second), query(query_id=second)]
+    log, _ = read(tmp_path, queries, [event(query_id=second)])
+    assert log.searches["search_id"].tolist() == [str(first), str(second)]
+    assert log.searches["client_id"].tolist() == [str(second), "c"]
+    assert log.engagements["search_id"].tolist() == [str(second)]
