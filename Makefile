@@ -14,7 +14,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 SMAR_UI_PORT ?= 3000
 SMAR_REPORTS_PORT ?= 3001
 
-.PHONY: help run example home ui test test-daemon faults slow mutants tag check graph env lock clean
+.PHONY: help run example home ui test test-daemon faults slow mutants tag check matrix graph env lock clean
 
 help:  ## what each target does
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -102,6 +102,10 @@ check: env home  ## lint, format, types and Dagster's definitions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python -W ignore -m dagster definitions validate --log-level warning
+
+# Environments of their own: they need a package index, and some minutes each.
+matrix:  ## the bridge's tests with the oldest and the newest DVC and Dagster, in dagster_dvc/.matrix
+	@PYTHON=$(PYTHON) dagster_dvc/ci/matrix.sh
 
 graph: env  ## the code dependencies of dvc.yaml, from what the stages import
 	@$(BIN)/python -m orchestration.graph

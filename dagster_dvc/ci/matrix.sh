@@ -7,7 +7,7 @@
 #   PYTEST_ARGS="-k status" ci/matrix.sh  some tests
 set -euo pipefail
 package=$(cd "$(dirname "$0")/.." && pwd)
-folder=${1:-"$package/.matrix"}
+folder=${1:-"$package/.matrix"}; mkdir -p "$folder"; folder=$(cd "$folder" && pwd)
 pairs=("3.50.0 1.12.0" "3.50.0 1.13.27" "3.67.1 1.12.0" "3.67.1 1.13.27")
 [ $# -lt 3 ] || pairs=("$2 $3")
 export DVC_NO_ANALYTICS=1 DAGSTER_DISABLE_TELEMETRY=1
@@ -18,9 +18,12 @@ for pair in "${pairs[@]}"; do
   echo "== dvc $dvc, dagster $dagster"
   if [ ! -e "$env/.complete" ]; then
     "${PYTHON:-python3}" -m venv "$env"
+    sources=$(mktemp -d) # building leaves files beside what is built
+    cp -r "$package"/{*.py,private,py.typed,pyproject.toml,README.md} "$sources"
     "$env/bin/python" -m pip install --quiet --disable-pip-version-check \
-      "dvc==$dvc" "dagster==$dagster" -c "$package/ci/constraints.txt" "$package[parquet,test]"
+      "dvc==$dvc" "dagster==$dagster" -c "$package/ci/constraints.txt" "$sources[parquet,test]"
     "$env/bin/python" -m pip uninstall --quiet --yes dagster-dvc
+    rm -r "$sources"
     touch "$env/.complete"
   fi
   # The sources beside the tests are what is tested, not what was installed.

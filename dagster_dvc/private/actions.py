@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from dagster_dvc.private.loaded import Loaded
@@ -28,7 +29,14 @@ def run_command(arguments: list[str]) -> int:
 
 
 def ignore_outputs(loaded: Iterable[Loaded]) -> None:
-    """Write the entries of .gitignore that running these stages would, in their order."""
+    """Write the entries of .gitignore that running these stages would, in their order.
+
+    A folder that is not there yet is the stage's to make: its entries are left to DVC.
+    """
+    from dvc.exceptions import DvcException
+
     for entry in loaded:
-        if entry.stage is not None and entry.cmd:
-            entry.stage.ignore_outs()
+        for out in entry.stage.outs if entry.stage is not None and entry.cmd else []:
+            if out.protocol == "local" and Path(out.fs_path).parent.is_dir():
+                with suppress(DvcException):  # such as a path that git tracks: DVC says so itself
+                    out.ignore()

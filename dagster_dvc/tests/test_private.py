@@ -69,9 +69,9 @@ ATTRIBUTES = {
     "repo": ["cache", "fs", "dvcignore", "close"],
     "stage": ["path", "name", "cmd", "desc", "meta", "frozen", "always_changed", "is_callback",
               "is_import", "is_repo_import", "is_versioned_import", "deps", "outs", "tracked_vars",
-              "changed_stage", "cmd_changed", "ignore_outs", "dvcfile"],
+              "changed_stage", "cmd_changed", "dvcfile"],
     "out": ["def_path", "fs_path", "protocol", "metric", "plot", "use_cache", "persist", "status",
-            "get_hash", "hash_info"],
+            "get_hash", "hash_info", "ignore"],
     "params": ["params", "read_params", "stage", "repo", "status"],
     "dvcfile": ["contents", "stages", "resolver"],
 }  # fmt: skip

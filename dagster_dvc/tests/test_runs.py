@@ -70,6 +70,14 @@ def test_order_of_gitignore_does_not_depend_on_who_ends_first(empty: Path):
     assert locks[0] == locks[1]
 
 
+def test_folder_that_a_stage_makes_is_left_to_it(empty: Path):
+    stages: dict[str, Any] = {"a": {"cmd": "mkdir m; touch m/a", "outs": ["m/a", "b"]}}
+    write_pipeline(empty, {"stages": stages})
+    Repository(empty).ignore_outputs(stages)
+    assert not (empty / "m").exists()
+    assert (empty / ".gitignore").read_text() == "/b\n"
+
+
 @pytest.mark.parametrize("file", ["vars.yaml", "params.yaml", "deep/v.toml"])
 def test_variables_of_templates_are_noticed(empty: Path, file: str):
     (empty / "deep").mkdir()
