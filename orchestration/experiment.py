@@ -14,10 +14,23 @@ import yaml
 
 from dagster_dvc.experiments import ExperimentConfig, experiments, run_experiment, shown
 from smar.errors import ParamsError
-from smar.params import Params, check_params
+from smar.params import Params, check_params, load_params
 from smar.params.listing import Entry, entries
 
 NAME = "experiment"
+# What the launchpad opens with, at the values of params.yaml; every other key can be added.
+OFFERED = (
+    "seed",
+    "model.dim",
+    "model.fusion",
+    "loss.kind",
+    "gate.kind",
+    "pretrain.steps",
+    "pretrain.learning_rate",
+    "finetune.steps",
+    "finetune.learning_rate",
+    "index.word_share",
+)
 _TYPES: dict[type, Any] = {bool: dg.Bool, int: dg.Int, float: dg.Float, str: dg.String}
 
 
@@ -66,6 +79,7 @@ def build_parameters_job(root: Path) -> dg.JobDefinition:
     @dg.job(
         name=NAME,
         executor_def=dg.in_process_executor,
+        config={"ops": {"try_parameters": {"config": {"params": offered(root)}}}},
         description="Parameters tried in a temporary place: `dvc exp run --temp -S`. The project's "
         "folder stays as it is; `dvc exp show` compares, `dvc exp apply` takes one over.",
     )
@@ -73,6 +87,19 @@ def build_parameters_job(root: Path) -> dg.JobDefinition:
         attempt()
 
     return job
+
+
+def offered(root: Path) -> dict[str, Any]:
+    """Return what people change most, by section, as params.yaml has it."""
+    values = {entry.key: entry.value for entry in entries(load_params(root / "params.yaml"))}
+    found: dict[str, Any] = {}
+    for key in OFFERED:
+        *sections, name = key.split(".")
+        place = found
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[name] = values[key]
+    return found
 
 
 def params_schema() -> dict[str, Any]:

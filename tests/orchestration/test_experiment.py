@@ -28,7 +28,17 @@ def test_form_has_every_parameter_with_its_meaning():
         assert entry.meaning in place[name].description
 
 
+def test_launchpad_opens_with_the_values_of_the_project(tmp_path: Path):
+    (tmp_path / "params.yaml").write_text("seed: 5\nloss: {kind: gcl}\n")
+    found = build_parameters_job(tmp_path).run_config
+    params = found["ops"]["try_parameters"]["config"]["params"]
+    assert (params["seed"], params["loss"]["kind"]) == (5, "gcl")
+    assert params["finetune"]["steps"] == Params().finetune.steps
+    dg.validate_run_config(build_parameters_job(tmp_path), found)
+
+
 def test_wrong_names_and_types_are_refused_by_the_form(tmp_path: Path):
+    (tmp_path / "params.yaml").write_text("{}\n")
     job = build_parameters_job(tmp_path)
     dg.validate_run_config(job, config(model={"dim": 64}, loss={"kind": "gcl"}))
     for wrong in ({"model": {"dims": 64}}, {"model": {"dim": "big"}}, {"modell": {"dim": 64}}):
