@@ -13,9 +13,13 @@ from itertools import count
 
 import dagster as dg
 
+from dagster_dvc.private import stringify_asset_key_to_input_name
+
 _ESCAPE = re.compile(r"_x([0-9A-F]+)_")
 _LOOK_ALIKE = re.compile(r"_(?=x[0-9A-F])")
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
+# Older Dagster makes names of inputs that it then refuses from keys with a dot.
+TAKES_DOTS = "." not in stringify_asset_key_to_input_name(dg.AssetKey(["a.b"]))
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]" if TAKES_DOTS else r"[^A-Za-z0-9_-]")
 _UNSAFE_IDENTIFIER = re.compile(r"[^A-Za-z0-9_]")
 # What Dagster keeps for itself as the name of an op, an input or an output.
 _RESERVED = frozenset(

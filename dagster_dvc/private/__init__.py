@@ -19,6 +19,7 @@ from dagster_dvc.private.from_dagster import (
     UnresolvedAssetJobDefinition,
     get_input_data_version_tag,
     get_input_event_pointer_tag,
+    stringify_asset_key_to_input_name,
 )
 from dagster_dvc.private.loaded import Loaded
 from dagster_dvc.private.reader import Reader
@@ -49,5 +50,6 @@ __all__ = [
     "run_command",
     "set_param",
     "status",
+    "stringify_asset_key_to_input_name",
     "without_garbage",
 ]

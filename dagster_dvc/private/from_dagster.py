@@ -1,5 +1,10 @@
 """What Dagster keeps to itself."""
 
+# What Dagster makes of a key where it needs the name of an input.
+from dagster._core.definitions.assets.definition.assets_definition import (
+    stringify_asset_key_to_input_name,
+)
+
 # Tags of events and of versions: the API to set an event's input versions is not public.
 from dagster._core.definitions.data_version import (
     CODE_VERSION_TAG,
@@ -36,4 +41,5 @@ __all__ = [
     "UnresolvedAssetJobDefinition",
     "get_input_data_version_tag",
     "get_input_event_pointer_tag",
+    "stringify_asset_key_to_input_name",
 ]

@@ -27,6 +27,9 @@ USES: dict[str, tuple[tuple[str, ...], str]] = {
         ("input_key",), "which version of an input DVC read: the order of events says another"),
     "dagster._core.definitions.data_version:get_input_event_pointer_tag": (
         ("input_key",), "goes with it"),
+    "dagster._core.definitions.assets.definition.assets_definition"
+    ":stringify_asset_key_to_input_name": (
+        ("asset_key",), "whether keys may have a dot"),
     "dagster._core.definitions.unresolved_asset_job_definition:UnresolvedAssetJobDefinition": (
         (), "the type that the public `define_asset_job` returns"),
     "dagster._core.errors:DagsterExecutionInterruptedError": (
