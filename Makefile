@@ -104,7 +104,7 @@ check: env home  ## lint, format, types and Dagster's definitions
 	@$(BIN)/python -W ignore -m dagster definitions validate --log-level warning
 
 # Environments of their own: they need a package index, and some minutes each.
-matrix:  ## the bridge's tests with the oldest and the newest DVC and Dagster, in dagster_dvc/.matrix
+matrix:  ## the bridge's tests in environments of their own, in dagster_dvc/.matrix
 	@PYTHON=$(PYTHON) dagster_dvc/ci/matrix.sh
 
 graph: env  ## the code dependencies of dvc.yaml, from what the stages import
