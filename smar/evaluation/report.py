@@ -8,18 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from smar.data.images import ImageStore
+from smar.evaluation.examples import Catalogue, chosen_examples
+from smar.evaluation.plot_tables import write_tables
 from smar.evaluation.regression import Regression
-from smar.evaluation.systems import HYBRID, LABELS, SetResult, per_query_table
-from smar.judging.metrics import score_run
-from smar.judging.runs import grades_of, write_trec_qrels, write_trec_run
+from smar.evaluation.systems import HYBRID, LABELS, SetResult, ordered, per_query_table
+from smar.judging.runs import write_trec_qrels, write_trec_run
 from smar.pages import plots
-from smar.pages.gallery import Example, Group, Strip, Tile, item_tile
+from smar.pages.gallery import Group
 from smar.pages.render import write_page
 from smar.params import EvaluateParams
-from smar.seeding import generator
 
-_SHOWN = 8
 _HEADINGS = {
     "test": (
         "Test queries",
@@ -39,31 +37,6 @@ _HEADINGS = {
     ),
 }
 _TABLE_METRICS = ("recall", "capped_recall", "precision", "f1", "ndcg", "mrr")
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    """What tiles are made of.
-
-    Args:
-        items: Item table (`schema.ITEMS`).
-        images: Picture store.
-    """
-
-    items: pd.DataFrame
-    images: ImageStore
-
-    def tile(self, row: int, grade: float | None, relevant_grade: int, note: str) -> Tile:
-        """Return the tile of an item; its grade decides frame and badge (None: not judged)."""
-        item = self.items.iloc[row]
-        ids = item["image_ids"]
-        return item_tile(
-            item.to_dict(),
-            self.images.read(np.asarray(ids[:1]))[0] if len(ids) else None,
-            badge=f"grade {grade:g}" if grade else "",
-            relevant=None if grade is None else grade >= relevant_grade,
-            note=note,
-        )
 
 
 @dataclass(frozen=True)
@@ -101,7 +74,7 @@ def write_results(
         against: The current release.
     """
     item_ids = list(catalogue.items["item_id"])
-    groups = _examples(results[0], catalogue, params, seed) if results else []
+    groups = chosen_examples(results[0], catalogue, params, seed) if results else []
     write_report(
         folder / "index.html",
         results,
@@ -161,24 +134,20 @@ def summary_text(results: Sequence[SetResult], params: EvaluateParams) -> str:
     columns = _columns(params)
     label = f"{_HEADINGS[result.queries.name][0]} ({len(result.queries):,})"
     lines = [f"{label:<28}" + "".join(f"{name:>19}" for name in columns)]
-    for system in _ordered(result):
+    for system in ordered(result):
         cells = "".join(f"{result.mean(system, name):>19.4f}" for name in columns)
         low, high = result.intervals[system][params.primary]
         lines.append(f"{LABELS[system]:<28}{cells}   {params.primary} in [{low:.3f}, {high:.3f}]")
     lines.append("")
     names = [name for name, mask in result.slices.items() if mask.any()]
     lines.append(f"{params.primary:<28}" + "".join(f"{name:>14}" for name in names))
-    for system in _ordered(result):
+    for system in ordered(result):
         cells = "".join(f"{result.mean(system, params.primary, name):>14.4f}" for name in names)
         lines.append(f"{LABELS[system]:<28}{cells}")
     lines.append(f"{'queries':<28}" + "".join(f"{result.slices[n].sum():>14}" for n in names))
     lines.append("")
     lines += [f"{text}  {detail}" for text, detail, _ in _differences(result, params)]
     return "\n".join(lines) + "\n"
-
-
-def _ordered(result: SetResult) -> list[str]:
-    return [system for system in LABELS if system in result.values]
 
 
 def _columns(params: EvaluateParams) -> list[str]:
@@ -209,7 +178,7 @@ def _set_content(
     result: SetResult, params: EvaluateParams, before: Regression | None
 ) -> dict[str, Any]:
     heading, note = _HEADINGS[result.queries.name]
-    systems = _ordered(result)
+    systems = ordered(result)
     rows = []
     for system in systems:
         cells = []
@@ -282,118 +251,3 @@ def _weakest(result: SetResult, metric: str) -> str:
         return ""
     worst = min(found, key=found.__getitem__)
     return f"{worst.replace('_', ' ')} {found[worst]:.3f}"
-
-
-def _examples(
-    result: SetResult, catalogue: Catalogue, params: EvaluateParams, seed: int
-) -> list[Group]:
-    """Return queries where the picture helped most, where it cost most, lost ones and others.
-
-    Helped and cost are told by nDCG over the results that are shown, so that what changed is seen.
-    """
-    shown = {
-        system: score_run(result.runs[system], result.queries, [_SHOWN])[f"ndcg@{_SHOWN}"]
-        for system in (HYBRID, "text")
-    }
-    gain = shown[HYBRID] - shown["text"]
-    found = result.values[HYBRID][params.primary]
-    each = max(1, params.examples // 4)
-    order = np.argsort(-gain, kind="stable")
-    helped = [int(row) for row in order[:each] if gain[row] > 0]
-    hurt = [int(row) for row in order[::-1][:each] if gain[row] < 0]
-    rng = generator(seed, "examples")
-    shuffled = rng.permutation(len(found))
-    lost = [int(row) for row in shuffled if found[row] == 0][:each]
-    taken = {*helped, *hurt, *lost}
-    others = [int(row) for row in shuffled if row not in taken][:each]
-    kinds = (
-        (
-            "Where picture and words helped most",
-            f"Largest gain in nDCG@{_SHOWN} over the text vector alone.",
-            helped,
-        ),
-        (
-            "Where they cost most",
-            f"Largest loss in nDCG@{_SHOWN} against the text vector alone.",
-            hurt,
-        ),
-        ("Found nothing right", "No relevant item among the results that count.", lost),
-        ("Drawn at random", "", others),
-    )
-    return [
-        Group(
-            heading,
-            note,
-            [_example(result, row, catalogue, params) for row in rows],
-            is_open=heading == kinds[0][0],
-        )
-        for heading, note, rows in kinds
-        if rows
-    ]
-
-
-def _example(result: SetResult, row: int, catalogue: Catalogue, params: EvaluateParams) -> Example:
-    strips = []
-    for system in (HYBRID, "text"):
-        run = result.runs[system]
-        grades = grades_of(run, result.queries)[row]
-        tiles = [
-            catalogue.tile(
-                int(item),
-                float(grades[rank]),
-                result.queries.relevant_grade,
-                f"rank {rank + 1}, score {run.scores[row, rank]:.3f}",
-            )
-            for rank, item in enumerate(run.rows[row, :_SHOWN])
-            if item >= 0
-        ]
-        value = result.values[system][params.primary][row]
-        strips.append(Strip(LABELS[system], f"{params.primary} {value:.2f}", tiles))
-    strips.append(_wanted(result, row, catalogue))
-    searches = int(result.queries.num_searches[row])
-    note = f"searched {searches} {'time' if searches == 1 else 'times'} in the log"
-    return Example(result.queries.texts[row], note, float(result.gate[row]), strips)
-
-
-def _wanted(result: SetResult, row: int, catalogue: Catalogue) -> Strip:
-    """Return the relevant items with the rank at which search found them, best grade first."""
-    grades = result.queries.qrels[[row]].tocoo()
-    found, by_text = (
-        {int(item): rank + 1 for rank, item in enumerate(result.runs[system].rows[row])}
-        for system in (HYBRID, "text")
-    )
-    least = result.queries.relevant_grade
-    pairs = sorted(zip(-grades.data, grades.col, strict=True))
-    relevant = [(int(item), -float(grade)) for grade, item in pairs if -grade >= least]
-    tiles = []
-    for item, grade in relevant[:_SHOWN]:
-        note = f"rank {found.get(item, 'none')}, by text {by_text.get(item, 'none')}"
-        tiles.append(catalogue.tile(item, grade, least, note))
-    return Strip("relevant", f"{min(len(relevant), _SHOWN)} of {len(relevant)} items", tiles)
-
-
-def write_tables(folder: Path, results: Sequence[SetResult], params: EvaluateParams) -> None:
-    """Write what `dvc plots show` draws: recall by cutoff, the gate's histogram and reliability."""
-    folder.mkdir(exist_ok=True)
-    _write_reliability(folder / "reliability.csv", results)
-    columns = ["cutoff", *LABELS]
-    if not results:
-        pd.DataFrame(columns=columns).to_csv(folder / "recall.csv", index=False)
-        pd.DataFrame(columns=["gate", "queries"]).to_csv(folder / "gate.csv", index=False)
-        return
-    first = results[0]
-    rows = [
-        {"cutoff": k, **{s: round(first.mean(s, f"recall@{k}"), 6) for s in _ordered(first)}}
-        for k in params.cutoffs
-    ]
-    pd.DataFrame(rows, columns=columns).to_csv(folder / "recall.csv", index=False)
-    counts, edges = np.histogram(first.gate, bins=20, range=(0, 1))
-    table = pd.DataFrame({"gate": np.round(edges[:-1] + 0.025, 3), "queries": counts})
-    table.to_csv(folder / "gate.csv", index=False)
-
-
-def _write_reliability(path: Path, results: Sequence[SetResult]) -> None:
-    found = results[0].reliability if results else {}
-    tables = [c.bins.round(6).assign(outcome=name) for name, c in found.items()]
-    empty = pd.DataFrame(columns=["predicted", "observed", "queries", "outcome"])
-    pd.concat(tables or [empty]).to_csv(path, index=False)

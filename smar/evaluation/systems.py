@@ -175,3 +175,8 @@ def per_query_table(
         frame.insert(4, "slices", of_query)
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)
+
+
+def ordered(result: SetResult) -> list[str]:
+    """Return the systems that were measured, in the order of the tables."""
+    return [system for system in LABELS if system in result.values]

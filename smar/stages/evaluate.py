@@ -51,9 +51,10 @@ def run(root: Path) -> None:
     from smar.artifacts import Manifest, write_directory
     from smar.data import schema
     from smar.data.images import ImageStore
+    from smar.evaluation.examples import Catalogue
     from smar.evaluation.headline import headline
     from smar.evaluation.regression import check_regression, read_before
-    from smar.evaluation.report import Against, Catalogue, summary_text, write_results
+    from smar.evaluation.report import Against, summary_text, write_results
     from smar.index.ann import set_faiss_threads
     from smar.judging.metrics import check_metric
     from smar.params import load_params
