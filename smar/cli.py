@@ -2,14 +2,12 @@
 
 import argparse
 import errno
-import importlib
 import json
 import logging
 import os
 import shutil
 import sys
 import sysconfig
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -138,20 +136,11 @@ def _run(command: str, options: argparse.Namespace) -> None:
     if command != "params":
         check_params_of(options.root)
     if command in STAGES:
-        _run_stage(command, options.root)
+        from smar.running import run_stage
+
+        run_stage(command, options.root)
     else:
         _COMMANDS[command](options)
-
-
-def _run_stage(name: str, root: Path) -> None:
-    """Run a stage, and keep where its outputs come from."""
-    module = importlib.import_module(f"smar.stages.{name}")
-    started = time.perf_counter()
-    times = module.run(root) or {}
-    took = {"stage_s": round(time.perf_counter() - started, 3)}
-    from smar.provenance import record
-
-    record(root, name, module.STAGE.writes, took | times)
 
 
 def check_params_of(root: Path) -> None:

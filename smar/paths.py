@@ -113,7 +113,7 @@ class Paths:
         return self.root / "metrics" / f"{stage}.json"
 
     def outcome(self, stage: str) -> Path:
-        """Return the whole record of a stage: every figure, times, and what its checks found."""
+        """Return the whole record of a stage: every figure and what its checks found."""
         return self.root / "reports" / "outcomes" / f"{stage}.json"
 
     def history(self, stage: str) -> Path:

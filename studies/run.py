@@ -1,6 +1,5 @@
 """The runs of a study: stages of the pipeline in folders of their own."""
 
-import importlib
 import json
 import logging
 import shutil
@@ -16,6 +15,7 @@ from smar.data import schema
 from smar.errors import ParamsError, near_match
 from smar.params import load_params
 from smar.paths import Paths
+from smar.running import run_stage
 from smar.seeding import generator
 from studies.paths import StudyPaths
 from studies.plan import PicturePlan, Settings, StudyPlan, apply_settings
@@ -63,9 +63,9 @@ def run(root: Path, plan: StudyPlan, data: str, variant: str, seed: int) -> None
     folder = Paths(root).work / "study" / f"{data}-{variant}-{seed}"
     link_data(prepared, folder)
     _write_params(folder, params)
-    _run_stages(folder, _RUN)
+    times = _run_stages(folder, _RUN)
     done = Paths(folder)
-    figures = {name: json.loads(done.outcome(name).read_text()) for name in _RUN[1:]}
+    figures = {name: json.loads(done.outcome(name).read_text()) | times[name] for name in _RUN[1:]}
     run_id = {"data": data, "variant": variant, "seed": seed}
     manifest = Manifest(kind=KIND_RESULT, params=run_id | {"settings": settings})
     with write_directory(StudyPaths(root).result(data, variant, seed), manifest) as part:
@@ -89,9 +89,9 @@ def _write_params(folder: Path, params: dict[str, Any]) -> None:
     load_params(path)
 
 
-def _run_stages(folder: Path, stages: Sequence[str]) -> None:
-    for stage in stages:
-        importlib.import_module(f"smar.stages.{stage}").run(folder)
+def _run_stages(folder: Path, stages: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Run stages and return the times of each."""
+    return {stage: run_stage(stage, folder) for stage in stages}
 
 
 def link_data(prepared: Path, folder: Path) -> None:

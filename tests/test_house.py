@@ -126,6 +126,7 @@ RANKS = {
             ("train", "validation", "evaluation", "monitoring", "datasets"),
             ("release",),
             ("stages",),
+            ("running",),
             ("cli",),
         ]
     )
