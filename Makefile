@@ -14,7 +14,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 SMAR_UI_PORT ?= 3000
 SMAR_REPORTS_PORT ?= 3001
 
-.PHONY: help run example home ui test test-daemon faults slow mutants tag check matrix graph env lock clean
+.PHONY: help run example home ui test whole test-daemon faults slow mutants tag check matrix graph env lock clean
 
 help:  ## what each target does
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -77,6 +77,9 @@ ui: env home  ## Dagster's web page and daemon on this machine: assets, runs, sc
 
 test: env  ## the tests, two files at a time
 	@HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+whole: env  ## the tests that run DVC, Dagster and trainings in processes of their own
+	@HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "whole and not slow"
 
 faults: env  ## break a small pipeline on purpose; SMAR_KILLS=50 for that many kill -9
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m faults tests/faults

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parent.parent
 SMALL = {
     "ingest.demo": {"num_items": 150, "num_searches": 300},

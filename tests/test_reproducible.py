@@ -15,6 +15,8 @@ from smar.paths import Paths
 from smar.provenance import provenance
 from smar.release.diff import diff_releases
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parent.parent
 Change = Callable[[Path, dict[str, Any]], None]
 

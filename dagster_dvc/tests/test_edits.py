@@ -13,6 +13,8 @@ import yaml
 from dagster_dvc.tests.support import run, write_pipeline
 from dagster_dvc.tests.test_status import changed, compare, reproduce, tick
 
+pytestmark = pytest.mark.whole
+
 Edit = Callable[[Path, dict[str, Any]], Any]
 
 

@@ -17,6 +17,8 @@ from dagster_dvc.resources import DvcResource
 from dagster_dvc.sensors import build_sync_sensor
 from dagster_dvc.tests.support import Pipeline, run
 
+pytestmark = pytest.mark.whole
+
 # The stage writes what it found and stops where that is bad, or breaks before it looked.
 CHECKED = """
 import json, os, sys

@@ -12,6 +12,8 @@ import yaml
 from dagster_dvc.errors import SettingsError
 from dagster_dvc.tests.support import component, run, write_pipeline
 
+pytestmark = pytest.mark.whole
+
 STAGES: dict[str, Any] = {
     "prepare": {
         "matrix": {"data": ["a", "b"]},

@@ -16,6 +16,8 @@ import pytest
 from dagster_dvc.repository import load_manifest
 from dagster_dvc.tests.support import Pipeline, run, write_pipeline
 
+pytestmark = pytest.mark.whole
+
 # Two stages that only meet in time: each waits for a sign of the other.
 MEET = """
 import pathlib, sys, time

@@ -17,6 +17,8 @@ from dagster_dvc.tests.support import Pipeline, run, write_pipeline
 from dagster_dvc.tests.test_status import changed
 from dagster_dvc.translator import DvcTranslator
 
+pytestmark = pytest.mark.whole
+
 
 def is_clean(root: Path) -> bool:
     """Return whether `dvc status` has nothing to say, of stages and of .dvc files."""

@@ -10,6 +10,8 @@ import yaml
 
 from dagster_dvc.tests.support import run, write_pipeline
 
+pytestmark = pytest.mark.whole
+
 DEFINITIONS = """
 from pathlib import Path
 import dagster as dg

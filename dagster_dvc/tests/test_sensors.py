@@ -16,6 +16,8 @@ from dagster_dvc.sensors import (
 )
 from dagster_dvc.tests.support import Pipeline, run
 
+pytestmark = pytest.mark.whole
+
 JOB = dg.define_asset_job("everything", dg.AssetSelection.all())
 OTHER = dg.define_asset_job("other", dg.AssetSelection.all())
 

@@ -16,6 +16,8 @@ from dagster_dvc.repository import Repository
 from dagster_dvc.tests.support import run, write_pipeline
 from dagster_dvc.tests.test_status import reproduce
 
+pytestmark = pytest.mark.whole
+
 Shape = Callable[[Path], int]
 
 

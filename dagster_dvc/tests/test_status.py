@@ -19,6 +19,8 @@ from dagster_dvc.sensors import build_sync_sensor
 from dagster_dvc.tests.support import Pipeline, write_pipeline
 from dagster_dvc.translator import DvcTranslator
 
+pytestmark = pytest.mark.whole
+
 Edit = Callable[[Path, dict[str, Any]], None]
 
 

@@ -9,6 +9,8 @@ from dagster_dvc.repository import Repository
 from dagster_dvc.sensors import build_sync_sensor
 from dagster_dvc.tests.support import Pipeline, run
 
+pytestmark = pytest.mark.whole
+
 
 def sync(pipeline: Pipeline) -> set[str]:
     """Run the sync sensor and store what it reports; return the keys."""

@@ -15,6 +15,8 @@ from dagster_dvc.runner import is_locked
 from dagster_dvc.tests.support import run, write_pipeline
 from dagster_dvc.tests.test_resources import is_running, wait_for
 
+pytestmark = pytest.mark.whole
+
 RUN = """
 from pathlib import Path
 import dagster as dg

@@ -18,6 +18,8 @@ from smar.paths import Paths
 from studies.__main__ import main
 from studies.paths import StudyPaths
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parents[2]
 TOWER = {"hidden": 24, "layers": 1, "heads": 2}
 BASE = {
