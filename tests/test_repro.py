@@ -124,7 +124,9 @@ def test_commit_alone_makes_nothing_stale(repository: Path):
 def test_metrics_and_plots_can_be_shown(repository: Path):
     assert "recall" in run(repository, "dvc", "metrics", "show", "--json")
     run(repository, "dvc", "plots", "show", "--out", "plots")
-    assert (repository / "plots" / "index.html").is_file()
+    page = (repository / "plots" / "index.html").read_text()
+    assert page.count("vegaEmbed('#") == 5
+    assert 'src="http' not in page, "the page needs a network"
 
 
 def test_changed_module_reaches_the_stages_that_import_it(repository: Path):
