@@ -157,11 +157,6 @@ class Repository:
         """Return the .dvc files a stage reads from whose data changed since DVC took it in."""
         return [file for file in stage.tracked if private.status(self._loaded[f"{file}\0"])]
 
-    def changed_data(self) -> list[str]:
-        """Return the .dvc files whose data changed, whether or not a stage reads it."""
-        entries = [e for e in self.reader.loaded if not e.cmd and not e.is_import]
-        return [entry.file for entry in entries if private.status(entry)]
-
     def ignore_outputs(self, names: Iterable[str]) -> None:
         """Write what these stages add to .gitignore, in pipeline order.
 

@@ -1,6 +1,5 @@
 """What only smar can tell about its artefacts: rows dropped and why, and the pictures found."""
 
-import json
 import time
 from collections.abc import Iterator
 from io import BytesIO
@@ -11,10 +10,12 @@ import dagster as dg
 
 from dagster_dvc.charts import as_markdown
 from dagster_dvc.manifest import Source, Stage
-from orchestration.decision import evaluation, promotion, released_version
+from orchestration.decision import evaluation, promotion
+from orchestration.records import read_record
 from smar.params import load_params
 from smar.paths import Paths
 from smar.provenance import origin, provenance
+from smar.service.registry import current_version
 
 _QUERIES = 5
 _ITEMS = 6
@@ -29,9 +30,8 @@ def smar_metadata(root: Path, stage: Stage) -> dict[str, Any]:
     shown |= dict(_examples(root, stage))
     dropped: dict[str, int] = {}
     for out in stage.outs:
-        manifest = root / out.path / "manifest.json"
-        if manifest.is_file():
-            content = json.loads(manifest.read_text(encoding="utf-8"))
+        content = read_record(root / out.path / "manifest.json")
+        if content:
             dropped |= {reason: int(count) for reason, count in content["dropped"].items()}
             shown |= {f"{content['kind']}.{k}": v for k, v in content["counts"].items()}
     if dropped:
@@ -67,7 +67,7 @@ def _origin(root: Path, stage: Stage) -> dict[str, Any]:
 
 def tags(root: Path, _stage: Stage) -> dict[str, str]:
     """Return the commit that the project is at, and the release that is current."""
-    found = {"smar/commit": origin(root)["git_commit"][:12], "smar/release": released_version(root)}
+    found = {"smar/commit": origin(root)["git_commit"][:12], "smar/release": current_version(root)}
     return {name: value for name, value in found.items() if value}
 
 
@@ -81,11 +81,9 @@ def raw_data(root: Path, source: Source) -> dict[str, Any]:
         newest = max(file.stat().st_mtime for file in files)
         shown["newest file"] = dg.MetadataValue.timestamp(newest)
         shown["age in days"] = round((time.time() - newest) / 86_400, 2)
-    read = Paths(root).outcome("ingest")
-    if read.is_file():
-        rows = json.loads(read.read_text(encoding="utf-8"))
-        names = ("items", "searches", "engagements", "judgements", "quarantined")
-        shown |= {f"{name} last read": rows[name] for name in names if name in rows}
+    rows = read_record(Paths(root).outcome("ingest"))
+    names = ("items", "searches", "engagements", "judgements", "quarantined")
+    shown |= {f"{name} last read": rows[name] for name in names if name in rows}
     return shown | _days(Paths(root).ingested("searches"))
 
 

@@ -1,12 +1,13 @@
 """What decides, first: an evaluation and a promotion as a few lines for the page of their asset."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from orchestration.records import read_record
 from smar.paths import Paths
+from smar.service.registry import current_version
 
 _SYSTEMS = {"hybrid": "as served", "bm25": "BM25", "text": "text alone"}
 
@@ -19,11 +20,11 @@ def evaluation(root: Path, primary: str) -> dict[str, Any]:
         primary: The metric that decides, for example "recall@50".
     """
     paths = Paths(root)
-    found = _read(paths.outcome("evaluate"))
+    found = read_record(paths.outcome("evaluate"))
     sets = {name: part for name, part in found.items() if _is_set(part)}
     if not sets:
         return {}
-    released = _read(paths.releases / "current" / "metrics" / "evaluate.json")
+    released = read_record(paths.releases / "current" / "metrics" / "evaluate.json")
     head = (
         f"| {primary} | queries | " + " | ".join(_SYSTEMS.values()) + " | release | weakest slice |"
     )
@@ -35,28 +36,22 @@ def evaluation(root: Path, primary: str) -> dict[str, Any]:
         lines.append(f"| {name} | {part['queries']} | " + " | ".join(cells) + " |")
     checks = [f"**{one['name']}**: {one['text']}" for one in found.get("checks", [])]
     shown: dict[str, Any] = {"what decides": dg.MetadataValue.md("\n".join([*checks, "", *lines]))}
-    shown["release"] = released_version(root) or "none yet"
+    shown["release"] = current_version(root) or "none yet"
     shown["all figures"] = dg.MetadataValue.json(found)
     return shown
 
 
 def promotion(root: Path) -> dict[str, Any]:
     """Return what a promotion decided and why, {} if there was none."""
-    found = _read(Paths(root).promotion_report / "decision.json")
+    found = read_record(Paths(root).promotion_report / "decision.json")
     if not found:
         return {}
-    lines = [f"**{found['verdict']}**; the release is {released_version(root) or 'none yet'}", ""]
+    lines = [f"**{found['verdict']}**; the release is {current_version(root) or 'none yet'}", ""]
     lines += [
         f"- {'holds' if rule['passed'] else '**broken**'}: {rule['name']}: {rule['text']}"
         for rule in found["rules"]
     ]
     return {"what decides": dg.MetadataValue.md("\n".join(lines))}
-
-
-def released_version(root: Path) -> str:
-    """Return the version of the current release, "" if there is none."""
-    link = Paths(root).releases / "current"
-    return str(link.readlink()) if link.is_symlink() else ""
 
 
 def _is_set(part: Any) -> bool:
@@ -78,10 +73,3 @@ def _weakest(part: dict[str, Any], primary: str) -> str:
 
 def _figure(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, int | float) else "-"
-
-
-def _read(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        return {}
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return found

@@ -4,7 +4,6 @@ The form is made of smar's own parameters: their types, choices, bounds and mean
 becomes `dvc exp run --temp -S`, whose result is an experiment of DVC like any other.
 """
 
-import copy
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -94,11 +93,7 @@ def offered(root: Path) -> dict[str, Any]:
     values = {entry.key: entry.value for entry in entries(load_params(root / "params.yaml"))}
     found: dict[str, Any] = {}
     for key in OFFERED:
-        *sections, name = key.split(".")
-        place = found
-        for section in sections:
-            place = place.setdefault(section, {})
-        place[name] = values[key]
+        _put(found, key, values[key])
     return found
 
 
@@ -106,12 +101,16 @@ def params_schema() -> dict[str, Any]:
     """Return the form: every parameter of smar by section, none of which has to be given."""
     form: dict[str, Any] = {}
     for entry in entries(Params()):
-        *sections, name = entry.key.split(".")
-        place = form
-        for section in sections:
-            place = place.setdefault(section, {})
-        place[name] = _field(entry)
+        _put(form, entry.key, _field(entry))
     return _closed(form)
+
+
+def _put(tree: dict[str, Any], key: str, value: Any) -> None:
+    """Put a value at a dotted key; sections that are not there are made."""
+    *sections, name = key.split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+    tree[name] = value
 
 
 def _closed(form: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,13 +148,9 @@ def refuse_bad(root: Path, changes: Mapping[str, Any]) -> None:
     Raises:
         Failure: Lists all problems.
     """
-    content = copy.deepcopy(yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8")))
+    content = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
     for key, value in changes.items():
-        *sections, name = key.split(".")
-        place = content
-        for section in sections:
-            place = place.setdefault(section, {})
-        place[name] = value
+        _put(content, key, value)
     try:
         check_params(content, "the launchpad's params")
     except ParamsError as error:

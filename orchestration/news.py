@@ -1,6 +1,5 @@
 """What stages left that people want to be told, and ticks that failed."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.scheduler.instigation import TickStatus
 
+from orchestration.records import read_record
 from smar.paths import Paths
 
 _MOST_TICKS = 20
@@ -45,8 +45,8 @@ class Piece:
 
 def of_stages(root: Path) -> Iterator[Piece]:
     """Yield what the stages of a project found that is news."""
-    yield from _of_promote(_read(Paths(root).outcome("promote")))
-    drift = _read(Paths(root).outcome("drift"))
+    yield from _of_promote(read_record(Paths(root).outcome("promote")))
+    drift = read_record(Paths(root).outcome("drift"))
     if drift.get("verdict", "keep") != "keep":
         yield Piece(
             kind="drift",
@@ -55,7 +55,7 @@ def of_stages(root: Path) -> Iterator[Piece]:
             place="assets/drift",
             page="reports/drift/index.html",
         )
-    rules = _read(Paths(root).validation_report / "results.json").get("rules", [])
+    rules = read_record(Paths(root).validation_report / "results.json").get("rules", [])
     broken = [rule for rule in rules if not rule["success"] and rule["severity"] == "warn"]
     for rule in broken:
         yield Piece(
@@ -103,10 +103,3 @@ def failed_ticks(instance: dg.DagsterInstance, *, but: str) -> Iterator[Piece]:
                 place="automation",
                 day=datetime.fromtimestamp(tick.timestamp, UTC).date().isoformat(),
             )
-
-
-def _read(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        return {}
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return found

@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 
 from dagster_dvc.sensors import Job
-from orchestration.decision import released_version
+from smar.service.registry import current_version
 
 VARIABLE = "SMAR_PUBLISH"
 RECORDED = ("dvc.lock", "metrics")
@@ -74,7 +74,7 @@ def publish(root: Path) -> list[str]:
             later call goes on from there.
     """
     done: list[str] = []
-    version = released_version(root)
+    version = current_version(root)
     present = [name for name in RECORDED if (root / name).exists()]
     _run(root, "git", "add", "--", *present)
     if _run(root, "git", "status", "--porcelain", "--", *present):

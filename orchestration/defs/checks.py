@@ -6,7 +6,6 @@ what follows from running. `outcomes` is asked where no step of a check runs: th
 ran outside of Dagster.
 """
 
-import json
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import dagster as dg
 
 from dagster_dvc import manifest, open_repository
 from orchestration.project import ROOT
+from orchestration.records import read_record
 from smar.declaration import Stage
 from smar.stages import declared
 
@@ -50,9 +50,10 @@ def _contracts(root: Path) -> Iterator[dg.AssetCheckResult]:
     from smar.paths import Paths
 
     report = Paths(root).validation_report
-    if not (report / "results.json").is_file():
+    results = read_record(report / "results.json")
+    if not results:
         return
-    rules = json.loads((report / "results.json").read_text(encoding="utf-8"))["rules"]
+    rules = results["rules"]
     stale = _changed_inputs(root, report)
     for table in TABLES:
         own = [rule for rule in rules if rule["table"] == table]
@@ -101,7 +102,7 @@ def _changed_inputs(root: Path, report: Path) -> list[str]:
     from smar.artifacts import digest
     from smar.errors import ArtifactError
 
-    inputs = json.loads((report / "manifest.json").read_text(encoding="utf-8"))["inputs"]
+    inputs = read_record(report / "manifest.json")["inputs"]
     changed = []
     for name, then in inputs.items():
         try:
@@ -157,10 +158,7 @@ def _records(root: Path, stage: str) -> dict[str, dict[str, Any]]:
     """Return what a stage's checks found, by name; nothing if it never ran."""
     from smar.paths import Paths
 
-    file = Paths(root).outcome(stage)
-    if not file.is_file():
-        return {}
-    content = json.loads(file.read_text(encoding="utf-8"))
+    content = read_record(Paths(root).outcome(stage))
     return {record["name"]: record for record in content.get("checks", [])}
 
 
@@ -180,10 +178,9 @@ def candidate_was_promoted() -> dg.AssetCheckResult:
 
 def _promotion(root: Path) -> Iterator[dg.AssetCheckResult]:
     """Yield what promote decided, nothing if it never did."""
-    file = root / "reports/promote/decision.json"
-    if not file.is_file():
+    content = read_record(root / "reports/promote/decision.json")
+    if not content:
         return
-    content = json.loads(file.read_text(encoding="utf-8"))
     yield dg.AssetCheckResult(
         asset_key="promote",
         check_name="candidate_was_promoted",

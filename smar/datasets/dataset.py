@@ -5,9 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ITEM_ID = "id"
-TITLE = "title"
-
 
 @dataclass(frozen=True)
 class Expected:

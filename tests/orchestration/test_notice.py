@@ -69,8 +69,8 @@ def doomed() -> None:
     fails()
 
 
-def failed_run(instance: dg.DagsterInstance) -> Any:
-    result = doomed.execute_in_process(instance=instance, raise_on_error=False)
+def failed_run(instance: dg.DagsterInstance, job: dg.JobDefinition = doomed) -> Any:
+    result = job.execute_in_process(instance=instance, raise_on_error=False)
     return dg.build_run_status_sensor_context(
         sensor_name="failure_notice",
         dagster_instance=instance,
@@ -115,14 +115,7 @@ def test_stage_that_failed_is_quoted(
         resources={"dvc": DvcResource(root=str(tmp_path))},
     )
     job = definitions.resolve_implicit_global_asset_job_def()
-    result = job.execute_in_process(instance=instance, raise_on_error=False)
-    context = dg.build_run_status_sensor_context(
-        sensor_name="failure_notice",
-        dagster_instance=instance,
-        dagster_run=result.dagster_run,
-        dagster_event=result.get_run_failure_event(),
-    ).for_run_failure()
-    build_failure_notice()(context)
+    build_failure_notice()(failed_run(instance, job))
     (posted,) = received
     assert posted["subject"] == "stage bad (a run of Materialize)"
     assert posted["reason"] == (
