@@ -172,6 +172,8 @@ def _compare(dataset: "Dataset", options: Namespace) -> None:
 
 def comparison_table(dataset: "Dataset", found: "Comparison") -> str:
     """Return a comparison as an aligned table, with what differs below it."""
+    from smar.pages.text_table import aligned
+
     published = list(dict.fromkeys(name for line in found.lines for name in line.published))
     ours = list(dict.fromkeys(name for line in found.lines for name in line.ours))
     rows = [["task", "metric", *published, *ours, "queries"]]
@@ -179,18 +181,10 @@ def comparison_table(dataset: "Dataset", found: "Comparison") -> str:
         of_theirs = [_number(line.published.get(name)) for name in published]
         of_ours = [_number(line.ours.get(name)) for name in ours]
         rows.append([line.task, line.metric, *of_theirs, *of_ours, f"{line.queries:,}"])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if place < 2 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
     head = f"{dataset.title}: published figures, and {found.release or 'the working tree'}"
     differs = ["", "What differs:", *(f"  - {text}" for text in found.differs)]
     source = f"Published: {dataset.figures_from}."
-    return "\n".join([head, "", *lines, *differs, "", source]) + "\n"
+    return "\n".join([head, "", *aligned(rows, left=2), *differs, "", source]) + "\n"
 
 
 def _number(value: float | None) -> str:

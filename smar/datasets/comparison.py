@@ -4,13 +4,12 @@ Shapes: Q queries, K vectors a query, N items, D embedding length.
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from smar.data.schema import normalize_query
 from smar.data.text import item_texts
@@ -19,8 +18,9 @@ from smar.datasets.catalogue import Catalogue, differs, read_catalogue
 from smar.datasets.dataset import Dataset, Task
 from smar.datasets.folders import find_source
 from smar.errors import DataError, list_problems
-from smar.index.ann import gated_queries
-from smar.index.exact import exact_search, top_of
+from smar.index.ann import build_index, gated_items
+from smar.index.exact import exact_search
+from smar.index.hybrid import HybridIndex
 from smar.index.language import stemmer_of
 from smar.index.query_vectors import search_vectors
 from smar.index.words import WordIndex
@@ -28,11 +28,11 @@ from smar.judging.metrics import score_run
 from smar.judging.runs import QuerySet, Run
 from smar.models.device import place_model
 from smar.models.encode import ItemEmbeddings, QueryEmbeddings, encode_items, encode_queries
+from smar.params import IndexParams
 from smar.service.retriever import Retriever
 
 PROTOCOL, SEARCH = "smar, as they do", "smar, its search"
 _DEPTH = 10
-_BLOCK = 256
 _OF_ALL = (
     "the published systems learned elsewhere; a release that learned from this catalogue has seen "
     "it",
@@ -139,7 +139,13 @@ class _Judge:
         self._retriever, self._encoded = retriever, encoded
         self._has_picture = (catalogue.items["image_ids"].str.len() > 0).to_numpy()
         texts = item_texts(catalogue.items)
-        self._words = WordIndex.build(texts, stemmer=stemmer_of(texts))
+        vectors = gated_items(encoded.text, encoded.multimodal)
+        exact = IndexParams(exact_below=len(texts) + 1)
+        self._index = HybridIndex(
+            build_index(vectors, list(catalogue.items["item_id"]), exact, lambda: vectors[:0]),
+            WordIndex.build(texts, stemmer=stemmer_of(texts)),
+            retriever.word_share,
+        )
 
     def values(self, task: Task, queries: QuerySet) -> dict[str, dict[str, float]]:
         """Return the mean of every metric by system of ours; {} without queries."""
@@ -169,28 +175,9 @@ class _Judge:
         return Run(PROTOCOL, np.append(rows, -1)[found], scores)  # -1 reads the -1 at the end
 
     def _as_searched(self, texts: Sequence[str], encoded: QueryEmbeddings) -> Run:
-        """Return the best by gated vectors and words, over all items."""
-        queries = gated_queries(encoded.vector, encoded.gate)
-        documents = np.concatenate([self._encoded.text, self._encoded.multimodal], axis=1)
-        share = self._retriever.word_share
-        parts = list(self._blocks(texts, queries, documents, share))
-        scores = np.concatenate([scores for scores, _ in parts])
-        return Run(SEARCH, np.concatenate([rows for _, rows in parts]), scores)
-
-    def _blocks(
-        self,
-        texts: Sequence[str],
-        queries: NDArray[np.float32],
-        documents: NDArray[np.float32],
-        share: float,
-    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
-        for start in range(0, len(texts), _BLOCK):
-            block = queries[start : start + _BLOCK]
-            similar = block @ documents.T  # [Q, N], or [Q, K, N]
-            similar = similar.max(1) if similar.ndim == 3 else similar
-            words = np.stack([self._words.shares(text) for text in texts[start : start + _BLOCK]])
-            mixed = (1 - share) * similar + share * words
-            yield top_of(mixed.astype(np.float32), min(_DEPTH, len(documents)))
+        """Return the best by gated vectors and words, over all items, as `smar search` does."""
+        scores, rows = self._index.search(texts, encoded, _DEPTH)
+        return Run(SEARCH, rows, scores)
 
 
 def _lines(

@@ -6,6 +6,7 @@ from typing import Any
 
 from smar.artifacts import Manifest, read_manifest
 from smar.errors import ArtifactError
+from smar.pages.text_table import aligned
 from smar.paths import Paths
 from smar.service.registry import KIND, current_version, read_release, versions
 
@@ -55,11 +56,7 @@ def releases_table(rows: Sequence[dict[str, Any]]) -> str:
         when = row["created"][:16].replace("T", " ") or "-"
         commit = row["git_commit"][:8] or "-"
         cells.append((mark, row["version"], when, row["previous"] or "-", figures, commit))
-    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in cells
-    ]
+    lines = aligned(cells)
     if any(row.get("pulled") for row in rows):
         lines.append("It lies in models/release, where `dvc pull promote` put it.")
     return "\n".join(lines) + "\n"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from smar.pages.text_table import aligned
 from smar.service.retriever import Hit
 
 _WIDEST = 48
@@ -14,12 +15,7 @@ def hit_table(hits: Sequence[Hit]) -> str:
         price = "" if hit.price is None else f"{hit.price:.2f} {hit.currency}".strip()
         fields = (hit.item_id, hit.title, hit.brand, price)
         rows.append((str(hit.rank), f"{hit.score:.3f}", *(_cut(field) for field in fields)))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(aligned(rows)) + "\n"
 
 
 def _cut(text: str) -> str:
