@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smar.index.ann import gated_queries
-from smar.index.hybrid import HybridIndex, best_share, recall_by_share
+from smar.index.hybrid import SHARES, HybridIndex, recall_by_share, safest_share
 from smar.judging.runs import QuerySet
 from smar.models.encode import QueryEmbeddings
 from smar.seeding import generator
@@ -23,7 +23,7 @@ _MOST_QUERIES = 2000  # that the words' share is chosen by
 def choose_word_share(
     index: HybridIndex, chosen_by: QuerySet, encode: Encode, k: int, seed: int
 ) -> tuple[HybridIndex, dict[float, float]]:
-    """Return the index with the share of the words that finds most, and recall@k by share.
+    """Return the index with the largest share of words that loses nothing, and recall@k by share.
 
     Without a query to choose by the index stays as it is and no recall is returned.
 
@@ -39,7 +39,8 @@ def choose_word_share(
         return index, {}
     texts = [chosen_by.texts[row] for row in rows]
     recalls = recall_by_share(index, texts, encode(texts), chosen_by.relevant[rows], k)
-    return replace(index, word_share=best_share(recalls)), recalls
+    means = dict(zip(SHARES, recalls.mean(0).tolist(), strict=True))
+    return replace(index, word_share=safest_share(recalls)), means
 
 
 def draw_queries(

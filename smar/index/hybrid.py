@@ -24,6 +24,7 @@ SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 _DEPTH = 200  # candidates of each kind that are scored at once, at least
 _ROUNDING = 1e-5  # of a share of the words in float32
+_NO_LOSS = 0.002  # of recall; less is given away for safety, however sure it is
 _WORDS = "words"
 
 
@@ -185,8 +186,8 @@ def recall_by_share(
     encoded: QueryEmbeddings,
     relevant: csr_matrix,
     k: int,
-) -> dict[float, float]:
-    """Return the mean recall@k of validation queries with each of `SHARES`.
+) -> NDArray[np.float64]:
+    """Return the recall@k of every validation query with each of `SHARES`, [Q, shares].
 
     Args:
         index: The index; its own share does not matter.
@@ -204,12 +205,24 @@ def recall_by_share(
         for place, share in enumerate(SHARES):
             found_rows = candidates.best(share, k)[1]
             recalls[query, place] = np.isin(found_rows, wanted).sum() / len(wanted)
-    return dict(zip(SHARES, recalls.mean(0).tolist(), strict=True))
+    return recalls
 
 
-def best_share(recalls: dict[float, float]) -> float:
-    """Return the share with the highest recall, of equal ones the smallest."""
-    return max(recalls, key=lambda share: (recalls[share], -share))
+def safest_share(recalls: NDArray[np.float64]) -> float:
+    """Return the largest share whose recall is as good as the best one's, as far as one can tell.
+
+    As good is a mean at most .002 below, or at most one standard error of the paired difference
+    (Breiman's rule). What the queries at hand leave open, others decide: a word that no search has
+    used yet is found by words and not by vectors.
+
+    Args:
+        recalls: Recall of each query with each of `SHARES`, [Q, shares], Q >= 1.
+    """
+    best = int(recalls.mean(0).argmax())
+    gaps = recalls[:, [best]] - recalls  # [Q, shares]
+    error = gaps.std(0) / np.sqrt(len(recalls))
+    as_good = gaps.mean(0) <= np.maximum(error, _NO_LOSS)
+    return SHARES[int(np.flatnonzero(as_good).max())]
 
 
 def write_index(path: Path, index: HybridIndex, manifest: Manifest) -> None:

@@ -34,7 +34,8 @@ class IndexParams(Section):
     sample_queries: Count = 500
     """Queries that an index is measured with."""
     word_share: float | Literal["auto"] = "auto"
-    """How much of an item's score its words are; "auto": what validation queries find most with."""
+    """How much of an item's score its words are; "auto": the most that costs validation queries
+    nothing."""
     stemmer: Stemmer = "auto"
     """Which language's word endings are one; "auto": that of the catalogue."""
 
