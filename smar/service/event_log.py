@@ -1,0 +1,371 @@
+"""A log that a service writes while it runs: whole lines, on the disk before they are acknowledged.
+
+    .smar/events/ubi-2026-11-28-101502-4711-1.ndjson   open: one file a day and process, locked
+    data/raw/ubi/ubi-2026-11-28-101502-4711-1.ndjson   closed, and never changed again
+
+Only closed files are where ingest reads, so that no run hashes or reads a file that grows. A file
+is closed at midnight (UTC), when it is large or old enough, and when the service stops; what a
+killed process left open is closed by the next one, or by a living one beside it, without the line
+that was cut.
+"""
+
+import errno
+import fcntl
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from smar.errors import SmarError
+from smar.replace import write_file
+
+logger = logging.getLogger(__name__)
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_BLOCK = 1 << 16
+_TIDY_S = 60.0  # how often a living process looks for what a killed one left
+_numbers = count(1)
+
+
+class LogFullError(SmarError):
+    """There is no room for the log; nothing of what was to be written is in it."""
+
+
+class LogBusyError(SmarError):
+    """The disk does not keep up, or the log is closed; the same may be sent again later."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLimits:
+    """What a log may take.
+
+    Args:
+        file_bytes: A file is closed when it is as large.
+        file_s: Or as old, in seconds.
+        total_bytes: All files together, open and closed.
+        free_bytes: What is left free on the disk for everything else.
+        unsynced_bytes: What waits for the disk.
+    """
+
+    file_bytes: int = 256 << 20
+    file_s: float = 86400.0
+    total_bytes: int = 50 << 30
+    free_bytes: int = 256 << 20
+    unsynced_bytes: int = 64 << 20
+
+
+class EventLog:
+    """Appends records to the open file; safe to use from several threads.
+
+    Args:
+        folder: Where closed files go; below the folder that ingest reads.
+        spool: Where open files are; on the same disk, else closing copies them.
+        limits: What the log may take.
+    """
+
+    def __init__(self, folder: Path, spool: Path, limits: LogLimits | None = None) -> None:
+        self.folder, self.spool, self.limits = folder, spool, limits or LogLimits()
+        for path in (folder, spool):
+            path.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self._wake = threading.Condition(self._lock)
+        self._syncing = threading.Lock()  # held while the open file's descriptor is in use
+        self._file: _OpenFile | None = None
+        self._written = self._synced = 0
+        self._waiting: list[tuple[int, Future[None]]] = []
+        self._is_closed = False
+        self._tidy()
+        self._thread = threading.Thread(target=self._run, name="event-log", daemon=True)
+        self._thread.start()
+
+    def append(self, records: Iterable[Mapping[str, Any]]) -> int:
+        """Write records, all or none, and return a ticket for `synced`.
+
+        When it returns the operating system has them: a killed process loses none of them, a
+        machine that goes down loses those that were not synced.
+
+        Raises:
+            LogFullError: If they do not fit.
+            LogBusyError: If too much waits for the disk, or the log is closed.
+        """
+        lines = b"".join(orjson.dumps(r, option=orjson.OPT_APPEND_NEWLINE) for r in records)
+        with self._lock:
+            if self._is_closed:
+                raise LogBusyError("the event log is closed: the service stops.")
+            if self._written - self._synced > self.limits.unsynced_bytes:
+                raise LogBusyError(f"{self.spool}: the disk does not keep up with the event log.")
+            self._check_room(len(lines))
+            self._close_if_due()
+            self._open_file().write(lines)
+            self._written += len(lines)
+            self._total += len(lines)
+            self._wake.notify()
+            return self._written
+
+    def synced(self, ticket: int) -> "Future[None]":
+        """Return what is done when everything up to a ticket is on the disk."""
+        future: Future[None] = Future()
+        with self._lock:
+            if ticket <= self._synced:
+                future.set_result(None)
+            else:
+                self._waiting.append((ticket, future))
+        return future
+
+    def close_file(self) -> Path | None:
+        """Close the open file, so that ingest reads it, and return it; None if there is none."""
+        with self._lock:
+            file, self._file = self._file, None
+            if file is None:
+                return None
+            with self._syncing:
+                path = file.close_into(self.folder)
+            self._settle(self._written)
+        logger.info("%s: closed, ingest can read it", path)
+        return path
+
+    def close(self) -> None:
+        """Close the log; what was appended is on the disk and where ingest reads."""
+        with self._lock:
+            self._is_closed = True
+            self._wake.notify()
+        self._thread.join()
+        self.close_file()
+
+    @property
+    def unsynced_bytes(self) -> int:
+        """What waits for the disk."""
+        return self._written - self._synced
+
+    @property
+    def total_bytes(self) -> int:
+        """What all files of the log hold."""
+        return self._total
+
+    def room(self) -> str:
+        """Return why nothing more can be written, "" if it can."""
+        try:
+            self._check_room(0)
+        except LogFullError as error:
+            return str(error)
+        return ""
+
+    def _check_room(self, size: int) -> None:
+        if self._total + size > self.limits.total_bytes:
+            raise LogFullError(
+                f"{self.folder}: the event log holds {self._total} bytes, its limit is "
+                f"{self.limits.total_bytes}. Move ingested files away, or raise the limit."
+            )
+        free = shutil.disk_usage(self.spool).free
+        if free - size < self.limits.free_bytes:
+            raise LogFullError(
+                f"{self.spool}: {free} bytes are free on the disk, {self.limits.free_bytes} are "
+                "kept free. Free space on it."
+            )
+
+    def _open_file(self) -> "_OpenFile":
+        if self._file is None:
+            self._file = _OpenFile(self.spool)
+        return self._file
+
+    def _close_if_due(self) -> None:
+        if self._file is not None and self._file.is_due(self.limits):
+            self.close_file()
+
+    def _tidy(self) -> None:
+        """Take over what killed processes left, and see what all files hold by now."""
+        adopt(self.spool, self.folder)
+        with self._lock:
+            self._total = sum(_size(path) for path in (*_files(self.folder), *_files(self.spool)))
+            self._tidied_at = time.monotonic()
+
+    def _run(self) -> None:
+        """Bring to the disk what was written since the last time, all of it at once."""
+        while True:
+            with self._lock:
+                if self._written == self._synced and not self._is_closed:
+                    self._wake.wait(1.0)
+                if self._is_closed:
+                    return
+                file, upto = self._file, self._written
+            if file is not None and upto > self._synced:
+                self._sync(file, upto)
+            try:
+                with self._lock:
+                    self._close_if_due()
+                if time.monotonic() - self._tidied_at > _TIDY_S:
+                    self._tidy()
+            except OSError:
+                logger.exception("%s: an event file could not be closed yet", self.spool)
+
+    def _sync(self, file: "_OpenFile", upto: int) -> None:
+        try:
+            with self._syncing:
+                file.sync()
+        except OSError as error:
+            # What is on the disk after a failed fsync nobody knows: nothing more goes to this file,
+            # and those who wait are told to send again.
+            logger.exception("%s: cannot be brought to the disk", file.path)
+            with self._lock:
+                if self._file is file:
+                    self._file = None
+                file.abandon()
+                self._settle(upto, LogFullError(f"{file.path}: {error}"))
+        else:
+            with self._lock:
+                self._settle(upto)
+
+    def _settle(self, upto: int, error: Exception | None = None) -> None:
+        self._synced = max(self._synced, upto)
+        done = [future for ticket, future in self._waiting if ticket <= upto]
+        self._waiting = [waiting for waiting in self._waiting if waiting[0] > upto]
+        for future in done:
+            if not future.set_running_or_notify_cancel():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+
+class _OpenFile:
+    """The file that is written; locked, so that others see that its writer lives."""
+
+    def __init__(self, spool: Path) -> None:
+        now = datetime.now(UTC)
+        name = f"ubi-{now:%Y-%m-%d-%H%M%S}-{os.getpid()}-{next(_numbers)}.ndjson"
+        self.path = spool / name
+        self._day, self._opened = now.date(), time.monotonic()
+        self._descriptor = os.open(
+            self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644
+        )
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _sync_folder(spool)
+        self._size = 0
+
+    def write(self, lines: bytes) -> None:
+        """Write all of the lines or, where they do not fit, none."""
+        rest = memoryview(lines)
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError as error:
+            os.ftruncate(self._descriptor, self._size)
+            if error.errno in _FULL:
+                raise LogFullError(f"{self.path}: {error.strerror}. Free space on it.") from error
+            raise LogBusyError(f"{self.path}: {error.strerror}.") from error
+        self._size += len(lines)
+
+    def sync(self) -> None:
+        """Bring what was written to the disk; closed files are there already."""
+        if self._descriptor >= 0:
+            os.fsync(self._descriptor)
+
+    def is_due(self, limits: LogLimits) -> bool:
+        """Return whether it is time to close the file."""
+        is_old = time.monotonic() - self._opened >= limits.file_s
+        return is_old or self._size >= limits.file_bytes or datetime.now(UTC).date() != self._day
+
+    def close_into(self, folder: Path) -> Path:
+        """Bring the file to the disk and into a folder; where that fails others may take it."""
+        try:
+            self.sync()
+            return _moved(self.path, folder)
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Give the file up as it is."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def adopt(spool: Path, folder: Path) -> list[Path]:
+    """Close the files of processes that died, and return where they are; living ones keep theirs.
+
+    A last line without its end was never acknowledged; it is left out.
+    """
+    adopted = []
+    for path in _files(spool):
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # another process was faster
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not path.exists():
+                continue
+            if size := _cut_to_lines(descriptor, path):
+                os.fsync(descriptor)
+                adopted.append(_moved(path, folder))
+                logger.warning("%s: taken over from a process that died, %d bytes", path, size)
+            else:
+                path.unlink()
+        except BlockingIOError:
+            continue  # its writer lives
+        finally:
+            os.close(descriptor)
+    return adopted
+
+
+def _cut_to_lines(descriptor: int, path: Path) -> int:
+    """Cut what follows the last end of a line, and return the size that is left."""
+    size = end = os.fstat(descriptor).st_size
+    whole = 0
+    while end:
+        begin = max(0, end - _BLOCK)
+        place = os.pread(descriptor, end - begin, begin).rfind(b"\n")
+        if place >= 0:
+            whole = begin + place + 1
+            break
+        end = begin
+    if whole < size:
+        logger.warning("%s: a line of %d bytes was cut; left out", path, size - whole)
+        os.ftruncate(descriptor, whole)
+    return whole
+
+
+def _moved(path: Path, folder: Path) -> Path:
+    """Move a file into a folder, whole, and return it there."""
+    target = folder / path.name
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        path.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with write_file(target) as temporary:
+            shutil.copyfile(path, temporary)
+        path.unlink()
+    _sync_folder(folder)
+    return target
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("ubi-*.ndjson"))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0  # moved away just now
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
