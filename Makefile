@@ -14,7 +14,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 SMAR_UI_PORT ?= 3000
 SMAR_REPORTS_PORT ?= 3001
 
-.PHONY: help run example home ui test whole test-daemon faults slow mutants tag check matrix graph env lock clean
+.PHONY: help run example home ui test whole test-daemon faults slow scale mutants tag check matrix graph env lock clean
 
 help:  ## what each target does
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -105,6 +105,9 @@ check: env home  ## lint, format, types and Dagster's definitions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python -W ignore -m dagster definitions validate --log-level warning
+
+scale: env  ## what each stage costs on made-up shops: SIZES="20000 100000" (docs/scale.md)
+	@$(BIN)/python -m benchmarks.scale --items $(or $(SIZES),20000 100000) $(SCALE)
 
 # Environments of their own: they need a package index, and some minutes each.
 matrix:  ## the bridge's tests in environments of their own, in dagster_dvc/.matrix

@@ -10,8 +10,10 @@ synthetic    one row per synthetic (query, item) pair
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -124,6 +126,11 @@ def normalize_query(text: str) -> str:
     return " ".join(text.split())
 
 
+# A flipped bit is noticed when the table is read.
+_WRITTEN: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+_GROUP_ROWS = 1024 * 1024  # of a row group, as Arrow writes a table
+
+
 def write_table(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:
     """Write a table whole or not at all, with exactly the columns and types of `schema`."""
     write_arrow(
@@ -163,25 +170,86 @@ def read_arrow(path: Path) -> pa.Table:
     Raises:
         ArtifactError: If the file is missing, not parquet, or damaged.
     """
+    with _opened(path) as file:
+        return file.read()
+
+
+def read_batches(
+    path: Path, schema: pa.Schema, columns: Sequence[str], *, rows: int = 8192
+) -> Iterator[pa.RecordBatch]:
+    """Yield some columns of a table, at most `rows` rows at a time: memory holds one row group.
+
+    Raises:
+        ArtifactError: As `read_table`, for the columns that are read.
+    """
+    with _opened(path) as file:
+        wanted = pa.schema([schema.field(name) for name in columns])
+        there = [name for name in columns if name in file.schema_arrow.names]
+        found = pa.schema([file.schema_arrow.field(name) for name in there])
+        if not found.equals(wanted):
+            raise ArtifactError(
+                f"{path}: columns are\n{found}\nexpected\n{wanted}\nRun `dvc repro` again."
+            )
+        yield from file.iter_batches(rows, columns=list(columns))
+
+
+def num_rows(path: Path) -> int:
+    """Return how many rows a table has.
+
+    Raises:
+        ArtifactError: As `read_arrow`.
+    """
+    with _opened(path) as file:
+        return int(file.metadata.num_rows)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """Yield a parquet file whose pages are checked as they are read."""
     if not path.is_file():
         raise ArtifactError(f"{path}: not found. Run `dvc repro` to make it.")
     try:
         with path.open("rb") as file:
             if file.read(4) != b"PAR1":  # the one part of the file that Arrow does not look at
                 raise pa.ArrowInvalid("it does not begin with PAR1")
-        return pq.read_table(path, page_checksum_verification=True)
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            yield file
     except (pa.ArrowException, OSError) as error:
         raise ArtifactError(
             f"{path}: not a readable parquet file ({error}). Restore it with `dvc checkout`."
         ) from error
 
 
+def write_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+    """Write a table that comes in parts, whole or not at all, and return its number of rows.
+
+    The bytes are those that `write_table` writes of the whole; memory holds one row group.
+    """
+    rows, waiting = 0, list[pa.RecordBatch]()
+    with (
+        write_file(path) as temporary,
+        pq.ParquetWriter(temporary, schema, **_WRITTEN) as writer,
+    ):
+
+        def write(least: int) -> None:
+            nonlocal waiting
+            table = pa.Table.from_batches(waiting, schema).combine_chunks()
+            while len(table) >= least:
+                writer.write_table(table.slice(0, _GROUP_ROWS))
+                table = table.slice(_GROUP_ROWS)
+                least = max(least, 1)
+            waiting = table.to_batches()
+
+        for batch in batches:
+            waiting.append(batch)
+            rows += len(batch)
+            if sum(map(len, waiting)) >= _GROUP_ROWS:
+                write(_GROUP_ROWS)
+        write(0 if not rows else 1)
+    return rows
+
+
 def write_arrow(path: Path, table: pa.Table) -> None:
     """Write a table whole or not at all."""
     with write_file(path) as temporary:
-        pq.write_table(
-            table.replace_schema_metadata(),
-            temporary,
-            compression="zstd",
-            write_page_checksum=True,  # a flipped bit is noticed when the table is read
-        )
+        pq.write_table(table.replace_schema_metadata(), temporary, **_WRITTEN)

@@ -9,7 +9,6 @@ _WORD = re.compile(r"\w+")
 _ENGLISH = Stemmer.Stemmer("english")
 
 
-@lru_cache(maxsize=1_000_000)
 def bag_of_stems(text: str) -> str:
     """Return the distinct stemmed words of a normalised text in alphabetic order, parted by spaces.
 
@@ -17,5 +16,11 @@ def bag_of_stems(text: str) -> str:
     other. Stems are English ones; in another language the bag is finer than it could be. A text
     without a word is its own bag.
     """
-    stems = _ENGLISH.stemWords(_WORD.findall(text))
-    return " ".join(sorted(set(stems))) or text
+    stems = set(map(_stem, _WORD.findall(text)))
+    return " ".join(sorted(stems)) or text
+
+
+@lru_cache(maxsize=200_000)
+def _stem(word: str) -> str:
+    stem: str = _ENGLISH.stemWord(word)
+    return stem

@@ -2,12 +2,18 @@
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from smar.checks import Check
 from smar.declaration import Stage
 from smar.paths import Paths
 
+if TYPE_CHECKING:
+    from smar.synthetic.synthesize import Synthesis
+
 logger = logging.getLogger(__name__)
+
+_ITEMS = 2048  # whose queries memory holds at once
 
 STAGE = Stage(
     summary=str(__doc__),
@@ -32,37 +38,40 @@ STAGE = Stage(
 
 def run(root: Path) -> None:
     """Write synthetic (query, item) pairs, never with the text of a test or validation query."""
+    from functools import partial
+
     from smar.artifacts import Manifest, write_directory
     from smar.data import schema
     from smar.params import load_params
     from smar.synthetic.leakage import check_leakage
-    from smar.synthetic.synthesize import synthesize
+    from smar.synthetic.synthesize import COLUMNS, Synthesis
 
     params = load_params(Paths(root).params)
     paths = Paths(root)
     settings = params.synthesize.model_dump() | {"seed": params.seed}
     logger.info("synthesize: %s", settings)
-    items = schema.read_table(paths.items, schema.ITEMS)
     queries = schema.read_table(paths.queries, schema.QUERIES)
-    made = synthesize(items, queries, params.synthesize, params.seed)
-    num_real = int((queries["split"] == "train").sum())
-    counts = {
-        "queries": len(made.queries),
-        "real_queries": num_real,
-        "per_real_query": len(made.queries) / max(1, num_real),
-        "validation": int((made.queries["split"] == "validation").sum()),
-        **{f"kind_{k}": int(n) for k, n in made.queries["kind"].value_counts().items()},
-    }
-    manifest = Manifest(
-        kind="synthetic",
-        inputs=STAGE.digests(root),
-        params=settings,
-        counts=counts,
-        dropped=made.dropped,
-    )
-    leakage = check_leakage(queries, made.queries)
-    figures = STAGE.with_checks(paths.outcome("synthesize"), counts, [leakage])
+    made = Synthesis(queries, schema.num_rows(paths.items), params.synthesize, params.seed)
+    manifest = Manifest(kind="synthetic", inputs=STAGE.digests(root), params=settings)
     with write_directory(paths.synthetic, manifest) as folder:
-        schema.write_table(folder / "queries.parquet", made.queries, schema.SYNTHETIC)
+        file = folder / "queries.parquet"
+        items = schema.read_batches(paths.items, schema.ITEMS, COLUMNS, rows=_ITEMS)
+        schema.write_batches(file, schema.SYNTHETIC, made.batches(items))
+        manifest.counts = _counts(made, int((queries["split"] == "train").sum()))
+        manifest.dropped = made.dropped
+        columns = partial(schema.read_batches, file, schema.SYNTHETIC, ("query", "split"))
+        leakage = check_leakage(queries, columns)
+        figures = STAGE.with_checks(paths.outcome("synthesize"), manifest.counts, [leakage])
     STAGE.write_outcome(root, figures)
-    logger.info("synthesize: %s, left out %s", counts, made.dropped)
+    logger.info("synthesize: %s, left out %s", manifest.counts, made.dropped)
+
+
+def _counts(made: "Synthesis", num_real: int) -> dict[str, float]:
+    num_made = made.splits.total()
+    return {
+        "queries": num_made,
+        "real_queries": num_real,
+        "per_real_query": num_made / max(1, num_real),
+        "validation": made.splits["validation"],
+        **{f"kind_{kind}": number for kind, number in made.kinds.most_common()},
+    }

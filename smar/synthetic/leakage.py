@@ -1,14 +1,21 @@
 """Whether anything that is held out is also trained on, in these words or others of its stems."""
 
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from smar.checks import Checked
 from smar.data.stems import bag_of_stems
 
 _SHOWN = 20
+Made = Callable[[], Iterable[pa.RecordBatch]]
+"""What gives the synthetic pairs anew, columns query and split of `schema.SYNTHETIC`."""
 
 
-def leaked_texts(queries: pd.DataFrame, synthetic: pd.DataFrame) -> dict[str, list[str]]:
+def leaked_texts(queries: pd.DataFrame, made: Made) -> dict[str, list[str]]:
     """Return the query texts whose stems are on both sides of a split, sorted, by what leaked.
 
     Test and validation queries share their stems with nothing that is trained on, logged or made,
@@ -17,10 +24,9 @@ def leaked_texts(queries: pd.DataFrame, synthetic: pd.DataFrame) -> dict[str, li
 
     Args:
         queries: Query table (`schema.QUERIES`).
-        synthetic: Synthetic pairs (`schema.SYNTHETIC`).
+        made: Gives the synthetic pairs, twice; memory holds what is held out and one batch.
     """
     logged = {split: set(rows["query"]) for split, rows in queries.groupby("split")}
-    made = {split: set(rows["query"]) for split, rows in synthetic.groupby("split")}
     none: set[str] = set()
     train, validation, test, trial, apart = (
         logged.get(split, none) for split in ("train", "validation", "test", "trial", "apart")
@@ -30,21 +36,23 @@ def leaked_texts(queries: pd.DataFrame, synthetic: pd.DataFrame) -> dict[str, li
         "test and validation": (test, validation),
         "validation and train": (validation, train),
         "validation and trial": (validation, trial),
-        "held-out and synthetic train": (
-            test | trial | validation | apart,
-            made.get("train", none),
-        ),
-        "synthetic validation and synthetic train": (
-            made.get("validation", none),
-            made.get("train", none),
-        ),
     }
-    return {name: _shared(held_out, trained) for name, (held_out, trained) in pairs.items()}
+    leaked = {name: _shared(held_out, trained) for name, (held_out, trained) in pairs.items()}
+    apart_from_made = {
+        "held-out and synthetic train": _by_bag(test | trial | validation | apart),
+        "synthetic validation and synthetic train": _by_bag(_texts(made(), "validation")),
+    }
+    found = {name: set[str]() for name in apart_from_made}
+    for text in _texts(made(), "train"):
+        bag = bag_of_stems(text)
+        for name, by_bag in apart_from_made.items():
+            found[name].update(by_bag.get(bag, ()))
+    return leaked | {name: sorted(texts) for name, texts in found.items()}
 
 
-def check_leakage(queries: pd.DataFrame, synthetic: pd.DataFrame) -> Checked:
+def check_leakage(queries: pd.DataFrame, made: Made) -> Checked:
     """Return whether nothing held out is trained on by its stems; arguments as `leaked_texts`."""
-    leaked = leaked_texts(queries, synthetic)
+    leaked = leaked_texts(queries, made)
     seen = [
         f"{len(texts)} texts in {splits} (first: '{texts[0]}')"
         for splits, texts in leaked.items()
@@ -61,6 +69,21 @@ def check_leakage(queries: pd.DataFrame, synthetic: pd.DataFrame) -> Checked:
         figures={splits: len(texts) for splits, texts in leaked.items()},
         rows=[{"splits": s, "query": q} for s, texts in leaked.items() for q in texts][:_SHOWN],
     )
+
+
+def _texts(batches: Iterable[pa.RecordBatch], split: str) -> Iterable[str]:
+    """Yield the texts of a split, those of one batch once each."""
+    for batch in batches:
+        of_split = batch["query"].filter(pc.equal(batch["split"], split))
+        yield from of_split.unique().to_pylist()
+
+
+def _by_bag(texts: Iterable[str]) -> dict[str, set[str]]:
+    """Return texts by their stems."""
+    result: dict[str, set[str]] = defaultdict(set)
+    for text in texts:
+        result[bag_of_stems(text)].add(text)
+    return result
 
 
 def _shared(held_out: set[str], trained: set[str]) -> list[str]:

@@ -121,3 +121,50 @@ def test_log_reading_measures_every_reader(start):
     assert [line["reader"] for line in lines] == ["orjson, each line", "pyarrow", "smar"]
     assert lines[0]["over_orjson"] == 1.0
     assert all(line["peak_mib"] > 0 for line in lines)
+
+
+def test_scale_makes_the_same_shop_each_time_and_changes_one_percent(tmp_path: Path):
+    from benchmarks.scale_shop import change_shop, write_shop
+
+    def files(name: str) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(tmp_path / name)): path.read_bytes()
+            for path in sorted((tmp_path / name).rglob("*"))
+            if path.is_file()
+        }
+
+    for name in ("one", "two"):
+        write_shop(tmp_path / name, 120, 7)
+    before = files("one")
+    assert before == files("two")
+    assert sum(path.startswith("images/") for path in before) == 120
+    change_shop(tmp_path / "two", 120, 7)
+    after = files("two")
+    changed = {path for path in before if before[path] != after[path]}
+    assert changed == {"products.csv", "images/0/p0000000.jpg", "images/0/p0000100.jpg"}
+    new = {path.rpartition("/")[2] for path in set(after) - set(before)}
+    assert new == {"queries-2026-10-01.ndjson.gz", "events-2026-10-01.ndjson.gz"}
+
+
+def test_scale_says_how_costs_grow():
+    from benchmarks.scale import Cost, exponent, table
+
+    costs = [
+        Cost(size, "ingest", False, 1.0, cpu, own, 1.0, killed)
+        for size, cpu, own, killed in [(100, 2.0, 0.5, False), (10_000, 200.0, 5.0, False)]
+    ]
+    assert exponent(*costs, "cpu_s") == pytest.approx(1.0)
+    assert exponent(*costs, "own_gb") == pytest.approx(0.5)
+    assert table(costs)[1].split()[-2:] == ["1.00", "0.50"]
+    killed = [costs[0], Cost(10_000, "ingest", False, 1.0, 9.0, 6.0, 6.0, True)]
+    assert table(killed)[1].split()[-2:] == ["-", "-"]
+    assert "killed: 6.00" in table(killed)[1]
+
+
+@pytest.mark.slow
+def test_scale_runs_every_stage_before_and_after_a_change(start):
+    lines = start("benchmarks.scale", "--items", "600", "--changed")
+    stages = [json.loads(line)["stage"] for line in lines if line.startswith("{")]
+    assert stages[:3] == ["shop", "ingest", "validate"]
+    assert len(stages) == 1 + 2 * 8
+    assert sum("1 % changed" in line for line in lines) == 8

@@ -34,3 +34,56 @@ def test_table_without_a_column_that_always_was_is_refused(tmp_path: Path):
     schema.write_arrow(tmp_path / "items.parquet", items([n for n in EARLIER if n != "title"]))
     with pytest.raises(ArtifactError, match="columns are"):
         schema.read_table(tmp_path / "items.parquet", schema.ITEMS)
+
+
+def pairs(size: int) -> pa.Table:
+    texts = [[f"{name}{row % 7}" for row in range(size)] for name in schema.SYNTHETIC.names]
+    return pa.Table.from_arrays([pa.array(t, pa.string()) for t in texts], schema=schema.SYNTHETIC)
+
+
+@pytest.mark.parametrize("size", [0, 1, 9, 10, 11, 25])
+@pytest.mark.parametrize("rows", [1, 4, 100])
+def test_table_in_parts_is_the_file_of_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, rows: int
+):
+    monkeypatch.setattr(schema, "_GROUP_ROWS", 10)
+    table = pairs(size)
+    parts = table.to_batches(rows)
+    assert schema.write_batches(tmp_path / "parts", schema.SYNTHETIC, parts) == size
+    schema.write_arrow(tmp_path / "whole", table)
+    if size <= 10:
+        assert (tmp_path / "parts").read_bytes() == (tmp_path / "whole").read_bytes()
+    assert schema.read_arrow(tmp_path / "parts").equals(table)
+    assert schema.num_rows(tmp_path / "parts") == size
+    columns = ("item_id", "query")
+    read = schema.read_batches(tmp_path / "parts", schema.SYNTHETIC, columns, rows=3)
+    assert pa.Table.from_batches(read, table.select(columns).schema).equals(table.select(columns))
+
+
+def test_parts_that_fail_leave_what_was_there(tmp_path: Path):
+    def parts():
+        yield from pairs(3).to_batches()
+        raise ValueError("no more")
+
+    schema.write_arrow(tmp_path / "table", pairs(2))
+    with pytest.raises(ValueError, match="no more"):
+        schema.write_batches(tmp_path / "table", schema.SYNTHETIC, parts())
+    assert schema.read_arrow(tmp_path / "table").equals(pairs(2))
+
+
+def test_columns_of_another_type_are_refused(tmp_path: Path):
+    schema.write_arrow(tmp_path / "table", pa.table({"query": [1], "item_id": ["a"]}))
+    with pytest.raises(ArtifactError, match=r"query: int64\nexpected\nquery: string"):
+        next(schema.read_batches(tmp_path / "table", schema.SYNTHETIC, ("query",)))
+    with pytest.raises(ArtifactError, match="columns are"):
+        next(schema.read_batches(tmp_path / "table", schema.SYNTHETIC, ("split",)))
+
+
+def test_flipped_byte_is_noticed_when_parts_are_read(tmp_path: Path):
+    path = tmp_path / "table"
+    schema.write_arrow(path, pairs(500))
+    content = bytearray(path.read_bytes())
+    content[60] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match="not a readable parquet file"):
+        list(schema.read_batches(path, schema.SYNTHETIC, schema.SYNTHETIC.names))

@@ -1,6 +1,7 @@
 """Leaks that are planted are found, and what is allowed is not one."""
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from smar.synthetic.leakage import leaked_texts
@@ -17,9 +18,10 @@ MADE = [("wool scarf", "train"), ("silk tie", "validation")]
 
 def leaks(queries: list[tuple[str, str]], made: list[tuple[str, str]]) -> dict[str, list[str]]:
     columns = ["query", "split"]
-    found = leaked_texts(
-        pd.DataFrame(queries, columns=columns), pd.DataFrame(made, columns=columns)
-    )
+    batches = pa.table(
+        [pa.array([row[place] for row in made], pa.string()) for place in range(2)], names=columns
+    ).to_batches(1)
+    found = leaked_texts(pd.DataFrame(queries, columns=columns), lambda: batches)
     return {name: texts for name, texts in found.items() if texts}
 
 

@@ -3,13 +3,15 @@
 from random import Random
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from smar.data.schema import SYNTHETIC
 from smar.data.stems import bag_of_stems
 from smar.params import SynthesizeParams
 from smar.params.kinds import GENERATORS
 from smar.synthetic.generators import build_generator
-from smar.synthetic.synthesize import synthesize
+from smar.synthetic.synthesize import COLUMNS, Synthesis
 from smar.synthetic.words import ItemWords, item_words
 
 
@@ -36,6 +38,17 @@ def items() -> pd.DataFrame:
 
 def queries(*rows: tuple[str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["query", "split"])
+
+
+def batches(items: pd.DataFrame, rows: int) -> list[pa.RecordBatch]:
+    return pa.Table.from_pandas(items[[*COLUMNS]], preserve_index=False).to_batches(rows)
+
+
+def synthesize(
+    items: pd.DataFrame, real: pd.DataFrame, settings: SynthesizeParams, seed: int, rows: int = 2
+) -> pd.DataFrame:
+    made = Synthesis(real, len(items), settings, seed).batches(batches(items, rows))
+    return pa.Table.from_batches(list(made), SYNTHETIC).to_pandas()
 
 
 WORDS = item_words("Red leather ankle boot", "Acme", "Shoes > Boots", "gender: women; size: 39")
@@ -77,14 +90,28 @@ def test_synthetic_queries_never_have_the_stems_of_a_held_out_query(items: pd.Da
     held_out = queries(
         ("red leather", "test"), ("acme", "validation"), ("sofas", "trial"), ("blue", "train")
     )
-    made = synthesize(items, held_out, params(), seed=1)
-    assert not set(made.queries["query"]) & {"red leather", "leather red", "acme", "sofa"}
-    assert "blue" in set(made.queries["query"])
-    assert made.dropped["stems of a held-out query"] > 0
+    synthesis = Synthesis(held_out, len(items), params(), seed=1)
+    made = [text for b in synthesis.batches(batches(items, 3)) for text in b["query"].to_pylist()]
+    assert not set(made) & {"red leather", "leather red", "acme", "sofa"}
+    assert "blue" in made
+    assert synthesis.dropped["stems of a held-out query"] > 0
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_how_many_items_are_held_at_once_changes_nothing(items: pd.DataFrame, rows: int):
+    whole = synthesize(items, queries(), params(), seed=1, rows=100)
+    assert synthesize(items, queries(), params(), seed=1, rows=rows).equals(whole)
+
+
+def test_what_was_made_is_counted(items: pd.DataFrame):
+    synthesis = Synthesis(queries(), len(items), params(validation_frac=0.3), seed=1)
+    made = pa.Table.from_batches(list(synthesis.batches(batches(items, 1)))).to_pandas()
+    assert synthesis.kinds == made["kind"].value_counts().to_dict()
+    assert synthesis.splits == made["split"].value_counts().to_dict()
 
 
 def test_synthetic_pairs_are_distinct_and_within_bounds(items: pd.DataFrame):
-    made = synthesize(items, queries(), params(max_per_item=10), seed=1).queries
+    made = synthesize(items, queries(), params(max_per_item=10), seed=1)
     assert not made.duplicated(["query", "item_id"]).any()
     assert made.groupby("item_id").size().max() <= 10
     assert made["query"].str.split().str.len().max() <= 3
@@ -92,24 +119,24 @@ def test_synthetic_pairs_are_distinct_and_within_bounds(items: pd.DataFrame):
 
 def test_ratio_is_per_real_training_query(items: pd.DataFrame):
     real = queries(("x", "train"), ("y", "train"), ("z", "test"))
-    made = synthesize(items, real, params(ratio=6, max_per_item=100), seed=1).queries
+    made = synthesize(items, real, params(ratio=6, max_per_item=100), seed=1)
     assert made.groupby("item_id").size().max() == 4  # 6 x 2 / 3 items
 
 
 def test_ratio_zero_makes_none(items: pd.DataFrame):
-    assert synthesize(items, queries(), params(ratio=0), seed=1).queries.empty
+    assert synthesize(items, queries(), params(ratio=0), seed=1).empty
 
 
 def test_a_text_lies_in_one_split(items: pd.DataFrame):
     doubled = pd.concat([items, items.assign(item_id=["d", "e", "f"])], ignore_index=True)
-    made = synthesize(doubled, queries(), params(validation_frac=0.3), seed=1).queries
+    made = synthesize(doubled, queries(), params(validation_frac=0.3), seed=1)
     assert made.groupby(made["query"].map(bag_of_stems))["split"].nunique().max() == 1
     assert set(made["split"]) == {"train", "validation"}
 
 
 def test_an_items_queries_do_not_depend_on_the_rest_of_the_catalogue(items: pd.DataFrame):
-    whole = synthesize(items, queries(), params(), seed=1).queries
-    alone = synthesize(items[1:2], queries(), params(), seed=1).queries
+    whole = synthesize(items, queries(), params(), seed=1)
+    alone = synthesize(items[1:2], queries(), params(), seed=1)
     assert whole[whole["item_id"] == "b"].reset_index(drop=True).equals(alone)
 
 
