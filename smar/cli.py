@@ -181,25 +181,25 @@ def check_root(root: Path) -> None:
 
 
 def _search(options: argparse.Namespace) -> None:
+    from smar.errors import Problem, RequestError
+    from smar.service.request import SearchRequest
     from smar.service.retriever import Retriever
 
+    if not options.query.strip():
+        raise RequestError([Problem("query", "has no text. Give at least one word.")])
     retriever = Retriever.load(options.root, options.release)
-    hits = retriever.search(options.query, options.k)
+    answer = retriever.answer(SearchRequest(query=options.query, limit=options.k))
     if options.json:
-        sys.stdout.write(json.dumps([hit.as_dict() for hit in hits], ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(answer.as_dict(), ensure_ascii=False) + "\n")
     elif options.html:
         from smar.service.page import write_search_page
 
-        write_search_page(options.html, retriever, options.query, hits)
+        write_search_page(options.html, retriever, answer)
         sys.stdout.write(f"{options.html.resolve()}\n")
     else:
-        from smar.service.table import hit_table
+        from smar.service.table import answer_table
 
-        gate = retriever.gate(options.query)
-        origin = retriever.release or "working tree"
-        parts = f"the picture counts {gate:.0%}, words {retriever.word_share:.0%}"
-        sys.stdout.write(f"{options.query}   ({parts}; {origin})\n")
-        sys.stdout.write(hit_table(hits))
+        sys.stdout.write(answer_table(answer))
 
 
 def _releases(options: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ A message says what is wrong, the value seen, what was expected, where, and the 
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 
@@ -29,6 +30,30 @@ class ShapeError(SmarError, ValueError):
 
 class ReleaseError(SmarError, ValueError):
     """A release is missing or unknown, or cannot become the current one."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a request.
+
+    Args:
+        field: Where in the request, as keys parted by dots ("filters.price"); "" for all of it.
+        text: What is wrong, the value seen and what was expected.
+    """
+
+    field: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.text}" if self.field else self.text
+
+
+class RequestError(SmarError, ValueError):
+    """A search is not asked for as it has to be; `problems` holds everything that is wrong."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(list_problems("The search cannot be answered:", [*map(str, problems)]))
+        self.problems = list(problems)
 
 
 class CheckError(SmarError, ValueError):

@@ -26,6 +26,7 @@ from smar.errors import ArtifactError, DataError
 from smar.index.store import EmbeddingStore
 from smar.paths import Paths
 from smar.service.page import write_search_page
+from smar.service.request import SearchRequest
 from smar.service.retriever import Retriever
 from smar.synthetic.leakage import leaked_texts
 
@@ -201,7 +202,8 @@ def test_query_without_text_is_refused(project: Path, query: str):
 def test_search_page_escapes_what_was_typed(project: Path, tmp_path: Path):
     retriever = Retriever.load(project)
     query = "<script>alert(1)</script> boot"
-    write_search_page(tmp_path / "page.html", retriever, query, retriever.search(query))
+    answer = retriever.answer(SearchRequest(query=query))
+    write_search_page(tmp_path / "page.html", retriever, answer)
     page = (tmp_path / "page.html").read_text()
     assert "<script>" not in page
     assert "&lt;script&gt;alert(1)" in page
@@ -211,8 +213,8 @@ def test_search_command_prints_table_and_json(project: Path, capsys: pytest.Capt
     smar(project, "search", "blue sofa", "-k", "3")
     assert "score" in capsys.readouterr().out
     smar(project, "search", "blue sofa", "-k", "3", "--json")
-    hits = json.loads(capsys.readouterr().out)
-    assert [hit["rank"] for hit in hits] == [1, 2, 3]
+    answer = json.loads(capsys.readouterr().out)
+    assert [hit["rank"] for hit in answer["hits"]] == [1, 2, 3]
 
 
 def test_stages_run_twice_give_the_same_bytes(copy: Path, project: Path):

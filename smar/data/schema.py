@@ -139,6 +139,11 @@ def write_table(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:
 
 
 def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
+    """Return a table as a data frame; as `read_columns`."""
+    return cast("pd.DataFrame", read_columns(path, schema).to_pandas())
+
+
+def read_columns(path: Path, schema: pa.Schema) -> pa.Table:
     """Return a table after checking its columns and types.
 
     Raises:
@@ -149,7 +154,7 @@ def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
         raise ArtifactError(
             f"{path}: columns are\n{table.schema}\nexpected\n{schema}\nRun `dvc repro` again."
         )
-    return cast("pd.DataFrame", table.to_pandas())
+    return table
 
 
 def _with_later_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -10,8 +10,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import faiss
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, verify_directory, write_directory
 from smar.errors import ArtifactError, DataError
+from smar.index.allowed import Allowed
 from smar.index.exact import exact_search
 from smar.index.query_vectors import Found, search_vectors
 from smar.index.store import check_unit_rows
@@ -31,6 +33,9 @@ KIND = "index"
 METRIC = "inner_product"
 _FILE = "index.faiss"
 _CODES = 16  # centres of a product code of 4 bits
+# An approximate index is passed over where fewer of the items than this are allowed: to score them
+# all costs no more than to find the near ones among the rest.
+_EXACT_FRAC = 0.2
 
 
 @dataclass(frozen=True)
@@ -71,13 +76,15 @@ class VectorIndex:
         return cls(index, item_ids, manifest.details)
 
     def search(
-        self, vectors: NDArray[np.float32], k: int
+        self, vectors: NDArray[np.float32], k: int, allowed: Allowed | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return scores in [-1, 1] and item rows, [Q, k] each, best first; row -1 means none.
 
         Args:
             vectors: Gated queries, [Q, 2 D], or [Q, K, 2 D] of K vectors each (the best counts).
             k: Results per query, at least 1.
+            allowed: The items that may be found, None for all. An approximate index scores few of
+                them exactly, and looks the further for many the fewer they are.
 
         Raises:
             DataError: If k is below 1 or the vectors have another length.
@@ -87,20 +94,66 @@ class VectorIndex:
                 f"search: k = {k} and vectors of length {vectors.shape[-1]}; expected k >= 1 and "
                 f"{self.index.d}."
             )
-        return search_vectors(self._search, vectors, k)
+        return search_vectors(partial(self._search, allowed=allowed), vectors, k)
+
+    @cached_property
+    def rows(self) -> NDArray[np.float32]:
+        """The item rows `[S_t ; S_m]` that every kind of index keeps, not a copy, [N, 2 D]."""
+        whole: Any = faiss.downcast_index(self.index)
+        flat = getattr(whole, "refine_index", None) or getattr(whole, "storage", None) or whole
+        flat = cast("Any", faiss.downcast_index(flat))
+        stored = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d)
+        return stored.reshape(flat.ntotal, flat.d)
 
     def similarities(
         self, query: NDArray[np.float32], rows: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """Return the exact scores of some rows, [C], for a gated query [2 D] or [K, 2 D]."""
-        scores = np.atleast_2d(query) @ self.index.reconstruct_batch(rows).T  # [K, C]
-        return np.asarray(scores.max(0), np.float32)
+        """Return the exact scores of some rows, [C], for a gated query [2 D] or [K, 2 D].
 
-    def _search(self, vectors: NDArray[np.float32], k: int) -> Found:
-        scores, rows = self.index.search(np.ascontiguousarray(vectors, np.float32), k)
+        A row's score does not depend on the others: pages of one ranking fit each other.
+        """
+        stored = self.rows[rows]
+        scores = [np.vecdot(stored, vector) for vector in np.atleast_2d(query)]  # K times [C]
+        return np.asarray(np.max(scores, axis=0), np.float32)
+
+    def _search(
+        self, vectors: NDArray[np.float32], k: int, allowed: Allowed | None = None
+    ) -> Found:
+        vectors = np.ascontiguousarray(vectors, np.float32)
+        if allowed is None:
+            scores, rows = self.index.search(vectors, k)
+        elif self._is_exact or len(allowed) >= _EXACT_FRAC * len(self.item_ids):
+            scores, rows = self.index.search(vectors, k, params=self._narrowed(allowed))
+        else:
+            scores, found = exact_search(vectors, self.rows[allowed.rows], k)
+            rows = np.where(found < 0, -1, np.append(allowed.rows, -1)[found])
         # Faiss leaves the order of ties open: order by score, then by row, with -1 last.
         order = np.lexsort((np.where(rows < 0, len(self.item_ids), rows), -scores), axis=1)
         return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
+
+    @property
+    def _is_exact(self) -> bool:
+        return isinstance(faiss.downcast_index(self.index), faiss.IndexFlat)
+
+    def _narrowed(self, allowed: Allowed) -> Any:
+        """Return Faiss's parameters for a search of some items.
+
+        Where one item in n is allowed, n times as many lists or neighbours are looked at, for the
+        nearest allowed ones lie that much further out.
+        """
+        index, params = cast("Any", faiss.downcast_index(self.index)), cast("Any", faiss)
+        further = len(self.item_ids) / max(1, len(allowed))
+        if isinstance(index, faiss.IndexRefine):
+            lists = faiss.extract_index_ivf(index.base_index)
+            probes = min(lists.nlist, math.ceil(lists.nprobe * further))
+            within = params.SearchParametersIVF(sel=allowed.selector, nprobe=probes)
+            return params.IndexRefineSearchParameters(
+                k_factor=index.k_factor, base_index_params=within
+            )
+        if isinstance(index, faiss.IndexHNSW):
+            effort = math.ceil(index.hnsw.efSearch * further)
+            return params.SearchParametersHNSW(sel=allowed.selector, efSearch=effort)
+        return params.SearchParameters(sel=allowed.selector)
 
 
 def whole_k(k: int, num_items: int) -> int:

@@ -14,7 +14,9 @@ from scipy.sparse import csr_matrix
 from tqdm import tqdm
 
 from smar.artifacts import Manifest
+from smar.index.allowed import Allowed
 from smar.index.ann import VectorIndex, gated_queries, index_directory, whole_k
+from smar.index.clock import Clock
 from smar.index.query_vectors import Found
 from smar.index.words import WordIndex
 from smar.models.encode import QueryEmbeddings
@@ -65,13 +67,23 @@ class HybridIndex:
         """Ids, in the order of the rows, [N]."""
         return self.vectors.item_ids
 
-    def search(self, texts: Sequence[str], encoded: QueryEmbeddings, k: int) -> Found:
+    def search(
+        self,
+        texts: Sequence[str],
+        encoded: QueryEmbeddings,
+        k: int,
+        allowed: Allowed | None = None,
+        clock: Clock | None = None,
+    ) -> Found:
         """Return scores in [-1, 1] and item rows, best first; row -1 means none.
 
         Args:
             texts: Normalised query texts, [Q].
             encoded: The same queries as the model sees them.
             k: Results per query, at least 1; more than there are items are as many as those, N.
+            allowed: The items that may be found, None for all. What is left of the ranking of all
+                items: how rare a word is stays a matter of the whole catalogue.
+            clock: Is told the time of vectors, words and ranking.
 
         Returns:
             Scores and rows, [Q, min(k, N)] each.
@@ -82,18 +94,28 @@ class HybridIndex:
         """
         queries = gated_queries(encoded.vector, encoded.gate)
         k = whole_k(k, len(self.item_ids))
+        clock = clock or Clock()
         if not self.word_share:
-            return self.vectors.search(queries, k)
+            with clock("vectors"):
+                return self.vectors.search(queries, k, allowed)
         scores = np.full((len(texts), k), -np.inf, np.float32)
         rows = np.full((len(texts), k), -1, np.int64)
-        for place, found in enumerate(self.candidates(texts, queries, k)):
-            best_scores, best_rows = found.best(self.word_share, k)
+        if allowed is not None and not len(allowed):
+            return scores, rows
+        for place, found in enumerate(self.candidates(texts, queries, k, allowed, clock)):
+            with clock("ranking"):
+                best_scores, best_rows = found.best(self.word_share, k)
             scores[place, : len(best_rows)] = best_scores
             rows[place, : len(best_rows)] = best_rows
         return scores, rows
 
     def candidates(
-        self, texts: Sequence[str], queries: NDArray[np.float32], k: int
+        self,
+        texts: Sequence[str],
+        queries: NDArray[np.float32],
+        k: int,
+        allowed: Allowed | None = None,
+        clock: Clock | None = None,
     ) -> Iterator["Candidates"]:
         """Yield the items worth ranking for each query: the best by vectors and by words.
 
@@ -102,17 +124,28 @@ class HybridIndex:
             queries: Gated queries, [Q, 2 D] or [Q, K, 2 D].
             k: Results wanted; `max(k, 200)` items of each kind are scored at once, further ones if
                 their words could bring them among the k best.
+            allowed: The items that may be found, at least one; None for all.
+            clock: Is told the time of vectors and words.
         """
-        depth = min(max(k, _DEPTH), len(self.item_ids))
-        similarities, nearest = self.vectors.search(queries, depth)
+        clock = clock or Clock()
+        size = len(self.item_ids) if allowed is None else len(allowed)
+        depth = min(max(k, _DEPTH), size)
+        with clock("vectors"):
+            similarities, nearest = self.vectors.search(queries, depth, allowed)
         for place, (text, query) in enumerate(zip(texts, queries, strict=True)):
-            shares = self.words.shares(text)
+            with clock("words"):
+                shares = self.words.shares(text)
+                if allowed is not None:
+                    shares *= allowed.mask
+                best = self.words.best(shares, depth)
             near = nearest[place][nearest[place] >= 0]
-            rows = np.union1d(near, self.words.best(shares, depth))
-            is_all = len(near) == len(self.item_ids)
+            with clock("ranking"):
+                rows = np.union1d(near, best)
+                similarity = self.vectors.similarities(query, rows)
+            is_all = len(near) == size
             yield Candidates(
                 rows=rows,
-                similarity=self.vectors.similarities(query, rows),
+                similarity=similarity,
                 words=shares[rows],
                 farthest=-np.inf if is_all else float(similarities[place][: len(near)].min()),
                 of_all=shares,

@@ -76,7 +76,7 @@ def diff_releases(root: Path, old: str, new: str) -> ReleaseDiff:
         old=old,
         new=new,
         comparison=compare(retrievers[1], retrievers[0], judged, evaluate, params.seed),
-        items=retrievers[1].items,
+        items=retrievers[1].frame(),
         metric=evaluate.primary,
         query_set=judged.name,
         params=changed(*(_flat(_yaml(folder / "params.yaml")) for folder in folders)),

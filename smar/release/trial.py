@@ -206,7 +206,7 @@ def _rank_against(
         tables=tables,
         anchors=next_anchors(anchors, gaps, direct),
         groups=moved_queries(
-            first, evaluate.primary, candidate.items, images, labels, rules_of.examples
+            first, evaluate.primary, candidate.frame(), images, labels, rules_of.examples
         ),
         facts=_catalogue_facts(candidate, old, len(first.item_ids)),
     )

@@ -25,6 +25,7 @@ from smar.release.verify import verify_release
 from smar.service import registry
 from smar.service.page import write_search_page
 from smar.service.ranking import rank
+from smar.service.request import SearchRequest
 from smar.service.retriever import Retriever
 
 Change = Callable[[Path, dict[str, Any]], None]
@@ -291,8 +292,10 @@ def test_clone_with_nothing_but_the_pulled_release_answers(
     retriever = Retriever.load(clone)
     hits = retriever.search("red dress", 5)
     assert [hit.item_id for hit in hits] == [hit.item_id for hit in expected]
-    assert all(hit.image_ids == [] for hit in hits)
-    write_search_page(tmp_path / "page.html", retriever, "red dress", hits)
+    assert all(hit.pictures == [] for hit in hits)
+    write_search_page(
+        tmp_path / "page.html", retriever, retriever.answer(SearchRequest(query="red dress"))
+    )
     assert verify_release(clone)[0].startswith("v2: ")
     smar(clone, "releases")
     assert re.search(r"\n\*  v2 [^\n]*\nIt lies in models/release", capsys.readouterr().out)

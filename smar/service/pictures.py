@@ -1,0 +1,97 @@
+"""The pictures of a project's picture store by the hash of their files."""
+
+import logging
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from PIL import Image
+
+from smar.data.images import ImageStore
+from smar.errors import ArtifactError, DataError
+
+logger = logging.getLogger(__name__)
+
+LARGEST = 1024
+"""Pixels of the longer side that a picture can be asked for in."""
+FORMATS: Mapping[str, str] = {"jpeg": "image/jpeg", "webp": "image/webp", "png": "image/png"}
+_QUALITY = 85
+
+
+class Pictures:
+    """Pictures by SHA-256 of their files; one in two files is one picture.
+
+    Args:
+        store: The picture store, None where there is none: then no picture is at hand.
+    """
+
+    def __init__(self, store: ImageStore | None) -> None:
+        self._store = store
+        shas = [] if store is None else store.sha256
+        self.place: Mapping[str, int] = {sha: row for row, sha in enumerate(shas)}
+
+    @classmethod
+    def open(cls, path: Path) -> "Pictures":
+        """Return the pictures of a store; none, with a warning, where it is damaged.
+
+        Search goes on without pictures: in a clone that pulled a release there are none.
+        """
+        if not path.is_dir():
+            return cls(None)
+        try:
+            return cls(ImageStore.open(path, verify=False))
+        except ArtifactError as error:
+            logger.warning("search goes on without pictures: %s", error)
+            return cls(None)
+
+    def __contains__(self, sha: object) -> bool:
+        return sha in self.place
+
+    def at_hand(self, table: Path) -> list[str]:
+        """Return the SHA-256 of each picture of a table by image id, "" for one not in the store.
+
+        Args:
+            table: A parquet file with the column sha256, in the order of the image ids.
+        """
+        if self._store is None:
+            return [""] * (pq.read_metadata(table).num_rows if table.is_file() else 0)
+        shas = pq.read_table(table, columns=["sha256"])["sha256"].to_pylist()
+        return [sha if sha in self.place else "" for sha in shas]
+
+    def pixels(self, sha: str) -> NDArray[np.uint8]:
+        """Return a picture as the model sees it, [H, W, 3].
+
+        Raises:
+            KeyError: If there is no such picture.
+        """
+        if self._store is None:
+            raise KeyError(sha)
+        return self._store.read(np.array([self.place[sha]]))[0]
+
+    def encoded(self, sha: str, size: int = 0, form: str = "jpeg") -> bytes:
+        """Return a picture as the bytes of a file.
+
+        Args:
+            sha: SHA-256 of the picture's own file.
+            size: Pixels of the longer side; 0 for the store's own.
+            form: One of `FORMATS`.
+
+        Raises:
+            KeyError: If there is no such picture.
+            DataError: If it cannot be had in that size or form.
+        """
+        if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= LARGEST:
+            raise DataError(f"size: {size!r}, expected pixels from 1 to {LARGEST}, 0 for its own.")
+        if form not in FORMATS:
+            raise DataError(f"form: {form!r}, expected one of {', '.join(FORMATS)}.")
+        picture = Image.fromarray(self.pixels(sha))
+        if size:
+            scale = size / max(picture.size)
+            width, height = (max(1, round(side * scale)) for side in picture.size)
+            picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+        buffer = BytesIO()
+        picture.save(buffer, form.upper(), quality=_QUALITY)
+        return buffer.getvalue()
