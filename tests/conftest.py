@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 import yaml
@@ -213,7 +214,7 @@ def tiny_items() -> pd.DataFrame:
 
 
 @pytest.fixture
-def tiny_data(tiny_items: pd.DataFrame) -> TrainingData:
+def tiny_data(tiny_items: pd.DataFrame, tmp_path: Path) -> TrainingData:
     titles = tiny_items["title"].str.split()
     graded = pd.DataFrame(
         {
@@ -232,8 +233,9 @@ def tiny_data(tiny_items: pd.DataFrame) -> TrainingData:
         tiny_items,
         item_texts(tiny_items),
         graded=graded,
-        synthetic=synthetic,
+        synthetic=pa.Table.from_pandas(synthetic).to_batches(),
         visual_categories=["Shoes"],
+        folder=tmp_path,
     )
 
 

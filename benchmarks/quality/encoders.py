@@ -2,7 +2,7 @@
 
 import argparse
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ class Texts:
         texts: The texts.
     """
 
-    def __init__(self, tokenizer: TextTokenizer, texts: list[str]) -> None:
+    def __init__(self, tokenizer: TextTokenizer, texts: Sequence[str]) -> None:
         table = tokenizer.encode(texts)
         self._ids, self._lengths = table.ids, table.lengths
 

@@ -26,8 +26,9 @@ from smar.judging.slices import LogFacts, slices_of
 from smar.params import Params, load_params
 from smar.paths import Paths
 from smar.stages import synthesize
-from smar.train.dataset import Pairs, TrainingData
+from smar.train.dataset import TrainingData
 from smar.train.misspell import misspell
+from smar.train.pairs import Pairs
 from smar.train.prepare import read_training_data
 from studies.paths import StudyPaths
 from studies.plan import load_plan
@@ -166,7 +167,7 @@ def _misspelled(data: TrainingData, frac: float) -> TrainingData:
     queries = list(data.queries)
 
     def of(pairs: Pairs) -> Pairs:
-        rows = pairs.query.copy()
+        rows = pairs.query.astype(np.int64)
         for pair in range(len(rows)):
             if rng.random() < frac:
                 queries.append(misspell(data.queries[rows[pair]], rng))

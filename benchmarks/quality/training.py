@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.quality.shop import SEED, Budget
-from smar.train.dataset import Pairs, TrainingData
+from smar.train.dataset import TrainingData
+from smar.train.pairs import Pairs
 
 SYNTHETIC_SHARE = 0.25
 """Share of the budget in which half of the pairs are synthetic, as in smar's pre-training."""
@@ -45,9 +46,9 @@ def _unique(data: TrainingData, parts: list[tuple[Pairs, int]], rng: np.random.G
     grade: list[NDArray[np.float64]] = []
     for pairs, number in parts:
         drawn = rng.integers(len(pairs), size=number)
-        query.append(pairs.query[drawn])
-        item.append(pairs.item[drawn])
-        grade.append(pairs.weight[drawn])
+        query.append(pairs.query[drawn].astype(np.int64))
+        item.append(pairs.item_of(drawn))
+        grade.append(pairs.grade_of(drawn))
     queries, items, grades = np.concatenate(query), np.concatenate(item), np.concatenate(grade)
     kept = np.intersect1d(
         np.unique(queries, return_index=True)[1],

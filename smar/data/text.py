@@ -1,5 +1,7 @@
 """What the text tower, the tokenizer and BM25 see of an item."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -43,17 +45,15 @@ def item_codes(items: pd.DataFrame) -> list[tuple[str, ...]]:
     return list(zip(*columns, strict=True))
 
 
-def _parts(items: pd.DataFrame, *, markers: bool) -> list[list[str]]:
-    """Return what each field adds to each item's text, "" for an empty one."""
+def _parts(items: pd.DataFrame, *, markers: bool) -> Iterator[list[str]]:
+    """Yield what each field adds to each item's text, "" for an empty one."""
     category = items["category"].str.split(" > ").str[-2:].str.join(" ")
     attributes = items["attributes"].str.replace(_NAME, " ", regex=True).str.strip()
     rows = zip(items["title"], items["brand"], category, attributes, strict=True)
-    result = []
     for row in rows:
         parts: list[str] = []
         for marker, text in zip(MARKERS, row, strict=True):
             apart = any(parts)
             before = f"{' ' if apart else ''}{marker} " if markers else _SEPARATOR * apart
             parts.append(f"{before}{text}" if text else "")
-        result.append(parts)
-    return result
+        yield parts

@@ -18,6 +18,7 @@ from smar.data.tokens import TokenTable
 from smar.errors import ParamsError
 
 _SPECIAL = ["[PAD]", "[CLS]"]
+_BLOCK = 8192  # texts whose tokens are objects at once
 
 
 class TextTokenizer:
@@ -49,19 +50,39 @@ class TextTokenizer:
             starts: Where each of a text's fields begins, [N, F], as `field_starts` gives; the
                 table then says which field each token belongs to.
         """
-        encodings = self.tokenizer.encode_batch(list(texts))
+        parts = [
+            self._encode(texts[start : start + _BLOCK], starts, start)
+            for start in range(0, len(texts), _BLOCK)
+        ]
+        lengths = np.concatenate([np.empty(0, np.int32), *(part.lengths for part in parts)])
+        shape = len(lengths), int(lengths.max(initial=1))
+        ids = np.full(shape, self.pad_id, np.int32)
+        fields = None if starts is None else np.full(shape, -1, np.int8)
+        for part, start in zip(parts, range(0, len(texts), _BLOCK), strict=True):
+            place = slice(start, start + len(part.lengths)), slice(part.ids.shape[1])
+            ids[place] = part.ids
+            if fields is not None and part.fields is not None:
+                fields[place] = part.fields
+        return TokenTable(ids, lengths, fields)
+
+    def _encode(
+        self, texts: Sequence[str], starts: NDArray[np.int64] | None, first: int
+    ) -> TokenTable:
+        """Return the tokens of some texts, the first of which is row `first` of `starts`."""
+        encode = self.tokenizer.encode_batch_fast if starts is None else self.tokenizer.encode_batch
+        encodings = encode(list(texts))
         encoded = [e.ids for e in encodings]
         lengths = np.fromiter((len(ids) for ids in encoded), np.int32, len(encoded))
         table = np.full((len(encoded), int(lengths.max(initial=1))), self.pad_id, np.int32)
         table[np.arange(table.shape[1]) < lengths[:, None]] = np.concatenate(
-            [np.asarray(ids, np.int32) for ids in encoded] or [np.empty(0, np.int32)]
+            [np.asarray(ids, np.int32) for ids in encoded]
         )
         if starts is None:
             return TokenTable(table, lengths)
         fields = np.full(table.shape, -1, np.int8)
         for row, encoding in enumerate(encodings):
             spans = np.array(encoding.offsets, np.int64).reshape(-1, 2)
-            place = np.searchsorted(starts[row], spans[:, 0], side="right") - 1
+            place = np.searchsorted(starts[first + row], spans[:, 0], side="right") - 1
             fields[row, : len(spans)] = np.where(spans[:, 1] > spans[:, 0], place, -1)
         return TokenTable(table, lengths, fields)
 

@@ -9,6 +9,8 @@ from smar.declaration import Stage
 from smar.paths import Paths
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from smar.models.dual_encoder import DualEncoder
@@ -114,7 +116,7 @@ def _settings(params: "Params") -> dict[str, Any]:
 
 
 def _build(
-    params: "Params", queries: list[str], items: "pd.DataFrame", picture_size: tuple[int, int]
+    params: "Params", queries: "Sequence[str]", items: "pd.DataFrame", picture_size: tuple[int, int]
 ) -> "DualEncoder":
     """Return the model before its first step, with tokenizers of the shop's own words."""
     from smar.data.text import item_texts

@@ -18,9 +18,10 @@ from smar.data.text import FIELDS
 from smar.data.tokens import PictureTable, TokenTable, mask_fields, token_tensors
 from smar.errors import DataError
 from smar.seeding import generator
-from smar.train.dataset import Pairs, TrainingData
+from smar.train.dataset import TrainingData
 from smar.train.misspell import misspell
 from smar.train.negatives import HardPool, hard_items
+from smar.train.pairs import Pairs
 
 _PREFETCH = 2
 
@@ -114,7 +115,7 @@ class PairSampler:
         misspelled_frac: float = 0.0,
         hard: Sequence[HardPool] = (),
     ) -> None:
-        self._pools = [_Pool(data.real, data.num_items), _Pool(data.synthetic, data.num_items)]
+        self._pools = [_Pool(data.real), _Pool(data.synthetic)]
         shares = np.where(
             [[real_frac > 0], [real_frac < 1]], [pool.counts > 0 for pool in self._pools], False
         )
@@ -175,25 +176,29 @@ class PairSampler:
 class _Pool:
     """Pairs by item, drawn by weight."""
 
-    def __init__(self, pairs: Pairs, num_items: int) -> None:
-        self.counts = np.bincount(pairs.item, minlength=num_items)
-        self._ends = np.cumsum(self.counts)
-        self._cumulative = np.concatenate([[0.0], np.cumsum(pairs.weight)])
-        self._query, self._grade = pairs.query, pairs.weight
+    def __init__(self, pairs: Pairs) -> None:
+        self._pairs = pairs
+        self.counts = np.diff(pairs.offsets)
+        if pairs.weight is not None:
+            self._cumulative = np.concatenate([[0.0], np.cumsum(pairs.weight)])
 
     def pick(
         self, items: NDArray[np.int64], position: NDArray[np.float64]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return a query row and its grade per item; anything where the item has none."""
-        if not len(self._query):
+        pairs = self._pairs
+        if not len(pairs):
             return np.zeros(len(items), np.int64), np.zeros(len(items))
-        ends = self._ends[items]
-        starts = ends - self.counts[items]
-        low, high = self._cumulative[starts], self._cumulative[ends]
-        pair = np.searchsorted(self._cumulative, low + position * (high - low), side="right") - 1
+        starts, ends = pairs.offsets[items], pairs.offsets[items + 1]
+        if pairs.weight is None:  # the sum of weights before a pair is its place
+            pair = (starts + position * (ends - starts)).astype(np.int64)
+        else:
+            low, high = self._cumulative[starts], self._cumulative[ends]
+            drawn = low + position * (high - low)
+            pair = np.searchsorted(self._cumulative, drawn, side="right") - 1
         pair = np.clip(pair, starts, np.maximum(ends - 1, starts))
-        pair = np.minimum(pair, len(self._query) - 1)
-        return self._query[pair], self._grade[pair]
+        pair = np.minimum(pair, len(pairs) - 1)
+        return pairs.query[pair].astype(np.int64), pairs.grade_of(pair)
 
 
 class BatchMaker:
@@ -275,10 +280,8 @@ def negatives_of(
     to the query's own. What the shop
     showed for the query without anybody engaging may stand although it holds every word.
     """
-    known = data.known[queries][:, items].toarray() > 0
-    asked = data.query_words[queries]
-    shared = (asked @ data.item_words[items].T).toarray()
-    holds_all = shared >= np.maximum(asked.getnnz(axis=1), 1)[:, None]
+    known = data.known(queries, items)
+    holds_all = data.holds_words(queries, items)
     same = data.group[items][None, :] == data.group[items[target]][:, None]
     shown = np.zeros(known.shape, bool)
     if data.shown is not None:

@@ -1,37 +1,25 @@
-"""Training pairs: which query text goes with which item, and which items never stand against it."""
+"""What a training draws from, and which items never stand against a query.
+
+Shapes: Q queries and B items of a step, P pairs.
+"""
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from smar.data.categories import is_visual
 from smar.data.schema import ACTIONS
+from smar.train.pairs import Pairs, gather_synthetic
 
 _TOP_GRADE = 4.0
 _WORD = re.compile(r"\w+")
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """(query, item) pairs sorted by item.
-
-    Args:
-        query: Row of the query text, [P].
-        item: Row of the item, ascending, [P].
-        weight: Grade of the engagement (1 for a synthetic pair), > 0: the pair's chance of being
-            drawn against the item's other pairs, [P].
-    """
-
-    query: NDArray[np.int64]
-    item: NDArray[np.int64]
-    weight: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return len(self.query)
 
 
 @dataclass(frozen=True)
@@ -42,22 +30,17 @@ class TrainingData:
         queries: Distinct query texts.
         real: Pairs from the log.
         synthetic: Pairs from the synthetic queries.
-        known: 1 where query and item are a pair of either kind, [queries, items].
-        query_words: Words of each query, [queries, words].
-        item_words: Words of each item's text and of the queries it was engaged for,
-            [items, words].
+        texts: What the text tower sees of each item, [items].
         group: Items of one group are one thing to a shopper (equal text and pictures), [items].
         visual: Whether the item is bought by eye, [items].
         shown: 1 where the shop showed the item for the query and nobody engaged,
             [queries, items]; None if that was not asked for.
     """
 
-    queries: list[str]
+    queries: Sequence[str]
     real: Pairs
     synthetic: Pairs
-    known: csr_matrix
-    query_words: csr_matrix
-    item_words: csr_matrix
+    texts: Sequence[str]
     group: NDArray[np.int64]
     visual: NDArray[np.bool_]
     shown: csr_matrix | None = None
@@ -65,7 +48,54 @@ class TrainingData:
     @property
     def num_items(self) -> int:
         """Size of the catalogue."""
-        return int(self.item_words.shape[0])
+        return len(self.texts)
+
+    def known(self, queries: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return whether query and item are a pair of either kind, [Q, B]."""
+        asked, place = np.unique(queries, return_inverse=True)
+        found = np.zeros((len(asked), len(items)), bool)
+        for pairs in (self.real, self.synthetic):
+            query, owner = pairs.of_items(items)
+            row = np.minimum(np.searchsorted(asked, query), len(asked) - 1)
+            is_asked = asked[row] == query
+            found[row[is_asked], owner[is_asked]] = True
+        return found[place]
+
+    def holds_words(
+        self, queries: NDArray[np.int64], items: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Return whether the item has every word of the query, [Q, B].
+
+        An item's words are those of its text and of the logged queries it was engaged for. A query
+        without a word is held by none.
+        """
+        asked, place = np.unique(queries, return_inverse=True)
+        words = [self._query_words(row) for row in asked]
+        column = {word: number for number, word in enumerate(set[str]().union(*words))}
+        of_query = _one_hot(words, column)
+        of_item = _one_hot(self._item_words(items), column)
+        held = of_query @ of_item.T >= np.maximum(of_query.sum(1), 1)[:, None]
+        return held[place]
+
+    def pairs_hold_words(
+        self, queries: NDArray[np.int64], items: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Return for each query and the item beside it what `holds_words` says of them, [P]."""
+        asked, query = np.unique(queries, return_inverse=True)
+        offered, item = np.unique(items, return_inverse=True)
+        words = [self._query_words(row) for row in asked]
+        held = self._item_words(offered)
+        pairs = zip(query.tolist(), item.tolist(), strict=True)
+        return np.array([bool(words[q]) and words[q] <= held[i] for q, i in pairs], bool)
+
+    def _query_words(self, row: int) -> set[str]:
+        return set(_WORD.findall(self.queries[int(row)].lower()))
+
+    def _item_words(self, items: NDArray[np.int64]) -> list[set[str]]:
+        words = [set(_WORD.findall(self.texts[row].lower())) for row in items.tolist()]
+        for query, owner in zip(*self.real.of_items(items), strict=True):
+            words[owner] |= self._query_words(query)
+        return words
 
 
 def build_training_data(
@@ -73,8 +103,9 @@ def build_training_data(
     texts: list[str],
     *,
     graded: pd.DataFrame,
-    synthetic: pd.DataFrame,
+    synthetic: Iterable[pa.RecordBatch],
     visual_categories: list[str],
+    folder: Path,
     shown: pd.DataFrame | None = None,
 ) -> TrainingData:
     """Return the training data of a catalogue.
@@ -85,42 +116,25 @@ def build_training_data(
         graded: Columns query (text), item_id and grade, as `grade_engagements` gives.
         synthetic: Columns query and item_id of the synthetic training queries.
         visual_categories: Category prefixes of items that are bought by eye.
+        folder: Where there is room for the synthetic pairs; nothing is left there.
         shown: Columns query (text) and item_id of what was shown and not engaged, if it counts;
             queries and items that are not trained on are left out.
     """
-    pairs = pd.concat(
-        [
-            graded[["query", "item_id"]].assign(weight=graded["grade"], real=True),
-            synthetic[["query", "item_id"]].assign(weight=1.0, real=False),
-        ],
-        ignore_index=True,
-    )
-    query_rows, queries = pd.factorize(pairs["query"])
-    row_of = pd.Series(np.arange(len(items)), index=items["item_id"])
-    item_rows = row_of.loc[pairs["item_id"]].to_numpy(np.int64)
-    real = pairs["real"].to_numpy(bool)
-    weight = pairs["weight"].to_numpy(np.float64)
-    query_words, item_words = _word_matrices(list(queries), texts)
-    engaged = csr_matrix(
-        (np.ones(int(real.sum()), np.float32), (item_rows[real], query_rows[real])),
-        shape=(len(items), len(queries)),
-    )
-    item_words += engaged @ query_words
-    item_words.data[:] = 1
+    query_rows, logged = pd.factorize(graded["query"])
+    item_ids = pd.Index(items["item_id"])
+    queries, made = gather_synthetic(synthetic, list(logged), item_ids, folder)
+    row_of = pd.Series(np.arange(len(items)), index=item_ids)
+    item_rows = row_of.loc[graded["item_id"]].to_numpy(np.int64)
+    weight = graded["grade"].to_numpy(np.float64)
     content = pd.Series(texts) + "\n" + items["image_ids"].map(lambda ids: str(list(ids)))
     return TrainingData(
-        queries=list(queries),
-        real=_sorted_pairs(query_rows[real], item_rows[real], weight[real]),
-        synthetic=_sorted_pairs(query_rows[~real], item_rows[~real], weight[~real]),
-        known=csr_matrix(
-            (np.ones(len(pairs), np.float32), (query_rows, item_rows)),
-            shape=(len(queries), len(items)),
-        ),
-        query_words=query_words,
-        item_words=item_words,
+        queries=queries,
+        real=Pairs.of(query_rows.astype(np.int64), item_rows, weight, len(items)),
+        synthetic=made,
+        texts=texts,
         group=pd.factorize(content)[0].astype(np.int64),
         visual=is_visual(items["category"], visual_categories),
-        shown=None if shown is None else _shown_matrix(shown, pd.Index(queries), row_of),
+        shown=None if shown is None else _shown_matrix(shown, queries, pd.Index(logged), row_of),
     )
 
 
@@ -141,31 +155,20 @@ def grade_engagements(engagements: pd.DataFrame) -> pd.DataFrame:
     return grade.rename("grade").reset_index()
 
 
-def _shown_matrix(shown: pd.DataFrame, queries: pd.Index, row_of: pd.Series) -> csr_matrix:
-    query = queries.get_indexer(pd.Index(shown["query"]))
+def _shown_matrix(
+    shown: pd.DataFrame, queries: Sequence[str], logged: pd.Index, row_of: pd.Series
+) -> csr_matrix:
+    # What nobody engaged for a text stands beside what somebody did: the text is a logged one.
+    query = logged.get_indexer(pd.Index(shown["query"]))
     item = row_of.reindex(shown["item_id"]).fillna(-1).to_numpy(np.int64)
     used = (query >= 0) & (item >= 0)
     ones = np.ones(int(used.sum()), np.float32)
     return csr_matrix((ones, (query[used], item[used])), shape=(len(queries), len(row_of)))
 
 
-def _sorted_pairs(
-    query: NDArray[np.int64], item: NDArray[np.int64], weight: NDArray[np.float64]
-) -> Pairs:
-    order = np.lexsort((query, item))
-    return Pairs(query[order].astype(np.int64), item[order], weight[order])
-
-
-def _word_matrices(queries: list[str], texts: list[str]) -> tuple[csr_matrix, csr_matrix]:
-    """Return which words occur in queries and in item texts, over one vocabulary."""
-    words = [_WORD.findall(text.lower()) for text in (*queries, *texts)]
-    rows = np.repeat(np.arange(len(words)), [len(of_text) for of_text in words])
-    flat = np.array([word for of_text in words for word in of_text], dtype=object)
-    columns, vocabulary = pd.factorize(flat)
-    matrix = csr_matrix(
-        (np.ones(len(rows), np.float32), (rows, columns)),
-        shape=(len(words), max(1, len(vocabulary))),
-    )
-    matrix.sum_duplicates()
-    matrix.data[:] = 1
-    return matrix[: len(queries)], matrix[len(queries) :]
+def _one_hot(words: Sequence[set[str]], column: Mapping[str, int]) -> NDArray[np.float32]:
+    """Return which of the words with a column each set has, [sets, columns]."""
+    result = np.zeros((len(words), max(1, len(column))), np.float32)
+    for row, own in enumerate(words):
+        result[row, [column[word] for word in own if word in column]] = 1
+    return result

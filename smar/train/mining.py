@@ -18,11 +18,13 @@ from smar.params import IndexParams, NegativeParams
 from smar.seeding import generator
 from smar.train.dataset import TrainingData
 from smar.train.negatives import HardPool
+from smar.train.pairs import Pairs
 
 logger = logging.getLogger(__name__)
 
 _BATCH = 512
-_BLOCK = 4096  # queries whose words are compared at once
+_BLOCK = 400_000  # pairs whose words are compared at once
+_ITEMS = 65_536  # whose pairs are looked at at once
 _EXACT_BELOW = 50_000  # an approximate index is good enough: a missed hard negative costs nothing
 _RECALL = 0.8
 
@@ -105,15 +107,26 @@ def _is_right(
     data: TrainingData, query: NDArray[np.int64], item: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Return which (query, item) pairs are no negatives."""
-    in_group = csr_matrix(
-        (np.ones(data.num_items, np.float32), (np.arange(data.num_items), data.group)),
-        shape=(data.num_items, int(data.group.max()) + 1),
-    )
-    known = data.known @ in_group  # [queries, groups]
-    result = np.asarray(known[query, data.group[item]]).ravel() > 0
+    result = np.zeros(len(query), bool)
     for start in range(0, len(query), _BLOCK):
         part = slice(start, start + _BLOCK)
-        asked = data.query_words[query[part]]
-        shared = np.asarray(asked.multiply(data.item_words[item[part]]).sum(1)).ravel()
-        result[part] |= shared >= np.maximum(asked.getnnz(axis=1), 1)
-    return result
+        result[part] = data.pairs_hold_words(query[part], item[part])
+    num_groups = int(data.group.max()) + 1
+    asked = np.unique(query)
+    known = [
+        _groups_of(pairs, asked, data.group, num_groups) for pairs in (data.real, data.synthetic)
+    ]
+    return result | np.isin(query * num_groups + data.group[item], np.concatenate(known))
+
+
+def _groups_of(
+    pairs: Pairs, asked: NDArray[np.int64], group: NDArray[np.int64], num_groups: int
+) -> NDArray[np.int64]:
+    """Return `query * num_groups + group` of every pair of the queries asked."""
+    found = [np.empty(0, np.int64)]
+    for start in range(0, len(group), _ITEMS):
+        items = np.arange(start, min(start + _ITEMS, len(group)))
+        query, owner = pairs.of_items(items)
+        is_asked = np.isin(query, asked)
+        found.append(query[is_asked] * num_groups + group[items[owner[is_asked]]])
+    return np.unique(np.concatenate(found))

@@ -2,11 +2,14 @@
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
+from itertools import chain
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 
 from smar.closure import PACKAGE, closure
@@ -49,10 +52,7 @@ def read_training_data(
     training = queries[queries["split"] == "train"].set_index("query_id")["query"]
     graded = grade_engagements(engagements[engagements["query_id"].isin(training.index)])
     graded["query"] = graded["query_id"].map(training)
-    synthetic = schema.SYNTHETIC.empty_table().to_pandas()
-    if graded.empty or not clicks_suffice:
-        synthetic = schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC)
-        synthetic = synthetic[synthetic["split"] == "train"]
+    with_synthetic = graded.empty or not clicks_suffice
     shown = None
     if with_shown:
         searches = schema.read_table(paths.searches, schema.SEARCHES)
@@ -62,8 +62,9 @@ def read_training_data(
         items,
         item_texts(items),
         graded=graded,
-        synthetic=synthetic,
+        synthetic=_synthetic_training(paths) if with_synthetic else (),
         visual_categories=visual_categories,
+        folder=paths.work,
         shown=shown,
     )
     logger.info(
@@ -72,8 +73,16 @@ def read_training_data(
     return data
 
 
+def _synthetic_training(paths: Paths) -> Iterator[pa.RecordBatch]:
+    """Yield the synthetic pairs that are trained on, some at a time."""
+    file = paths.synthetic / "queries.parquet"
+    columns = ("query", "item_id", "split")
+    for batch in schema.read_batches(file, schema.SYNTHETIC, columns, rows=65_536):
+        yield batch.filter(pc.equal(batch["split"], "train")).select(["query", "item_id"])
+
+
 def build_tokenizers(
-    params: ModelParams, queries: list[str], texts: list[str]
+    params: ModelParams, queries: Iterable[str], texts: list[str]
 ) -> tuple[TextTokenizer, TextTokenizer]:
     """Return the tokenizers of the query and the text tower; both learn from the same texts.
 
@@ -85,7 +94,7 @@ def build_tokenizers(
         if tower.pretrained:
             return pretrained_tokenizer(tower.pretrained, tower.max_tokens)
         markers = MARKERS if params.field_markers else ()
-        return train_tokenizer([*texts, *queries], params.vocab_size, tower.max_tokens, markers)
+        return train_tokenizer(chain(texts, queries), params.vocab_size, tower.max_tokens, markers)
 
     return of(params.query), of(params.text)
 

@@ -1,5 +1,6 @@
 """Draws and batches."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -35,7 +36,7 @@ def test_draw_gives_each_item_its_own_queries(tiny_data: TrainingData):
     draw = sampler(tiny_data).draw(0)
     owners = draw.items[draw.target]
     assert (np.bincount(draw.target) == 2).all()
-    assert (tiny_data.known[draw.queries, owners] > 0).all()
+    assert tiny_data.known(draw.queries, owners).diagonal().all()
 
 
 @pytest.mark.parametrize(("real_frac", "pool"), [(0.0, "synthetic"), (1.0, "real")])
@@ -47,7 +48,7 @@ def test_draw_takes_the_kind_asked_for(tiny_data: TrainingData, real_frac: float
 
 
 def test_sampler_refuses_data_without_queries(tiny_data: TrainingData):
-    none = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    none = Pairs(np.empty(0, np.int64), np.zeros(25, np.int64))
     empty = replace(tiny_data, real=none, synthetic=none)
     with pytest.raises(DataError, match="0 items have a query, expected at least 2"):
         sampler(empty)
@@ -57,14 +58,21 @@ def test_allowed_negatives_equal_a_double_loop(tiny_data: TrainingData):
     draw = sampler(tiny_data, items_per_step=16).draw(1)
     allowed, shown = negatives_of(tiny_data, draw.queries, draw.items, draw.target)
     assert not shown.any()
+    pairs = [
+        pair
+        for kind in (tiny_data.real, tiny_data.synthetic)
+        for pair in zip(kind.query.tolist(), kind.item.tolist(), strict=True)
+    ]
+    held = [text.lower() for text in tiny_data.texts]
+    for query, item in pairs[: len(tiny_data.real)]:
+        held[item] += " " + tiny_data.queries[query].lower()
     for q, query in enumerate(draw.queries):
         own = draw.items[draw.target[q]]
-        words = set(tiny_data.query_words[query].indices)
+        words = set(re.findall(r"\w+", tiny_data.queries[query].lower()))
         for j, item in enumerate(draw.items):
-            known = tiny_data.known[query, item] > 0
-            holds_all = words <= set(tiny_data.item_words[item].indices)
+            holds_all = words <= set(re.findall(r"\w+", held[item]))
             same = tiny_data.group[item] == tiny_data.group[own]
-            assert allowed[q, j] == (not (known or holds_all or same))
+            assert allowed[q, j] == (not ((query, item) in pairs or holds_all or same))
 
 
 def test_batches_hold_what_was_drawn(
@@ -100,7 +108,7 @@ def test_draws_of_two_steps_of_an_item_differ(tiny_data: TrainingData):
 
 def test_pairs_of_an_item_are_drawn_by_their_grade(tiny_data: TrainingData):
     rows = np.arange(3)
-    pairs = Pairs(rows, np.array([0, 0, 1]), np.array([1.0, 3.0, 2.0]))
+    pairs = Pairs.of(rows, np.array([0, 0, 1]), np.array([1.0, 3.0, 2.0]), 24)
     drawn = sampler(
         replace(tiny_data, real=pairs), items_per_step=2, queries_per_item=400, real_frac=1.0
     )
@@ -110,40 +118,32 @@ def test_pairs_of_an_item_are_drawn_by_their_grade(tiny_data: TrainingData):
     assert set(draw.grade[draw.queries == 1]) == {3.0}
 
 
+def wordless(data: TrainingData, **changes: object) -> TrainingData:
+    """Return data of which no query holds a word and no pair is known, but for the changes."""
+    none = Pairs(np.empty(0, np.int64), np.zeros(data.num_items + 1, np.int64))
+    plain = {"queries": ["!"] * 3, "real": none, "synthetic": none, "group": np.arange(24)}
+    return replace(data, **plain | changes)
+
+
 def test_item_equal_to_the_own_one_is_no_negative(tiny_data: TrainingData):
-    items = np.array([0, 1, 2])
-    group = tiny_data.group.copy()
+    group = np.arange(24)
     group[1] = group[0]
-    words = tiny_data.query_words * 0  # no query holds a word, so that groups alone decide
-    words.eliminate_zeros()
-    known = tiny_data.known * 0
-    data = replace(tiny_data, group=group, query_words=words, known=known)
+    data = wordless(tiny_data, group=group)
+    items = np.array([0, 1, 2])
     allowed, _ = negatives_of(data, np.array([0, 0, 0]), items, np.array([0, 1, 2]))
     assert allowed.tolist() == [[False, False, True], [False, False, True], [True, True, False]]
 
 
-def test_engaged_item_is_no_negative_though_it_lacks_the_words(tiny_data: TrainingData):
-    words = tiny_data.query_words * 0
-    words.eliminate_zeros()
-    known = (tiny_data.known * 0).tolil()
-    known[0, 2] = 1
-    data = replace(tiny_data, group=np.arange(24), query_words=words, known=known.tocsr())
+@pytest.mark.parametrize("kind", ["real", "synthetic"])
+def test_engaged_item_is_no_negative_though_it_lacks_the_words(tiny_data: TrainingData, kind: str):
+    pairs = Pairs.of(np.array([0]), np.array([2]), np.ones(1), 24)
+    data = wordless(tiny_data, **{kind: pairs})
     allowed, _ = negatives_of(data, np.array([0, 1]), np.array([0, 1, 2]), np.array([0, 1]))
     assert allowed.tolist() == [[False, True, False], [True, False, True]]
 
 
 def test_item_with_every_word_is_no_negative_and_one_that_lacks_a_word_is(tiny_data: TrainingData):
-    words = (tiny_data.query_words * 0).tolil()
-    texts = (tiny_data.item_words * 0).tolil()
-    words[0, [0, 1]] = 1
-    texts[1, [0, 1, 2]] = 1  # all words of the query, and one more
-    texts[2, 0] = 1  # one of its two words
-    data = replace(
-        tiny_data,
-        group=np.arange(24),
-        known=tiny_data.known * 0,
-        query_words=words.tocsr(),
-        item_words=texts.tocsr(),
-    )
+    texts = ["", "Red wool boot", "red", *[""] * 21]
+    data = wordless(tiny_data, queries=["boot red"], texts=texts)
     allowed, _ = negatives_of(data, np.array([0]), np.array([0, 1, 2]), np.array([0]))
     assert allowed.tolist() == [[False, False, True]]

@@ -1,7 +1,10 @@
 """Training pairs, grades and what counts as visual."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from smar.train.dataset import build_training_data, grade_engagements, is_visual
@@ -48,13 +51,14 @@ def items() -> pd.DataFrame:
     )
 
 
-def test_training_data_keeps_real_and_synthetic_pairs_apart(items: pd.DataFrame):
+def test_training_data_keeps_real_and_synthetic_pairs_apart(items: pd.DataFrame, tmp_path: Path):
     data = build_training_data(
         items,
         ["red boot", "a novel", "red boot"],
         graded=pd.DataFrame({"query": ["boot", "novel"], "item_id": ["c", "b"], "grade": [4.0, 2]}),
-        synthetic=pd.DataFrame({"query": ["red", "boot"], "item_id": ["a", "a"]}),
+        synthetic=pa.table({"query": ["red", "boot"], "item_id": ["a", "a"]}).to_batches(),
         visual_categories=["Shoes"],
+        folder=tmp_path,
     )
     assert [data.queries[q] for q in data.real.query] == ["novel", "boot"]
     assert data.real.item.tolist() == [1, 2]
@@ -63,26 +67,29 @@ def test_training_data_keeps_real_and_synthetic_pairs_apart(items: pd.DataFrame)
     assert data.visual.tolist() == [True, False, True]
 
 
-def test_words_of_an_item_include_those_it_was_engaged_for(items: pd.DataFrame):
+def test_words_of_an_item_include_those_it_was_engaged_for(items: pd.DataFrame, tmp_path: Path):
     data = build_training_data(
         items,
         ["red boot", "a novel", "red boot"],
         graded=pd.DataFrame({"query": ["blue boot"], "item_id": ["b"], "grade": [4.0]}),
-        synthetic=pd.DataFrame({"query": ["red"], "item_id": ["b"]}),
+        synthetic=pa.table({"query": ["red"], "item_id": ["b"]}).to_batches(),
         visual_categories=[],
+        folder=tmp_path,
     )
-    asked = data.query_words[data.queries.index("blue boot")]
-    shared = (asked @ data.item_words.T).toarray()[0]
-    assert shared.tolist() == [1.0, 2.0, 1.0]
-    assert data.item_words.data.max() == 1.0
+    query, items_ = np.array([data.queries.index("blue boot")]), np.arange(3)
+    assert data.holds_words(query, items_).tolist() == [[False, True, False]]
+    assert data.pairs_hold_words(np.repeat(query, 3), items_).tolist() == [False, True, False]
 
 
-def test_training_data_groups_items_with_equal_text_and_pictures(items: pd.DataFrame):
+def test_training_data_groups_items_with_equal_text_and_pictures(
+    items: pd.DataFrame, tmp_path: Path
+):
     data = build_training_data(
         items,
         ["red boot", "a novel", "red boot"],
         graded=pd.DataFrame({"query": ["boot"], "item_id": ["c"], "grade": [4.0]}),
-        synthetic=pd.DataFrame({"query": pd.Series(dtype=str), "item_id": pd.Series(dtype=str)}),
+        synthetic=(),
         visual_categories=[],
+        folder=tmp_path,
     )
     assert data.group[0] == data.group[2] != data.group[1]

@@ -29,13 +29,10 @@ def test_mined_items_rank_high_and_are_never_right(
     order = np.argsort(-scores, axis=1, kind="stable")[:, 2:9]
     some = 0
     for place, query in enumerate(queries):
-        words = set(tiny_data.query_words[query].indices)
-        expected = {
-            int(item)
-            for item in order[place]
-            if not tiny_data.known[query, item]
-            and not words <= set(tiny_data.item_words[item].indices)
-        }
+        one = np.array([query])
+        known = tiny_data.known(one, order[place])[0]
+        held = tiny_data.holds_words(one, order[place])[0]
+        expected = set(order[place][~known & ~held].tolist())
         found = set(pool.items[query].indices.tolist())
         assert found == expected
         some += len(found)

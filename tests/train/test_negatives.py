@@ -1,7 +1,10 @@
 """Hard negatives: what was shown and not engaged, and how it joins a step."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy.sparse import csr_matrix
 
@@ -51,7 +54,7 @@ def test_log_that_lists_nothing_has_no_impressions():
 
 
 @pytest.fixture
-def shown_data(tiny_items: pd.DataFrame) -> TrainingData:
+def shown_data(tiny_items: pd.DataFrame, tmp_path: Path) -> TrainingData:
     """The query "red boot" showed every red item and one that is unknown to the catalogue."""
     graded = pd.DataFrame(
         {
@@ -70,8 +73,9 @@ def shown_data(tiny_items: pd.DataFrame) -> TrainingData:
         tiny_items,
         item_texts(tiny_items),
         graded=graded,
-        synthetic=pd.DataFrame({"query": ["no"], "item_id": ["i05"]}),
+        synthetic=pa.table({"query": ["no"], "item_id": ["i05"]}).to_batches(),
         visual_categories=[],
+        folder=tmp_path,
         shown=shown,
     )
 

@@ -81,8 +81,9 @@ def model(
         items,
         item_texts(items),
         graded=asked.assign(grade=4.0),
-        synthetic=asked[:0],
+        synthetic=(),
         visual_categories=[],
+        folder=places.checkpoint.parent,
     )
     sampler = PairSampler(data, items_per_step=12, queries_per_item=1, real_frac=1.0, seed=0)
     params = tiny_pretrain.model_copy(update={"steps": 60, "alpha": 0.0})
