@@ -24,6 +24,17 @@ def test_faster_precision_is_chosen_with_its_reason(tmp_path: Path, slower: str,
     assert "measured here" in precision.reason
 
 
+def test_emulated_precision_is_given_up_after_its_first_step(tmp_path: Path):
+    runs: list[str] = []
+
+    def run_step(precision: Precision) -> None:
+        runs.append(precision.name)
+        slow("bfloat16")(precision)
+
+    assert choose_precision("auto", run_step, tmp_path / "p.json").name == "float32"
+    assert runs.count("bfloat16") == 1
+
+
 def test_measurement_is_kept_so_that_runs_agree(tmp_path: Path):
     first = choose_precision("auto", slow("float32"), tmp_path / "p.json")
     assert choose_precision("auto", slow("bfloat16"), tmp_path / "p.json") == first
