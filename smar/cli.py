@@ -14,6 +14,7 @@ from typing import Any
 
 from smar.datasets import command as dataset
 from smar.errors import ParamsError, SmarError
+from smar.export import command as export
 from smar.stages import declared
 
 STAGES = declared()
@@ -65,6 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     fetch.add_argument("--delay", type=float, default=0.1, help="seconds between (default: 0.1)")
     fetch.add_argument("--allow-private", action="store_true", help="reach private addresses too")
     dataset.add_command(commands, shared)
+    export.add_commands(commands, shared)
     line = "The demo shop's raw files, to see the formats that a shop's own data can have."
     demo = commands.add_parser("demo", help=line, description=line, parents=[shared])
     demo.add_argument("folder", type=Path, help="where to write them; must be empty or new")
@@ -297,4 +299,6 @@ _COMMANDS = {
     "demo": _demo,
     "fetch-pictures": _fetch_pictures,
     "dataset": dataset.run,
+    "encode": export.run_encode,
+    "export": export.run_export,
 }

@@ -60,6 +60,10 @@ class CheckError(SmarError, ValueError):
     """What a stage made does not pass its own checks."""
 
 
+class ExportError(SmarError, ValueError):
+    """What was trained cannot leave for another engine, or an export is not what it was."""
+
+
 class TrainingError(SmarError, RuntimeError):
     """Training cannot go on, for example because the loss is not finite."""
 

@@ -123,7 +123,7 @@ RANKS = {
             ("judging",),
             ("index",),
             ("service",),
-            ("train", "validation", "evaluation", "monitoring", "datasets"),
+            ("train", "validation", "evaluation", "monitoring", "datasets", "export"),
             ("release",),
             ("stages",),
             ("running",),

@@ -24,7 +24,8 @@ from smar.replace import write_file
 
 # Soft hyphen, widths of nothing, directions of writing, byte order mark; not the joiners that
 # Persian words and emoji are made with.
-_UNSEEN = re.compile(r"[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+UNSEEN = r"[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
+_UNSEEN = re.compile(UNSEEN)
 ACTIONS = ("click", "add_to_cart", "purchase")
 LOGGED = ("train", "validation", "apart")
 """Splits of logged queries: trained on; chosen by; left alone, as a test query has their stems."""

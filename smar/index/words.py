@@ -11,6 +11,7 @@ from pathlib import Path
 import bm25s
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csc_matrix
 
 from smar.artifacts import write_json
 from smar.errors import ArtifactError
@@ -104,8 +105,41 @@ class WordIndex:
     def __len__(self) -> int:
         return self._num_items
 
+    @property
+    def stemmer(self) -> str:
+        """What `WordForms` stems with, here and for whoever reads the words elsewhere."""
+        return self._forms.stemmer
+
+    @property
+    def vocabulary(self) -> dict[str, int]:
+        """Column of `item_weights` by word; bm25s also has an empty one that no text has."""
+        columns = self._bm25.vocab_dict.items()
+        return {word: column for word, column in columns if column < len(self._idf)}
+
+    def idf(self) -> tuple[NDArray[np.float64], float]:
+        """Return the idf of every word, [V], and that of a word that no text has."""
+        return self._idf, self._unknown
+
+    def item_weights(self) -> csc_matrix:
+        """Return each word's part of BM25 in each text, [N, V]; times `query_weights`: `shares`."""
+        scores = self._bm25.scores
+        parts = scores["data"], scores["indices"], scores["indptr"]
+        return csc_matrix(parts, shape=(self._num_items, len(self._idf)))
+
+    def query_weights(self, query: str) -> dict[str, float]:
+        """Return a query as weights of words: how often it has each, by what it could reach."""
+        words, reachable = self._looked_for(query)
+        return {word: words.count(word) / reachable for word in words}
+
     def shares(self, query: str) -> NDArray[np.float32]:
         """Return how much of a query each text holds, in [0, 1), [N]; 0 without a common word."""
+        words, reachable = self._looked_for(query)
+        if not words:
+            return np.zeros(self._num_items, np.float32)
+        return np.asarray(self._bm25.get_scores(words) / reachable, np.float32)
+
+    def _looked_for(self, query: str) -> tuple[list[str], float]:
+        """Return the words of a query that a text has, and the idf of all its words together."""
         vocabulary = self._bm25.vocab_dict
         units = self._forms.of_query(query)
         code = code_of(query)
@@ -113,12 +147,10 @@ class WordIndex:
             units.append([code])
         known = [[word for word in unit if word in vocabulary] for unit in units]
         words = [word for unit in known for word in unit]
-        if not words:
-            return np.zeros(self._num_items, np.float32)
         reachable = self._unknown * sum(not unit for unit in known) + sum(
             float(self._idf[vocabulary[word]]) for word in words
         )
-        return np.asarray(self._bm25.get_scores(words) / reachable, np.float32)
+        return words, reachable
 
     def best(self, shares: NDArray[np.float32], k: int) -> NDArray[np.int64]:
         """Return the rows of the k largest shares above 0, best first, ties by row."""

@@ -80,6 +80,9 @@ class TextTower(nn.Module):
 
     def _hidden(self, ids: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
         """Return the hidden states [B, L, H], texts of similar length together: less padding."""
+        if torch.compiler.is_exporting():  # a graph has no groups: those hang on the lengths
+            states = self.backbone(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+            return states * mask[..., None]
         order = lengths.argsort(stable=True)
         parts = []
         for rows in order.tensor_split(max(1, min(_GROUPS, len(ids) // _LEAST))):

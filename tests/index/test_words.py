@@ -105,3 +105,15 @@ def test_index_made_before_forms_were_written_down_is_read_as_english(tmp_path: 
     (tmp_path / "forms.json").unlink()
     shares = WordIndex.load(tmp_path, 2).shares("boot")
     assert shares[0] > shares[1] == 0
+
+
+def test_shares_are_the_product_of_sparse_weights():
+    words = WordIndex.build([*TEXTS, "iphone 8 black", "iphone8", "WH-1000XM4", ""])
+    vocabulary, items = words.vocabulary, words.item_weights().tocsr()
+    for query in ("red boot", "boot boots bort", "iphone8", "wh1000xm4 boot", "zzz", ""):
+        weights = words.query_weights(query)
+        vector = np.zeros(len(vocabulary))
+        for word, weight in weights.items():
+            vector[vocabulary[word]] = weight
+        assert items @ vector == pytest.approx(words.shares(query), abs=1e-7)
+        assert bool(weights) == bool(words.shares(query).any())

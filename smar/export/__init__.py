@@ -1,0 +1,1 @@
+"""What a release is for other engines: vectors, words, the query tower, and a test of them."""
