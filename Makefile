@@ -13,8 +13,9 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 # The UI listens on this machine alone; reports are served beside it, for links from its pages.
 SMAR_UI_PORT ?= 3000
 SMAR_REPORTS_PORT ?= 3001
+SMAR_PORT ?= 8000
 
-.PHONY: help run example home ui test whole test-daemon faults slow scale mutants tag check matrix graph env lock clean
+.PHONY: help run example home ui serve test whole test-daemon faults slow scale mutants tag check matrix graph env lock clean
 
 help:  ## what each target does
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -74,6 +75,9 @@ ui: env home  ## Dagster's web page and daemon on this machine: assets, runs, sc
 	trap "kill $$server 2>/dev/null" EXIT INT TERM; \
 	echo "http://127.0.0.1:$(SMAR_UI_PORT)  (stop with ctrl-c)"; \
 	$(BIN)/dagster dev --host 127.0.0.1 --port $(SMAR_UI_PORT)
+
+serve: env  ## search over HTTP from the current release, with its page: SMAR_PORT=8000
+	@$(BIN)/smar serve --port $(SMAR_PORT)
 
 test: env  ## the tests, two files at a time
 	@HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile

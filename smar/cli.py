@@ -15,6 +15,7 @@ from typing import Any
 from smar.datasets import command as dataset
 from smar.errors import ParamsError, SmarError
 from smar.export import command as export
+from smar.service.http import command as serve
 from smar.stages import declared
 
 STAGES = declared()
@@ -67,6 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     fetch.add_argument("--allow-private", action="store_true", help="reach private addresses too")
     dataset.add_command(commands, shared)
     export.add_commands(commands, shared)
+    serve.add_command(commands, shared)
     line = "The demo shop's raw files, to see the formats that a shop's own data can have."
     demo = commands.add_parser("demo", help=line, description=line, parents=[shared])
     demo.add_argument("folder", type=Path, help="where to write them; must be empty or new")
@@ -301,4 +303,5 @@ _COMMANDS = {
     "dataset": dataset.run,
     "encode": export.run_encode,
     "export": export.run_export,
+    "serve": serve.run,
 }

@@ -1,0 +1,77 @@
+"""The service as an ASGI application."""
+
+import importlib.metadata
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import FileResponse
+from starlette.staticfiles import StaticFiles
+
+from smar.service.http import algolia_route, health, items, searching, writing
+from smar.service.http.guards import AccessLog, Guard
+from smar.service.http.problems import add_handlers
+from smar.service.http.service import Service
+
+_STATIC = Path(__file__).parent / "static"
+_ROUTERS = (searching, items, algolia_route, writing, health)
+
+
+def build_app(service: Service) -> FastAPI:
+    """Return the application of a service; it closes the service when it stops."""
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        service.close()
+
+    app = FastAPI(
+        title="smar",
+        version=importlib.metadata.version("smar"),
+        description="Search over items that have text and pictures.",
+        docs_url=None,  # its page loads from other hosts
+        redoc_url=None,
+        lifespan=life,
+        telemetry={"auto_configure": False},  # nothing is sent anywhere unless someone sets it up
+    )
+    app.state.service = service
+    for module in _ROUTERS:
+        app.include_router(module.router)
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    app.add_api_route("/", _page, include_in_schema=False)
+    add_handlers(app)
+    _add_guards(app, service)
+    return app
+
+
+def _add_guards(app: FastAPI, service: Service) -> None:
+    """Put what stands before the routes around them; what is added last is outermost."""
+    settings = service.settings
+    app.add_middleware(
+        Guard,
+        hosts=settings.allowed_hosts,
+        max_body=settings.max_body_kb * 1024,
+        body_s=settings.body_s,
+        per_s=settings.per_client_s,
+        burst=settings.per_client_burst,
+    )
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            max_age=3600,
+        )
+    app.add_middleware(
+        AccessLog,
+        metrics=service.metrics,
+        is_logged=settings.access_log,
+        with_text=settings.access_log_text,
+    )
+
+
+async def _page() -> FileResponse:
+    return FileResponse(_STATIC / "index.html", headers={"cache-control": "no-cache"})

@@ -1,0 +1,210 @@
+"""What stands before every route: hosts, sizes, rates, headers, the access log."""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Collection
+
+import orjson
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from smar.service.http.metrics import Metrics
+from smar.service.http.problems import HttpError
+
+access = logging.getLogger("smar.access")
+
+_MOST_CLIENTS = 10_000  # whose rate is remembered
+_FREE = ("/pictures/", "/static/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "cross-origin",
+}
+
+
+class AccessLog:
+    """Counts and logs every request, and puts the headers of safety on every response.
+
+    Args:
+        app: What answers.
+        metrics: Takes the counts.
+        is_logged: Whether a line is written.
+        with_text: Whether the line says what was searched for (`scope["state"]["said"]`).
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, *, is_logged: bool, with_text: bool) -> None:
+        self._app, self._metrics = app, metrics
+        self._is_logged, self._with_text = is_logged, with_text
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start = time.perf_counter()
+        state = scope.setdefault("state", {})
+        request_id = state["request_id"] = uuid.uuid4().hex[:16]
+        status, size = 499, 0  # the client went away before there was a response
+
+        async def sent(message: Message) -> None:
+            nonlocal status, size
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            else:
+                size += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sent)
+        except Exception:
+            status = 500
+            raise
+        finally:
+            spent = time.perf_counter() - start
+            # Never the path itself: it may hold what was searched for, and it has no end of values.
+            route = getattr(scope.get("route"), "path", "(none)")
+            self._metrics.requests.labels(route, str(status)).inc()
+            self._metrics.seconds.labels(route).observe(spent)
+            if self._is_logged:
+                line = {
+                    "at": time.time(),
+                    "id": request_id,
+                    "method": scope["method"],
+                    "route": route,
+                    "status": status,
+                    "ms": round(1000 * spent, 3),
+                    "bytes": size,
+                    **{name: state[name] for name in ("key", "release", "hits") if name in state},
+                }
+                if self._with_text and "said" in state:
+                    line["query"] = state["said"]
+                access.info(orjson.dumps(line).decode())
+
+
+class Guard:
+    """Refuses requests that no route should see.
+
+    Args:
+        app: What answers the others.
+        hosts: Names that Host may be; none for any. Without it a page of another host that has this
+            machine's address looked up under its own name could read what is here.
+        max_body: Bytes of a body.
+        body_s: A client may take to send it.
+        per_s: Requests of a client a second; 0 for no limit.
+        burst: Those it may send at once.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Collection[str],
+        max_body: int,
+        body_s: float,
+        per_s: float,
+        burst: int,
+    ) -> None:
+        self._app, self._hosts, self._max_body, self._body_s = app, hosts, max_body, body_s
+        self._rates = Rates(per_s, burst) if per_s else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            self._check(scope)
+            if scope["method"] in {"POST", "PUT", "PATCH"}:
+                receive = _replayed(await self._body(scope, receive), receive)
+        except HttpError as problem:
+            await problem.response()(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _check(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        if self._hosts:
+            name = headers.get("host", "").rsplit(":", 1)[0] or headers.get("host", "")
+            if name not in self._hosts:
+                raise HttpError(
+                    421,
+                    f"Host {name!r:.80} is not served; expected one of {', '.join(self._hosts)}. "
+                    "The setting `hosts` takes others.",
+                )
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > self._max_body:
+            raise HttpError(413, f"A body may have {self._max_body} bytes, not {length:.20}.")
+        if self._rates is not None and not scope["path"].startswith(_FREE):
+            client = scope.get("client") or ("",)
+            wait_s = self._rates.wait(client[0])
+            if wait_s > 0:
+                text = f"More than {self._rates.per_s:g} requests a second; come back later."
+                raise HttpError(429, text, retry_s=max(1, round(wait_s)))
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        """Return the whole body, which a slow client does not hold a route up with."""
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._body_s):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise HttpError(400, "The client went away.")
+                    body += message.get("body", b"")
+                    if len(body) > self._max_body:
+                        text = f"A body may have {self._max_body} bytes."
+                        raise HttpError(413, text)
+                    if not message.get("more_body", False):
+                        return bytes(body)
+        except TimeoutError:
+            text = f"The body was not there after {self._body_s:g} s."
+            raise HttpError(408, text) from None
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives a body that was read, then what comes after it."""
+    is_given = False
+
+    async def again() -> Message:
+        nonlocal is_given
+        if is_given:
+            return await receive()
+        is_given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+class Rates:
+    """A bucket of tokens for each client: full at first, filled at a steady rate.
+
+    Args:
+        per_s: Tokens a second.
+        burst: Size of a bucket.
+    """
+
+    def __init__(self, per_s: float, burst: int) -> None:
+        self.per_s, self._burst = per_s, burst
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait(self, client: str, now: float | None = None) -> float:
+        """Take a token of a client; return the seconds to wait where there is none, else 0."""
+        at = time.monotonic() if now is None else now
+        tokens, before = self._buckets.pop(client, (float(self._burst), at))
+        tokens = min(self._burst, tokens + (at - before) * self.per_s)
+        wait_s = 0.0 if tokens >= 1 else (1 - tokens) / self.per_s
+        self._buckets[client] = (tokens - 1 if tokens >= 1 else tokens, at)
+        if len(self._buckets) > _MOST_CLIENTS:
+            self._buckets.popitem(last=False)
+        return wait_s

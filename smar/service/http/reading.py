@@ -1,0 +1,116 @@
+"""From what a client sends to plain types, and from plain types to what it gets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from fastapi import Request
+from starlette.responses import Response
+
+from smar.errors import Problem, RequestError
+from smar.service.http.problems import HttpError
+
+_LONGEST_ID = 200
+_WHOLE = ("page", "per_page", "offset", "limit", "facet_values", "sort_among")
+_TRUE = {"true": True, "1": True, "false": False, "0": False}
+# Of a search, and no part of what is searched.
+_OURS = ("client_id", "track")
+
+
+async def read_json(request: Request, *, is_strict: bool = False) -> Any:
+    """Return the body.
+
+    Args:
+        request: The request.
+        is_strict: Whether the body has to be declared as JSON: browsers send what is not to
+            other origins without asking them first.
+
+    Raises:
+        HttpError: If it is no JSON.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if is_strict and kind != "application/json":
+        raise HttpError(415, f"content-type is {kind[:60]!r}, expected application/json.")
+    try:
+        return orjson.loads(await request.body())
+    except orjson.JSONDecodeError as error:
+        raise HttpError(400, f"The body is no JSON: {error}.") from error
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """Return a body that is an object.
+
+    Raises:
+        HttpError: If it is none.
+    """
+    content = await read_json(request)
+    if not isinstance(content, dict):
+        raise HttpError(400, 'The body is no object, expected one such as {"query": "lamp"}.')
+    return content
+
+
+def of_query(parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Return a search's keys from the parameters of an address: q=lamp&page=2&facets=brand.
+
+    What cannot be read as a key's type stays a text, which the search refuses with words.
+    """
+    content: dict[str, Any] = {}
+    for name, text in parameters.items():
+        if name == "q":
+            content["query"] = text
+        elif name == "facets":
+            content[name] = [part for part in text.split(",") if part]
+        elif name in _WHOLE:
+            is_number = text.lstrip("-").isdecimal() and len(text) < 10
+            content[name] = int(text) if is_number else text
+        elif name in {"explain", "facets_apart", "track"}:
+            content[name] = _TRUE.get(text.lower(), text)
+        elif name == "min_relevance":
+            content[name] = _number(text)
+        elif name == "filters":
+            content[name] = _json(text)
+        else:
+            content[name] = text
+    return content
+
+
+def taken(content: dict[str, Any]) -> tuple[str, bool]:
+    """Take out who searches and whether the search is logged; the rest is the search.
+
+    Raises:
+        RequestError: If they are not what they should be.
+    """
+    client_id, is_logged = (content.pop(n, d) for n, d in zip(_OURS, ("", True), strict=True))
+    problems = []
+    if not isinstance(client_id, str) or len(client_id) > _LONGEST_ID:
+        expected = f"expected a text of at most {_LONGEST_ID} characters"
+        problems.append(Problem("client_id", f"{client_id!r:.60}, {expected}"))
+    if not isinstance(is_logged, bool):
+        problems.append(Problem("track", f"{is_logged!r:.60}, expected true or false"))
+    if problems:
+        raise RequestError(problems)
+    return client_id, is_logged
+
+
+def json_response(
+    content: object, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return plain types as JSON that no cache keeps."""
+    body = orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS)
+    return Response(
+        body, status, {"cache-control": "no-store", **(headers or {})}, "application/json"
+    )
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _json(text: str) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text

@@ -1,0 +1,103 @@
+"""Searches: /search, by address or by body."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from smar.errors import Problem, ReleaseError, RequestError, near_match
+from smar.service.answer import Answer
+from smar.service.http import openapi
+from smar.service.http.reading import json_response, of_query, read_object, taken
+from smar.service.http.service import Ask, Service, is_current
+from smar.service.request import SearchRequest
+from smar.service.retriever import Retriever
+
+router = APIRouter()
+
+
+def service_of(request: Request) -> Service:
+    """Return the service that a request is for."""
+    return request.app.state.service
+
+
+@router.get("/search", openapi_extra=openapi.SEARCH_GET, responses=openapi.ANSWERS)
+async def search_get(request: Request) -> Response:
+    """Items for a query, from the parameters of an address."""
+    given = request.query_params
+    problems = [
+        Problem(name, "is given more than once") for name in given if len(given.getlist(name)) > 1
+    ]
+    if problems:
+        raise RequestError(problems)
+    return await _search(request, of_query(given))
+
+
+@router.post("/search", openapi_extra=openapi.SEARCH_POST, responses=openapi.ANSWERS)
+async def search_post(request: Request) -> Response:
+    """Items for a query, with filters, facets, pages, sorting and the reasons."""
+    return await _search(request, await read_object(request))
+
+
+async def _search(request: Request, content: dict[str, Any]) -> Response:
+    service = service_of(request)
+    client_id, is_logged = taken(content)
+    search = SearchRequest.read(content)
+    filters = content.get("filters")
+    answer, waited_ms = await ask(service, request, search, client_id, filters, is_logged=is_logged)
+    return json_response(answer_json(answer, waited_ms))
+
+
+async def ask(
+    service: Service,
+    request: Request,
+    search: SearchRequest,
+    client_id: str = "",
+    filters: object = None,
+    *,
+    is_logged: bool = True,
+) -> tuple[Answer, float]:
+    """Return the answer to a search, and how long it was waited for in milliseconds.
+
+    Raises:
+        SmarError: If it cannot be answered.
+        HttpError: If too many wait.
+    """
+    retriever = await _retriever(service, request, search.release)
+    if is_current(search.release):
+        search = replace(search, release="")
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    asked = Ask(search, client_id, is_logged, filters, retriever)
+    answer = await service.batcher.ask(asked)
+    request.state.said, request.state.release = answer.query, answer.release
+    request.state.hits = answer.total
+    return answer, 1000 * (loop.time() - start)
+
+
+async def _retriever(service: Service, request: Request, release: str) -> Retriever | None:
+    """Return the release that a request names, None for the current one.
+
+    To load one takes seconds and memory, so that only those who administer may have it done.
+    """
+    if is_current(release):
+        return None
+    if not service.live.is_loaded(release):
+        known = service.live.versions()
+        if release not in known:
+            text = f"there is no release '{release[:80]}', only {', '.join(known) or 'none'}."
+            raise ReleaseError(text + near_match(release, known))
+        service.keys.check(request, "admin")
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(service.pool, service.live.get, release)
+
+
+def answer_json(answer: Answer, waited_ms: float) -> dict[str, Any]:
+    """Return an answer in plain types; pictures are addresses."""
+    content = answer.as_dict()
+    for hit in content["hits"]:
+        hit["pictures"] = [f"/pictures/{sha}" for sha in hit["pictures"]]
+    content["milliseconds"] = answer.milliseconds | {"served": round(waited_ms, 3)}
+    return content

@@ -1,0 +1,116 @@
+"""Searches that wait together are answered together; too many and too late ones end well."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from smar.service.http.batching import Batcher
+from smar.service.http.problems import HttpError
+
+Slow = tuple[Batcher[int, int], threading.Event, list[list[int]]]
+
+
+@pytest.fixture
+def held() -> Iterator[Callable[..., Slow]]:
+    """Return what makes a queue whose thread answers when it is let go."""
+    made: list[Slow] = []
+
+    def make(**limits: float) -> Slow:
+        go, batches = threading.Event(), []
+
+        def answer(batch: list[int]) -> Sequence[int | Exception]:
+            batches.append(batch)
+            go.wait(5)
+            if 13 in batch:
+                raise ZeroDivisionError
+            return [ValueError("seven") if one == 7 else 2 * one for one in batch]
+
+        values = {"max_waiting": 8, "max_batch": 4, "deadline_s": 9.0} | limits
+        batcher: Batcher[int, int] = Batcher(answer, **values)  # type: ignore[arg-type]
+        made.append((batcher, go, batches))
+        return made[-1]
+
+    yield make
+    for batcher, go, _ in made:
+        go.set()
+        batcher.close()
+
+
+def begun(batches: list[list[int]]) -> None:
+    """Wait until the thread is at work."""
+    while not batches:
+        time.sleep(0.001)
+
+
+def test_what_came_meanwhile_is_the_next_batch(held: Callable[..., Slow]):
+    batcher, go, batches = held()
+    first = batcher.submit(0)
+    begun(batches)
+    rest = [batcher.submit(number) for number in range(1, 7)]
+    assert batcher.waiting == 6
+    go.set()
+    assert [future.result(5) for future in (first, *rest)] == [0, 2, 4, 6, 8, 10, 12]
+    assert batches == [[0], [1, 2, 3, 4], [5, 6]]
+
+
+def test_queue_has_an_end(held: Callable[..., Slow]):
+    batcher, go, batches = held()
+    futures = [batcher.submit(0)]
+    begun(batches)
+    futures += [batcher.submit(1) for _ in range(8)]
+    with pytest.raises(HttpError, match="8 searches wait") as refused:
+        batcher.submit(1)
+    assert (refused.value.status, refused.value.retry_s) == (503, 1)
+    go.set()
+    assert [future.result(5) for future in futures] == [0, *[2] * 8]
+
+
+def test_what_waited_too_long_is_not_begun(held: Callable[..., Slow]):
+    batcher, go, batches = held(deadline_s=0.05)
+    first = batcher.submit(0)
+    begun(batches)
+    late = batcher.submit(1)
+    time.sleep(0.1)
+    go.set()
+    assert first.result(5) == 0
+    with pytest.raises(HttpError, match=r"more than 0\.05 s"):
+        late.result(5)
+    assert batches == [[0]]
+
+
+def test_search_of_a_client_that_hung_up_is_not_answered(held: Callable[..., Slow]):
+    batcher, go, batches = held()
+    batcher.submit(0)
+    begun(batches)
+    gone, stays = batcher.submit(1), batcher.submit(2)
+    assert gone.cancel()
+    go.set()
+    assert stays.result(5) == 4
+    assert batches == [[0], [2]]
+
+
+def test_errors_are_those_of_their_searches_and_the_thread_goes_on(held: Callable[..., Slow]):
+    batcher, go, _ = held(max_batch=1)
+    go.set()
+    with pytest.raises(ZeroDivisionError):
+        batcher.submit(13).result(5)
+    with pytest.raises(ValueError, match="seven"):
+        batcher.submit(7).result(5)
+    assert batcher.submit(1).result(5) == 2
+
+
+def test_closing_answers_what_waits_and_refuses_the_rest(held: Callable[..., Slow]):
+    batcher, go, batches = held()
+    futures = [batcher.submit(0)]
+    begun(batches)
+    futures.append(batcher.submit(1))
+    with ThreadPoolExecutor(1) as pool:
+        closing = pool.submit(batcher.close)
+        go.set()
+        closing.result(5)
+    assert [future.result(5) for future in futures] == [0, 2]
+    with pytest.raises(HttpError, match="stops"):
+        batcher.submit(2)
