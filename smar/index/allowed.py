@@ -3,9 +3,10 @@
 Shapes: N items, C of them allowed.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import faiss
 import numpy as np
@@ -35,3 +36,26 @@ class Allowed:
         """What makes Faiss look at these alone: one bit an item."""
         selector: Any = faiss.IDSelectorBitmap  # its stub is that of C++
         return selector(np.packbits(self.mask, bitorder="little"))
+
+
+def narrowed(index: Any, allowed: Allowed) -> Any:
+    """Return Faiss's parameters for a search of some items.
+
+    Where one item in n is allowed, n times as many lists or neighbours are looked at, for the
+    nearest allowed ones lie that much further out.
+
+    Args:
+        index: The Faiss index.
+        allowed: The items.
+    """
+    index, params = faiss.downcast_index(index), cast("Any", faiss)
+    further = len(allowed.mask) / max(1, len(allowed))
+    if isinstance(index, faiss.IndexRefine):
+        lists = faiss.extract_index_ivf(index.base_index)
+        probes = min(lists.nlist, math.ceil(lists.nprobe * further))
+        within = params.SearchParametersIVF(sel=allowed.selector, nprobe=probes)
+        return params.IndexRefineSearchParameters(k_factor=index.k_factor, base_index_params=within)
+    if isinstance(index, faiss.IndexHNSW):
+        effort = math.ceil(index.hnsw.efSearch * further)
+        return params.SearchParametersHNSW(sel=allowed.selector, efSearch=effort)
+    return params.SearchParameters(sel=allowed.selector)

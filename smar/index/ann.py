@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, verify_directory, write_directory
 from smar.errors import ArtifactError, DataError
-from smar.index.allowed import Allowed
+from smar.index.allowed import Allowed, narrowed
 from smar.index.exact import exact_search
 from smar.index.query_vectors import Found, search_vectors
 from smar.index.store import check_unit_rows
@@ -106,7 +106,7 @@ class VectorIndex:
         return stored.reshape(flat.ntotal, flat.d)
 
     def similarities(
-        self, query: NDArray[np.float32], rows: NDArray[np.int64]
+        self, query: NDArray[np.float32], rows: NDArray[np.int64] | slice
     ) -> NDArray[np.float32]:
         """Return the exact scores of some rows, [C], for a gated query [2 D] or [K, 2 D].
 
@@ -123,7 +123,7 @@ class VectorIndex:
         if allowed is None:
             scores, rows = self.index.search(vectors, k)
         elif self._is_exact or len(allowed) >= _EXACT_FRAC * len(self.item_ids):
-            scores, rows = self.index.search(vectors, k, params=self._narrowed(allowed))
+            scores, rows = self.index.search(vectors, k, params=narrowed(self.index, allowed))
         else:
             scores, found = exact_search(vectors, self.rows[allowed.rows], k)
             rows = np.where(found < 0, -1, np.append(allowed.rows, -1)[found])
@@ -134,26 +134,6 @@ class VectorIndex:
     @property
     def _is_exact(self) -> bool:
         return isinstance(faiss.downcast_index(self.index), faiss.IndexFlat)
-
-    def _narrowed(self, allowed: Allowed) -> Any:
-        """Return Faiss's parameters for a search of some items.
-
-        Where one item in n is allowed, n times as many lists or neighbours are looked at, for the
-        nearest allowed ones lie that much further out.
-        """
-        index, params = cast("Any", faiss.downcast_index(self.index)), cast("Any", faiss)
-        further = len(self.item_ids) / max(1, len(allowed))
-        if isinstance(index, faiss.IndexRefine):
-            lists = faiss.extract_index_ivf(index.base_index)
-            probes = min(lists.nlist, math.ceil(lists.nprobe * further))
-            within = params.SearchParametersIVF(sel=allowed.selector, nprobe=probes)
-            return params.IndexRefineSearchParameters(
-                k_factor=index.k_factor, base_index_params=within
-            )
-        if isinstance(index, faiss.IndexHNSW):
-            effort = math.ceil(index.hnsw.efSearch * further)
-            return params.SearchParametersHNSW(sel=allowed.selector, efSearch=effort)
-        return params.SearchParameters(sel=allowed.selector)
 
 
 def whole_k(k: int, num_items: int) -> int:

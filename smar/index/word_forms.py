@@ -85,8 +85,18 @@ class WordForms:
 
     def of_query(self, text: str) -> list[list[str]]:
         """Return the words of a query, each with the other forms that it may be found by."""
-        runs = _RUNS.findall(_plain(text))
-        return [unit for run in runs for unit in self._units(run, is_query=True)]
+        return [unit for _, unit in self.written(text)]
+
+    def written(self, text: str) -> list[tuple[str, list[str]]]:
+        """Return the words of a query as `of_query`, each after how the query writes it."""
+        found: list[tuple[str, list[str]]] = []
+        for run in _RUNS.findall(_plain(text)):
+            units = self._units(run, is_query=True)
+            pieces = _PIECES.findall(run)
+            # A code is one word whatever it is parted by; of characters each pair is a word.
+            alone = [run] if len(units) == 1 else [unit[0] for unit in units]
+            found += zip(pieces if len(pieces) == len(units) else alone, units, strict=True)
+        return found
 
     def _units(self, run: str, *, is_query: bool) -> list[list[str]]:
         """Return the words of characters that stand together, each with its other forms."""

@@ -141,16 +141,35 @@ class WordIndex:
     def _looked_for(self, query: str) -> tuple[list[str], float]:
         """Return the words of a query that a text has, and the idf of all its words together."""
         vocabulary = self._bm25.vocab_dict
-        units = self._forms.of_query(query)
-        code = code_of(query)
-        if code and code in vocabulary and not any(code in unit for unit in units):
-            units.append([code])
-        known = [[word for word in unit if word in vocabulary] for unit in units]
+        known = [
+            [word for word in unit if word in vocabulary] for _, unit in self._looked_for(query)
+        ]
         words = [word for unit in known for word in unit]
         reachable = self._unknown * sum(not unit for unit in known) + sum(
             float(self._idf[vocabulary[word]]) for word in words
         )
         return words, reachable
+
+    def matched(self, query: str, rows: NDArray[np.int64]) -> list[list[str]]:
+        """Return the words of a query that the text of each row has, as the query writes them."""
+        matched: list[list[str]] = [[] for _ in rows]
+        starts, indices = self._bm25.scores["indptr"], self._bm25.scores["indices"]
+        for written, unit in self._looked_for(query):
+            terms = [self._bm25.vocab_dict[word] for word in unit if word in self._bm25.vocab_dict]
+            found = np.zeros(len(rows), bool)
+            for term in terms:
+                found |= np.isin(rows, indices[starts[term] : starts[term + 1]])
+            for place in np.flatnonzero(found):
+                matched[place].append(written)
+        return matched
+
+    def _looked_for(self, query: str) -> list[tuple[str, list[str]]]:
+        """Return the words of a query with their other forms, each after how it is written."""
+        units = self._forms.written(query)
+        code = code_of(query)
+        if code and code in self._bm25.vocab_dict and not any(code in unit for _, unit in units):
+            units.append((query, [code]))
+        return units
 
     def best(self, shares: NDArray[np.float32], k: int) -> NDArray[np.int64]:
         """Return the rows of the k largest shares above 0, best first, ties by row."""

@@ -19,6 +19,10 @@ class Place:
     rank: int
     score: float
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it in plain types."""
+        return {"rank": self.rank, "score": self.score}
+
 
 @dataclass(frozen=True)
 class Why:
@@ -28,7 +32,7 @@ class Why:
         text: What its text's vector adds: (1-w) (1-g) Q . S_t.
         picture: What the vector of text and pictures adds: (1-w) g Q . S_m.
         words: What its words add: w BM25 / idf.
-        vectors: Its place by vectors alone.
+        by_vectors: Its place by vectors alone.
         by_words: Its place by words alone, None without a common word.
         matched: The words of the query that its text has.
     """
@@ -36,19 +40,18 @@ class Why:
     text: float
     picture: float
     words: float
-    vectors: Place
+    by_vectors: Place | None
     by_words: Place | None
     matched: list[str]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it in plain types."""
-        words = self.by_words
         return {
             "text": self.text,
             "picture": self.picture,
             "words": self.words,
-            "vectors": {"rank": self.vectors.rank, "score": self.vectors.score},
-            "by_words": None if words is None else {"rank": words.rank, "score": words.score},
+            "by_vectors": self.by_vectors.as_dict() if self.by_vectors else None,
+            "by_words": self.by_words.as_dict() if self.by_words else None,
             "matched": self.matched,
         }
 

@@ -19,8 +19,9 @@ from smar.models.encode import encode_queries
 from smar.models.io import load_model
 from smar.paths import Paths
 from smar.service.answer import Answer, Hit
-from smar.service.answering import Parts, answer_all
+from smar.service.answering import answer_all
 from smar.service.fields import Fields
+from smar.service.finding import Parts, Relevance
 from smar.service.items import ItemTable
 from smar.service.pictures import Pictures
 from smar.service.registry import AUTO, KIND, find_release
@@ -52,6 +53,7 @@ class Retriever:
         self.release = release
         self.pictures = pictures or Pictures(None)
         self.fields = Fields(items.table)
+        self.relevance: Relevance | None = None
 
     @classmethod
     def load(cls, root: Path | str = ".", release: str = AUTO) -> "Retriever":
@@ -97,7 +99,7 @@ class Retriever:
 
     def answer_many(self, requests: Sequence[SearchRequest]) -> list[Answer]:
         """Return what each search finds; a query is encoded once, all of them together."""
-        parts = Parts(self.model, self.index, self.items, self.fields, self.release)
+        parts = Parts(self.model, self.index, self.items, self.fields, self.release, self.relevance)
         return answer_all(parts, requests)
 
     def search(self, query: str, k: int = 10) -> list[Hit]:

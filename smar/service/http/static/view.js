@@ -52,7 +52,7 @@ export function why(hit, shares) {
   const body = el("tbody", {},
     row("its text's vector adds", reasons.text.toFixed(3)), row("its picture adds", reasons.picture.toFixed(3)),
     row("its words add", reasons.words.toFixed(3)), row("score", hit.score.toFixed(3)),
-    row("by vectors alone", place(reasons.vectors)), row("by words alone", place(reasons.by_words)));
+    row("by vectors alone", place(reasons.by_vectors)), row("by words alone", place(reasons.by_words)));
   const said = reasons.matched.length ? `Words found: ${reasons.matched.join(", ")}` : "No word of the query is in its text.";
   return el("div", { class: "why" }, ...shareBar(reasons), el("table", {}, body), el("p", {}, said));
 }

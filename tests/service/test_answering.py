@@ -1,0 +1,364 @@
+"""Answers against a slow search of every item: filters, facets, collapsing, sorting, paging."""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smar.errors import RequestError
+from smar.models.dual_encoder import DualEncoder
+from smar.service.filters import All, AnyOf, Between, Either, Filter, Not
+from smar.service.request import SearchRequest
+from smar.service.retriever import Retriever
+from tests.service.shop import (
+    BRANDS,
+    allows,
+    build_shop,
+    item_frame,
+    items_of,
+    score_all,
+    value_of,
+    vectors_of,
+)
+
+NUM = 300
+QUERIES = ["red boot", "blue novel no 7", "zzz", "atlas"]
+SHARES = [0.0, 0.4]
+
+VALUES = {
+    "brand": BRANDS[:3],
+    "category": ["Shoes", "Shoes > Boots", "Books", "Shoes > Sandals > Flat", "Shoe"],
+    "availability": ["in_stock", "out_of_stock", "never"],
+    "material": ["wool", "cotton"],
+    "season": ["summer", "winter"],
+    "item_id": ["i0003", "i0200"],
+}
+CONDITIONS = st.one_of(
+    st.sampled_from(sorted(VALUES)).flatmap(
+        lambda field: st.lists(st.sampled_from([*VALUES[field], None]), max_size=3).map(
+            lambda values: AnyOf(field, tuple(values))
+        )
+    ),
+    st.tuples(
+        st.sampled_from(["price", "stars"]),
+        st.sampled_from([("gte", "lt"), ("gt", "lte"), ("gte", "lte")]),
+        st.integers(0, 40),
+        st.integers(0, 40),
+    ).map(lambda a: Between(a[0], **{a[1][0]: float(min(a[2:])), a[1][1]: float(max(a[2:]))})),
+)
+FILTERS = st.recursive(
+    CONDITIONS,
+    lambda inner: st.one_of(
+        inner.map(Not),
+        st.lists(inner, max_size=3).map(lambda parts: All(tuple(parts))),
+        st.lists(inner, max_size=3).map(lambda parts: Either(tuple(parts))),
+    ),
+    max_leaves=5,
+)
+
+
+@pytest.fixture(scope="module")
+def shops(module_model: DualEncoder) -> Callable[[float], Retriever]:
+    return cache(lambda share: build_shop(module_model, item_frame(NUM), vectors_of(NUM), share))
+
+
+def expected(shop: Retriever, request: SearchRequest) -> list[int]:
+    """Return the rows that a request's filters allow, best first."""
+    rows = [row for row, item in enumerate(items_of(shop)) if allows(request.filters, item)]
+    if request.query:
+        scores = score_all(shop, request.query)
+        rows.sort(key=lambda row: (-scores[row], row))
+    return rows
+
+
+def ids(shop: Retriever, rows: list[int]) -> list[str]:
+    return [f"i{row:04d}" for row in rows]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    condition=FILTERS,
+    query=st.sampled_from([*QUERIES, ""]),
+    share=st.sampled_from(SHARES),
+    offset=st.integers(0, 40),
+    limit=st.integers(0, 60),
+)
+def test_filtered_search_is_the_whole_ranking_without_the_others(
+    shops, condition: Filter, query: str, share: float, offset: int, limit: int
+):
+    shop = shops(share)
+    request = SearchRequest(query=query, filters=condition, offset=offset, limit=limit)
+    answer = shop.answer(request)
+    rows = expected(shop, request)
+    assert answer.total == len(rows)
+    assert [hit.item_id for hit in answer.hits] == ids(shop, rows[offset : offset + limit])
+    assert [hit.rank for hit in answer.hits] == list(
+        range(offset + 1, offset + 1 + len(answer.hits))
+    )
+
+
+@settings(max_examples=15, deadline=None)
+@given(condition=FILTERS, query=st.sampled_from(QUERIES))
+def test_filtered_search_by_vectors_is_that_of_a_shop_with_these_items_alone(
+    shops, module_model: DualEncoder, condition: Filter, query: str
+):
+    shop = shops(0.0)
+    mask = shop.fields.mask(condition)
+    if not mask.any():
+        return
+    frame = item_frame(NUM)[mask].reset_index(drop=True)
+    alone = build_shop(module_model, frame, vectors_of(NUM)[mask], 0.0)
+    here = shop.answer(SearchRequest(query=query, filters=condition, limit=NUM))
+    there = alone.answer(SearchRequest(query=query, limit=NUM))
+    assert [hit.item_id for hit in here.hits] == [hit.item_id for hit in there.hits]
+    assert np.allclose([h.score for h in here.hits], [h.score for h in there.hits], atol=2e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(condition=FILTERS, apart=st.booleans())
+def test_facets_count_every_item_that_is_allowed(shops, condition: Filter, apart: bool):
+    shop = shops(0.4)
+    names = ("brand", "availability", "price", "material")
+    request = SearchRequest(
+        query="red boot", filters=condition, facets=names, facets_apart=apart, limit=3
+    )
+    answer = shop.answer(request)
+    items = items_of(shop)
+    parts = condition.of if isinstance(condition, All) else (condition,)
+    for name in names:
+        own = {
+            AnyOf(name, p.values) if isinstance(p, AnyOf) else p for p in parts if _about(p, name)
+        }
+        kept = [part for part in parts if not (apart and part in own)]
+        allowed = [item for item in items if all(allows(part, item) for part in kept)]
+        values = [value_of(item, name) for item in allowed]
+        known = [value for value in values if value not in {"", None}]
+        facet = answer.facets[name]
+        assert Counter(facet.counts) == Counter(
+            f"{value:g}" if name == "price" else value for value in known
+        )
+        assert facet.unknown == len(values) - len(known)
+        assert list(facet.counts.values()) == sorted(facet.counts.values(), reverse=True)
+        if name == "price" and known:
+            assert (facet.stats.least, facet.stats.most) == (min(known), max(known))
+            assert facet.stats.mean == pytest.approx(np.mean(known))
+
+
+def _about(condition: Filter, name: str) -> bool:
+    """Return whether a condition is about one field alone."""
+    match condition:
+        case AnyOf(field=field) | Between(field=field):
+            return field == name
+        case Not(of=inner):
+            return _about(inner, name)
+        case All(of=parts) | Either(of=parts):
+            return bool(parts) and all(_about(part, name) for part in parts)
+
+
+def test_levels_of_a_category_are_counted_with_all_below_them(shops):
+    facet = shops(0.0).answer(SearchRequest(facets=("category", "category.lvl1"))).facets
+    counts = facet["category"].counts
+    assert counts["Shoes"] == counts["Shoes > Boots"] + counts["Shoes > Sandals"]
+    assert counts["Shoes > Sandals"] == counts["Shoes > Sandals > Flat"]
+    assert set(facet["category.lvl1"].counts) == {"Shoes > Boots", "Shoes > Sandals"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    condition=FILTERS,
+    query=st.sampled_from([*QUERIES, ""]),
+    offset=st.integers(0, 50),
+    limit=st.integers(1, 30),
+)
+def test_of_each_group_the_best_item_is_shown(
+    shops, condition: Filter, query: str, offset: int, limit: int
+):
+    shop = shops(0.4)
+    request = SearchRequest(
+        query=query, filters=condition, collapse="group_id", offset=offset, limit=limit
+    )
+    answer = shop.answer(request)
+    items = items_of(shop)
+    groups: dict[str, list[int]] = {}
+    for row in expected(shop, request):
+        groups.setdefault(items[row]["group_id"] or f"alone {row}", []).append(row)
+    shown = list(groups.values())[offset : offset + limit]
+    assert answer.total == len(groups)
+    assert [hit.item_id for hit in answer.hits] == ids(shop, [rows[0] for rows in shown])
+    assert [hit.others for hit in answer.hits] == [len(rows) - 1 for rows in shown]
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+@pytest.mark.parametrize("query", ["red boot", ""])
+def test_sorting_keeps_the_most_relevant_and_puts_unknown_prices_last(shops, sign: str, query: str):
+    shop = shops(0.4)
+    request = SearchRequest(
+        query=query,
+        filters=Not(AnyOf("brand", ("Zeta",))),
+        sort=f"{sign}price",
+        sort_among=80,
+        limit=300,
+    )
+    answer = shop.answer(request)
+    rows = expected(shop, request)
+    rows = rows[:80] if query else rows
+    items = items_of(shop)
+    turned = -1 if sign else 1
+    rows.sort(key=lambda row: (items[row]["price"] is None, turned * (items[row]["price"] or 0)))
+    assert answer.total == len(rows)
+    assert [hit.item_id for hit in answer.hits] == ids(shop, rows)
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_pages_are_parts_of_one_ranking(shops, share: float):
+    shop = shops(share)
+    whole = [hit.item_id for hit in shop.answer(SearchRequest(query="red boot", limit=NUM)).hits]
+    paged = [
+        hit.item_id
+        for offset in range(0, NUM, 7)
+        for hit in shop.answer(SearchRequest(query="red boot", offset=offset, limit=7)).hits
+    ]
+    assert paged == whole
+    assert len(set(whole)) == NUM
+
+
+def test_requests_together_are_answered_as_each_by_itself(shops):
+    shop = shops(0.4)
+    requests = [
+        SearchRequest(query=query, filters=condition, limit=5, facets=("brand",), query_id="q")
+        for query in (*QUERIES, "")
+        for condition in (All(), AnyOf("brand", ("Acme",)), Between("price", lt=10.0))
+    ]
+    together = shop.answer_many(requests)
+    for request, answer in zip(requests, together, strict=True):
+        alone = shop.answer(request)
+        assert [hit.item_id for hit in answer.hits] == [hit.item_id for hit in alone.hits]
+        assert answer.facets == alone.facets
+        assert answer.shares == alone.shares
+
+
+def test_explanation_adds_up_to_the_score_and_ranks_by_each_retriever(shops):
+    shop = shops(0.4)
+    condition = AnyOf("availability", ("in_stock",))
+    answer = shop.answer(
+        SearchRequest(query="Red boots", filters=condition, explain=True, limit=40)
+    )
+    allowed = np.flatnonzero(shop.fields.mask(condition))
+    scores, words = score_all(shop, "red boots"), shop.index.words.shares("red boots")
+    similarity = (scores - 0.4 * words) / 0.6
+    for hit in answer.hits:
+        why, row = hit.why, shop.items.row(hit.item_id)
+        assert why.text + why.picture + why.words == pytest.approx(hit.score, abs=1e-6)
+        assert why.by_vectors.score == pytest.approx(similarity[row], abs=1e-5)
+        assert why.by_vectors.rank == 1 + (similarity[allowed] > similarity[row] + 1e-6).sum()
+        text = f"{hit.title} {hit.category}".lower()
+        assert why.matched == [w for w in ("red", "boots") if w.removesuffix("s") in text]
+        if words[row]:
+            assert why.by_words.score == pytest.approx(float(words[row]))
+            assert why.by_words.rank == 1 + (words[allowed] > words[row]).sum()
+        else:
+            assert why.by_words is None
+    assert {len(hit.why.matched) for hit in answer.hits} >= {1, 2}
+
+
+def test_shares_are_those_of_gate_and_words(shops):
+    answer = shops(0.4).answer(SearchRequest(query="red boot"))
+    shares = answer.shares
+    assert shares.words == 0.4
+    assert shares.picture == pytest.approx(0.6 * answer.gate)
+    assert shares.text + shares.picture + shares.words == pytest.approx(1)
+    assert set(answer.milliseconds) >= {"encode", "vectors", "words", "ranking", "fetch", "total"}
+
+
+@pytest.mark.parametrize("least", [0.3, 0.5, 0.9])
+def test_items_that_are_not_relevant_enough_do_not_match(
+    shops, monkeypatch: pytest.MonkeyPatch, least: float
+):
+    shop = shops(0.4)
+    monkeypatch.setattr(
+        shop, "relevance", lambda _text, scores: 1 / (1 + np.exp(-8 * scores.astype(float)))
+    )
+    request = SearchRequest(
+        query="red boot",
+        filters=AnyOf("brand", ("Acme", "Zeta")),
+        min_relevance=least,
+        facets=("brand",),
+        limit=5,
+    )
+    answer = shop.answer(request)
+    relevant = 1 / (1 + np.exp(-8 * score_all(shop, "red boot"))) >= least
+    brands = np.array([item["brand"] for item in items_of(shop)])
+    assert answer.total == (relevant & np.isin(brands, ["Acme", "Zeta"])).sum()
+    # Counted without its own filter, and relevant all the same.
+    assert answer.facets["brand"].counts == dict(Counter(brands[relevant & (brands != "")]))
+    assert all(hit.relevance >= least for hit in answer.hits)
+
+
+def test_of_what_is_relevant_enough_the_best_are_sorted(shops, monkeypatch: pytest.MonkeyPatch):
+    shop = shops(0.4)
+    monkeypatch.setattr(shop, "relevance", lambda _text, scores: (scores > 0.1).astype(float))
+    answer = shop.answer(
+        SearchRequest(query="red boot", min_relevance=1.0, sort="price", sort_among=5, limit=50)
+    )
+    best = np.argsort(-score_all(shop, "red boot"), kind="stable")[:5]
+    assert {hit.item_id for hit in answer.hits} == set(ids(shop, best.tolist()))
+    prices = [np.inf if hit.price is None else hit.price for hit in answer.hits]
+    assert prices == sorted(prices)
+
+
+def test_everything_that_the_items_cannot_do_is_told_at_once(shops):
+    request = SearchRequest(
+        query="boot",
+        filters=All((AnyOf("brnd", ("Acme",)), Between("title", lt=3.0), AnyOf("price", ("x",)))),
+        facets=("colr",),
+        collapse="grp",
+        sort="brand",
+        min_relevance=0.5,
+        release="v7",
+    )
+    with pytest.raises(RequestError) as error:
+        shops(0.0).answer(request)
+    assert [problem.field for problem in error.value.problems] == [
+        "release", "min_relevance", "filters.brnd", "filters.title", "filters.price",
+        "facets.colr", "collapse.grp", "sort",
+    ]  # fmt: skip
+    assert "Did you mean 'brand'?" in str(error.value)
+
+
+def test_hits_hold_what_ingest_kept(shops):
+    shop = shops(0.0)
+    hit = shop.answer(SearchRequest(filters=AnyOf("item_id", ("i0001",)))).hits[0].as_dict()
+    frame = item_frame(NUM).iloc[1]
+    assert hit["title"] == frame["title"]
+    assert hit["more"].keys() <= {"material", "stars"}
+    assert hit["sale_from"] == "2025-01-01T00:00:00+00:00"
+    assert hit["price_max"] is None
+    assert hit["pictures"] == ["sha1"]
+    assert "image_ids" not in hit
+    times = SearchRequest(filters=Between("sale_from", gte="2025-01-01", lt="2025-01-02"), limit=0)
+    assert shop.answer(times).total == NUM - NUM // 3
+
+
+@pytest.mark.parametrize("kind", ["IVF", "HNSW"])
+def test_approximate_index_is_filtered_as_well_as_it_searches(
+    module_model: DualEncoder, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    """Few items are scored all; of many no fewer are found than without a filter."""
+    number = 1500
+    if kind == "HNSW":
+        monkeypatch.setattr("smar.index.ann._CODES", 10**9)
+    shop = build_shop(module_model, item_frame(number), vectors_of(number), 0.0, exact_below=0)
+    assert shop.index.vectors.details["kind"].startswith(kind)
+    for condition in (
+        AnyOf("stars", ("5",)), Between("price", lt=5.0), AnyOf("category", ("Shoes",)),
+        Not(AnyOf("brand", ("Acme",))),
+    ):  # fmt: skip
+        request = SearchRequest(query="red boot", filters=condition, limit=10)
+        found = [hit.item_id for hit in shop.answer(request).hits]
+        best = ids(shop, expected(shop, request)[:10])
+        is_few = shop.fields.mask(condition).mean() < 0.2
+        assert found == best if is_few else len(set(found) & set(best)) >= 9
