@@ -176,7 +176,7 @@ def tiny_images(tmp_path: Path) -> ImageStore:
     with write_directory(tmp_path / "images", manifest) as folder:
         files = [PictureFile("i", 1, name) for name in names]
         params = ImageStoreParams(height=16, width=16, max_pixels=10_000)
-        assert pack_images(raw, files, folder, params, Quarantine()) == list(range(20))
+        assert pack_images(raw, files, folder, params, Quarantine())[0] == list(range(20))
     return ImageStore.open(tmp_path / "images")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from smar.data.images import SHARD_SIZE, ImageStore
+from smar.data.images import ImageStore
 from smar.monitoring.drift import compare_snapshots
 from smar.monitoring.snapshot import ShopTables, take_snapshot
 from smar.monitoring.verdict import DriftVerdict
@@ -173,8 +173,8 @@ def plant_picture_style(shop: ShopTables, rng: np.random.Generator) -> ShopTable
     pixels = shop.images.read(np.arange(len(shop.images)))
     light = _DUSK * rng.uniform(0.95, 1.05, (len(pixels), 1, 1, 1))
     darker = np.clip(pixels * light, 0, 255).astype(np.uint8)
-    shards = [darker[start : start + SHARD_SIZE] for start in range(0, len(darker), SHARD_SIZE)]
-    images = ImageStore(shards, shop.images.table, shop.images.height, shop.images.width)
+    table = shop.images.table.assign(shard="dark", place=np.arange(len(darker)))
+    images = ImageStore({"dark": darker}, table, shop.images.height, shop.images.width)
     return replace(shop, images=images)
 
 

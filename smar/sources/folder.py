@@ -9,6 +9,7 @@ import pandas as pd
 
 from smar.data import schema
 from smar.params import IngestParams
+from smar.sources.decoded_pictures import DecodedPictures, Stamps
 from smar.sources.feed import Feed, read_feed
 from smar.sources.judgements import Judgements, read_judgements
 from smar.sources.pictures import drop_placeholders, pack_images
@@ -21,7 +22,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables of a shop, with the columns of `schema`; the quarantine; how the log was read."""
+    """The tables of a shop, with the columns of `schema`, and how they were read.
+
+    `log` and `judgement_notes` tell of the log and the judgements, `stamps` of where pictures are.
+    """
 
     items: pd.DataFrame
     queries: pd.DataFrame
@@ -31,10 +35,24 @@ class Tables:
     quarantine: Quarantine
     log: SearchLog
     judgement_notes: list[str]
+    stamps: Stamps
 
 
-def read_source(folder: Path, params: IngestParams, seed: int, image_target: Path) -> Tables:
+def read_source(
+    folder: Path,
+    params: IngestParams,
+    seed: int,
+    image_target: Path,
+    decoded: DecodedPictures | None = None,
+) -> Tables:
     """Return the tables of a source folder; its pictures are packed into `image_target`.
+
+    Args:
+        folder: The folder.
+        params: The section `ingest`.
+        seed: Decides the splits.
+        image_target: An empty folder.
+        decoded: Pictures that need not be decoded again.
 
     Raises:
         DataError: If an input is missing or unreadable, or too many of its rows are bad.
@@ -49,8 +67,14 @@ def read_source(folder: Path, params: IngestParams, seed: int, image_target: Pat
     logger.info("judgements: %d of %d queries", len(judgements.labels), len(judgements.queries))
     limits = (params.max_quarantined_frac, params.max_unknown_frac, params.quarantine_limits)
     quarantine.check(*limits)
-    image_ids = pack_images(
-        folder, feed.pictures, image_target, params.images, quarantine, params.feed.picture_roots
+    image_ids, stamps = pack_images(
+        folder,
+        feed.pictures,
+        image_target,
+        params.images,
+        quarantine,
+        params.feed.picture_roots,
+        decoded,
     )
     image_ids = drop_placeholders(
         feed.pictures, image_ids, feed.items, params.images.placeholder_items, quarantine
@@ -65,6 +89,7 @@ def read_source(folder: Path, params: IngestParams, seed: int, image_target: Pat
         quarantine=quarantine,
         log=log,
         judgement_notes=judgements.notes,
+        stamps=stamps,
     )
 
 

@@ -43,8 +43,8 @@ class PictureFolder:
         """Return a folder with the list of its downloaded pictures, if there is one."""
         return cls(folder.resolve(), [Path(root).resolve() for root in roots], read_list(folder))
 
-    def read(self, link: str, *, any_ending: bool) -> bytes:
-        """Return the bytes of a picture.
+    def find(self, link: str, *, any_ending: bool) -> Path:
+        """Return the file of a picture.
 
         Args:
             link: A path relative to the folder, or a URL that was downloaded before. Escapes
@@ -60,23 +60,36 @@ class PictureFolder:
                     "could not be downloaded" if link in self.fetched else NOT_FETCHED
                 )
             link = self.fetched[link]
+        leaves = False
         try:
-            return self._content(link, any_ending=any_ending)
+            for candidate in _candidates(link, any_ending=any_ending):
+                path = self._any_case(self.root / candidate).resolve()
+                inside = [path.is_relative_to(root) for root in (self.root, *self.roots)]
+                if (
+                    Path(candidate).is_absolute()
+                    or ".." in Path(candidate).parts
+                    or not any(inside)
+                ):
+                    leaves = True
+                elif path.is_file():
+                    return path
         except (OSError, ValueError) as error:
             raise PictureMissingError("file cannot be read") from error
-
-    def _content(self, link: str, *, any_ending: bool) -> bytes:
-        leaves = False
-        for candidate in _candidates(link, any_ending=any_ending):
-            path = self._any_case(self.root / candidate).resolve()
-            inside = [path.is_relative_to(root) for root in (self.root, *self.roots)]
-            if Path(candidate).is_absolute() or ".." in Path(candidate).parts or not any(inside):
-                leaves = True
-            elif path.is_file():
-                if path.stat().st_size > _MAX_BYTES:
-                    raise PictureMissingError(f"file is larger than {_MAX_BYTES // 2**20} MiB")
-                return path.read_bytes()
         raise PictureMissingError("leaves the feed's folder" if leaves else "file is missing")
+
+    @staticmethod
+    def content(path: Path) -> bytes:
+        """Return the bytes of a file that `find` gave.
+
+        Raises:
+            PictureMissingError: If it cannot be read or is too large, with the reason.
+        """
+        try:
+            if path.stat().st_size > _MAX_BYTES:
+                raise PictureMissingError(f"file is larger than {_MAX_BYTES // 2**20} MiB")
+            return path.read_bytes()
+        except OSError as error:
+            raise PictureMissingError("file cannot be read") from error
 
     def _any_case(self, path: Path) -> Path:
         """Return a path, or the one file beside it whose name differs by case or accents alone.

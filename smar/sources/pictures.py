@@ -4,7 +4,7 @@ Shapes: n pictures of H x W pixels, uint8 RGB.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,10 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from smar.data import images
 from smar.params import ImageStoreParams
+from smar.sources.decoded_pictures import DecodedPictures, Stamp, Stamps
 from smar.sources.picture_decoding import PictureCutError, PictureError, decode
 from smar.sources.picture_files import PictureFolder, PictureMissingError
+from smar.sources.picture_shards import ShardWriter
 from smar.sources.quarantine import Quarantine
 
 SOURCE = "pictures"
@@ -51,9 +52,10 @@ class PictureFile:
 
 @dataclass(frozen=True)
 class _Read:
-    """A decoded picture, or the reason why there is none."""
+    """A decoded picture, or the reason why there is none; no pixels if a store has them."""
 
     digest: str = ""
+    stamp: Stamp | None = None
     pixels: NDArray[np.uint8] | None = None
     size: tuple[int, int] = (0, 0)
     reason: str = ""
@@ -67,35 +69,44 @@ def pack_images(
     params: ImageStoreParams,
     quarantine: Quarantine,
     roots: Sequence[str] = (),
-) -> list[int]:
-    """Write shards and their table into `target`; return one image id per file, -1 for bad ones.
+    decoded: DecodedPictures | None = None,
+) -> tuple[list[int], Stamps]:
+    """Write shards and their table into `target`.
 
     Files of equal bytes are stored once. Only files inside `folder`, or `roots` where a link of the
     file system leads there, are read; nothing is fetched.
+
+    Returns:
+        One image id per file, -1 for bad ones; and where the good ones came from, which
+        `decoded_pictures.remember` keeps for the next run.
     """
     wanted = {file.link: file.any_ending for file in files}
     links = list(wanted)
-    writer = _ShardWriter(target, params)
+    decoded = decoded or DecodedPictures()
+    writer = ShardWriter(target, params.height, params.width, decoded.earlier)
     ids: dict[str, int] = {}
     reasons: dict[str, str] = {}
     cut: set[str] = set()
-    source = PictureFolder.open(folder, roots)
+    stamps: Stamps = {}
+    source = _Source(PictureFolder.open(folder, roots), wanted, params, decoded)
     with ThreadPoolExecutor() as pool, tqdm(total=len(links), desc="pictures", disable=None) as bar:
         for start in range(0, len(links), _CHUNK):
             chunk = links[start : start + _CHUNK]
-            reads = list(pool.map(lambda name: _read(source, name, wanted[name], params), chunk))
-            for link, first in zip(chunk, reads, strict=True):
+            for link, first in zip(chunk, pool.map(source.read, chunk), strict=True):
                 # Pillow's leave to take a part is one for all threads: the others are done now.
-                read = _read(source, link, wanted[link], params, True) if first.is_cut else first
-                if read.pixels is None:
+                read = source.read(link, allow_cut=True) if first.is_cut else first
+                if not read.digest:
                     reasons[link] = read.reason
                     continue
                 ids[link] = writer.add(link, read.digest, read.pixels, read.size)
-                cut |= {link} if first.is_cut else set()
+                if first.is_cut:
+                    cut.add(link)
+                elif read.stamp is not None:
+                    stamps[link] = decoded.trusted(read.stamp), read.digest
             bar.update(len(chunk))
     writer.close()
     _report(files, reasons, cut, quarantine)
-    return [ids.get(file.link, -1) for file in files]
+    return [ids.get(file.link, -1) for file in files], stamps
 
 
 def _report(
@@ -154,57 +165,41 @@ def drop_placeholders(
     return [-1 if image in found else image for image in image_ids]
 
 
-class _ShardWriter:
-    """Writes pictures shard by shard, so that memory holds one shard only."""
+@dataclass(frozen=True)
+class _Source:
+    """Where pictures are read from.
 
-    def __init__(self, target: Path, params: ImageStoreParams) -> None:
-        self._target = target
-        self._buffer = np.empty((images.SHARD_SIZE, params.height, params.width, 3), np.uint8)
-        self._rows: list[dict[str, object]] = []
-        self._by_digest: dict[str, int] = {}
+    Args:
+        folder: The feed's.
+        any_ending: Whether a file with another ending will do, by link.
+        params: How they are packed.
+        decoded: What need not be decoded.
+    """
 
-    def add(self, link: str, digest: str, pixels: NDArray[np.uint8], size: tuple[int, int]) -> int:
-        """Return the image id of a picture, a new one unless its bytes are known."""
-        if digest in self._by_digest:
-            return self._by_digest[digest]
-        number = len(self._rows)
-        self._by_digest[digest] = number
-        self._buffer[number % images.SHARD_SIZE] = pixels
-        row = {"sha256": digest, "source": link, "width": size[0], "height": size[1]}
-        self._rows.append({"image_id": number, **row})
-        if len(self._rows) % images.SHARD_SIZE == 0:
-            self._write(images.SHARD_SIZE)
-        return number
+    folder: PictureFolder
+    any_ending: Mapping[str, bool]
+    params: ImageStoreParams
+    decoded: DecodedPictures
 
-    def close(self) -> None:
-        """Write the last shard and the table."""
-        rest = len(self._rows) % images.SHARD_SIZE
-        if rest:
-            self._write(rest)
-        names = ["image_id", "sha256", "source", "width", "height"]
-        table = pd.DataFrame(self._rows, columns=names)
-        table = table.astype({"image_id": "int64", "width": "int64", "height": "int64"})
-        table.to_parquet(self._target / images.TABLE, index=False)
-
-    def _write(self, count: int) -> None:
-        number = (len(self._rows) - 1) // images.SHARD_SIZE
-        np.save(self._target / f"shard-{number:05d}.npy", self._buffer[:count], allow_pickle=False)
-
-
-def _read(
-    source: PictureFolder,
-    link: str,
-    any_ending: bool,
-    params: ImageStoreParams,
-    allow_cut: bool = False,
-) -> _Read:
-    try:
-        content = source.read(link, any_ending=any_ending)
-        pixels, size = decode(
-            content, params.height, params.width, params.max_pixels, allow_cut=allow_cut
-        )
-    except PictureCutError as error:
-        return _Read(reason=str(error), is_cut=True)
-    except (PictureMissingError, PictureError) as error:
-        return _Read(reason=str(error))
-    return _Read(sha256(content).hexdigest(), pixels, size)
+    def read(self, link: str, *, allow_cut: bool = False) -> _Read:
+        """Return a picture; its pixels only if no earlier run decoded it."""
+        params = self.params
+        try:
+            path = self.folder.find(link, any_ending=self.any_ending[link])
+            stamp = Stamp.of(path)
+            if digest := self.decoded.digest_of(link, stamp):
+                return _Read(digest, stamp)
+            content = self.folder.content(path)
+            digest = sha256(content).hexdigest()
+            if digest in self.decoded.whole:
+                return _Read(digest, stamp)
+            pixels, size = decode(
+                content, params.height, params.width, params.max_pixels, allow_cut=allow_cut
+            )
+        except PictureCutError as error:
+            return _Read(reason=str(error), is_cut=True)
+        except (PictureMissingError, PictureError) as error:
+            return _Read(reason=str(error))
+        except OSError:
+            return _Read(reason="file cannot be read")
+        return _Read(digest, stamp, pixels, size)

@@ -48,6 +48,7 @@ def run(root: Path) -> None:
     from smar.data.images import KIND, SHARD_SIZE
     from smar.demo.shop import write_demo_shop
     from smar.params import load_params
+    from smar.sources.decoded_pictures import DecodedPictures, remember
     from smar.sources.folder import read_source
     from smar.sources.quarantine import QUARANTINE
 
@@ -67,7 +68,8 @@ def run(root: Path) -> None:
             "shard_size": SHARD_SIZE,
         }
         target = stack.enter_context(write_directory(paths.images, pictures))
-        tables = read_source(folder, params.ingest, params.seed, target)
+        decoded = DecodedPictures.open(paths.work / "pictures", params.ingest.images)
+        tables = read_source(folder, params.ingest, params.seed, target, decoded)
         dropped = tables.quarantine.counts()
         pictures.dropped = {k: n for k, n in dropped.items() if k.startswith("pictures: ")}
         left_out = Manifest(kind="quarantine", params=settings, counts=dropped)
@@ -76,6 +78,7 @@ def run(root: Path) -> None:
             schema.write_table(part / "quarantine.parquet", tables.quarantine.frame(), QUARANTINE)
         for name, columns in schema.TABLES.items():
             schema.write_table(paths.ingested(name), getattr(tables, name), columns)
+    remember(paths.work / "pictures", paths.images, params.ingest.images, tables.stamps)
     counts = _counts(tables)
     STAGE.write_outcome(root, counts)
     for reason, number in dropped.items():

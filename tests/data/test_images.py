@@ -23,7 +23,7 @@ def pack(raw: Path, links: list[str]) -> tuple[list[int], Quarantine, ImageStore
     target = raw.parent / "packed"
     files = [PictureFile(f"i{row}", row, link) for row, link in enumerate(links, start=1)]
     with write_directory(target, Manifest(kind="images", details=MANIFEST)) as folder:
-        ids = pack_images(raw, files, folder, PARAMS, quarantine)
+        ids, _ = pack_images(raw, files, folder, PARAMS, quarantine)
     return ids, quarantine, ImageStore.open(target)
 
 
@@ -133,7 +133,22 @@ def test_bad_picture_is_left_out_with_its_reason(raw: Path, name: str):
 def test_truncated_shard_is_refused(raw: Path):
     save(raw / "a.png")
     pack(raw, ["a.png"])
-    shard = raw.parent / "packed" / "shard-00000.npy"
+    shard = next((raw.parent / "packed").glob("*.npy"))
     shard.write_bytes(shard.read_bytes()[:-1])
-    with pytest.raises(ArtifactError, match=r"shard-00000\.npy is \d+ bytes, expected"):
+    with pytest.raises(ArtifactError, match=r"shard-\w+\.npy is \d+ bytes, expected"):
         ImageStore.open(raw.parent / "packed")
+
+
+def test_pictures_that_no_shard_holds_are_refused(raw: Path):
+    save(raw / "a.png")
+    store = pack(raw, ["a.png"])[2]
+    target = raw.parent / "other"
+    with write_directory(target, Manifest(kind="images", details=MANIFEST)) as folder:
+        np.save(folder / store.names[0], store.shards[0])
+        store.table.assign(place=1).to_parquet(folder / images.TABLE)
+    with pytest.raises(ArtifactError, match=r"1 of the 1 pictures of images\.parquet are not in"):
+        ImageStore.open(target)
+    with write_directory(target, Manifest(kind="images", details=MANIFEST)) as folder:
+        store.table.drop(columns=["shard", "place"]).to_parquet(folder / images.TABLE)
+    with pytest.raises(ArtifactError, match="packed by an earlier version"):
+        ImageStore.open(target)

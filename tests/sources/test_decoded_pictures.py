@@ -1,0 +1,190 @@
+"""Pictures that were decoded before: the same store without decoding, and shards that stay."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from smar.artifacts import Manifest, write_directory
+from smar.data import images
+from smar.data.images import ImageStore
+from smar.params import ImageStoreParams
+from smar.sources import pictures
+from smar.sources.decoded_pictures import DecodedPictures, remember
+from smar.sources.pictures import PictureFile, pack_images
+from smar.sources.quarantine import Quarantine
+
+PARAMS = ImageStoreParams(height=8, width=8, max_pixels=5_000)
+NAMES = [f"{number:02d}.png" for number in range(10)]
+
+
+@pytest.fixture
+def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Ten pictures in shards of four."""
+    monkeypatch.setattr(images, "SHARD_SIZE", 4)
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    for number, name in enumerate(NAMES):
+        draw(folder / name, number)
+    return folder
+
+
+def draw(path: Path, number: int) -> None:
+    pixels = np.random.default_rng(number).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+def ingest(
+    raw: Path, names: list[str], *, remembering: bool = True
+) -> tuple[list[int], Quarantine]:
+    """Pack pictures as ingest does, an hour after they were made."""
+    work, target, quarantine = raw.parent / "work", raw.parent / "images", Quarantine()
+    decoded = DecodedPictures.open(work, PARAMS) if remembering else DecodedPictures()
+    object.__setattr__(decoded, "started_ns", time.time_ns() + 3600 * 10**9)
+    files = [PictureFile(f"i{row}", row, name) for row, name in enumerate(names)]
+    manifest = Manifest(kind="images", details={"height": 8, "width": 8})
+    with write_directory(target, manifest) as folder:
+        ids, stamps = pack_images(raw, files, folder, PARAMS, quarantine, decoded=decoded)
+    if remembering:
+        remember(work, target, PARAMS, stamps)
+    return ids, quarantine
+
+
+def shown(raw: Path, ids: list[int]) -> np.ndarray:
+    return ImageStore.open(raw.parent / "images").read(np.array(ids))
+
+
+def shards(raw: Path) -> dict[str, tuple[int, bytes]]:
+    files = sorted((raw.parent / "images").glob("*.npy"))
+    return {file.name: (file.stat().st_ino, file.read_bytes()) for file in files}
+
+
+@pytest.fixture
+def decodings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return what grows by the size of every picture that is decoded."""
+    seen: list[int] = []
+    decode = pictures.decode
+
+    def spy(content: bytes, *arguments: int, **options: bool) -> object:
+        seen.append(len(content))
+        return decode(content, *arguments, **options)
+
+    monkeypatch.setattr(pictures, "decode", spy)
+    return seen
+
+
+def test_nothing_changed_is_the_same_store_and_decodes_nothing(raw: Path, decodings: list[int]):
+    ingest(raw, NAMES)
+    first = {p.name: p.read_bytes() for p in (raw.parent / "images").iterdir()}
+    assert len(decodings) == 10
+    ingest(raw, NAMES)
+    assert {p.name: p.read_bytes() for p in (raw.parent / "images").iterdir()} == first
+    assert len(decodings) == 10
+
+
+def test_what_changed_is_decoded_and_full_shards_stay_the_same_files(
+    raw: Path, decodings: list[int]
+):
+    ingest(raw, NAMES)
+    before = shards(raw)
+    draw(raw / "05.png", 50)
+    draw(raw / "new.png", 51)
+    names = [NAMES[9], "new.png", *NAMES[1:9]]
+    ids, _ = ingest(raw, names)
+    assert len(decodings) == 12
+    assert ids == list(range(10))
+    after = shards(raw)
+    assert set(before.items()) <= set(after.items())
+    grown = shown(raw, ids)
+    alone, _ = ingest(raw, names, remembering=False)
+    assert alone == ids
+    assert np.array_equal(shown(raw, alone), grown)
+
+
+def test_grown_and_new_store_differ_only_in_where_pixels_lie(raw: Path):
+    ingest(raw, NAMES)
+    draw(raw / "03.png", 33)
+    ingest(raw, NAMES[2:])
+    grown = ImageStore.open(raw.parent / "images").table.drop(columns=["shard", "place"])
+    ingest(raw, NAMES[2:], remembering=False)
+    fresh = ImageStore.open(raw.parent / "images").table.drop(columns=["shard", "place"])
+    assert grown.equals(fresh)
+
+
+def test_shard_that_is_hardly_used_is_packed_anew(raw: Path):
+    ingest(raw, NAMES)
+    before = shards(raw)
+    names = [NAMES[0], *NAMES[4:10]]  # one of four, four of four, two of two
+    ids, _ = ingest(raw, names)
+    after = shards(raw)
+    assert len(set(after) & set(before)) == 2
+    assert len(after) == 3
+    assert np.array_equal(shown(raw, ids)[0], np.asarray(Image.open(raw / NAMES[0])))
+
+
+def test_many_small_shards_become_few(raw: Path):
+    names = list(NAMES)
+    for day in range(12):
+        name = f"day{day}.png"
+        draw(raw / name, 100 + day)
+        names.append(name)
+        ids, _ = ingest(raw, names)
+        assert len(shards(raw)) <= 2 + 9 + 1
+    assert shown(raw, ids).shape == (22, 8, 8, 3)
+    for name, pixels in zip(names, shown(raw, ids), strict=True):
+        assert np.array_equal(pixels, np.asarray(Image.open(raw / name)))
+
+
+def test_file_of_the_same_size_changed_in_place_is_noticed(raw: Path):
+    Image.new("RGB", (8, 8), (1, 2, 3)).save(raw / "flat.bmp")
+    ingest(raw, ["flat.bmp"])
+    times = (raw / "flat.bmp").stat()
+    Image.new("RGB", (8, 8), (9, 8, 7)).save(raw / "flat.bmp")
+    os.utime(raw / "flat.bmp", ns=(times.st_atime_ns, times.st_mtime_ns))
+    ids, _ = ingest(raw, ["flat.bmp"])
+    assert shown(raw, ids)[0, 0, 0].tolist() == [9, 8, 7]
+
+
+def test_file_changed_a_moment_ago_is_read_again(raw: Path):
+    decoded = DecodedPictures()
+    stamp = pictures.Stamp.of(raw / NAMES[0])
+    assert decoded.trusted(stamp) != stamp
+    old = pictures.Stamp(stamp.device, stamp.inode, stamp.bytes, decoded.started_ns - 10**10)
+    assert decoded.trusted(old) == old
+
+
+def test_damage_to_what_is_remembered_costs_time_alone(
+    raw: Path, decodings: list[int], caplog: pytest.LogCaptureFixture
+):
+    ids, _ = ingest(raw, NAMES)
+    before = shown(raw, ids)
+    kept = next((raw.parent / "work").rglob("*.npy"))
+    content = bytearray(kept.read_bytes())
+    content[-1] ^= 1
+    kept.write_bytes(content)  # and with it the shard of the store, which is the same file
+    again, _ = ingest(raw, NAMES)
+    assert np.array_equal(shown(raw, again), before)
+    assert len(decodings) == 20
+    assert "pictures are decoded anew" in caplog.text
+
+
+def test_other_size_is_another_way_to_pack(raw: Path, decodings: list[int]):
+    ingest(raw, NAMES)
+    wider = ImageStoreParams(height=8, width=9, max_pixels=5_000)
+    assert DecodedPictures.open(raw.parent / "work", wider).earlier is None
+    assert DecodedPictures.open(raw.parent / "work", PARAMS).earlier is not None
+
+
+def test_picture_cut_short_is_marked_each_time(raw: Path):
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(raw / "cut.jpg", quality=95)
+    content = (raw / "cut.jpg").read_bytes()
+    (raw / "cut.jpg").write_bytes(content[: int(len(content) * 0.9)])
+    first = ingest(raw, [*NAMES, "cut.jpg"])
+    second = ingest(raw, [*NAMES, "cut.jpg"])
+    for ids, quarantine in (first, second):
+        assert ids[-1] == 10
+        assert "is cut short; what is there is used" in set(quarantine.frame()["reason"])
