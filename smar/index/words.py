@@ -128,17 +128,17 @@ class WordIndex:
 
     def query_weights(self, query: str) -> dict[str, float]:
         """Return a query as weights of words: how often it has each, by what it could reach."""
-        words, reachable = self._looked_for(query)
+        words, reachable = self._reached(query)
         return {word: words.count(word) / reachable for word in words}
 
     def shares(self, query: str) -> NDArray[np.float32]:
         """Return how much of a query each text holds, in [0, 1), [N]; 0 without a common word."""
-        words, reachable = self._looked_for(query)
+        words, reachable = self._reached(query)
         if not words:
             return np.zeros(self._num_items, np.float32)
         return np.asarray(self._bm25.get_scores(words) / reachable, np.float32)
 
-    def _looked_for(self, query: str) -> tuple[list[str], float]:
+    def _reached(self, query: str) -> tuple[list[str], float]:
         """Return the words of a query that a text has, and the idf of all its words together."""
         vocabulary = self._bm25.vocab_dict
         known = [
