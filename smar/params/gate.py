@@ -8,7 +8,7 @@ from smar.params.kinds import GATES, with_kinds
 class GateParams(KindSection):
     """How much the picture counts for a query."""
 
-    kind: str = "learned"
+    kind: str = "benefit"
     """Name of a file in smar/models/gate/."""
     visual_categories: list[str] = ["Clothing", "Shoes", "Bags", "Furniture"]
     """Category prefixes whose items are bought by eye; they label a query visual."""

@@ -104,7 +104,7 @@ LOSSES = Family(
     {"IS_LIKELIHOOD": True, "NEEDS_SHOWN": False},
 )
 FUSIONS = Family("smar.models.fusion", "model.fusion", "fusion", {"SEES_PICTURES": True})
-GATES = Family("smar.models.gate", "gate.kind", "gate", {})
+GATES = Family("smar.models.gate", "gate.kind", "gate", {"SETTLES": False})
 CURRICULA = Family("smar.train.curricula", "curriculum.kind", "curriculum", {})
 GENERATORS = Family("smar.synthetic.generators", "synthesize.shares", "synthesize", {})
 FAMILIES = (LOSSES, FUSIONS, GATES, CURRICULA, GENERATORS)

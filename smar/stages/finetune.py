@@ -11,6 +11,7 @@ from smar.paths import Paths
 if TYPE_CHECKING:
     import pandas as pd
 
+    from smar.models.dual_encoder import DualEncoder
     from smar.params import Params
     from smar.train.course import Course
     from smar.train.dataset import TrainingData
@@ -64,7 +65,9 @@ def run(root: Path) -> dict[str, float]:
     from smar.models.health import check_weights
     from smar.models.io import KIND, load_model, save_model
     from smar.params import load_params
+    from smar.params.kinds import GATES
     from smar.seeding import seed_torch
+    from smar.train.benefit import picture_benefit
     from smar.train.loop import finish, train
     from smar.train.mining import hard_pools
     from smar.train.prepare import build_maker, build_sampler
@@ -80,7 +83,9 @@ def run(root: Path) -> dict[str, float]:
     data = _read(params, paths, items)
     model = place_model(load_model(paths.pretrained), params.threads)
     hard = hard_pools(model, data, items, images, params.finetune.negatives, params.seed)
-    model.set_gate(params.gate.kind, params.gate.own.model_dump())
+    settles = GATES[params.gate.kind].facts["SETTLES"]
+    if not settles:  # else the header that pre-training left is taught by the clicks meanwhile
+        _set_gate(model, params)
     where = _places(paths, params, model.options.fusion, settings | inputs)
     real_frac = 1.0 if len(data.real) else 0.0
     figures = train(
@@ -91,6 +96,9 @@ def run(root: Path) -> dict[str, float]:
         params=params.finetune,
         places=where,
     )
+    if settles:
+        _set_gate(model, params)
+        figures |= model.gate.settle(picture_benefit(model, data, items, images, params.seed))
     times = {name: figures.pop(name) for name in ("seconds", "pairs_per_s")}
     counts = {"pairs_real": len(data.real), "pairs_synthetic": len(data.synthetic)}
     finite = check_weights(model.state_dict())
@@ -101,6 +109,10 @@ def run(root: Path) -> dict[str, float]:
     STAGE.write_outcome(root, content)
     finish(where)
     return times
+
+
+def _set_gate(model: "DualEncoder", params: "Params") -> None:
+    model.set_gate(params.gate.kind, params.gate.own.model_dump())
 
 
 def _settings(params: "Params") -> dict[str, Any]:

@@ -58,6 +58,6 @@ def test_dvc_follows_the_chosen_kind(
 
 def test_pretraining_does_not_depend_on_any_gate(project: Path):
     files, params = seen_by_dvc(project, "pretrain")
-    gates = {"never", "always", "learned", "category", "per_item"}
+    gates = {"never", "always", "benefit", "learned", "category", "per_item"}
     assert not {f"smar/models/gate/{gate}.py" for gate in gates} & files
     assert {name for name in params if name.startswith("gate")} == {"gate.visual_categories"}

@@ -8,7 +8,7 @@ from typing import Self
 
 from torch import Tensor, nn
 
-from smar.models.gate.teaching import Lesson, by_clicks
+from smar.models.gate.teaching import Benefit, Lesson, by_clicks
 from smar.models.text import TowerOutput
 
 
@@ -38,6 +38,8 @@ class Gate(nn.Module):
     """How much the picture counts: for a query, and, where a kind says so, for an item.
 
     A kind gives `forward(pooled [Q, H]) -> logits [Q]` of P(q), and may change `fold` and `teach`.
+    One that states `SETTLES` takes its place when the towers are trained, and is then told what the
+    picture brought; in training a header that the clicks teach stands for it.
     """
 
     def fold(self, text: TowerOutput, image: TowerOutput, fused: Tensor) -> Tensor:
@@ -47,3 +49,7 @@ class Gate(nn.Module):
     def teach(self, lesson: Lesson) -> Tensor:
         """Return the loss, scalar, that a step of fine-tuning minimises: that of clicks alone."""
         return by_clicks(lesson)
+
+    def settle(self, benefit: Benefit) -> dict[str, float]:
+        """Take over what the picture brought, in place; return figures worth keeping."""
+        raise NotImplementedError(f"{type(self).__name__} states SETTLES and does not settle")

@@ -1,6 +1,6 @@
 """What teaches a gate.
 
-Shapes: Q queries.
+Shapes: Q queries, P pairs of a query and an item, H hidden width of the query tower.
 """
 
 from collections.abc import Callable
@@ -26,6 +26,20 @@ class Lesson:
     mixed: Callable[[], Tensor]
     logit: Tensor
     visual: Tensor
+
+
+@dataclass(frozen=True)
+class Benefit:
+    """What the picture brought to engaged items, once the towers are trained.
+
+    Args:
+        pooled: Pooled states of the queries, [P, H].
+        gain: `ln(1 + rank by S_t) - ln(1 + rank by S_m)` of the engaged item, [P]; above 0 where
+            the picture brings it up, 0.7 where it halves its rank.
+    """
+
+    pooled: Tensor
+    gain: Tensor
 
 
 def by_clicks(lesson: Lesson) -> Tensor:

@@ -25,7 +25,14 @@ WIDTHS = GateWidths(query=8, text=6, image=5, dim=4)
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
-    [("never", 0.0), ("always", 1.0), ("category", 0.5), ("learned", 0.5), ("per_item", 0.5)],
+    [
+        ("never", 0.0),
+        ("always", 1.0),
+        ("benefit", 0.5),
+        ("category", 0.5),
+        ("learned", 0.5),
+        ("per_item", 0.5),
+    ],
 )
 def test_gate_before_training(kind: str, expected: float):
     assert build_gate(kind, {}, WIDTHS)(torch.randn(3, 8)).sigmoid().tolist() == [expected] * 3

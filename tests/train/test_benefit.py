@@ -1,0 +1,106 @@
+"""What pictures bring, against a slow count over the whole catalogue."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.sparse import csr_matrix
+
+from smar.data.images import ImageStore
+from smar.data.tokens import token_tensors
+from smar.models.dual_encoder import DualEncoder
+from smar.models.encode import ItemEmbeddings, encode_items, encode_queries
+from smar.params import Params
+from smar.params.kinds import GATES
+from smar.train import benefit
+from smar.train.benefit import picture_benefit
+from smar.train.dataset import Pairs, TrainingData
+
+Build = Callable[[], DualEncoder]
+
+
+@pytest.fixture
+def data(tiny_data: TrainingData) -> TrainingData:
+    """The tiny data with queries of many items, some of them engaged for several queries."""
+    rng = np.random.default_rng(0)
+    known = csr_matrix(rng.random((len(tiny_data.queries), 24)) < 0.3, dtype=np.float32)
+    query, item = known.nonzero()
+    order = np.lexsort((query, item))
+    pairs = Pairs(query[order].astype(np.int64), item[order].astype(np.int64), np.ones(len(query)))
+    return replace(tiny_data, real=pairs, known=known)
+
+
+def slow(model: DualEncoder, data: TrainingData, made: ItemEmbeddings) -> set[tuple[int, float]]:
+    """Return (query, gain) of every pair, counted item by item."""
+    vectors = encode_queries(model, data.queries).vector.reshape(len(data.queries), -1, model.dim)
+    found = set()
+    for query, item in zip(data.real.query, data.real.item, strict=True):
+        others = [n for n in range(24) if not data.known[query, n]]
+        ranks = []
+        for rows in (made.text, made.multimodal):
+            scores = [max(float(head @ row) for head in vectors[query]) for row in rows]
+            ranks.append(sum(scores[n] > scores[item] for n in others))
+        gain = math.log1p(ranks[0]) - math.log1p(ranks[1])
+        found.add((int(query), round(gain, 4)))
+    return found
+
+
+def test_gain_is_that_of_ranks_without_the_query_s_own_items(
+    tiny_model: Build,
+    data: TrainingData,
+    tiny_items: pd.DataFrame,
+    tiny_images: ImageStore,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(benefit, "_PER_QUERY", 24)
+    model = tiny_model()
+    taught = picture_benefit(model, data, tiny_items, tiny_images, 3)
+    expected = slow(model, data, encode_items(model, tiny_items, tiny_images, 8))
+    assert len(taught.gain) == len(data.real)
+    assert {gain for _, gain in expected} == {round(float(gain), 4) for gain in taught.gain}
+    assert len({gain for _, gain in expected}) > 5
+    # The state of a query stands beside its own gain.
+    with torch.inference_mode():
+        table = model.query_tokenizer.encode(data.queries)
+        rows = np.arange(len(data.queries))
+        pooled = model.query(*token_tensors(table, rows, model.device)).pooled
+    nearest = torch.cdist(taught.pooled, pooled).argmin(1).tolist()
+    beside = {(q, round(float(g), 4)) for q, g in zip(nearest, taught.gain, strict=True)}
+    assert beside == expected
+
+
+def test_popular_queries_and_large_catalogues_are_sampled(
+    tiny_model: Build,
+    data: TrainingData,
+    tiny_items: pd.DataFrame,
+    tiny_images: ImageStore,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(benefit, "_PER_QUERY", 2)
+    monkeypatch.setattr(benefit, "_MOST_ITEMS", 12)
+    sample, query, item = benefit._draw(data, np.random.default_rng(0))
+    assert len(sample) == 12
+    assert np.bincount(query).max() == 2
+    pairs = set(zip(data.real.query, data.real.item, strict=True))
+    assert set(zip(query, sample[item], strict=True)) <= pairs
+    few = picture_benefit(tiny_model(), data, tiny_items, tiny_images, 3)
+    assert few.gain.abs().max() <= math.log(12) + 1e-6
+    again = picture_benefit(tiny_model(), data, tiny_items, tiny_images, 3)
+    assert torch.equal(few.gain, again.gain)
+
+
+def test_items_without_pictures_gain_nothing(
+    tiny_model: Build, tiny_data: TrainingData, tiny_items: pd.DataFrame, tiny_images: ImageStore
+):
+    bare = tiny_items.assign(image_ids=[[]] * len(tiny_items))
+    taught = picture_benefit(tiny_model(), tiny_data, bare, tiny_images, 3)
+    assert not taught.gain.any()
+
+
+def test_gate_that_ships_is_settled():
+    shipped = Params().gate.kind
+    assert GATES[shipped].facts["SETTLES"]
