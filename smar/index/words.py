@@ -141,9 +141,7 @@ class WordIndex:
     def _reached(self, query: str) -> tuple[list[str], float]:
         """Return the words of a query that a text has, and the idf of all its words together."""
         vocabulary = self._bm25.vocab_dict
-        known = [
-            [word for word in unit if word in vocabulary] for _, unit in self._looked_for(query)
-        ]
+        known = [[word for word in unit if word in vocabulary] for _, unit in self._units(query)]
         words = [word for unit in known for word in unit]
         reachable = self._unknown * sum(not unit for unit in known) + sum(
             float(self._idf[vocabulary[word]]) for word in words
@@ -154,7 +152,7 @@ class WordIndex:
         """Return the words of a query that the text of each row has, as the query writes them."""
         matched: list[list[str]] = [[] for _ in rows]
         starts, indices = self._bm25.scores["indptr"], self._bm25.scores["indices"]
-        for written, unit in self._looked_for(query):
+        for written, unit in self._units(query):
             terms = [self._bm25.vocab_dict[word] for word in unit if word in self._bm25.vocab_dict]
             found = np.zeros(len(rows), bool)
             for term in terms:
@@ -163,7 +161,7 @@ class WordIndex:
                 matched[place].append(written)
         return matched
 
-    def _looked_for(self, query: str) -> list[tuple[str, list[str]]]:
+    def _units(self, query: str) -> list[tuple[str, list[str]]]:
         """Return the words of a query with their other forms, each after how it is written."""
         units = self._forms.written(query)
         code = code_of(query)
