@@ -132,7 +132,7 @@ def summary_text(results: Sequence[SetResult], params: EvaluateParams) -> str:
         return "No judged query: give judgements or a search log, or raise synthesize.ratio.\n"
     result = results[0]
     columns = _columns(params)
-    label = f"{_HEADINGS[result.queries.name][0]} ({len(result.queries):,})"
+    label = f"{_HEADINGS[result.queries.name][0]} ({result.queries.size})"
     lines = [f"{label:<28}" + "".join(f"{name:>19}" for name in columns)]
     for system in ordered(result):
         cells = "".join(f"{result.mean(system, name):>19.4f}" for name in columns)
@@ -196,7 +196,7 @@ def _set_content(
     }
     return {
         "id": result.queries.name,
-        "heading": f"{heading} ({len(result.queries):,})",
+        "heading": f"{heading} ({result.queries.size})",
         "value": f"{result.mean(HYBRID, params.primary):.3f}",
         "interval": "{:.3f}\u2013{:.3f}".format(*result.intervals[HYBRID][params.primary]),
         "before": before and _against(before),

@@ -73,6 +73,8 @@ class SetResult:
     def summary(self) -> dict[str, Any]:
         """Return the figures as nested plain types: means by system, slices, differences."""
         result: dict[str, Any] = {"queries": len(self.queries)}
+        if self.queries.drawn_from:
+            result["drawn_from"] = self.queries.drawn_from
         for system, values in self.values.items():
             result[system] = {metric: round(self.mean(system, metric), 6) for metric in values}
             result[system]["slices"] = {

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from smar.errors import ShapeError
 
-_BLOCK = 1024
+_BLOCK = 1024  # queries at once
+_SCORES = 2**26  # and scores: fewer queries of a larger catalogue
 
 
 def exact_search(
@@ -34,11 +35,12 @@ def exact_search(
     found = min(k, len(items))
     scores = np.full((len(queries), k), -np.inf, np.float32)
     rows = np.full((len(queries), k), -1, np.int64)
-    for start in range(0, len(queries), _BLOCK):
-        block = queries[start : start + _BLOCK] @ items.T  # [block, N]
+    size = max(1, min(_BLOCK, _SCORES // max(1, len(items))))
+    for start in range(0, len(queries), size):
+        block = queries[start : start + size] @ items.T  # [block, N]
         top_scores, top_rows = top_of(block, found)
-        scores[start : start + _BLOCK, :found] = top_scores
-        rows[start : start + _BLOCK, :found] = top_rows
+        scores[start : start + size, :found] = top_scores
+        rows[start : start + size, :found] = top_rows
     return scores, rows
 
 

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 KIND = "embeddings"
 PARTS = ("text", "image", "multimodal")
 _NORM_TOLERANCE = 1e-3
+_BLOCK = 65_536  # rows whose norms are taken at once
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def check_unit_rows(rows: NDArray[np.float32], where: str, *, allow_zero: bool =
     Raises:
         ArtifactError: Says how many rows and shows the first norm.
     """
-    norms = np.linalg.norm(rows, axis=1)
+    blocks = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
+    norms = np.concatenate([np.empty(0), *(np.linalg.norm(block, axis=1) for block in blocks)])
     good = np.abs(norms - 1) <= _NORM_TOLERANCE
     if allow_zero:
         good |= norms == 0

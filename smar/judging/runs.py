@@ -27,6 +27,7 @@ class QuerySet:
         num_searches: Searches of the text in the log, [Q].
         qrels: Grades, 0 = not judged or not relevant, [Q, N].
         relevant_grade: Lowest grade that counts as relevant.
+        drawn_from: How many queries there are, if these were drawn from more; else 0.
     """
 
     name: str
@@ -35,9 +36,16 @@ class QuerySet:
     num_searches: NDArray[np.int64]
     qrels: csr_matrix
     relevant_grade: int
+    drawn_from: int = 0
 
     def __len__(self) -> int:
         return len(self.query_ids)
+
+    @property
+    def size(self) -> str:
+        """How many queries there are, for people."""
+        drawn = f" drawn of {self.drawn_from:,}" if self.drawn_from else ""
+        return f"{len(self):,}{drawn}"
 
     @property
     def relevant(self) -> csr_matrix:

@@ -1,6 +1,7 @@
 """The query sets that a project can be measured on."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from smar.judging.runs import QuerySet, build_query_set
 from smar.seeding import generator
 
 MOST_SYNTHETIC = 1000
+MOST_VALIDATION = 5000
 
 
 def test_set(
@@ -45,19 +47,39 @@ def _judged_set(
 
 
 def validation_set(
-    queries: pd.DataFrame, engagements: pd.DataFrame, item_ids: Sequence[str]
+    queries: pd.DataFrame,
+    engagements: pd.DataFrame,
+    item_ids: Sequence[str],
+    *,
+    most: int | None = None,
+    seed: int = 0,
 ) -> QuerySet:
     """Return the log's held-out queries, judged by what shoppers did; choices are made on it.
 
     Grade 1 = clicked, 2 = added to a cart, 3 = bought, the highest per item; relevant from 1.
     Clicks follow what the shop showed, so the level is low and only differences mean something.
+
+    Args:
+        queries: Query table (`schema.QUERIES`).
+        engagements: Engagement table (`schema.ENGAGEMENTS`).
+        item_ids: Ids of the items that are searched, [N].
+        most: More queries than this are drawn from: what a set costs grows with the items and with
+            its queries, and those of a log grow with the items too. None takes all.
+        seed: Draws them.
     """
     held_out = queries[queries["split"] == "validation"]
     used = engagements[engagements["query_id"].isin(held_out["query_id"])]
+    engaged = held_out[held_out["query_id"].isin(used["query_id"])]
+    drawn_from = len(engaged) if most is not None and len(engaged) > most else 0
+    if drawn_from:
+        rows = generator(seed, "validation set").choice(drawn_from, most, replace=False)
+        held_out = engaged.iloc[np.sort(rows)]
+        used = used[used["query_id"].isin(held_out["query_id"])]
     grade = used["action"].map({action: place + 1 for place, action in enumerate(ACTIONS)})
     graded = used.assign(grade=grade.astype("int64"))
     labels = graded.groupby(["query_id", "item_id"])["grade"].max().reset_index()
-    return build_query_set("validation", held_out, labels, item_ids, 1)
+    found = build_query_set("validation", held_out, labels, item_ids, 1)
+    return replace(found, drawn_from=drawn_from)
 
 
 def choice_set(

@@ -5,9 +5,12 @@ Shapes: Q queries, N items.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from smar.data import schema
@@ -15,6 +18,14 @@ from smar.judging import sets
 from smar.judging.runs import QuerySet
 from smar.judging.slices import LogFacts, slices_of
 from smar.paths import Paths
+
+
+def held_out_synthetic(paths: Paths) -> pd.DataFrame:
+    """Return the synthetic pairs that are not trained on, few of very many (`schema.SYNTHETIC`)."""
+    file = paths.synthetic / "queries.parquet"
+    batches = schema.read_batches(file, schema.SYNTHETIC, schema.SYNTHETIC.names, rows=65_536)
+    kept = [batch.filter(pc.equal(batch["split"], "validation")) for batch in batches]
+    return cast("pd.DataFrame", pa.Table.from_batches(kept, schema.SYNTHETIC).to_pandas())
 
 
 @dataclass(frozen=True)
@@ -37,16 +48,18 @@ class ShopSets:
             paths: The project.
             item_ids: Ids of the items that are searched, [N].
             relevant_grade: Lowest grade of a judgement that counts as relevant.
-            seed: Decides the synthetic sample.
+            seed: Draws the samples.
         """
         queries = schema.read_table(paths.queries, schema.QUERIES)
         engagements = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
         judgements = schema.read_table(paths.judgements, schema.JUDGEMENTS)
-        synthetic = schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC)
+        synthetic = held_out_synthetic(paths)
         found = (
             sets.test_set(queries, judgements, item_ids, relevant_grade),
             sets.trial_set(queries, judgements, item_ids, relevant_grade),
-            sets.validation_set(queries, engagements, item_ids),
+            sets.validation_set(
+                queries, engagements, item_ids, most=sets.MOST_VALIDATION, seed=seed
+            ),
             sets.synthetic_set(synthetic, item_ids, seed),
         )
         return cls(found, LogFacts.of(queries, engagements, item_ids))

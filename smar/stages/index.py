@@ -143,6 +143,7 @@ def _with_word_share(
     from smar.data import schema
     from smar.index.choice import choose_word_share
     from smar.judging import sets
+    from smar.judging.shop_sets import held_out_synthetic
 
     share = params.index.word_share
     if share != "auto":
@@ -150,7 +151,7 @@ def _with_word_share(
     chosen_by = sets.choice_set(
         schema.read_table(paths.queries, schema.QUERIES),
         schema.read_table(paths.engagements, schema.ENGAGEMENTS),
-        schema.read_table(paths.synthetic / "queries.parquet", schema.SYNTHETIC),
+        held_out_synthetic(paths),
         index.item_ids,
         params.seed,
     )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from smar.errors import ShapeError
+from smar.index import exact
 from smar.index.exact import exact_search
 
 
@@ -14,6 +15,19 @@ def test_exact_search_equals_a_full_sort():
     expected = np.argsort(-(queries @ items.T), axis=1, kind="stable")[:, :5]
     assert (rows == expected).all()
     assert np.allclose(scores, np.take_along_axis(queries @ items.T, expected, 1))
+
+
+@pytest.mark.parametrize("most", [1, 29, 30, 61, 10_000])
+def test_how_many_scores_are_held_at_once_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, most: int
+):
+    rng = np.random.default_rng(0)
+    queries, items = rng.integers(-9, 9, (7, 4)), rng.integers(-9, 9, (30, 4))
+    queries, items = queries.astype(np.float32), items.astype(np.float32)
+    whole = exact_search(queries, items, 5)
+    monkeypatch.setattr(exact, "_SCORES", most)
+    for one, other in zip(exact_search(queries, items, 5), whole, strict=True):
+        assert np.array_equal(one, other)
 
 
 def test_exact_search_breaks_ties_by_row():

@@ -35,6 +35,21 @@ def test_validation_grades_the_strongest_action():
     assert result.relevant_grade == 1
 
 
+def test_many_validation_queries_are_drawn_from_and_the_set_says_so():
+    table = queries([(f"q{n}", f"text {n}", "validation", 1) for n in range(40)])
+    log = pd.DataFrame(
+        [(f"q{n}", "a", "click") for n in range(0, 40, 2)],
+        columns=["query_id", "item_id", "action"],
+    )
+    whole = sets.validation_set(table, log, ITEMS, most=20, seed=1)
+    assert (len(whole), whole.drawn_from, whole.size) == (20, 0, "20")
+    drawn = sets.validation_set(table, log, ITEMS, most=8, seed=1)
+    assert (len(drawn), drawn.drawn_from, drawn.size) == (8, 20, "8 drawn of 20")
+    assert set(drawn.query_ids) < set(whole.query_ids)
+    again, other = (sets.validation_set(table, log, ITEMS, most=8, seed=seed) for seed in (1, 2))
+    assert again.query_ids == drawn.query_ids != other.query_ids
+
+
 def test_test_set_holds_judged_test_queries_only():
     table = queries([("t", "boot", "test", 0), ("u", "bag", "test", 0), ("v", "x", "train", 1)])
     labels = pd.DataFrame({"query_id": ["t"], "item_id": ["c"], "grade": [2]})
