@@ -81,6 +81,10 @@ def raw_data(root: Path, source: Source) -> dict[str, Any]:
         newest = max(file.stat().st_mtime for file in files)
         shown["newest file"] = dg.MetadataValue.timestamp(newest)
         shown["age in days"] = round((time.time() - newest) / 86_400, 2)
+    if place.is_relative_to(
+        Paths(root).backbones
+    ):  # a pretrained model, of which ingest reads none
+        return shown
     rows = read_record(Paths(root).outcome("ingest"))
     names = ("items", "searches", "engagements", "judgements", "quarantined")
     shown |= {f"{name} last read": rows[name] for name in names if name in rows}

@@ -15,10 +15,13 @@ from typing import Any
 from smar.datasets import command as dataset
 from smar.errors import ParamsError, SmarError
 from smar.export import command as export
+from smar.models import command as backbone
 from smar.service.http import command as serve
+from smar.sources import fetch_command as pictures
 from smar.stages import declared
 
 STAGES = declared()
+_UP_TO_TRAINING = list(STAGES)[: list(STAGES).index("pretrain") + 1]
 
 
 def shared_options() -> argparse.ArgumentParser:
@@ -61,11 +64,8 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument("--check", action="store_true", help="only check params.yaml")
     what.add_argument("--upgrade", action="store_true", help="rewrite an earlier version's file")
     what.add_argument("--json", action="store_true", help="print JSON")
-    line = "A feed's pictures that are named by URL, downloaded beside the feed."
-    fetch = commands.add_parser("fetch-pictures", help=line, description=line, parents=[shared])
-    fetch.add_argument("--per-host", type=int, default=2, help="connections to a host (default: 2)")
-    fetch.add_argument("--delay", type=float, default=0.1, help="seconds between (default: 0.1)")
-    fetch.add_argument("--allow-private", action="store_true", help="reach private addresses too")
+    pictures.add_command(commands, shared)
+    backbone.add_command(commands, shared)
     dataset.add_command(commands, shared)
     export.add_commands(commands, shared)
     serve.add_command(commands, shared)
@@ -138,7 +138,7 @@ def run_safely(name: str, work: Callable[[], None]) -> int:
 def _run(command: str, options: argparse.Namespace) -> None:
     check_root(options.root)
     if command != "params":
-        check_params_of(options.root)
+        check_params_of(options.root, with_models=command in _UP_TO_TRAINING)
     if command in STAGES:
         from smar.running import run_stage
 
@@ -147,15 +147,18 @@ def _run(command: str, options: argparse.Namespace) -> None:
         _COMMANDS[command](options)
 
 
-def check_params_of(root: Path) -> None:
-    """Refuse bad parameters of a project before anything slow is imported.
+def check_params_of(root: Path, *, with_models: bool = False) -> None:
+    """Refuse bad parameters, and the pretrained models they name, before anything slow is imported.
 
     Raises:
         ParamsError: Lists all problems.
     """
+    from smar.models.pretrained_checks import check_pretrained
     from smar.params import load_params
 
-    load_params(root / "params.yaml")
+    params = load_params(root / "params.yaml")
+    if with_models:
+        check_pretrained(params.model, root / "backbones")
 
 
 def _explain(error: OSError) -> str:
@@ -254,25 +257,6 @@ def _demo(options: argparse.Namespace) -> None:
     sys.stdout.write(f"{options.folder.resolve()}\n")
 
 
-def _fetch_pictures(options: argparse.Namespace) -> None:
-    from smar.params import load_params
-    from smar.sources.feed import read_feed
-    from smar.sources.picture_fetching import FetchLimits, fetch_pictures
-    from smar.sources.picture_files import FETCHED, is_url
-    from smar.sources.quarantine import Quarantine
-
-    if options.per_host < 1 or options.delay < 0:
-        raise ParamsError("--per-host must be at least 1, --delay at least 0.")
-    params = load_params(options.root / "params.yaml").ingest
-    folder = options.root / params.folder
-    feed = read_feed(folder, params.feed, Quarantine())
-    urls = [picture.link for picture in feed.pictures if is_url(picture.link)]
-    limits = FetchLimits(options.per_host, options.delay, allow_private=options.allow_private)
-    counts = fetch_pictures(folder, urls, limits)
-    numbers = ", ".join(f"{number} {name}" for name, number in counts.items())
-    sys.stdout.write(f"{folder / FETCHED}: {numbers}\n")
-
-
 def _params(options: argparse.Namespace) -> None:
     from smar.params import load_params
     from smar.params.listing import as_text, entries
@@ -283,6 +267,7 @@ def _params(options: argparse.Namespace) -> None:
         state = "upgraded" if upgrade_file(file) else "as it was"
         sys.stdout.write(f"{file}: {state}\n")
     found = entries(load_params(file))
+    check_params_of(options.root, with_models=True)
     if options.json:
         sys.stdout.write(json.dumps([entry.as_dict() for entry in found]) + "\n")
     elif options.check:
@@ -299,7 +284,8 @@ _COMMANDS = {
     "diff": _diff,
     "verify": _verify,
     "demo": _demo,
-    "fetch-pictures": _fetch_pictures,
+    "backbone": backbone.run,
+    "fetch-pictures": pictures.run,
     "dataset": dataset.run,
     "encode": export.run_encode,
     "export": export.run_export,

@@ -44,10 +44,12 @@ class Stage:
     def digests(self, root: Path) -> dict[str, str]:
         """Return the digest of everything that the stage reads, by its name in `reads`.
 
+        What a parameter names is left out: the stage itself knows what there is to say of it.
+
         Raises:
             ArtifactError: If a file is missing, or a directory has no manifest.
         """
-        return {name: digest(root / name) for name in self.reads}
+        return {name: digest(root / name) for name in self.reads if "$" not in name}
 
     def with_checks(
         self, outcome: Path, figures: Mapping[str, Any], found: Sequence[Checked]

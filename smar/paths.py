@@ -67,6 +67,10 @@ class Paths:
         return self.data / "index"
 
     @property
+    def backbones(self) -> Path:
+        return self.root / "backbones"
+
+    @property
     def pretrained(self) -> Path:
         return self.root / "models" / "pretrained"
 

@@ -31,6 +31,7 @@ def test_command_line_options_are_frozen():
         "verify": set(),
         "params": {"--check", "--upgrade", "--json"},
         "demo": set(),
+        "backbone": {"--revision"},
         "encode": {"--release"},
         "export": {"--for", "--check", "--release"},
         "fetch-pictures": {"--per-host", "--delay", "--allow-private"},

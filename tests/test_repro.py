@@ -47,7 +47,7 @@ def run(root: Path, *command: str) -> str:
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository of the project's files with small parameters, after `dvc repro`, committed."""
     root = tmp_path_factory.mktemp("repository")
-    for name in ("smar", ".dvc"):
+    for name in ("smar", "backbones", ".dvc"):
         ignored = shutil.ignore_patterns("__pycache__", "cache", "tmp")
         shutil.copytree(ROOT / name, root / name, ignore=ignored)
     for name in ("dvc.yaml", ".dvcignore", ".gitignore", "params.yaml", "Makefile"):

@@ -18,6 +18,7 @@ from PIL import Image
 
 from smar.errors import DataError, ParamsError
 from smar.models.backbone import load_pretrained
+from smar.models.pretrained import Checkpoint
 from smar.models.tokenizer import pretrained_tokenizer
 from smar.params import FeedParams, ImageStoreParams
 from smar.sources.feed import read_feed
@@ -146,12 +147,15 @@ def test_the_search_finds(source: str):
     assert list(dangers(source))
 
 
-def test_hub_weights_are_safetensors_only():
+def test_pretrained_weights_are_safetensors_only():
+    without_weights = ("AutoConfig", "AutoTokenizer")
     calls = [
         node
         for file in SOURCES
         for node in ast.walk(ast.parse(file.read_text()))
-        if isinstance(node, ast.Call) and dotted(node.func).endswith("AutoModel.from_pretrained")
+        if isinstance(node, ast.Call)
+        and dotted(node.func).endswith(".from_pretrained")
+        and not dotted(node.func).startswith(without_weights)
     ]
     assert calls
     for call in calls:
@@ -191,10 +195,11 @@ def test_model_folder_with_its_own_code_runs_none_of_it(tmp_path: Path):
         '{"model_type": "evil", "auto_map": {"AutoConfig": "evil.Config", "AutoModel":'
         ' "evil.Model", "AutoTokenizer": ["evil.Slow", "evil.Fast"]}}'
     )
-    with pytest.raises(ParamsError, match="no transformers model can be loaded"):
-        load_pretrained(str(folder), "text")
+    evil = Checkpoint("evil", folder)
+    with pytest.raises(ParamsError, match="cannot be loaded"):
+        load_pretrained(evil, "text")
     with pytest.raises(ParamsError, match="no tokenizer can be loaded"):
-        pretrained_tokenizer(str(folder), 8)
+        pretrained_tokenizer(evil, 8)
     assert not proof.exists()
 
 
@@ -205,7 +210,7 @@ def test_pickled_weights_are_not_opened(tmp_path: Path):
     (folder / "config.json").write_text('{"model_type": "bert", "hidden_size": 24}')
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Exploit(proof)))
     with pytest.raises(ParamsError, match=r"safetensors"):
-        load_pretrained(str(folder), "text")
+        load_pretrained(Checkpoint("pickled", folder), "text")
     assert not proof.exists()
     # The file is dangerous to whoever unpickles it: without this the refusal above proves nothing.
     unpickle = [sys.executable, "-m", "pickle", str(folder / "pytorch_model.bin")]

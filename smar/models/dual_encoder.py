@@ -15,6 +15,7 @@ from smar.models.fusion import build_fusion
 from smar.models.gate import build_gate
 from smar.models.gate.base import GateWidths
 from smar.models.image import ImageTower, build_image_tower
+from smar.models.pretrained import Checkpoint
 from smar.models.text import TextTower, build_text_tower
 from smar.models.tokenizer import TextTokenizer
 from smar.params import FusionParams, ModelParams
@@ -113,8 +114,8 @@ class DualEncoder(nn.Module):
         self.fusion = build_fusion(
             options.fusion,
             options.fusion_params,
-            text_width=text.projection.in_features,
-            image_width=image.projection.in_features,
+            text_width=text.width,
+            image_width=image.width,
             dim=self.dim,
         )
         self.gate = build_gate(options.gate, options.gate_params, self._gate_widths())
@@ -173,14 +174,15 @@ class DualEncoder(nn.Module):
             "options": asdict(self.options),
             "query_vectors": self.query.vectors,
             "pooling": {"query": self.query.pooling, "text": self.text.pooling},
+            "towers": {"query": self.query.settings(), "text": self.text.settings()},
             "image": self.image.settings(),
         }
 
     def _gate_widths(self) -> GateWidths:
         return GateWidths(
-            query=self.query.projection.in_features,
-            text=self.text.projection.in_features,
-            image=self.image.projection.in_features,
+            query=self.query.width,
+            text=self.text.width,
+            image=self.image.width,
             dim=self.dim,
         )
 
@@ -192,6 +194,7 @@ def build_model(
     query_tokenizer: TextTokenizer,
     text_tokenizer: TextTokenizer,
     picture_size: tuple[int, int],
+    starts: Mapping[str, Checkpoint] = MappingProxyType({}),
 ) -> DualEncoder:
     """Return a model before training; random numbers come from torch's global generator.
 
@@ -205,13 +208,14 @@ def build_model(
         query_tokenizer: Tokenizer of the query tower.
         text_tokenizer: Tokenizer of the item text tower.
         picture_size: Height and width of the stored pictures, in pixels.
+        starts: The pretrained model of each tower that has one, by its name.
     """
     vectors = params.query_vectors
     query, text = (
-        build_text_tower(part, params.dim, tokenizer.vocab_size, tokenizer.pad_id, count)
-        for part, tokenizer, count in (
-            (params.query, query_tokenizer, vectors.count),
-            (params.text, text_tokenizer, 1),
+        build_text_tower(part, params.dim, tokenizer, count, start)
+        for part, tokenizer, count, start in (
+            (params.query, query_tokenizer, vectors.count, starts.get("query")),
+            (params.text, text_tokenizer, 1, starts.get("text")),
         )
     )
     if params.shared_words and vectors.count == 1:
@@ -219,7 +223,7 @@ def build_model(
     return DualEncoder(
         query=query,
         text=text,
-        image=build_image_tower(params.image, params.dim, *picture_size),
+        image=build_image_tower(params.image, params.dim, *picture_size, starts.get("image")),
         options=ModelOptions(
             fusion=params.fusion,
             gate="",

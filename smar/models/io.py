@@ -6,6 +6,7 @@ computed again at load: wrong pooling, other preprocessing or a half-loaded back
 """
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from torch import Tensor, nn
 from smar.artifacts import Manifest, verify_directory, write_directory, write_json
 from smar.data.tokens import token_tensors
 from smar.errors import ArtifactError
-from smar.models.backbone import config_dict, rebuild
+from smar.models.backbone import build_head, config_dict, rebuild
 from smar.models.dual_encoder import DualEncoder, ModelOptions
 from smar.models.image import ImageTower
+from smar.models.preprocessing import PictureSettings
 from smar.models.text import TextTower
 from smar.models.tokenizer import TextTokenizer
 
@@ -54,6 +56,23 @@ def save_model(model: DualEncoder, path: Path, manifest: Manifest) -> None:
         # Written from memory, so that a full disk is an OSError as everywhere else.
         (folder / "model.safetensors").write_bytes(save(weights))
         (folder / "probe.safetensors").write_bytes(save(_probe(model)))
+
+
+def prove_round_trip(model: DualEncoder, folder: Path) -> None:
+    """Save and load a model, so that what cannot come back is refused before it is trained.
+
+    Args:
+        model: As it is before its first step.
+        folder: A place that may be used; nothing is left there.
+
+    Raises:
+        ArtifactError: If the loaded model is not the saved one.
+    """
+    try:
+        save_model(model, folder, Manifest(kind=KIND))
+        load_model(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def state_of(model: nn.Module) -> dict[str, Tensor]:
@@ -101,16 +120,35 @@ def _rebuild(config: dict[str, Any], path: Path) -> DualEncoder:
         name: TextTokenizer(Tokenizer.from_file(str(path / f"{name}_tokenizer.json")), **settings)
         for name, settings in config["tokenizers"].items()
     }
+    towers = config.get("towers", {})  # a model of an earlier version has none
+    counts = {"query": config["query_vectors"], "text": 1}
+    query, text = (
+        TextTower(
+            backbones[name],
+            config["dim"],
+            config["pooling"][name],
+            counts[name],
+            **_with_head(towers.get(name, {})),
+        )
+        for name in _TEXT_TOWERS
+    )
+    image = _with_head(config["image"])
+    pictures = PictureSettings.of(
+        {name: image.pop(name) for name in PictureSettings.names() if name in image}
+    )
     return DualEncoder(
-        query=TextTower(
-            backbones["query"], config["dim"], config["pooling"]["query"], config["query_vectors"]
-        ),
-        text=TextTower(backbones["text"], config["dim"], config["pooling"]["text"]),
-        image=ImageTower(backbones["image"], config["dim"], **config["image"]),
+        query=query,
+        text=text,
+        image=ImageTower(backbones["image"], config["dim"], preprocessing=pictures, **image),
         options=ModelOptions(**config["options"]),
         query_tokenizer=tokenizers["query"],
         text_tokenizer=tokenizers["text"],
     )
+
+
+def _with_head(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return a tower's settings with its head built."""
+    return {**settings, "head": build_head(settings.get("head", []))}
 
 
 @torch.inference_mode()

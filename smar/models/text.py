@@ -10,7 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from smar.models.backbone import build_from_config, hidden_size, load_pretrained, new_config
+from smar.models.backbone import (
+    build_from_config,
+    head_settings,
+    head_width,
+    hidden_size,
+    load_pretrained,
+    new_config,
+)
+from smar.models.pretrained import Checkpoint
+from smar.models.projection import new_projection
+from smar.models.tokenizer import TextTokenizer
 from smar.params import TextTowerParams
 
 _GROUPS = 4
@@ -37,7 +47,7 @@ class TowerOutput:
 
 
 class TextTower(nn.Module):
-    """Tokens -> Transformer encoder -> pooling -> linear -> unit norm.
+    """Tokens -> Transformer encoder -> pooling -> its own head -> linear -> unit norm.
 
     `Q(q) = norm(W pool(H_q))`: the paper's tower (SMAR, 2023) with a projection W, so that
     backbones of any width end in one space.
@@ -46,16 +56,43 @@ class TextTower(nn.Module):
         backbone: A `transformers` encoder with `last_hidden_state`.
         dim: Embedding length D.
         pooling: "cls" takes the first token (the paper), "mean" the mean over the tokens, which
-            learns faster from nothing.
+            learns faster from nothing, "last" the last one, "own" what the backbone pools itself.
         vectors: K, vectors per text; above 1 as in DPSR, each a projection of its own.
+        head: Layers that a checkpoint has behind the pooled state; None for none.
+        padded_to: Every text is padded to so many tokens, which are read; 0 = padding is not.
+        pad_id: Id of that padding.
+        source: The pretrained model that it starts from, "" for none.
     """
 
-    def __init__(self, backbone: nn.Module, dim: int, pooling: str, vectors: int = 1) -> None:
+    def __init__(
+        self,
+        backbone: nn.Module,
+        dim: int,
+        pooling: str,
+        vectors: int = 1,
+        *,
+        head: nn.Sequential | None = None,
+        padded_to: int = 0,
+        pad_id: int = 0,
+        source: str = "",
+    ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.pooling = pooling
-        self.vectors = vectors
-        self.projection = nn.Linear(hidden_size(backbone), dim * vectors)
+        self.pooling, self.vectors = pooling, vectors
+        self.padded_to, self.pad_id, self.source = padded_to, pad_id, source
+        self.head = head if head is not None else nn.Sequential()
+        self.width = hidden_size(backbone)
+        own_width = head_width(self.head, self.width)
+        self.projection = new_projection(own_width, dim, vectors, keeps=bool(source))
+
+    def settings(self) -> dict[str, Any]:
+        """Return what, beside its pooling and its vectors, rebuilds it; plain JSON types."""
+        return {
+            "head": head_settings(self.head),
+            "padded_to": self.padded_to,
+            "pad_id": self.pad_id,
+            "source": self.source,
+        }
 
     def share_words(self, other: "TextTower") -> None:
         """Take another tower's table of word vectors for this one's, as one parameter."""
@@ -66,53 +103,84 @@ class TextTower(nn.Module):
     def forward(self, ids: Tensor, lengths: Tensor) -> TowerOutput:
         """Return hidden states and unit-norm embeddings of token ids [B, L], lengths [B]."""
         mask = _pad_mask(ids, lengths)
-        hidden = self._hidden(ids, lengths, mask)
-        if self.pooling == "mean":
-            weights = mask / mask.sum(1, keepdim=True)  # [B, L]
-            pooled = torch.einsum("bl,blh->bh", weights.to(hidden.dtype), hidden)
-        else:
-            pooled = hidden[:, 0]
-        projected = self.projection(pooled).float()  # [B, D]
+        hidden, pooled = self._states(ids, lengths, mask)
+        projected = self.projection(self.head(pooled)).float()  # [B, K * D]
         if self.vectors > 1:
             projected = projected.unflatten(1, (self.vectors, -1))  # [B, K, D]
         norm = projected.detach().norm(dim=-1).mean()
         return TowerOutput(hidden, pooled, mask, functional.normalize(projected, dim=-1), norm)
 
-    def _hidden(self, ids: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
-        """Return the hidden states [B, L, H], texts of similar length together: less padding."""
+    def _states(self, ids: Tensor, lengths: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the hidden states [B, L, H] and the pooled ones [B, H].
+
+        Texts of similar length go together, so that little is spent on padding.
+        """
         if torch.compiler.is_exporting():  # a graph has no groups: those hang on the lengths
-            states = self.backbone(input_ids=ids, attention_mask=mask.long()).last_hidden_state
-            return states * mask[..., None]
+            return self._read(ids, lengths, mask)
         order = lengths.argsort(stable=True)
-        parts = []
+        states, pooled = [], []
         for rows in order.tensor_split(max(1, min(_GROUPS, len(ids) // _LEAST))):
             longest = int(lengths[rows].max())
-            part = self.backbone(
-                input_ids=ids[rows, :longest], attention_mask=mask[rows, :longest].long()
-            ).last_hidden_state
-            part = part * mask[rows, :longest, None]
-            parts.append(functional.pad(part, (0, 0, 0, ids.shape[1] - longest)))
-        return torch.cat(parts)[order.argsort()]
+            part, of_text = self._read(ids[rows, :longest], lengths[rows], mask[rows, :longest])
+            states.append(functional.pad(part, (0, 0, 0, ids.shape[1] - longest)))
+            pooled.append(of_text)
+        back = order.argsort()
+        return torch.cat(states)[back], torch.cat(pooled)[back]
+
+    def _read(self, ids: Tensor, lengths: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the states of texts as the backbone reads them, zero behind their ends."""
+        longest = ids.shape[1]
+        if self.padded_to:
+            blank = ids.masked_fill(~mask, self.pad_id)
+            ids = functional.pad(blank, (0, self.padded_to - longest), value=self.pad_id)
+            output = self.backbone(input_ids=ids)
+        else:
+            output = self.backbone(input_ids=ids, attention_mask=mask.long())
+        hidden = output.last_hidden_state[:, :longest] * mask[..., None]
+        if self.pooling == "own":
+            return hidden, output.pooler_output
+        if self.pooling == "cls":
+            return hidden, hidden[:, 0]
+        if self.pooling == "last":
+            return hidden, hidden[torch.arange(len(ids), device=ids.device), lengths - 1]
+        weights = mask / mask.sum(1, keepdim=True)  # [B, L]
+        return hidden, torch.einsum("bl,blh->bh", weights.to(hidden.dtype), hidden)
 
 
 def build_text_tower(
-    params: TextTowerParams, dim: int, vocab_size: int, pad_id: int, vectors: int = 1
+    params: TextTowerParams,
+    dim: int,
+    tokenizer: TextTokenizer,
+    vectors: int = 1,
+    checkpoint: Checkpoint | None = None,
 ) -> TextTower:
-    """Return a text tower, pretrained or from nothing."""
-    if params.pretrained:
-        return TextTower(load_pretrained(params.pretrained, "text"), dim, params.pooling, vectors)
+    """Return a text tower, from a pretrained model if one is given, else from nothing."""
+    if checkpoint:
+        facts = checkpoint.text_facts()
+        backbone, head = load_pretrained(checkpoint, "text")
+        return TextTower(
+            backbone,
+            dim,
+            checkpoint.text_pooling(params.pooling),
+            vectors,
+            head=head,
+            padded_to=facts.padded_to,
+            pad_id=tokenizer.pad_id,
+            source=checkpoint.name,
+        )
     config = new_config(
         params.architecture,
-        vocab_size=vocab_size,
+        vocab_size=tokenizer.vocab_size,
         hidden_size=params.hidden,
         num_hidden_layers=params.layers,
         num_attention_heads=params.heads,
         intermediate_size=4 * params.hidden,
         max_position_embeddings=max(params.max_tokens, 16),
         type_vocab_size=1,
-        pad_token_id=pad_id,
+        pad_token_id=tokenizer.pad_id,
     )
-    return TextTower(build_from_config(config), dim, params.pooling, vectors)
+    pooling = "mean" if params.pooling == "auto" else params.pooling
+    return TextTower(build_from_config(config), dim, pooling, vectors)
 
 
 def _pad_mask(ids: Tensor, lengths: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from tokenizers import (
 
 from smar.data.tokens import TokenTable
 from smar.errors import ParamsError
+from smar.models.pretrained import Checkpoint
 
 _SPECIAL = ["[PAD]", "[CLS]"]
 _BLOCK = 8192  # texts whose tokens are objects at once
@@ -121,16 +122,22 @@ def train_tokenizer(
     return TextTokenizer(tokenizer, int(tokenizer.token_to_id("[PAD]") or 0), max_tokens)
 
 
-def pretrained_tokenizer(name: str, max_tokens: int) -> TextTokenizer:
+def pretrained_tokenizer(
+    checkpoint: Checkpoint, max_tokens: int, *, prefix: str = "", lowers: bool = False
+) -> TextTokenizer:
     """Return the tokenizer of a pretrained model.
+
+    What its texts begin with, and whether they are lower-cased, becomes part of the tokenizer, so
+    that it travels with it.
 
     Raises:
         ParamsError: If there is none, or none of the fast kind.
     """
     from transformers import AutoTokenizer  # slow to import, and needed for this case only
 
+    name = checkpoint.name
     try:
-        loaded = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+        loaded = AutoTokenizer.from_pretrained(str(checkpoint.folder), trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ParamsError(
             f"pretrained: no tokenizer can be loaded from '{name}' ({error})."
@@ -140,4 +147,10 @@ def pretrained_tokenizer(name: str, max_tokens: int) -> TextTokenizer:
             f"pretrained: the tokenizer of '{name}' has no fast form or no padding token; choose "
             "a model with a tokenizer.json."
         )
-    return TextTokenizer(loaded.backend_tokenizer, int(loaded.pad_token_id), max_tokens)
+    tokenizer: Tokenizer = loaded.backend_tokenizer
+    steps: list[normalizers.Normalizer] = [normalizers.Lowercase()] if lowers else []
+    steps += [normalizers.Prepend(prefix)] if prefix else []
+    steps += [tokenizer.normalizer] if tokenizer.normalizer is not None else []
+    if steps:
+        tokenizer.normalizer = normalizers.Sequence(steps)
+    return TextTokenizer(tokenizer, int(loaded.pad_token_id), max_tokens)

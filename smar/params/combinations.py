@@ -29,13 +29,20 @@ def senseless(params: "Params") -> list[str]:
 def _towers(params: "Params") -> Iterator[str]:
     for name in ("query", "text", "image"):
         tower = getattr(params.model, name)
-        if not tower.pretrained and tower.hidden % tower.heads:
+        if params.model.source_of(name):
+            continue
+        if tower.hidden % tower.heads:
             yield (
                 f"model.{name}.heads: {tower.heads} heads do not divide model.{name}.hidden, "
                 f"{tower.hidden}"
             )
+        if tower.pooling == "own":
+            yield (
+                f"model.{name}.pooling: 'own' without a pretrained model, which alone pools by "
+                "itself; set it to auto"
+            )
     image, size = params.model.image, params.ingest.images
-    if not image.pretrained:
+    if not params.model.source_of("image"):
         for side, pixels in (("height", size.height), ("width", size.width)):
             if pixels % image.patch:
                 yield (

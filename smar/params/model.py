@@ -27,7 +27,8 @@ class TextTowerParams(Section):
     """A text tower: a Transformer over words."""
 
     pretrained: str = ""
-    """Local path or hub name of a `transformers` model; "" builds one from the keys below."""
+    """A model in backbones/, as `smar backbone` put it there; "" takes that of model.pretrained, or
+    builds one from the keys below."""
     architecture: Architecture = "bert"
     """Model type of `transformers` that is built from nothing."""
     hidden: Count = 192
@@ -36,8 +37,11 @@ class TextTowerParams(Section):
     """Transformer layers."""
     heads: Count = 12
     """Attention heads; they divide hidden."""
-    pooling: Literal["cls", "mean"] = "mean"
-    """What stands for the text: its first token, or the mean over its tokens."""
+    pooling: Literal["auto", "mean", "cls", "last", "own"] = "auto"
+    """What stands for the text: the mean over its tokens, its first or last one, or what a
+    pretrained model pools by itself; auto: as it was trained, from nothing the mean."""
+    prefix: str = "auto"
+    """What every text begins with; auto: what a pretrained model was trained with."""
     max_tokens: Annotated[int, Field(ge=4, le=512)] = 48
     """Words and parts of words that a text is cut to."""
 
@@ -53,7 +57,8 @@ class ImageTowerParams(Section):
     """The picture tower: a Transformer over patches."""
 
     pretrained: str = ""
-    """Local path or hub name of a `transformers` model; "" builds one from the keys below."""
+    """A model in backbones/, as `smar backbone` put it there; "" takes that of model.pretrained, or
+    builds one from the keys below."""
     architecture: Architecture = "vit"
     """Model type of `transformers` that is built from nothing."""
     hidden: Count = 192
@@ -66,8 +71,9 @@ class ImageTowerParams(Section):
     """Side of a square patch in pixels; it divides the picture's height and width."""
     stem: Literal["patch", "conv"] = "conv"
     """How patches are made of pixels: one linear map, or small convolutions (from nothing only)."""
-    pooling: Literal["cls", "mean"] = "mean"
-    """What stands for the picture: its first token, or the mean over its patches."""
+    pooling: Literal["auto", "mean", "cls", "own"] = "auto"
+    """What stands for the picture: the mean over its patches, its first token, or what a pretrained
+    model pools by itself; auto: as it was trained, from nothing the mean."""
 
     @model_validator(mode="after")
     def _pools_what_it_learns(self) -> Self:
@@ -91,6 +97,9 @@ class QueryVectorParams(Section):
 class ModelParams(Section):
     """The towers and what joins them."""
 
+    pretrained: str = ""
+    """A model in backbones/ for every tower that names none: one of texts and pictures, such as
+    CLIP or SigLIP, whose towers start aligned."""
     dim: Count = 192
     """Length of every embedding."""
     vocab_size: Annotated[int, Field(ge=256)] = 8192
@@ -108,6 +117,11 @@ class ModelParams(Section):
     """Name of a file in smar/models/fusion/: how text and pictures become S_m; its parameters are
     in the section fusion."""
 
+    def source_of(self, tower: str) -> str:
+        """Return the pretrained model that a tower starts from, "" for none."""
+        own: str = getattr(self, tower).pretrained
+        return own or self.pretrained
+
     @field_validator("fusion")
     @classmethod
     def _check_fusion(cls, value: str) -> str:
@@ -115,14 +129,17 @@ class ModelParams(Section):
 
     @model_validator(mode="after")
     def _check_shared_words(self) -> Self:
-        towers = (self.query, self.text)
         if not self.shared_words:
             return self
-        if any(tower.pretrained for tower in towers):
+        sources = [self.source_of(tower) for tower in ("query", "text")]
+        if sources[0] != sources[1]:
             raise ValueError(
-                "shared_words with a pretrained text tower, which has word vectors of its own; set "
-                "shared_words to false"
+                "shared_words with text towers that start from different models "
+                f"({' and '.join(repr(s) if s else 'nothing' for s in sources)}), each with word "
+                "vectors of its own; set shared_words to false"
             )
+        if sources[0]:
+            return self
         if self.query.hidden != self.text.hidden:
             raise ValueError(
                 f"shared_words needs towers of one width, not query.hidden {self.query.hidden} and "

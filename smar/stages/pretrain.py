@@ -9,11 +9,12 @@ from smar.declaration import Stage
 from smar.paths import Paths
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
     from smar.models.dual_encoder import DualEncoder
+    from smar.models.pretrained import Checkpoint
     from smar.params import Params
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,10 @@ STAGE = Stage(
         "data/accepted/engagements.parquet",
         "data/images",
         "data/synthetic",
+        "backbones/${model.pretrained}.model",
+        "backbones/${model.query.pretrained}.model",
+        "backbones/${model.text.pretrained}.model",
+        "backbones/${model.image.pretrained}.model",
     ],
     writes=[
         "models/pretrained",
@@ -60,7 +65,9 @@ def run(root: Path) -> dict[str, float]:
     from smar.data.images import ImageStore
     from smar.losses import build_loss
     from smar.models.health import check_weights
-    from smar.models.io import KIND, save_model
+    from smar.models.io import KIND, prove_round_trip, save_model
+    from smar.models.pretrained import checkpoints
+    from smar.models.pretrained_checks import check_pretrained
     from smar.params import load_params
     from smar.params.kinds import CURRICULA, LOSSES
     from smar.seeding import seed_torch
@@ -72,13 +79,16 @@ def run(root: Path) -> dict[str, float]:
     paths = Paths(root)
     settings = _settings(params)
     logger.info("pretrain: %s", settings)
-    inputs = STAGE.digests(root)
+    check_pretrained(params.model, paths.backbones)
+    starts = checkpoints(params.model, paths.backbones)
+    inputs = STAGE.digests(root) | {start.folder.name: start.digest() for start in starts.values()}
     seed_torch(params.seed)
     items = schema.read_table(paths.items, schema.ITEMS)
     images = ImageStore.open(paths.images)
     with_shown = LOSSES[params.loss.kind].facts["NEEDS_SHOWN"]
     data = read_training_data(paths, items, params.gate.visual_categories, with_shown=with_shown)
-    model = _build(params, data.queries, items, (images.height, images.width))
+    model = _build(params, data.queries, items, (images.height, images.width), starts)
+    prove_round_trip(model, paths.work / "round_trip")
     kinds = [params.fusion_kind, LOSSES[params.loss.kind], CURRICULA[params.curriculum.kind]]
     where = places(paths, "pretrain", settings | inputs, kinds)
     is_learned = params.loss.weights == "learned"
@@ -116,20 +126,28 @@ def _settings(params: "Params") -> dict[str, Any]:
 
 
 def _build(
-    params: "Params", queries: "Sequence[str]", items: "pd.DataFrame", picture_size: tuple[int, int]
+    params: "Params",
+    queries: "Sequence[str]",
+    items: "pd.DataFrame",
+    picture_size: tuple[int, int],
+    starts: "Mapping[str, Checkpoint]",
 ) -> "DualEncoder":
-    """Return the model before its first step, with tokenizers of the shop's own words."""
+    """Return the model before its first step; tokenizers are of the shop's own words.
+
+    Those of towers that start from a pretrained model are that model's.
+    """
     from smar.data.text import item_texts
     from smar.models.device import place_model
     from smar.models.dual_encoder import build_model
     from smar.train.prepare import build_tokenizers
 
-    of_query, of_text = build_tokenizers(params.model, queries, item_texts(items))
+    of_query, of_text = build_tokenizers(params.model, queries, item_texts(items), starts)
     model = build_model(
         params.model,
         params.fusion,
         query_tokenizer=of_query,
         text_tokenizer=of_text,
         picture_size=picture_size,
+        starts=starts,
     )
     return place_model(model, params.threads)

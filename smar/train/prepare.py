@@ -2,9 +2,10 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -18,6 +19,7 @@ from smar.data.images import ImageStore
 from smar.data.text import MARKERS, field_starts, item_texts
 from smar.data.tokens import PictureTable
 from smar.models.dual_encoder import DualEncoder
+from smar.models.pretrained import Checkpoint
 from smar.models.tokenizer import TextTokenizer, pretrained_tokenizer, train_tokenizer
 from smar.params import ModelParams, TextTowerParams, TrainParams
 from smar.params.kinds import Kind
@@ -82,21 +84,35 @@ def _synthetic_training(paths: Paths) -> Iterator[pa.RecordBatch]:
 
 
 def build_tokenizers(
-    params: ModelParams, queries: Iterable[str], texts: list[str]
+    params: ModelParams,
+    queries: Iterable[str],
+    texts: list[str],
+    starts: Mapping[str, Checkpoint] = MappingProxyType({}),
 ) -> tuple[TextTokenizer, TextTokenizer]:
     """Return the tokenizers of the query and the text tower; both learn from the same texts.
 
     A field marker is one token of a tokenizer that is trained here; the tokenizer of a pretrained
     model reads it as plain words, because that model has no embedding for it.
+
+    Args:
+        params: The section `model`.
+        queries: What shoppers type.
+        texts: Item texts.
+        starts: The pretrained model of each tower that has one, by its name.
     """
 
-    def of(tower: TextTowerParams) -> TextTokenizer:
-        if tower.pretrained:
-            return pretrained_tokenizer(tower.pretrained, tower.max_tokens)
+    def of(name: str) -> TextTokenizer:
+        tower: TextTowerParams = getattr(params, name)
+        if start := starts.get(name):
+            sentence = start.sentence
+            own = sentence.query if name == "query" else sentence.passage
+            prefix = own if tower.prefix == "auto" else tower.prefix
+            lowers = start.text_facts().lowers
+            return pretrained_tokenizer(start, tower.max_tokens, prefix=prefix, lowers=lowers)
         markers = MARKERS if params.field_markers else ()
         return train_tokenizer(chain(texts, queries), params.vocab_size, tower.max_tokens, markers)
 
-    return of(params.query), of(params.text)
+    return of("query"), of("text")
 
 
 def build_maker(

@@ -123,7 +123,7 @@ def test_shared_words_are_still_shared_after_a_reload(
 
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [({"hidden": 48}, "towers of one width"), ({"pretrained": "x"}, "pretrained text tower")],
+    [({"hidden": 48}, "towers of one width"), ({"pretrained": "x"}, "start from different models")],
 )
 def test_words_that_cannot_be_shared_are_refused(
     tiny_model_params: ModelParams, change: dict[str, Any], reason: str

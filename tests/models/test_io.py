@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, BertModel, ViTConfig, ViTModel
 
 from smar.artifacts import Manifest
 from smar.data.images import ImageStore
@@ -19,7 +18,6 @@ from smar.models.encode import encode_items, encode_queries
 from smar.models.io import load_model, save_model
 from smar.models.tokenizer import train_tokenizer
 from smar.params import ModelParams
-from smar.train.prepare import build_tokenizers
 
 TEXTS = ["red boot", "a novel", "", "an unheard-of query \u00fc"]
 
@@ -96,53 +94,6 @@ def test_truncated_model_is_refused(saved: Path):
     file.write_bytes(file.read_bytes()[:-7])
     with pytest.raises(ArtifactError, match=r"model\.safetensors is \d+ bytes, expected \d+"):
         load_model(saved)
-
-
-def test_pretrained_backbones_load_from_local_folders(
-    tiny_model_params: ModelParams, tmp_path: Path, caplog: pytest.LogCaptureFixture
-):
-    """The same road as a hub model: config, weights and tokenizer from a folder."""
-    text, vision = tmp_path / "text", tmp_path / "vision"
-    small = {"hidden_size": 20, "num_hidden_layers": 1, "num_attention_heads": 2}
-    tokenizer = train_tokenizer(["red boot", "a novel"] * 3, 300, 8)
-    BertModel(
-        BertConfig(vocab_size=400, intermediate_size=24, max_position_embeddings=32, **small)
-    ).save_pretrained(text)
-    tokenizer.tokenizer.save(str(text / "tokenizer.json"))
-    (text / "tokenizer_config.json").write_text(
-        json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"})
-    )
-    ViTModel(
-        ViTConfig(image_size=32, patch_size=16, intermediate_size=24, **small)
-    ).save_pretrained(vision)
-    settings = {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.3, 0.2, 0.1]}
-    (vision / "preprocessor_config.json").write_text(json.dumps(settings))
-    params = tiny_model_params.model_dump()
-    for tower, folder in (("query", text), ("text", text), ("image", vision)):
-        params[tower]["pretrained"] = str(folder)
-    chosen = ModelParams(**params)
-    query_tokenizer, text_tokenizer = build_tokenizers(chosen, [], [])
-    model = build_model(
-        chosen,
-        query_tokenizer=query_tokenizer,
-        text_tokenizer=text_tokenizer,
-        picture_size=(16, 16),
-    )
-    assert model.image.size == (32, 32)
-    assert "packed at 16 x 16 are stretched to the 32 x 32" in caplog.text
-    assert model.image.mean == [0.1, 0.2, 0.3]
-    save_model(model, tmp_path / "model", Manifest(kind="model"))
-    again = load_model(tmp_path / "model")
-    assert np.array_equal(
-        encode_queries(model.eval(), TEXTS).vector, encode_queries(again, TEXTS).vector
-    )
-
-
-def test_missing_pretrained_model_is_refused(tiny_model_params: ModelParams, tmp_path: Path):
-    params = tiny_model_params.model_dump()
-    params["query"]["pretrained"] = str(tmp_path / "nothing")
-    with pytest.raises(ParamsError, match="no tokenizer can be loaded from"):
-        build_tokenizers(ModelParams(**params), [], [])
 
 
 def test_unknown_fusion_is_refused(tiny_model_params: ModelParams):

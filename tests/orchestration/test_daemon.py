@@ -40,7 +40,7 @@ def project(tmp_path: Path) -> Path:
     """A copy of the project over the files of a small demo shop; everything has run once."""
     root = tmp_path / "project"
     ignored = shutil.ignore_patterns("__pycache__", "cache", "tmp")
-    for name in ("smar", "orchestration", "dagster_dvc", ".dvc"):
+    for name in ("smar", "orchestration", "dagster_dvc", "backbones", ".dvc"):
         shutil.copytree(ROOT / name, root / name, ignore=ignored)
     for name in ("dvc.yaml", ".dvcignore", ".gitignore", "params.yaml", "pyproject.toml"):
         shutil.copy(ROOT / name, root)

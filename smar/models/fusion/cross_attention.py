@@ -25,7 +25,7 @@ class Params(Section):
 def senseless(params: Any) -> Iterator[str]:
     """Yield what makes no sense with this fusion."""
     heads, width = params.fusion.cross_attention.heads, params.model.text.hidden
-    if not params.model.text.pretrained and width % heads:
+    if not params.model.source_of("text") and width % heads:
         yield (
             f"fusion.cross_attention.heads: {heads} heads do not divide model.text.hidden, {width}"
         )

@@ -1,0 +1,41 @@
+"""`smar fetch-pictures`: the pictures that a feed names by URL, on this disk."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from smar.errors import ParamsError
+
+LINE = "A feed's pictures that are named by URL, downloaded beside the feed."
+
+
+def add_command(commands: Any, shared: ArgumentParser) -> None:
+    """Add the command with its arguments to the commands of a parser."""
+    fetch = commands.add_parser("fetch-pictures", help=LINE, description=LINE, parents=[shared])
+    fetch.add_argument("--per-host", type=int, default=2, help="connections to a host (default: 2)")
+    fetch.add_argument("--delay", type=float, default=0.1, help="seconds between (default: 0.1)")
+    fetch.add_argument("--allow-private", action="store_true", help="reach private addresses too")
+
+
+def run(options: Namespace) -> None:
+    """Download the pictures and print how many there were.
+
+    Raises:
+        ParamsError: If an argument is out of range.
+    """
+    from smar.params import load_params
+    from smar.sources.feed import read_feed
+    from smar.sources.picture_fetching import FetchLimits, fetch_pictures
+    from smar.sources.picture_files import FETCHED, is_url
+    from smar.sources.quarantine import Quarantine
+
+    if options.per_host < 1 or options.delay < 0:
+        raise ParamsError("--per-host must be at least 1, --delay at least 0.")
+    params = load_params(options.root / "params.yaml").ingest
+    folder = options.root / params.folder
+    feed = read_feed(folder, params.feed, Quarantine())
+    urls = [picture.link for picture in feed.pictures if is_url(picture.link)]
+    limits = FetchLimits(options.per_host, options.delay, allow_private=options.allow_private)
+    counts = fetch_pictures(folder, urls, limits)
+    numbers = ", ".join(f"{number} {name}" for name, number in counts.items())
+    sys.stdout.write(f"{folder / FETCHED}: {numbers}\n")
