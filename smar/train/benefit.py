@@ -52,7 +52,7 @@ def picture_benefit(
     gain = np.zeros(len(query), np.float32)
     for start in range(0, len(query), _BATCH):
         part = slice(start, start + _BATCH)
-        others = data.known[query[part]][:, sample].toarray() > 0  # [B, N]
+        others = data.known(query[part], sample)  # [B, N]
         others[np.arange(len(others)), item[part]] = False
         by_text, by_both = (
             _ranks(vector[part], rows, item[part], others) for rows in (made.text, made.multimodal)

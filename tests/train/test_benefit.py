@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy.sparse import csr_matrix
 
 from smar.data.images import ImageStore
 from smar.data.tokens import token_tensors
@@ -18,7 +17,8 @@ from smar.params import Params
 from smar.params.kinds import GATES
 from smar.train import benefit
 from smar.train.benefit import picture_benefit
-from smar.train.dataset import Pairs, TrainingData
+from smar.train.dataset import TrainingData
+from smar.train.pairs import Pairs
 
 Build = Callable[[], DualEncoder]
 
@@ -27,11 +27,8 @@ Build = Callable[[], DualEncoder]
 def data(tiny_data: TrainingData) -> TrainingData:
     """The tiny data with queries of many items, some of them engaged for several queries."""
     rng = np.random.default_rng(0)
-    known = csr_matrix(rng.random((len(tiny_data.queries), 24)) < 0.3, dtype=np.float32)
-    query, item = known.nonzero()
-    order = np.lexsort((query, item))
-    pairs = Pairs(query[order].astype(np.int64), item[order].astype(np.int64), np.ones(len(query)))
-    return replace(tiny_data, real=pairs, known=known)
+    query, item = np.nonzero(rng.random((len(tiny_data.queries), 24)) < 0.3)
+    return replace(tiny_data, real=Pairs.of(query, item, np.ones(len(query)), 24))
 
 
 def slow(model: DualEncoder, data: TrainingData, made: ItemEmbeddings) -> set[tuple[int, float]]:
@@ -39,7 +36,8 @@ def slow(model: DualEncoder, data: TrainingData, made: ItemEmbeddings) -> set[tu
     vectors = encode_queries(model, data.queries).vector.reshape(len(data.queries), -1, model.dim)
     found = set()
     for query, item in zip(data.real.query, data.real.item, strict=True):
-        others = [n for n in range(24) if not data.known[query, n]]
+        known = data.known(np.array([query]), np.arange(24))[0]
+        others = np.flatnonzero(~known)
         ranks = []
         for rows in (made.text, made.multimodal):
             scores = [max(float(head @ row) for head in vectors[query]) for row in rows]
