@@ -1,12 +1,14 @@
 """Commits what a run recorded, pushes its data and then the commit, and tags a new release.
 
 By hand it is `git commit dvc.lock metrics`, `dvc push`, `make tag`, `git push --follow-tags`.
-Nothing but these files is committed, whatever else was changed or staged.
+Nothing but these files is committed, whatever else was changed or staged. Where MLflow is installed
+and told where it is, the release is registered there too.
 """
 
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import dagster as dg
@@ -15,6 +17,7 @@ from dagster_dvc.sensors import Job
 from smar.service.registry import current_version
 
 VARIABLE = "SMAR_PUBLISH"
+MLFLOW = "MLFLOW_TRACKING_URI"  # its own variable
 RECORDED = ("dvc.lock", "metrics")
 _STARTED_BY = ("dagster/schedule_name", "dagster/sensor_name")
 
@@ -102,6 +105,8 @@ def publish(root: Path) -> list[str]:
         done.append(f"pushed {branch} to {remote}")
     else:
         done.append("no git remote: the commit stays on this machine")
+    if version and MLFLOW in os.environ and find_spec("mlflow"):
+        done.append(_run(root, sys.executable, "-m", "smar", "register"))
     return done
 
 

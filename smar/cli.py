@@ -289,5 +289,6 @@ _COMMANDS = {
     "dataset": dataset.run,
     "encode": export.run_encode,
     "export": export.run_export,
+    "register": export.run_register,
     "serve": serve.run,
 }

@@ -34,6 +34,7 @@ def test_command_line_options_are_frozen():
         "backbone": {"--revision"},
         "encode": {"--release"},
         "export": {"--for", "--check", "--release"},
+        "register": {"--name"},
         "fetch-pictures": {"--per-host", "--delay", "--allow-private"},
         "serve": {"--host", "--port", "--release", "--settings"},
         "dataset": {"--source", "--to", "--part", "--truth", "--release", "--json"},

@@ -1,4 +1,4 @@
-"""`smar encode` and `smar export`: queries as vectors, and a release for other engines."""
+"""`smar encode`, `export` and `register`: queries as vectors, a release for others to use."""
 
 import os
 import sys
@@ -8,10 +8,11 @@ from typing import Any
 
 ENCODE = "Queries, one a line, as vectors and words: a line of JSON for each."
 EXPORT = "A release as files that other engines load, with a test of what they answer."
+REGISTER = "A release as a model version of MLflow, with its figures and the promotion's page."
 
 
 def add_commands(commands: Any, shared: ArgumentParser) -> None:
-    """Add both commands with their arguments to the commands of a parser."""
+    """Add the commands with their arguments to the commands of a parser."""
     encode = commands.add_parser("encode", help=ENCODE, description=ENCODE, parents=[shared])
     encode.add_argument(
         "file", nargs="?", default="-", help="a file of queries; -: standard input (default)"
@@ -30,6 +31,11 @@ def add_commands(commands: Any, shared: ArgumentParser) -> None:
     what.add_argument("--check", action="store_true", help="only check what is there")
     for parser in (encode, export):
         parser.add_argument("--release", default="auto", metavar="VERSION", help="as of search")
+    register = commands.add_parser(
+        "register", help=REGISTER, description=REGISTER, parents=[shared]
+    )
+    register.add_argument("version", nargs="?", default="auto", help="default: the current release")
+    register.add_argument("--name", default="smar", help="of the registered model (default: smar)")
 
 
 def run_encode(options: Namespace) -> None:
@@ -70,3 +76,15 @@ def run_export(options: Namespace) -> None:
             options.folder, Source.load(options.root, options.release), options.targets
         )
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def run_register(options: Namespace) -> None:
+    """Register a release and print what was done.
+
+    Raises:
+        ExportError: If MLflow is not installed, or refuses.
+        ReleaseError: If there is no such release.
+    """
+    from smar.export.mlflow_registry import register_release
+
+    sys.stdout.write(register_release(options.root, options.version, options.name) + "\n")

@@ -22,7 +22,7 @@ from smar.export.answers import expected_answers
 from smar.export.items import write_items
 from smar.export.sentence_transformers import write_sentence_transformer
 from smar.export.source import Source
-from smar.export.targets import load_target
+from smar.export.targets import load_target, write_target
 from smar.export.tokenizer import whole_tokenizer
 from smar.export.words import words_content
 from smar.index import word_forms
@@ -48,7 +48,9 @@ def write_export(folder: Path, source: Source, targets: Sequence[str] = ()) -> l
         ExportError: If something else is in the folder, a target is not known, or the query tower
             cannot leave.
     """
-    chosen = {name: load_target(name) for name in targets}
+    chosen = sorted(set(targets))
+    for name in chosen:
+        load_target(name)
     check_place(folder)
     manifest = Manifest(kind=KIND, details=_about(source))
     with write_directory(folder, manifest) as part:
@@ -61,12 +63,11 @@ def write_export(folder: Path, source: Source, targets: Sequence[str] = ()) -> l
         _dump(part / "words.json", words_content(source.index))
         answers = expected_answers(source, _QUERIES)
         _dump(part / "expected.json", answers)
-        about = manifest.details | {"left_out": left_out, "targets": sorted(chosen)}
+        about = manifest.details | {"left_out": left_out, "targets": chosen}
         write_json(part / "about.json", about)
         _write_selftest(part)
-        for name, target in chosen.items():
-            (part / name).mkdir()
-            target.write(part, part / name)
+        for name in chosen:
+            write_target(name, part, part / name)
         manifest.details = about
     queries = len(answers["queries"])
     return [

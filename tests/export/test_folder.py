@@ -140,6 +140,15 @@ def test_folder_with_other_files_is_refused_before_anything_slow(
     assert "is a file" in capsys.readouterr().err
 
 
+def test_unknown_engine_names_the_known_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    command = ["export", str(tmp_path / "out"), "--root", str(tmp_path), "--for", "qdrnt"]
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert "there is no target 'qdrnt'; there are " in error
+    assert "Did you mean 'qdrant'?" in error
+
+
 def test_empty_folder_may_be_used(tmp_path: Path):
     check_place(tmp_path / "new")
     check_place(tmp_path)

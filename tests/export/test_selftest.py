@@ -4,7 +4,7 @@ import inspect
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smar.data import schema
@@ -30,6 +30,7 @@ def test_reader_imports_nothing_of_smar_but_the_forms_of_words():
     assert imported == ["smar.index.word_forms"]
 
 
+@settings(max_examples=50)
 @given(st.text())
 def test_reader_normalizes_as_smar_does(text: str):
     assert selftest.normalize(text) == schema.normalize_query(text)

@@ -1,22 +1,21 @@
 """Engines that a release can leave for: a file for each, which says all about it.
 
-A target has `write(export, folder)`, which makes the engine's own files in a new folder from a
-complete export, and nothing else. Its docstring is what a reader of the folder is told. Scripts
-that are shipped are these files themselves: they import the engine's client and nothing of smar.
+A target is a script that is shipped as it is (`load` and `search` against a client's connection),
+or it has `files`, which yields names and lines of the files to load and to paste. Its docstring is
+what a reader of the folder is told. What is shipped imports nothing of smar but `reading.py` and
+what engines share here, which are shipped too.
 """
 
 import importlib
+import inspect
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol, cast
+from types import ModuleType
 
 from smar.errors import ExportError, near_match
 
-
-class Target(Protocol):
-    """What a target's file has."""
-
-    def write(self, export: Path, folder: Path) -> None:
-        """Write an engine's files into a new folder, from a complete export."""
+_SHIPPED = re.compile(r"^from (smar\.export\.(?:targets\.)?(\w+)) import", re.MULTILINE)
 
 
 def names() -> list[str]:
@@ -24,8 +23,8 @@ def names() -> list[str]:
     return sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
 
 
-def load_target(name: str) -> Target:
-    """Return a target.
+def load_target(name: str) -> ModuleType:
+    """Return the module of a target.
 
     Raises:
         ExportError: If there is none of this name.
@@ -35,4 +34,32 @@ def load_target(name: str) -> Target:
             f"there is no target '{name}'; there are {', '.join(names())}."
             f"{near_match(name, names())}"
         )
-    return cast("Target", importlib.import_module(f"{__name__}.{name}"))
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def write_target(name: str, export: Path, folder: Path) -> None:
+    """Write an engine's own files into a new folder, from a complete export."""
+    target = load_target(name)
+    folder.mkdir()
+    told = inspect.cleandoc(target.__doc__ or "")
+    (folder / "README.md").write_text(f"{told}\n", encoding="utf-8")
+    if hasattr(target, "search"):
+        _ship(target, folder / "search.py")
+    files: Iterator[tuple[str, Iterable[str]]] = getattr(target, "files", _no_files)(export)
+    for file, lines in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        with (folder / file).open("w", encoding="utf-8") as out:
+            out.writelines(f"{line}\n" for line in lines)
+
+
+def _ship(module: ModuleType, path: Path) -> None:
+    """Write a module and those of this package that it imports, side by side."""
+    source = inspect.getsource(module)
+    path.write_text(_SHIPPED.sub(r"from \2 import", source), encoding="utf-8")
+    for name, alone in _SHIPPED.findall(source):
+        _ship(importlib.import_module(name), path.with_name(f"{alone}.py"))
+
+
+def _no_files(_: Path) -> Iterator[tuple[str, Iterable[str]]]:
+    """Yield nothing: the script of a target is all that it has."""
+    yield from ()

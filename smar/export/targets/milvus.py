@@ -1,0 +1,95 @@
+"""Milvus: a dense and a sparse field, both by inner product.
+
+    pip install pymilvus milvus-lite pyarrow numpy
+    python search.py load http://localhost:19530           # or a file items.db: milvus-lite
+    python search.py answers http://localhost:19530 > answers.ndjson
+    python ../selftest.py answers.ndjson
+
+`search` asks for the best by vector and by words, then for both scores of just those, and adds
+them up. Milvus' own rankers count an item that only one of the two found as 0 in the other.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from smar.export.reading import Query, about, batches, best, dense, run, sparse
+
+COLLECTION = "items"
+_DEPTH = 200  # of each kind
+
+
+@contextmanager
+def connect(place: str) -> Iterator[Any]:
+    """Yield a client of a server, or of a file."""
+    from pymilvus import MilvusClient
+
+    client = MilvusClient(place)
+    try:
+        if client.has_collection(COLLECTION):
+            client.load_collection(COLLECTION)  # milvus-lite forgets it with its process
+        yield client
+    finally:
+        client.close()
+
+
+def load(client: Any, export: Path) -> None:
+    """Make the collection anew and fill it."""
+    from pymilvus import DataType
+
+    if client.has_collection(COLLECTION):
+        client.drop_collection(COLLECTION)
+    schema = client.create_schema(auto_id=False, enable_dynamic_field=True)
+    schema.add_field("row", DataType.INT64, is_primary=True)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=about(export)["length"])
+    schema.add_field("words", DataType.SPARSE_FLOAT_VECTOR)
+    index = client.prepare_index_params()
+    index.add_index("vector", index_type="AUTOINDEX", metric_type="IP")
+    index.add_index("words", index_type="SPARSE_INVERTED_INDEX", metric_type="IP")
+    client.create_collection(COLLECTION, schema=schema, index_params=index)
+    for rows, vectors, words in batches(export):
+        client.insert(
+            COLLECTION,
+            [
+                row | {"vector": vector.tolist(), "words": of_item}
+                for row, vector, of_item in zip(rows, vectors, words, strict=True)
+            ],
+        )
+    client.flush(COLLECTION)
+    client.load_collection(COLLECTION)
+
+
+def search(client: Any, query: Query, k: int) -> list[str]:
+    """Return the ids of the k best items, best first."""
+    parts: dict[str, Any] = {"vector": dense(query)}
+    if words := sparse(query):
+        parts["words"] = words
+    near = {
+        hit["row"] for name in parts for hit in _hits(client, name, parts[name], max(k, _DEPTH))
+    }
+    among = f"row in {sorted(near)}"
+    scores = dict.fromkeys(near, 0.0)
+    ids = {}
+    for name, value in parts.items():
+        for hit in _hits(client, name, value, len(near), among):
+            scores[hit["row"]] += hit["distance"]
+            ids[hit["row"]] = hit["entity"]["item_id"]
+    return [ids[row] for row in best(scores, k)]
+
+
+def _hits(client: Any, name: str, value: Any, limit: int, among: str = "") -> list[Any]:
+    found = client.search(
+        COLLECTION,
+        data=[value],
+        anns_field=name,
+        limit=limit,
+        filter=among,
+        output_fields=["row", "item_id"],
+        search_params={"metric_type": "IP"},
+    )
+    return list(found[0])
+
+
+if __name__ == "__main__":
+    run(connect, load, search)
