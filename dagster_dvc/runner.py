@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -68,11 +69,20 @@ class Job:
 
     def commands(self) -> list[list[str]]:
         """Return DVC's commands, in order."""
-        wait = "--wait-for-lock"
         missing = [path for path in self.pull if "://" not in path and not Path(path).exists()]
-        found = [[wait, "pull", *missing]] if missing else []
-        found += [[wait, "repro", "--single-item", *self.data, self.stage]]
-        return found + ([[wait, "push", self.stage]] if self.is_pushed else [])
+        found = [["pull", *missing]] if missing else []
+        found += [["repro", "--single-item", *self.data, self.stage]]
+        found += [["push", self.stage]] if self.is_pushed else []
+        return [waiting_for_lock() + command for command in found]
+
+
+def waiting_for_lock() -> list[str]:
+    """Return the option with which DVC waits for the repository's lock.
+
+    One older than 3.61 has none: it gives up after some seconds and is asked again.
+    """
+    numbers = re.findall(r"\d+", version("dvc"))
+    return ["--wait-for-lock"] if (int(numbers[0]), int(numbers[1])) >= (3, 61) else []
 
 
 @dataclass

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dagster_dvc import runner
 from dagster_dvc.errors import DvcBridgeError, refuse_windows
 
 PARENT = str(Path(__file__).resolve().parents[2])
@@ -31,3 +32,19 @@ def test_importing_the_package_on_windows_ends_with_the_reason():
     last = result.stderr.strip().splitlines()[-1]
     assert last.startswith("dagster_dvc.errors.PlatformError: dagster-dvc does not run on Windows")
     assert "Run Dagster in WSL" in last
+
+
+@pytest.mark.parametrize(
+    ("dvc", "options"),
+    [
+        ("3.50.0", []),
+        ("3.60.1", []),
+        ("3.61.0", ["--wait-for-lock"]),
+        ("3.67.1", ["--wait-for-lock"]),
+    ],
+)
+def test_dvc_is_told_to_wait_where_it_can(
+    monkeypatch: pytest.MonkeyPatch, dvc: str, options: list[str]
+):
+    monkeypatch.setattr(runner, "version", {"dvc": dvc}.__getitem__)
+    assert runner.Job(stage="train").commands() == [[*options, "repro", "--single-item", "train"]]
