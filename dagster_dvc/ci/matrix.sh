@@ -8,7 +8,7 @@
 set -euo pipefail
 package=$(cd "$(dirname "$0")/.." && pwd)
 folder=${1:-"$package/.matrix"}; mkdir -p "$folder"; folder=$(cd "$folder" && pwd)
-pairs=("3.67.1 1.13.27")
+pairs=("3.50.0 1.12.0" "3.67.1 1.13.27")
 [ $# -lt 3 ] || pairs=("$2 $3")
 export DVC_NO_ANALYTICS=1 DAGSTER_DISABLE_TELEMETRY=1
 failed=()

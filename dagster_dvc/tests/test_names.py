@@ -41,7 +41,7 @@ def test_paths_are_read_back_from_keys(path: str):
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("train-model", "train-model"), ("raw data.csv", "raw_x20_data.csv"), ("a_b", "a_b"),
+    [("train-model", "train-model"), ("raw data", "raw_x20_data"), ("a_b", "a_b"),
      ("gpt-4o:mini", "gpt-4o_x3A_mini"), ("_x20_", "_x5F_x20_"), ("", "_x0_")],
 )  # fmt: skip
 def test_names_stay_readable(name: str, expected: str):

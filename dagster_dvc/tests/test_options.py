@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from dagster_dvc.errors import SettingsError
-from dagster_dvc.tests.support import component, write_pipeline
+from dagster_dvc.tests.support import RAW, component, write_pipeline
 
 STAGES: dict[str, Any] = {
     "prepare": {"cmd": "cp raw.txt data.txt", "deps": ["raw.txt"], "outs": ["data.txt"],
@@ -47,9 +47,9 @@ def spec(found: dg.Definitions, key: str) -> dg.AssetSpec:
 
 
 def test_stages_are_selected_and_excluded_by_pattern(project: Path):
-    assert keys(definitions(project)) == {"raw.txt", "prepare", "train/a", "train/b", "scratch"}
+    assert keys(definitions(project)) == {RAW, "prepare", "train/a", "train/b", "scratch"}
     assert keys(definitions(project, exclude=["scr*"])) == {
-        "raw.txt", "prepare", "train/a", "train/b",
+        RAW, "prepare", "train/a", "train/b",
     }  # fmt: skip
     one = definitions(project, select=["train"], exclude=["*@b"])
     graph = one.resolve_asset_graph()
@@ -74,11 +74,11 @@ def test_keys_have_a_prefix_and_stages_a_group(project: Path):
         sources_group="raw",
     )  # fmt: skip
     assert "shop/ml/train/a" in keys(found)
-    assert spec(found, "shop/ml/raw.txt").group_name == "raw"
+    assert spec(found, f"shop/ml/{RAW}").group_name == "raw"
     assert spec(found, "shop/ml/prepare").group_name == "data"
     assert spec(found, "shop/ml/train/b").group_name == "models"
     assert [d.asset_key for d in spec(found, "shop/ml/prepare").deps] == [
-        dg.AssetKey(["shop", "ml", "raw.txt"])
+        dg.AssetKey(["shop", "ml", RAW])
     ]
 
 

@@ -10,7 +10,7 @@ from dagster_dvc.assets import build_assets
 from dagster_dvc.manifest import Stage
 from dagster_dvc.repository import Repository
 from dagster_dvc.settings import TranslatorSettings
-from dagster_dvc.tests.support import Pipeline
+from dagster_dvc.tests.support import RAW, Pipeline
 from dagster_dvc.translator import DvcTranslator
 
 
@@ -41,10 +41,10 @@ def test_spec_says_what_dvc_yaml_says(repository: Path):
 def test_raw_input_is_a_source_and_code_is_not(repository: Path, translator: DvcTranslator):
     assets = build_assets(Repository(repository), translator)
     keys = {key.to_user_string(): asset for asset in assets for key in asset.keys}
-    assert set(keys) == {"prepare", "total", "page", "raw.txt"}
-    assert keys["raw.txt"].is_observable
+    assert set(keys) == {"prepare", "total", "page", RAW}
+    assert keys[RAW].is_observable
     deps = specs(repository, translator)["prepare"].deps
-    assert [dep.asset_key for dep in deps] == [dg.AssetKey("raw.txt")]
+    assert [dep.asset_key for dep in deps] == [dg.AssetKey(RAW)]
 
 
 @pytest.mark.parametrize(
