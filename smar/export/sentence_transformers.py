@@ -126,8 +126,8 @@ def _gated(model: DualEncoder) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Ten
         lambda states: tower.projection(tower.head(states)), tower.width, f"the last layers {told}"
     )
     if isinstance(gate, Header):
-        expand = gate.expand.weight, gate.expand.bias
-        contract, level = gate.contract.weight, gate.contract.bias
+        expand = gate.expand.weight.detach(), gate.expand.bias.detach()
+        contract, level = gate.contract.weight.detach(), gate.contract.bias.detach()
     else:  # linear, or the same for every query
         slope, level = _linear(
             lambda states: gate(states)[:, None], tower.width, f"the gate '{model.options.gate}' is"

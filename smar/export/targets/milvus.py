@@ -5,14 +5,16 @@
     python search.py answers http://localhost:19530 > answers.ndjson
     python ../selftest.py answers.ndjson
 
-`search` asks for the best by vector and by words, then for both scores of just those, and adds
-them up. Milvus' own rankers count an item that only one of the two found as 0 in the other.
+`search` asks for the best by vector and by words, and adds up both scores of each of those. Milvus'
+own rankers count an item that only one of the two found as 0 in the other.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from smar.export.reading import Query, about, batches, best, dense, run, sparse
 
@@ -62,20 +64,26 @@ def load(client: Any, export: Path) -> None:
 
 def search(client: Any, query: Query, k: int) -> list[str]:
     """Return the ids of the k best items, best first."""
-    parts: dict[str, Any] = {"vector": dense(query)}
-    if words := sparse(query):
-        parts["words"] = words
-    near = {
-        hit["row"] for name in parts for hit in _hits(client, name, parts[name], max(k, _DEPTH))
-    }
-    among = f"row in {sorted(near)}"
-    scores = dict.fromkeys(near, 0.0)
-    ids = {}
-    for name, value in parts.items():
-        for hit in _hits(client, name, value, len(near), among):
+    vector, words = dense(query), sparse(query)
+    near = _hits(client, "vector", vector, max(k, _DEPTH))
+    scores = {hit["row"]: hit["distance"] for hit in near}
+    ids = {hit["row"]: hit["entity"]["item_id"] for hit in near}
+    if words:
+        worded = {hit["row"] for hit in _hits(client, "words", words, max(k, _DEPTH))}
+        # A graph that is searched with a filter leaves out some: these are compared here.
+        for item in _items(client, sorted(worded - scores.keys())):
+            scores[item["row"]] = float(np.dot(vector, item["vector"]))
+            ids[item["row"]] = item["item_id"]
+        for hit in _hits(client, "words", words, len(scores), f"row in {sorted(scores)}"):
             scores[hit["row"]] += hit["distance"]
-            ids[hit["row"]] = hit["entity"]["item_id"]
     return [ids[row] for row in best(scores, k)]
+
+
+def _items(client: Any, rows: list[int]) -> list[Any]:
+    if not rows:
+        return []
+    fields = ["row", "item_id", "vector"]
+    return list(client.query(COLLECTION, filter=f"row in {rows}", output_fields=fields))
 
 
 def _hits(client: Any, name: str, value: Any, limit: int, among: str = "") -> list[Any]:
