@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from smar.index.ann import VectorIndex, build_index, gated_items, gated_queries, set_faiss_threads
 from smar.index.hybrid import HybridIndex
+from smar.index.settings import DEPTH
 from smar.index.words import WordIndex
 from smar.models.encode import QueryEmbeddings
 from smar.params import IndexParams
@@ -55,13 +56,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--dim", type=int, default=128)
+    parser.add_argument("--spread", type=float, default=0.5, help="of queries around their items")
     options = parser.parse_args()
     set_faiss_threads(0)
     rng = np.random.default_rng(0)
     text = clustered(options.items, options.dim, rng)
     vectors = gated_items(text, near(text, 0.5, rng))
     chosen = rng.choice(options.items, min(1000, options.items), replace=False)
-    encoded = QueryEmbeddings(near(text[chosen], 0.5, rng), rng.random(len(chosen), np.float32))
+    encoded = QueryEmbeddings(
+        near(text[chosen], options.spread, rng), rng.random(len(chosen), np.float32)
+    )
     queries = gated_queries(encoded.vector, encoded.gate)
     asked = texts(len(queries), 3, rng)
     start = time.perf_counter()
@@ -86,11 +90,18 @@ def main() -> None:
         def by_vectors(rows: slice, index: VectorIndex = index) -> object:
             return index.search(queries[rows], 50)
 
+        def deep(rows: slice, index: VectorIndex = index) -> object:
+            return index.search(queries[rows], DEPTH)
+
         def by_both(rows: slice, hybrid: HybridIndex = hybrid) -> object:
             part = QueryEmbeddings(encoded.vector[rows], encoded.gate[rows])
             return hybrid.search(asked[rows], part, 50)
 
-        for kind, search in ((name, by_vectors), (f"{name} and words", by_both)):
+        for kind, search in (
+            (name, by_vectors),
+            (f"{name}, {DEPTH} deep", deep),
+            (f"{name} and words", by_both),
+        ):
             rates[kind] = {b: queries_per_s(search, len(queries), b) for b in (1, 1000)}
             rate = {f"queries_per_s_batch_{b}": round(value) for b, value in rates[kind].items()}
             print(json.dumps({"index": kind, "build_s": round(seconds, 1), **figures, **rate}))

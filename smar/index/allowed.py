@@ -38,7 +38,7 @@ class Allowed:
         return selector(np.packbits(self.mask, bitorder="little"))
 
 
-def narrowed(index: Any, allowed: Allowed) -> Any:
+def narrowed(index: Any, allowed: Allowed, deep: Any = None) -> Any:
     """Return Faiss's parameters for a search of some items.
 
     Where one item in n is allowed, n times as many lists or neighbours are looked at, for the
@@ -47,6 +47,7 @@ def narrowed(index: Any, allowed: Allowed) -> Any:
     Args:
         index: The Faiss index.
         allowed: The items.
+        deep: Faiss's parameters of the same search of all items, None for those of the index.
     """
     index, params = faiss.downcast_index(index), cast("Any", faiss)
     further = len(allowed.mask) / max(1, len(allowed))
@@ -54,7 +55,8 @@ def narrowed(index: Any, allowed: Allowed) -> Any:
         lists = faiss.extract_index_ivf(index.base_index)
         probes = min(lists.nlist, math.ceil(lists.nprobe * further))
         within = params.SearchParametersIVF(sel=allowed.selector, nprobe=probes)
-        return params.IndexRefineSearchParameters(k_factor=index.k_factor, base_index_params=within)
+        factor = index.k_factor if deep is None else deep.k_factor
+        return params.IndexRefineSearchParameters(k_factor=factor, base_index_params=within)
     if isinstance(index, faiss.IndexHNSW):
         effort = math.ceil(index.hnsw.efSearch * further)
         return params.SearchParametersHNSW(sel=allowed.selector, efSearch=effort)

@@ -5,7 +5,6 @@ Shapes: Q queries, N items, D embedding length; vectors in the index are 2 D lon
 
 import errno
 import logging
-import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from smar.errors import ArtifactError, DataError
 from smar.index.allowed import Allowed, narrowed
 from smar.index.exact import exact_search
 from smar.index.query_vectors import Found, search_vectors
+from smar.index.settings import DEPTH, apply, as_deep_as, candidates
 from smar.index.store import check_unit_rows
 from smar.params import IndexParams
 
@@ -32,7 +32,6 @@ logger = logging.getLogger(__name__)
 KIND = "index"
 METRIC = "inner_product"
 _FILE = "index.faiss"
-_CODES = 16  # centres of a product code of 4 bits
 # An approximate index is passed over where fewer of the items than this are allowed: to score them
 # all costs no more than to find the near ones among the rest.
 _EXACT_FRAC = 0.2
@@ -72,7 +71,7 @@ class VectorIndex:
             raise ArtifactError(
                 f"{path}: (metric, length, items) is {seen}, expected {expected}. Run `dvc repro`."
             )
-        _apply(index, manifest.details["settings"])
+        apply(index, manifest.details["settings"])
         return cls(index, item_ids, manifest.details)
 
     def search(
@@ -120,10 +119,11 @@ class VectorIndex:
         self, vectors: NDArray[np.float32], k: int, allowed: Allowed | None = None
     ) -> Found:
         vectors = np.ascontiguousarray(vectors, np.float32)
+        deep = as_deep_as(self.details.get("settings", {}), k)
         if allowed is None:
-            scores, rows = self.index.search(vectors, k)
+            scores, rows = self.index.search(vectors, k, params=deep)
         elif self._is_exact or len(allowed) >= _EXACT_FRAC * len(self.item_ids):
-            scores, rows = self.index.search(vectors, k, params=narrowed(self.index, allowed))
+            scores, rows = self.index.search(vectors, k, params=narrowed(self.index, allowed, deep))
         else:
             scores, found = exact_search(vectors, self.rows[allowed.rows], k)
             rows = np.where(found < 0, -1, np.append(allowed.rows, -1)[found])
@@ -183,8 +183,9 @@ def build_index(
     """Return the cheapest index that reaches the recall target.
 
     Below `exact_below` items it is flat. Above, inverted lists of 4-bit product codes with exact
-    refinement (`IVF,PQ,RFlat`) are tried from fast settings to slow ones; if none reaches the
-    target, a graph (`HNSW`) is, and at last the flat index.
+    refinement (`IVF,PQ,RFlat`) are tried, settings that cost less first; if none reaches the
+    target, a graph (`HNSW`) is, and at last the flat index. Recall is that of the first
+    `recall_at` results of a search as deep as searches are (`DEPTH`).
 
     Args:
         vectors: Item rows `[S_t ; S_m]`, [N, 2 D].
@@ -198,17 +199,19 @@ def build_index(
         return _described(index, item_ids, "flat", {}, 1.0, params, reason)
     queries = sample()
     k = min(params.recall_at, len(vectors))
+    depth = min(max(k, DEPTH), len(vectors))
     truth = exact_search(queries, vectors, k)[1]
     best = 0.0
-    for kind, build, settings in _candidates(vectors):
+    for kind, build, settings in candidates(vectors):
         index = build()
         for setting in settings:
-            _apply(index, setting)
-            recall = _recall(index.search(queries, k)[1], truth)
+            apply(index, setting)
+            found = index.search(queries, depth, params=as_deep_as(setting, depth))[1]
+            recall = _recall(found[:, :k], truth)
             best = max(best, recall)
             logger.info("index: %s %s: recall@%d %.4f", kind, setting, k, recall)
             if recall >= params.recall_target:
-                reason = f"first to reach recall@{k} {params.recall_target}"
+                reason = f"the cheapest to reach recall@{k} {params.recall_target}"
                 return _described(index, item_ids, kind, setting, recall, params, reason)
     reason = f"no approximate index reached {params.recall_target} (best {best:.4f})"
     return _described(_flat(vectors), item_ids, "flat", {}, 1.0, params, reason)
@@ -232,40 +235,6 @@ def _flat(vectors: NDArray[np.float32]) -> Any:
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)
     return index
-
-
-def _candidates(
-    vectors: NDArray[np.float32],
-) -> Iterator[tuple[str, Callable[[], Any], list[dict[str, int]]]]:
-    """Yield (factory string, builder, settings from fast to slow)."""
-    dim = vectors.shape[1]
-    lists = 2 ** max(4, round(math.log2(4 * math.sqrt(len(vectors)))))
-    codes = next(m for m in (dim // 2, dim // 4, 1) if m and dim % m == 0)
-
-    def build(factory: str) -> Callable[[], Any]:
-        def make() -> Any:
-            index = faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT)
-            index.train(vectors)
-            index.add(vectors)
-            return index
-
-        return make
-
-    ivf = f"IVF{lists},PQ{codes}x4fs,RFlat"
-    steps = [(8, 4), (16, 4), (32, 8), (64, 8), (128, 16), (256, 16)]
-    if len(vectors) >= max(lists, _CODES):  # fewer points than centres cannot be clustered
-        yield ivf, build(ivf), [{"nprobe": min(n, lists), "k_factor": f} for n, f in steps]
-    yield "HNSW32,Flat", build("HNSW32,Flat"), [{"efSearch": e} for e in (64, 128, 256, 512)]
-
-
-def _apply(index: Any, settings: dict[str, int]) -> None:
-    if "nprobe" in settings:
-        refined: Any = faiss.downcast_index(index)
-        refined.k_factor = settings["k_factor"]
-        faiss.extract_index_ivf(refined.base_index).nprobe = settings["nprobe"]
-    if "efSearch" in settings:
-        graph: Any = faiss.downcast_index(index)
-        graph.hnsw.efSearch = settings["efSearch"]
 
 
 def _recall(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:

@@ -18,13 +18,13 @@ from smar.index.allowed import Allowed
 from smar.index.ann import VectorIndex, gated_queries, index_directory, whole_k
 from smar.index.clock import Clock
 from smar.index.query_vectors import Found
+from smar.index.settings import DEPTH
 from smar.index.words import WordIndex
 from smar.models.encode import QueryEmbeddings
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 """The shares of the words that `recall_by_share` tries."""
 
-_DEPTH = 200  # candidates of each kind that are scored at once, at least
 _ROUNDING = 1e-5  # of a share of the words in float32
 _NO_LOSS = 0.002  # of recall; less is given away for safety, however sure it is
 _WORDS = "words"
@@ -129,7 +129,7 @@ class HybridIndex:
         """
         clock = clock or Clock()
         size = len(self.item_ids) if allowed is None else len(allowed)
-        depth = min(max(k, _DEPTH), size)
+        depth = min(max(k, DEPTH), size)
         with clock("vectors"):
             similarities, nearest = self.vectors.search(queries, depth, allowed)
         for place, (text, query) in enumerate(zip(texts, queries, strict=True)):

@@ -76,7 +76,7 @@ def test_ranking_is_exact_where_many_items_hold_a_word(
     share: float, heads: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ):
     """With few candidates at first, what the words lift into the k best is looked for."""
-    monkeypatch.setattr("smar.index.hybrid._DEPTH", 1)
+    monkeypatch.setattr("smar.index.hybrid.DEPTH", 1)
     index, items = make(900, share)
     queries = encoded(*heads)
     gated = gated_queries(queries.vector, queries.gate)

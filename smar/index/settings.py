@@ -1,0 +1,76 @@
+"""Kinds of approximate indexes, what they can be set to, and what a setting costs.
+
+Shapes: N items; vectors in the index are 2 D long.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+DEPTH = 200
+"""Results that a hybrid search asks the vectors for, at least."""
+_CODES = 16  # centres of a product code of 4 bits
+_PROBED = (8, 16, 32, 64, 128, 256, 512, 1024)  # lists that may be looked at
+_REFINED = (200, 400, 800, 1600, 3200)  # items that may be scored exactly, at least the results
+# Nanoseconds on one core of `benchmarks/index.py`: to compare a part of a code, and to read and
+# multiply a number of an item that is scored exactly. Their ratio orders settings; a clock would
+# choose others on each machine, and in each run.
+_PER_CODE_NS, _PER_NUMBER_NS = 0.3, 1.0
+
+
+def candidates(
+    vectors: NDArray[np.float32],
+) -> Iterator[tuple[str, Callable[[], Any], list[dict[str, int]]]]:
+    """Yield (factory string, builder, settings from cheap to dear)."""
+    dim = vectors.shape[1]
+    lists = 2 ** max(4, round(math.log2(4 * math.sqrt(len(vectors)))))
+    codes = next(m for m in (dim // 2, dim // 4, 1) if m and dim % m == 0)
+
+    def build(factory: str) -> Callable[[], Any]:
+        def make() -> Any:
+            index = faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT)
+            index.train(vectors)
+            index.add(vectors)
+            return index
+
+        return make
+
+    ivf = f"IVF{lists},PQ{codes}x4fs,RFlat"
+
+    def cost_ns(setting: dict[str, int]) -> float:
+        scanned = len(vectors) * setting["nprobe"] / lists
+        return scanned * codes * _PER_CODE_NS + setting["refined"] * dim * _PER_NUMBER_NS
+
+    if len(vectors) >= max(lists, _CODES):  # fewer points than centres cannot be clustered
+        probed = sorted({min(number, lists) for number in _PROBED})
+        settings = [{"nprobe": n, "refined": r} for n in probed for r in _REFINED]
+        yield ivf, build(ivf), sorted(settings, key=cost_ns)
+    yield "HNSW32,Flat", build("HNSW32,Flat"), [{"efSearch": e} for e in (64, 128, 256, 512)]
+
+
+def as_deep_as(settings: dict[str, int], depth: int) -> Any:
+    """Return Faiss's parameters of a search, None for those of the index.
+
+    As many items are scored exactly whatever the depth: what a deeper search finds first is what a
+    shallow one finds.
+    """
+    if "refined" not in settings:
+        return None
+    params: Any = faiss.IndexRefineSearchParameters  # its stub is that of C++
+    return params(k_factor=max(1.0, settings["refined"] / depth))
+
+
+def apply(index: Any, settings: dict[str, int]) -> None:
+    """Set an index."""
+    if "nprobe" in settings:
+        refined: Any = faiss.downcast_index(index)
+        # Indexes of before say how many items are scored exactly for each result.
+        refined.k_factor = settings.get("k_factor", settings.get("refined", 0) / DEPTH)
+        faiss.extract_index_ivf(refined.base_index).nprobe = settings["nprobe"]
+    if "efSearch" in settings:
+        graph: Any = faiss.downcast_index(index)
+        graph.hnsw.efSearch = settings["efSearch"]
