@@ -26,6 +26,7 @@ from smar.paths import Paths
 from smar.provenance import origin, provenance
 from smar.service.registry import KIND
 from smar.service.retriever import Retriever
+from smar.service.suggestions import FILE, suggestions_of_tree, write_suggestions
 
 SEARCHES = "searches.json"
 _ABOUT_RELEASES = {"promote", "drift"}  # what these stages find is no part of a release
@@ -108,10 +109,10 @@ def fill_release(
 ) -> None:
     """Write a release's files into an empty folder.
 
-    model/, index/, items.parquet and pictures.parquet answer queries; judged/ is what later
-    candidates are compared on, reference/ what drift is measured from; decision/ says why it was
-    promoted; searches.json holds answers that `smar verify` asks for again; metrics/, params.yaml
-    and dvc.lock tell where it comes from.
+    model/, index/, items.parquet, pictures.parquet and suggestions.parquet answer shoppers; judged/
+    is what later candidates are compared on, reference/ what drift is measured from; decision/ says
+    why it was promoted; searches.json holds answers that `smar verify` asks for again; metrics/,
+    params.yaml and dvc.lock tell where it comes from.
 
     Args:
         folder: The empty folder.
@@ -127,6 +128,7 @@ def fill_release(
     shutil.copy(paths.items, folder / "items.parquet")
     table = pd.DataFrame({"sha256": ImageStore.open(paths.images).sha256}, dtype="str")
     table.to_parquet(folder / "pictures.parquet", index=False)
+    write_suggestions(folder / FILE, suggestions_of_tree(paths, retriever.items.table))
     (folder / "judged").mkdir()
     judged.write(folder / "judged")
     reference.write(folder / "reference")

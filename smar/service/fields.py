@@ -87,7 +87,7 @@ class Fields:
 
     def problems(self, request: SearchRequest) -> list[Problem]:
         """Return what of a request these items cannot do."""
-        found = list(self._of_filter(request.filters))
+        found = self.problems_of(request.filters)
         for name in request.facets:
             found += self._of_name(name, "facets")
         if request.collapse:
@@ -100,6 +100,10 @@ class Fields:
                 unknown.append(Problem("sort", text))
             found += unknown
         return found
+
+    def problems_of(self, condition: Filter) -> list[Problem]:
+        """Return what of a filter these items cannot do."""
+        return list(self._of_filter(condition))
 
     def _of_filter(self, condition: Filter) -> Iterator[Problem]:
         match condition:

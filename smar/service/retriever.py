@@ -1,6 +1,7 @@
 """Search: a text query to the items of the index."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,19 @@ from smar.paths import Paths
 from smar.service.answer import Answer, Hit
 from smar.service.answering import answer_all
 from smar.service.fields import Fields
+from smar.service.filters import EVERYTHING, Filter
 from smar.service.finding import Parts, Relevance
 from smar.service.items import ItemTable
 from smar.service.pictures import Pictures
 from smar.service.registry import AUTO, KIND, find_release
 from smar.service.request import SearchRequest
+from smar.service.similar import item_of, similar
+from smar.service.suggesting import Suggester, Suggestion
+from smar.service.suggestions import (
+    build_suggestions,
+    suggestions_of_release,
+    suggestions_of_tree,
+)
 
 
 class Retriever:
@@ -38,6 +47,8 @@ class Retriever:
         root: The project's root folder.
         release: Version of the release, "" for the working tree.
         pictures: The pictures at hand, None for none.
+        suggestions: Returns what is suggested (`build_suggestions`), asked with the first need;
+            None suggests from the items alone.
     """
 
     def __init__(
@@ -48,11 +59,13 @@ class Retriever:
         root: Path,
         release: str = "",
         pictures: Pictures | None = None,
+        suggestions: Callable[[], pd.DataFrame] | None = None,
     ) -> None:
         self.model, self.index, self.items, self.root = model, index, items, root
         self.release = release
         self.pictures = pictures or Pictures(None)
         self.fields = Fields(items.table)
+        self._suggestions = suggestions
         self.relevance: Relevance | None = None
 
     @classmethod
@@ -77,7 +90,8 @@ class Retriever:
                 paths.retriever, paths.index, paths.items, hint="Run `dvc repro`."
             )
             items = ItemTable(table, pictures.at_hand(paths.images / TABLE))
-            return cls(model, index, items, paths.root, pictures=pictures)
+            suggested = partial(suggestions_of_tree, paths, table)
+            return cls(model, index, items, paths.root, "", pictures, suggested)
         hint = f"`smar verify` tells what is wrong with {folder}, `smar rollback` leaves it."
         folder = folder.resolve()
         try:
@@ -87,7 +101,8 @@ class Retriever:
         parts = folder / "model", folder / "index", folder / "items.parquet"
         model, index, table = _read(*parts, hint=hint)
         items = ItemTable(table, pictures.at_hand(folder / "pictures.parquet"))
-        return cls(model, index, items, paths.root, version, pictures)
+        suggested = partial(suggestions_of_release, folder, table)
+        return cls(model, index, items, paths.root, version, pictures, suggested)
 
     def answer(self, request: SearchRequest) -> Answer:
         """Return what a search finds.
@@ -121,6 +136,26 @@ class Retriever:
             for answer in self.answer_many([SearchRequest(query=q, limit=k) for q in queries])
         ]
 
+    def similar(self, item_id: str, k: int = 10, filters: Filter = EVERYTHING) -> list[Hit]:
+        """Return the k items most like one, none of its own group; as `similar.similar`.
+
+        Raises:
+            RequestError: If there is no such item, or the filter asks for what items do not have.
+        """
+        return similar(self._parts, item_id, whole_k(k, len(self.items)), filters)
+
+    def item(self, item_id: str) -> Hit:
+        """Return an item with all its fields and pictures.
+
+        Raises:
+            RequestError: If there is no such item.
+        """
+        return item_of(self._parts, item_id)
+
+    def suggest(self, beginning: str, k: int = 8) -> list[Suggestion]:
+        """Return queries that a shopper may be about to type; as `Suggester.suggest`."""
+        return self._suggester.suggest(beginning, k)
+
     def gate(self, query: str) -> float:
         """Return P(q) in [0, 1]: how much the picture counts for a query."""
         return float(encode_queries(self.model, [normalize_query(query)]).gate[0])
@@ -133,6 +168,16 @@ class Retriever:
     def word_share(self) -> float:
         """How much of a score an item's words are, in [0, 1); the vectors are the rest."""
         return self.index.word_share
+
+    @property
+    def _parts(self) -> Parts:
+        return Parts(self.model, self.index, self.items, self.fields, self.release, self.relevance)
+
+    @cached_property
+    def _suggester(self) -> Suggester:
+        if self._suggestions is not None:
+            return Suggester(self._suggestions())
+        return Suggester(build_suggestions(self.items.table.to_pandas()))
 
 
 def _read(

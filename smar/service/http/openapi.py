@@ -94,7 +94,7 @@ _HIT: Schema = {
             "type": "object",
             "properties": {
                 **{part: {"type": "number"} for part in ("text", "picture", "words")},
-                "vectors": _PLACE,
+                "by_vectors": _PLACE,
                 "by_words": _PLACE,
                 "matched": {"type": "array", "items": _TEXT},
             },

@@ -1,0 +1,124 @@
+"""From the beginning of a query to whole ones."""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from smar.data.schema import normalize_query
+from smar.errors import Problem, RequestError
+from smar.service.suggestions import QUERY, WORD, Speller
+
+MOST = 50
+"""Suggestions that can be asked for."""
+_LONGEST = 200  # characters of a beginning; nothing longer is suggested
+_LAST = "\U0010ffff"
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A query that a shopper may mean.
+
+    Args:
+        text: The query.
+        kind: "query" of the log; "brand", "category" or both of the catalogue.
+        count: Searches of a query, items of all others.
+        is_mended: Whether what was typed had to be mended to lead here.
+    """
+
+    text: str
+    kind: str
+    count: int
+    is_mended: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it in plain types."""
+        return {
+            "text": self.text,
+            "kind": self.kind,
+            "count": self.count,
+            "mended": self.is_mended,
+        }
+
+
+class Suggester:
+    """Finds suggestions by how they, or one of their words, begin.
+
+    Args:
+        table: As `build_suggestions` returns it.
+    """
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        is_word = table["kind"] == WORD
+        rest = table[~is_word]
+        # What was searched comes before what is only for sale; a text stands once.
+        ordered = rest.assign(later=rest["kind"] != QUERY).sort_values(
+            ["later", "count", "text"], ascending=[True, False, True]
+        )
+        ordered = ordered.drop_duplicates("text")
+        rows = zip(ordered["text"], ordered["kind"], ordered["count"], strict=True)
+        self._all = [Suggestion(text, kind, int(count)) for text, kind, count in rows]
+        words: Counter[str] = Counter()
+        for text, count in zip(table["text"], table["count"], strict=True):
+            words.update(dict.fromkeys(text.split(), int(count)))
+        self._speller = Speller(words)
+        starts = (
+            (text, place, start == 0)
+            for place, each in enumerate(self._all)
+            for start, text in _from_each_word(each.text)
+        )
+        self._starts = sorted(starts)
+
+    def suggest(self, beginning: str, k: int = 8) -> list[Suggestion]:
+        """Return what may be meant, best first.
+
+        Queries that begin so come first, then those with a word that does; of each the most
+        frequent. Where there is none, misspelled words are mended.
+
+        Args:
+            beginning: What was typed; a blank at its end ends its last word.
+            k: How many at most.
+
+        Raises:
+            RequestError: If k is no whole number from 1 to `MOST`.
+        """
+        if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST:
+            raise RequestError([Problem("k", f"{k!r}, expected a whole number from 1 to {MOST}")])
+        text = normalize_query(beginning[: _LONGEST + 1])
+        if not text or len(beginning) > _LONGEST:
+            return []
+        is_ended = beginning[-1].isspace()
+        found = self._found(text + " " * is_ended, k)
+        if found:
+            return found
+        mended = self._mended(text, is_ended=is_ended)
+        if mended == text:
+            return []
+        further = self._found(mended + " " * is_ended, k) or self._found(mended, k)
+        return [Suggestion(each.text, each.kind, each.count, is_mended=True) for each in further]
+
+    def _found(self, beginning: str, k: int) -> list[Suggestion]:
+        low = bisect_left(self._starts, (beginning,))
+        high = bisect_left(self._starts, (beginning + _LAST,))
+        best: dict[int, bool] = {}
+        for _, place, is_first in self._starts[low:high]:
+            best[place] = best.get(place, False) or is_first
+        places = sorted(best, key=lambda place: (not best[place], place))[:k]
+        return [self._all[place] for place in places]
+
+    def _mended(self, text: str, *, is_ended: bool) -> str:
+        *whole, last = text.split(" ")
+        end = self._speller.mended if is_ended else self._speller.mended_beginning
+        return " ".join([*(self._speller.mended(word) for word in whole), end(last)])
+
+
+def _from_each_word(text: str) -> Iterator[tuple[int, str]]:
+    """Yield a text from each of its words on, with where that begins."""
+    start = 0
+    while start >= 0:
+        yield start, text[start:]
+        blank = text.find(" ", start)
+        start = blank + 1 if blank >= 0 else -1
