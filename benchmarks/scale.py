@@ -5,7 +5,7 @@ stage as a process of its own, with the exponent between two sizes (1: as the sh
 take three steps: what is measured is their preparation. With `--changed` each stage runs again
 after 1 % of the items and pictures changed and a day of log came.
 
-Memory is what a process has for itself (anonymous pages), looked at twenty times a second; in
+Memory is what a process has for itself (anonymous pages), looked at four times a second; in
 brackets with the pages of files it has mapped, which the system takes back when it needs them. A
 stage that has more than `--memory` GB for itself is killed.
 """
@@ -37,7 +37,7 @@ STAGES = (
 )  # fmt: skip
 SEED = 7
 _STEPS = {"steps": 3, "items_per_step": 64, "precision": "float32"}
-_LOOK_S = 0.05
+_LOOK_S = 0.25
 _GB = 1e9
 
 

@@ -157,11 +157,12 @@ def write_feed(
         for item in range(len(items)):
             noun, brand = items.noun(item), items.brand_of(item)
             look, colour = _LOOKS[items.look[item]], _COLOURS[items.colour[item]]
+            title = title_of(items, item)
             new = " new" if item in changed else ""
             department = _DEPARTMENTS[items.kind[item] % len(_DEPARTMENTS)]
             link = _picture_of(item) if pictures else f"{brand[:3].upper()}{item}"
             file.write(
-                f"{item_id(item)},{brand} {look} {colour} {noun} {item % 977}{new},"
+                f"{item_id(item)},{title}{new},"
                 f"{look.capitalize()} {noun} in {colour} by {brand}. Ready to ship.,{brand},"
                 f"{department} > {noun.capitalize()},,{price[item]:.2f} EUR,in_stock,{link}\n"
             )
@@ -196,6 +197,12 @@ def item_id(item: int) -> str:
     return f"p{item:07d}"
 
 
+def title_of(items: Catalogue, item: int) -> str:
+    """Return an item's title."""
+    look, colour = _LOOKS[items.look[item]], _COLOURS[items.colour[item]]
+    return f"{items.brand_of(item)} {look} {colour} {items.noun(item)} {item % 977}"
+
+
 def _picture_of(item: int) -> str:
     return f"images/{item // _PER_FOLDER}/{item_id(item)}.jpg"
 
@@ -209,7 +216,7 @@ def _draw(folder: Path, numbers: list[int], seed: int) -> None:
         (folder / _picture_of(item)).write_bytes(content.getvalue())
 
 
-def _query_of(items: Catalogue, item: int, form: float) -> str:
+def query_of(items: Catalogue, item: int, form: float) -> str:
     """Return what somebody types who wants an item; few forms are of the brand."""
     noun, colour = items.noun(item), _COLOURS[items.colour[item]]
     if form < 0.1:
@@ -246,7 +253,7 @@ def _searches(
         who = {"query_id": f"s{day:%m%d}{row:06d}", "client_id": f"c{clients[row]}"}
         query = who | {
             "application": "scale",
-            "user_query": _query_of(items, int(wanted[row]), form[row]),
+            "user_query": query_of(items, int(wanted[row]), form[row]),
             "timestamp": time.isoformat(),
             "query_response_hit_ids": names,
         }
@@ -286,7 +293,7 @@ def _write_judgements(folder: Path, items: Catalogue, seed: int) -> None:
     chosen = rng.permutation(len(items))[: 2 * _JUDGED]
     texts: dict[str, int] = {}
     for item in chosen.tolist():
-        texts.setdefault(_query_of(items, item, 0.2), item)
+        texts.setdefault(query_of(items, item, 0.2), item)
     queries, labels = [], []
     for number, (text, item) in enumerate(list(texts.items())[:_JUDGED]):
         queries.append(f"t{number}\t{text}\n")

@@ -19,7 +19,7 @@ from smar.index.ann import VectorIndex, gated_queries, index_directory, whole_k
 from smar.index.clock import Clock
 from smar.index.query_vectors import Found
 from smar.index.settings import DEPTH
-from smar.index.words import WordIndex
+from smar.index.words import LEAST, WordIndex
 from smar.models.encode import QueryEmbeddings
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
@@ -197,7 +197,7 @@ class Candidates:
         if not word_share:
             return np.empty(0, np.int64)
         needed = (least - (1 - word_share) * self.farthest) / word_share - _ROUNDING
-        rows = np.flatnonzero((self.of_all >= needed) & (self.of_all > 0))
+        rows = np.flatnonzero(self.of_all >= max(needed, LEAST))
         return np.setdiff1d(rows, self.rows, assume_unique=True)
 
     @staticmethod

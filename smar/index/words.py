@@ -18,6 +18,9 @@ from smar.errors import ArtifactError
 from smar.index.word_forms import WordForms, code_of
 
 _FORMS = "forms.json"
+_BLOCK = 64  # items
+LEAST = float(np.finfo(np.float32).tiny)
+"""Below every share of an item that has a word of the query."""
 _EARLIER = {"stemmer": "english"}  # of an index made before the form of its words was written down
 
 logging.getLogger("bm25s").setLevel(logging.WARNING)  # at import it asks for every detail
@@ -136,7 +139,14 @@ class WordIndex:
         words, reachable = self._reached(query)
         if not words:
             return np.zeros(self._num_items, np.float32)
-        return np.asarray(self._bm25.get_scores(words) / reachable, np.float32)
+        parts = self._bm25.scores
+        shares = np.zeros(self._num_items, np.float32)
+        for word in words:
+            column = self._bm25.vocab_dict[word]
+            texts = slice(parts["indptr"][column], parts["indptr"][column + 1])
+            shares[parts["indices"][texts]] += parts["data"][texts]  # a text is there once
+        shares /= reachable
+        return shares
 
     def _reached(self, query: str) -> tuple[list[str], float]:
         """Return the words of a query that a text has, and the idf of all its words together."""
@@ -171,10 +181,23 @@ class WordIndex:
 
     def best(self, shares: NDArray[np.float32], k: int) -> NDArray[np.int64]:
         """Return the rows of the k largest shares above 0, best first, ties by row."""
-        rows = np.flatnonzero(shares)
+        rows = np.flatnonzero(shares >= max(_reached_by(shares, k), LEAST))
         if k < len(rows):
             rows = rows[shares[rows] >= np.partition(shares[rows], -k)[-k]]
         return rows[np.lexsort((rows, -shares[rows]))][:k]
+
+
+def _reached_by(shares: NDArray[np.float32], k: int) -> float:
+    """Return a share that at least k items reach, 0 if there are too few items to say.
+
+    The k-th largest of the shares that are the largest of their block is one; it is found in one
+    pass, where to find the k-th largest of all takes many times as long.
+    """
+    num_blocks = len(shares) // _BLOCK
+    if k > num_blocks:
+        return 0.0
+    largest = shares[: num_blocks * _BLOCK].reshape(num_blocks, _BLOCK).max(axis=1)
+    return float(np.partition(largest, -k)[-k])
 
 
 def _idf(found_in: NDArray[np.int64], num_items: int) -> NDArray[np.float64]:

@@ -117,3 +117,30 @@ def test_shares_are_the_product_of_sparse_weights():
             vector[vocabulary[word]] = weight
         assert items @ vector == pytest.approx(words.shares(query), abs=1e-7)
         assert bool(weights) == bool(words.shares(query).any())
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 640, 9000])
+@pytest.mark.parametrize("frac", [0.0, 0.02, 0.7])
+def test_best_of_many_is_a_sort_too(size: int, frac: float):
+    rng = np.random.default_rng(size)
+    shares = rng.integers(1, 40, size).astype(np.float32) / 40  # many are equal
+    shares[rng.random(size) >= frac] = 0
+    words = WordIndex.build(["red"])
+    order = np.lexsort((np.arange(size), -shares))
+    for k in (1, 2, 10, 140, 200, 9000):
+        expected = order[:k][shares[order[:k]] > 0]
+        assert np.array_equal(words.best(shares, k), expected)
+
+
+def test_shares_are_those_of_bm25s():
+    rng = np.random.default_rng(0)
+    vocabulary = [f"{one}{two}" for one in "abcdefgh" for two in "ijklmnop"]
+    texts = [" ".join(rng.choice(vocabulary, 6)) for _ in range(400)]
+    words = WordIndex.build(texts, stemmer="none")
+    for _ in range(30):
+        query = list(rng.choice(vocabulary, 4))
+        idf = sum(math.log(1 + (400 - n + 0.5) / (n + 0.5)) for n in [
+            sum(word in text.split() for text in texts) for word in query
+        ])  # fmt: skip
+        expected = words._bm25.get_scores(query) / idf
+        assert np.allclose(words.shares(" ".join(query)), expected, rtol=1e-6)
