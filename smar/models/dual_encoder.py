@@ -120,11 +120,17 @@ class DualEncoder(nn.Module):
         )
         self.gate = build_gate(options.gate, options.gate_params, self._gate_widths())
         self.query_tokenizer, self.text_tokenizer = query_tokenizer, text_tokenizer
+        self.start: dict[str, float] = {}  # what its pretrained vectors found before training
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.query.projection.weight.device
+
+    def pretrained_parameters(self) -> list[nn.Parameter]:
+        """Return what came with pretrained models, their projections included."""
+        towers = [tower for tower in (self.query, self.text, self.image) if tower.source]
+        return [parameter for tower in towers for parameter in tower.parameters()]
 
     def set_gate(self, kind: str, params: Mapping[str, Any] = MappingProxyType({})) -> None:
         """Give the model another gate; weights that both have are kept."""
@@ -176,6 +182,7 @@ class DualEncoder(nn.Module):
             "pooling": {"query": self.query.pooling, "text": self.text.pooling},
             "towers": {"query": self.query.settings(), "text": self.text.settings()},
             "image": self.image.settings(),
+            "start": self.start,
         }
 
     def _gate_widths(self) -> GateWidths:

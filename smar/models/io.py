@@ -136,7 +136,7 @@ def _rebuild(config: dict[str, Any], path: Path) -> DualEncoder:
     pictures = PictureSettings.of(
         {name: image.pop(name) for name in PictureSettings.names() if name in image}
     )
-    return DualEncoder(
+    model = DualEncoder(
         query=query,
         text=text,
         image=ImageTower(backbones["image"], config["dim"], preprocessing=pictures, **image),
@@ -144,6 +144,8 @@ def _rebuild(config: dict[str, Any], path: Path) -> DualEncoder:
         query_tokenizer=tokenizers["query"],
         text_tokenizer=tokenizers["text"],
     )
+    model.start = config.get("start", {})
+    return model
 
 
 def _with_head(settings: dict[str, Any]) -> dict[str, Any]:

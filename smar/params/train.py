@@ -18,6 +18,8 @@ class TrainParams(Section):
     """Queries drawn for each item of a step."""
     learning_rate: Positive = 0.002
     """Highest learning rate."""
+    pretrained_rate: Fraction = 0.02
+    """Learning rate of what came with a pretrained model, as a share of learning_rate."""
     warmup_frac: Fraction = 0.1
     """Share of the steps in which the rate rises from zero."""
     weight_decay: NonNegative = 0.01

@@ -48,7 +48,14 @@ STAGE = Stage(
         "finetune",
     ],
     compared=["loss"],
-    checks={"weights_are_finite": Check(text="Every weight of the model is a number.")},
+    checks={
+        "weights_are_finite": Check(text="Every weight of the model is a number."),
+        "not_worse_than_its_start": Check(
+            text="The vectors of a pretrained start find as much on held-out queries after "
+            "training as before it; words count for nothing here.",
+            blocking=False,
+        ),
+    },
 )
 
 
@@ -71,6 +78,7 @@ def run(root: Path) -> dict[str, float]:
     from smar.train.loop import finish, train
     from smar.train.mining import hard_pools
     from smar.train.prepare import build_maker, build_sampler
+    from smar.train.start import Trial, check_against_start
 
     paths = Paths(root)
     params = load_params(paths.params)
@@ -101,8 +109,13 @@ def run(root: Path) -> dict[str, float]:
         figures |= model.gate.settle(picture_benefit(model, data, items, images, params.seed))
     times = {name: figures.pop(name) for name in ("seconds", "pairs_per_s")}
     counts = {"pairs_real": len(data.real), "pairs_synthetic": len(data.synthetic)}
-    finite = check_weights(model.state_dict())
-    content = STAGE.with_checks(paths.outcome("finetune"), counts | figures, [finite])
+    end = Trial.read(paths, items, images, params.seed).recall(model) if model.start else {}
+    found = [
+        check_weights(model.state_dict()),
+        check_against_start(model.start, end, "finetune"),
+    ]
+    figures |= {f"recall_{kind}": value for kind, value in end.items()}
+    content = STAGE.with_checks(paths.outcome("finetune"), counts | figures, found)
     save_model(
         model, paths.retriever, Manifest(kind=KIND, inputs=inputs, params=settings, counts=counts)
     )

@@ -54,7 +54,14 @@ STAGE = Stage(
     ],
     compared=["loss"],
     unused_kinds=["gate"],
-    checks={"weights_are_finite": Check(text="Every weight of the model is a number.")},
+    checks={
+        "weights_are_finite": Check(text="Every weight of the model is a number."),
+        "not_worse_than_its_start": Check(
+            text="The vectors of a pretrained start find as much on held-out queries after "
+            "training as before it; words count for nothing here.",
+            blocking=False,
+        ),
+    },
 )
 
 
@@ -74,6 +81,7 @@ def run(root: Path) -> dict[str, float]:
     from smar.train.curricula import build_course
     from smar.train.loop import finish, train
     from smar.train.prepare import build_maker, build_sampler, places, read_training_data
+    from smar.train.start import Trial, check_against_start
 
     params = load_params(Paths(root).params)
     paths = Paths(root)
@@ -93,6 +101,8 @@ def run(root: Path) -> dict[str, float]:
     where = places(paths, "pretrain", settings | inputs, kinds)
     is_learned = params.loss.weights == "learned"
     loss = build_loss(params.loss)
+    trial = Trial.read(paths, items, images, params.seed) if starts else None
+    model.start = trial.recall(model) if trial else {}
     figures = train(
         model,
         build_sampler(data, params.pretrain, params.pretrain.real_frac, params.seed),
@@ -103,8 +113,13 @@ def run(root: Path) -> dict[str, float]:
     )
     times = {name: figures.pop(name) for name in ("seconds", "pairs_per_s")}
     counts = {"pairs_real": len(data.real), "pairs_synthetic": len(data.synthetic)}
-    finite = check_weights(model.state_dict())
-    content = STAGE.with_checks(paths.outcome("pretrain"), counts | figures, [finite])
+    end = trial.recall(model) if trial else {}
+    found = [
+        check_weights(model.state_dict()),
+        check_against_start(model.start, end, "pretrain"),
+    ]
+    figures |= {f"recall_{kind}": value for kind, value in end.items()}
+    content = STAGE.with_checks(paths.outcome("pretrain"), counts | figures, found)
     manifest = Manifest(kind=KIND, inputs=inputs, params=settings, counts=counts)
     save_model(model, paths.pretrained, manifest)
     STAGE.write_outcome(root, content)

@@ -36,10 +36,14 @@ class Progress:
 def save_checkpoint(
     folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
 ) -> None:
-    """Write the whole training state; the last one stays until this one is complete."""
+    """Write the whole training state; the last one stays until this one is complete.
+
+    The state of random numbers is part of it: a backbone may draw some that nobody switched off.
+    """
     with write_directory(folder, Manifest(kind=KIND)) as part:
         (part / "model.safetensors").write_bytes(save(state_of(model)))
         (part / "optimizer.safetensors").write_bytes(save(_flat_state(optimizer)))
+        (part / "random.safetensors").write_bytes(save(_random_state()))
         write_json(part / "progress.json", vars(progress))
 
 
@@ -55,17 +59,29 @@ def load_checkpoint(
         progress = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
         weights = load_file(folder / "model.safetensors")
         state = load_file(folder / "optimizer.safetensors")
+        numbers = load_file(folder / "random.safetensors")
     except (ArtifactError, OSError, ValueError) as error:
         logger.warning("checkpoint %s is not readable and is left aside: %s", folder, error)
         return None
     model.load_state_dict(weights, strict=True)
     _restore(optimizer, state)
+    torch.set_rng_state(numbers["cpu"])
+    if "cuda" in numbers and torch.cuda.is_available():
+        torch.cuda.set_rng_state(numbers["cuda"])
     return Progress(int(progress["step"]), list(progress["history"]))
 
 
 def remove_checkpoint(folder: Path) -> None:
     """Delete a checkpoint whose run is complete."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _random_state() -> dict[str, torch.Tensor]:
+    """Return the state of torch's random numbers, on the CPU and on a GPU if there is one."""
+    state = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
 
 
 def _flat_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

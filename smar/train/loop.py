@@ -62,7 +62,9 @@ def train(
         TrainingError: If a loss or a gradient is not finite; names the step.
     """
     trained = nn.ModuleList([model, course.weights])
-    optimizer = build_optimizer(model, params.weight_decay)
+    optimizer = build_optimizer(
+        model, params.weight_decay, model.pretrained_parameters(), params.pretrained_rate
+    )
     add_weights(optimizer, course.weights)
     precision = _precision(model, sampler, maker, course.phases[-1].step, params, places)
     logger.info("precision: %s (%s)", precision.name, precision.reason)

@@ -1,6 +1,7 @@
 """Optimiser and learning rate."""
 
 import math
+from collections.abc import Collection
 
 import torch
 from torch import nn
@@ -9,13 +10,35 @@ from torch import nn
 _WEIGHTS_RATE = 10.0
 
 
-def build_optimizer(model: nn.Module, weight_decay: float) -> torch.optim.AdamW:
-    """Return AdamW; weights are decayed, biases and norms are not."""
-    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for _, p in named if p.dim() > 1], "weight_decay": weight_decay},
-        {"params": [p for _, p in named if p.dim() <= 1], "weight_decay": 0.0},
-    ]
+def build_optimizer(
+    model: nn.Module,
+    weight_decay: float,
+    pretrained: Collection[nn.Parameter] = (),
+    pretrained_rate: float = 1.0,
+) -> torch.optim.AdamW:
+    """Return AdamW; weights are decayed, biases and norms are not.
+
+    Args:
+        model: What is trained.
+        weight_decay: Of weights.
+        pretrained: Its parameters that others have trained before.
+        pretrained_rate: Their learning rate, as a share of that of the others: what took others
+            weeks is undone by a few hundred steps at a rate for new layers.
+    """
+    before = {id(parameter) for parameter in pretrained}
+    groups = []
+    for is_old, scale in ((False, 1.0), (True, pretrained_rate)):
+        chosen = [
+            parameter
+            for parameter in model.parameters()
+            if parameter.requires_grad and (id(parameter) in before) is is_old
+        ]
+        for decay, part in (
+            (weight_decay, [p for p in chosen if p.dim() > 1]),
+            (0.0, [p for p in chosen if p.dim() <= 1]),
+        ):
+            if part:
+                groups.append({"params": part, "weight_decay": decay, "rate_scale": scale})
     return torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
 
 

@@ -32,6 +32,14 @@ def test_checkpoint_brings_everything_back(tmp_path: Path):
         assert all(torch.equal(one[name], two[name]) for name in one)
 
 
+def test_checkpoint_brings_back_the_state_of_random_numbers(tmp_path: Path):
+    save_checkpoint(tmp_path / "c", *trained(), Progress(3, []))
+    expected = torch.rand(5)
+    torch.manual_seed(99)
+    load_checkpoint(tmp_path / "c", *trained())
+    assert torch.equal(torch.rand(5), expected)
+
+
 def test_no_checkpoint_is_none(tmp_path: Path):
     assert load_checkpoint(tmp_path / "c", *trained()) is None
 
