@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import faiss
 import numpy as np
@@ -32,9 +32,9 @@ logger = logging.getLogger(__name__)
 KIND = "index"
 METRIC = "inner_product"
 _FILE = "index.faiss"
-# An approximate index is passed over where fewer of the items than this are allowed: to score them
-# all costs no more than to find the near ones among the rest.
-_EXACT_FRAC = 0.2
+# Of no more items than this the best are found exactly whatever the index: what a filter leaves is
+# searched as a catalogue of its size by itself is (`index.exact_below`).
+_EXACT_ROWS = 50_000
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,15 @@ class VectorIndex:
     @cached_property
     def rows(self) -> NDArray[np.float32]:
         """The item rows `[S_t ; S_m]` that every kind of index keeps, not a copy, [N, 2 D]."""
+        stored = faiss.rev_swig_ptr(self._flat.get_xb(), self._flat.ntotal * self._flat.d)
+        return stored.reshape(self._flat.ntotal, self._flat.d)
+
+    @cached_property
+    def _flat(self) -> Any:
+        """The exact index that is part of every kind."""
         whole: Any = faiss.downcast_index(self.index)
         flat = getattr(whole, "refine_index", None) or getattr(whole, "storage", None) or whole
-        flat = cast("Any", faiss.downcast_index(flat))
-        stored = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d)
-        return stored.reshape(flat.ntotal, flat.d)
+        return faiss.downcast_index(flat)
 
     def similarities(
         self, query: NDArray[np.float32], rows: NDArray[np.int64] | slice
@@ -119,21 +123,14 @@ class VectorIndex:
         self, vectors: NDArray[np.float32], k: int, allowed: Allowed | None = None
     ) -> Found:
         vectors = np.ascontiguousarray(vectors, np.float32)
-        deep = as_deep_as(self.details.get("settings", {}), k)
-        if allowed is None:
-            scores, rows = self.index.search(vectors, k, params=deep)
-        elif self._is_exact or len(allowed) >= _EXACT_FRAC * len(self.item_ids):
-            scores, rows = self.index.search(vectors, k, params=narrowed(self.index, allowed, deep))
-        else:
-            scores, found = exact_search(vectors, self.rows[allowed.rows], k)
-            rows = np.where(found < 0, -1, np.append(allowed.rows, -1)[found])
+        index, params = self.index, as_deep_as(self.details.get("settings", {}), k)
+        if allowed is not None:
+            index = self._flat if len(allowed) <= _EXACT_ROWS else self.index
+            params = narrowed(index, allowed, params)
+        scores, rows = index.search(vectors, k, params=params)
         # Faiss leaves the order of ties open: order by score, then by row, with -1 last.
         order = np.lexsort((np.where(rows < 0, len(self.item_ids), rows), -scores), axis=1)
         return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
-
-    @property
-    def _is_exact(self) -> bool:
-        return isinstance(faiss.downcast_index(self.index), faiss.IndexFlat)
 
 
 def whole_k(k: int, num_items: int) -> int:

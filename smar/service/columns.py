@@ -106,8 +106,11 @@ class TextColumn:
 
     def keys(self) -> NDArray[np.int64]:
         """As `Column`."""
-        codes = self.codes.astype(np.int64)
-        return np.where(codes == self._code_of.get("", -1), -1, codes)
+        return self._keys
+
+    @cached_property
+    def _keys(self) -> NDArray[np.int64]:
+        return np.where(self.codes == self._code_of.get("", -1), -1, self.codes.astype(np.int64))
 
     def _codes_of(self, value: str) -> list[int]:
         return [self._code_of[value]] if value in self._code_of else []
@@ -176,16 +179,26 @@ class NumberColumn:
 
     def facet(self, mask: Mask, most: int) -> Facet:
         """As `Column`."""
-        some = self._numbers[mask]
-        values, found = np.unique(some[~np.isnan(some)], return_counts=True)
-        counts = {_as_text(v): n for v, n in zip(values.tolist(), found.tolist(), strict=True)}
-        unknown = len(some) - int(found.sum())
-        return Facet(_most_frequent(counts, most), len(counts), unknown, _stats(values, found))
+        values, keys = self._ordered
+        found = np.bincount(keys[mask] + 1, minlength=len(values) + 1)
+        unknown, found = int(found[0]), found[1:]
+        there = np.flatnonzero(found)
+        best = there[np.argsort(-found[there], kind="stable")[:most]]
+        counts = {_as_text(float(values[at])): int(found[at]) for at in best}
+        return Facet(counts, len(there), unknown, _stats(values, found))
 
     def keys(self) -> NDArray[np.int64]:
         """As `Column`."""
-        keys = np.unique(self._numbers, return_inverse=True)[1].astype(np.int64)
-        return np.where(np.isnan(self._numbers), -1, keys)
+        return self._ordered[1]
+
+    @cached_property
+    def _ordered(self) -> tuple[Numbers, NDArray[np.int64]]:
+        """Its different numbers, ascending, [V], and the place of each item's, -1 for none, [N]."""
+        is_known = ~np.isnan(self._numbers)
+        values, places = np.unique(self._numbers[is_known], return_inverse=True)
+        keys = np.full(len(self._numbers), -1, np.int64)
+        keys[is_known] = places
+        return values, keys
 
     def _number(self, value: Value) -> float:
         if isinstance(value, str):

@@ -169,3 +169,16 @@ def test_scale_runs_every_stage_before_and_after_a_change(start):
     assert stages[:3] == ["shop", "ingest", "validate"]
     assert len(stages) == 1 + 2 * 8
     assert sum("1 % changed" in line for line in lines) == 8
+
+
+@pytest.mark.slow
+def test_answers_measures_filters_wishes_and_fetching(start):
+    lines = [
+        json.loads(line) for line in start("benchmarks.answers", "--items", "600", "--dim", "16")
+    ]
+    found = {line["filter"]: line for line in lines if line["part"] == "search"}
+    assert {"none", "any 0.5", "alike 0.1"} <= set(found)
+    assert found["any 0.1"]["recall"] == found["alike 0.1"]["recall"] == 1.0
+    assert {line["way"] for line in lines if line["part"] == "fetch"} == {
+        "columns", "arrow take", "data frame",
+    }  # fmt: skip

@@ -349,8 +349,9 @@ def test_approximate_index_is_filtered_as_well_as_it_searches(
 ):
     """Few items are scored all; of many no fewer are found than without a filter."""
     number = 1500
+    monkeypatch.setattr("smar.index.ann._EXACT_ROWS", number // 5)
     if kind == "HNSW":
-        monkeypatch.setattr("smar.index.ann._CODES", 10**9)
+        monkeypatch.setattr("smar.index.settings._CODES", 10**9)
     shop = build_shop(module_model, item_frame(number), vectors_of(number), 0.0, exact_below=0)
     assert shop.index.vectors.details["kind"].startswith(kind)
     for condition in (
@@ -360,5 +361,5 @@ def test_approximate_index_is_filtered_as_well_as_it_searches(
         request = SearchRequest(query="red boot", filters=condition, limit=10)
         found = [hit.item_id for hit in shop.answer(request).hits]
         best = ids(shop, expected(shop, request)[:10])
-        is_few = shop.fields.mask(condition).mean() < 0.2
+        is_few = shop.fields.mask(condition).mean() <= 0.2
         assert found == best if is_few else len(set(found) & set(best)) >= 9
