@@ -116,8 +116,7 @@ def test_every_gate_can_be_a_graph(build: Build, gate: str, tmp_path: Path):
 
 
 @pytest.mark.whole
-@pytest.mark.parametrize("vectors", [1, 3])
-@pytest.mark.parametrize("pooling", ["cls", "mean"])
+@pytest.mark.parametrize(("pooling", "vectors"), [("cls", 1), ("mean", 3), ("last", 1)])
 def test_every_pooling_and_several_vectors_can_be_a_graph(
     build: Build, pooling: str, vectors: int, tmp_path: Path
 ):
