@@ -96,6 +96,17 @@ def test_drift_calibration_plants_every_drift(start, small_project: Path):
 
 
 @pytest.mark.slow
+def test_serving_loses_no_record_and_switches_without_an_error(start, small_project: Path):
+    lines = start(
+        "benchmarks.serving", "--root", str(small_project), "--seconds", "1", "--rounds", "1"
+    )
+    figures = json.loads("\n".join(lines))
+    assert figures["answered"] == figures["records_in_log"]
+    assert figures["switched"]["errors"] == figures["medians"]["errors"] == 0
+    assert set(figures["switched"]["releases"]) == {"v1", "v2"}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["benchmarks.quality.bm25", *sorted(PEERS)])
 def test_peer_leaves_its_results_beside_those_of_the_study(
     start, small_parameters: Path, tmp_path: Path, module: str

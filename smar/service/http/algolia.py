@@ -18,7 +18,10 @@ from smar.service.http.algolia_filters import read_filters
 from smar.service.request import DEEPEST, SearchRequest
 
 ALL_FACETS = ("brand", "category.lvl0", "category.lvl1", "colour", "size", "availability", "price")
+FACET = "facet"
+"""The type of a query that looks among the values of a facet."""
 _HITS_PER_PAGE = 20
+_FACET_HITS = 10
 _WHOLE = {"page": 0, "hitsPerPage": _HITS_PER_PAGE, "maxValuesPerFacet": 100}
 _JSON_KEYS = ("facets", "facetFilters", "numericFilters", "attributesToHighlight")
 _HIGHLIGHTED = ("title", "brand", "category", "description")
@@ -32,6 +35,8 @@ def read_query(
     """Return the search of one query, its keys with `params` spread, and what is wrong with it."""
     query = _spread(given)
     problems: list[Problem] = []
+    if query.get("type") == FACET:
+        query |= _of_facet(query, problems)
     numbers = {name: _whole(query, name, default, problems) for name, default in _WHOLE.items()}
     filters, wrong = read_filters(query)
     problems += wrong
@@ -54,6 +59,18 @@ def read_query(
     except RequestError as error:
         problems += error.problems
     return request, query, [Problem(f"{at}.{each.field}", each.text) for each in problems]
+
+
+def _of_facet(query: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    """Return the keys of a search that counts the values of the facet that a query looks among."""
+    problems += [
+        Problem(name, f"{query[name]!r:.60}, expected a text")
+        for name in ("facet", "facetQuery")
+        if not isinstance(query.get(name, ""), str)
+    ]
+    facet = query.get("facet")
+    facets = [facet] if isinstance(facet, str) else []
+    return {"facets": facets, "hitsPerPage": 0, "maxValuesPerFacet": 1000}
 
 
 def _spread(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,6 +138,20 @@ def result(answer: Answer, query: Mapping[str, Any]) -> dict[str, Any]:
             name: _stats(facet.stats) for name, facet in answer.facets.items() if facet.stats
         },
     }
+
+
+def facet_values(answer: Answer, query: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a facet that hold a text, as Algolia writes them."""
+    wanted = str(query.get("facetQuery", ""))
+    counts = next((facet.counts for facet in answer.facets.values()), {})
+    hits = [
+        {"value": value, "count": count, "highlighted": value}
+        for value, count in counts.items()
+        if wanted.lower() in value.lower()
+    ]
+    most = query.get("maxFacetHits", _FACET_HITS)
+    most = most if type(most) is int and 0 < most <= 100 else _FACET_HITS
+    return {"facetHits": hits[:most], "exhaustiveFacetsCount": True}
 
 
 def _stats(stats: Stats) -> dict[str, float]:

@@ -43,18 +43,8 @@ async def query(request: Request, index: str) -> Response:
 async def facet_values(request: Request, index: str, facet: str) -> Response:
     """Values of a facet that hold a text, for refinement lists with a search box."""
     content = await read_object(request)
-    wanted = content.get("facetQuery", "")
-    if not isinstance(wanted, str):
-        raise RequestError([Problem("facetQuery", f"{wanted!r:.60}, expected a text")])
-    asked = content | {"indexName": index, "facets": [facet], "hitsPerPage": 0}
-    found = (await _answered(request, [asked | {"maxValuesPerFacet": 1000}]))[0]
-    counts = found["facets"].get(facet, {})
-    values = [
-        {"value": value, "count": count, "highlighted": value}
-        for value, count in counts.items()
-        if wanted.lower() in value.lower()
-    ]
-    return json_response({"facetHits": values[:10], "exhaustiveFacetsCount": True})
+    asked = content | {"indexName": index, "type": algolia.FACET, "facet": facet}
+    return json_response((await _answered(request, [asked]))[0])
 
 
 async def _answered(request: Request, given: list[Any]) -> list[dict[str, Any]]:
@@ -93,6 +83,8 @@ async def _answered(request: Request, given: list[Any]) -> list[dict[str, Any]]:
             raise answer
     return [
         algolia.result(answer[0], keys | {"params": _params(keys)})
+        if keys.get("type") != algolia.FACET
+        else algolia.facet_values(answer[0], keys)
         for answer, (_, keys) in zip(answers, searches, strict=True)
         if not isinstance(answer, BaseException)
     ]

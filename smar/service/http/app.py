@@ -10,13 +10,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
-from smar.service.http import algolia_route, health, items, searching, writing
+from smar.service.http import algolia_route, health, items, nearby, searching, writing
 from smar.service.http.guards import AccessLog, Guard
 from smar.service.http.problems import add_handlers
 from smar.service.http.service import Service
 
 _STATIC = Path(__file__).parent / "static"
-_ROUTERS = (searching, items, algolia_route, writing, health)
+_ROUTERS = (searching, nearby, items, algolia_route, writing, health)
 
 
 def build_app(service: Service) -> FastAPI:

@@ -4,7 +4,6 @@ import asyncio
 from functools import lru_cache
 from typing import Annotated
 
-import numpy as np
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
@@ -12,7 +11,7 @@ from smar.errors import DataError
 from smar.service.http import openapi
 from smar.service.http.problems import HttpError
 from smar.service.http.reading import json_response
-from smar.service.http.searching import service_of
+from smar.service.http.searching import hit_json, service_of
 from smar.service.pictures import FORMATS, LARGEST, Pictures
 
 router = APIRouter()
@@ -25,12 +24,12 @@ _CACHED = 4096  # encoded pictures, of a few kilobytes each
 async def item(request: Request, item_id: str) -> Response:
     """All that the release knows of an item."""
     retriever = service_of(request).live.current
-    row = retriever.items.row(item_id)
-    if row < 0:
+    if retriever.items.row(item_id) < 0:
         raise HttpError(404, f"There is no item '{item_id[:80]}' in the release.")
-    content = retriever.items.read(np.array([row]))[0]
-    pictures = [f"/pictures/{sha}" for sha in retriever.items.pictures_of(row)]
-    return json_response(content | {"pictures": pictures, "release": retriever.release})
+    content = hit_json(retriever.item(item_id))
+    for name in ("rank", "score", "relevance", "others"):  # of a search, and there was none
+        content.pop(name, None)
+    return json_response(content | {"release": retriever.release})
 
 
 @router.get("/pictures/{sha}", responses=openapi.PICTURES)

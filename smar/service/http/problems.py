@@ -91,8 +91,8 @@ def add_handlers(app: FastAPI) -> None:
     """Have every error of an app end in a problem document."""
     for kind in (HttpError, RequestError, ReleaseError, LogFullError, LogBusyError):
         app.add_exception_handler(kind, _of_ours)
-    for kind in (RequestValidationError, HTTPException, Exception):
-        app.add_exception_handler(kind, _of_theirs)
+    for other in (RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(other, _of_theirs)
 
 
 def _of_ours(_: Request, error: Exception) -> Response:

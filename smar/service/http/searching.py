@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from smar.errors import Problem, ReleaseError, RequestError, near_match
-from smar.service.answer import Answer
+from smar.service.answer import Answer, Hit
 from smar.service.http import openapi
 from smar.service.http.reading import json_response, of_query, read_object, taken
 from smar.service.http.service import Ask, Service, is_current
@@ -94,10 +94,14 @@ async def _retriever(service: Service, request: Request, release: str) -> Retrie
     return await loop.run_in_executor(service.pool, service.live.get, release)
 
 
+def hit_json(hit: Hit) -> dict[str, Any]:
+    """Return a hit in plain types; pictures are addresses."""
+    return hit.as_dict() | {"pictures": [f"/pictures/{sha}" for sha in hit.pictures]}
+
+
 def answer_json(answer: Answer, waited_ms: float) -> dict[str, Any]:
     """Return an answer in plain types; pictures are addresses."""
     content = answer.as_dict()
-    for hit in content["hits"]:
-        hit["pictures"] = [f"/pictures/{sha}" for sha in hit["pictures"]]
+    content["hits"] = [hit_json(hit) for hit in answer.hits]
     content["milliseconds"] = answer.milliseconds | {"served": round(waited_ms, 3)}
     return content

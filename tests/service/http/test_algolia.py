@@ -127,7 +127,13 @@ def test_refined_facets_count_what_is_left(client: TestClient):
     assert found["nbHits"] == number
     assert found["facets"]["brand"][brand] == number
     values = client.post("/1/indexes/items/facets/brand/query", json={"facetQuery": brand[:3]})
-    assert {"value": brand, "count": number, "highlighted": brand} in values.json()["facetHits"]
+    expected = {"value": brand, "count": number, "highlighted": brand}
+    assert expected in values.json()["facetHits"]
+    params = {"facetQuery": brand[:3].upper(), "maxFacetHits": 3}
+    asked = {"requests": [{"type": "facet", "facet": "brand", "params": params}]}
+    found = client.post("/1/indexes/*/queries", json=asked).json()["results"][0]
+    assert expected in found["facetHits"]
+    assert len(found["facetHits"]) <= 3
 
 
 def test_all_problems_of_all_queries_are_told(client: TestClient):

@@ -58,6 +58,7 @@ def test_releases_are_switched_under_load_and_back_without_an_error(
     live = service_of(client).live
     assert publish_again(small_project) == "v2"
     wait_for(lambda: live.release == "v2")
+    wait_for(lambda: answers[-1][1] == "v2")
     registry.rollback(small_project)
     back_s = wait_for(lambda: live.release == "v1")
     wait_for(lambda: answers[-1][1] == "v1")

@@ -22,7 +22,7 @@ export async function draw(root, body, state, options, signal) {
     const grid = el("ul", { class: "grid" });
     for (const hit of answer.hits) grid.append(card(hit, { ...options, explain: true, moved: moved(hit, places[1 - side]) }));
     const name = answer.release || "working tree";
-    return el("section", { "aria-label": `Release ${name}` }, el("h2", {}, `${name}: ${answer.total.toLocaleString("en")} items`),
+    return el("section", { "aria-label": `${side ? "Right" : "Left"}: release ${name}` }, el("h2", {}, `${name}: ${answer.total.toLocaleString("en")} items`),
       ...(answer.query ? shareBar(answer.shares) : []), grid);
   });
   const same = answers[0].hits.filter((hit) => places[1].get(hit.item_id) === hit.rank).length;

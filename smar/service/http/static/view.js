@@ -62,7 +62,7 @@ function photo(hit, open) {
   const picture = address
     ? el("img", { src: `${address.slice(1)}?w=320`, alt: "", loading: "lazy", width: 256, height: 320 })
     : el("span", { class: "none" }, "no picture");
-  return el("button", { class: "photo", type: "button", "aria-label": `Open ${hit.title}`, onclick: open }, picture);
+  return el("button", { class: "photo", type: "button", "aria-label": `Open ${hit.title}${address ? "" : ", no picture"}`, onclick: open }, picture);
 }
 
 // options: open(hit), similar(hit), explain, grade(hit, grade), given (grade or null), moved (text, kind)
