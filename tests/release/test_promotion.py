@@ -293,6 +293,9 @@ def test_clone_with_nothing_but_the_pulled_release_answers(
     hits = retriever.search("red dress", 5)
     assert [hit.item_id for hit in hits] == [hit.item_id for hit in expected]
     assert all(hit.pictures == [] for hit in hits)
+    # Without the log and the tables it was made from.
+    suggested = retriever.suggest("s")
+    assert suggested == Retriever.load(two_releases).suggest("s") != []
     write_search_page(
         tmp_path / "page.html", retriever, retriever.answer(SearchRequest(query="red dress"))
     )

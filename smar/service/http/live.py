@@ -118,6 +118,7 @@ class Live:
                     return found
             retriever = Retriever.load(self._root, release)
             retriever.answer_many([SearchRequest(query=text) for text in _WARM])
+            retriever.suggest("a")
             if release != NONE:
                 self._keep(retriever)
             return retriever
