@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from smar.errors import SmarError
 from smar.service.registry import AUTO, CURRENT, NONE, current_version, versions
 from smar.service.request import SearchRequest
 from smar.service.retriever import Retriever
@@ -150,7 +149,7 @@ class Live:
             with self._lock:
                 retriever = self._loaded.get(version)
             retriever = retriever or self._load(version)
-        except (SmarError, OSError, ValueError, RuntimeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one stays
             self.refused, self._refused_at = Refusal(version, str(error)), time.monotonic()
             logger.error("%s is refused, %s stays: %s", version, self.release, error)  # noqa: TRY400
             self._on_switch(version, False)
