@@ -78,11 +78,14 @@ def run(root: Path) -> None:
             schema.write_table(part / "quarantine.parquet", tables.quarantine.frame(), QUARANTINE)
         for name, columns in schema.TABLES.items():
             schema.write_table(paths.ingested(name), getattr(tables, name), columns)
-    remember(paths.work / "pictures", paths.images, params.ingest.images, tables.stamps)
     counts = _counts(tables)
     STAGE.write_outcome(root, counts)
     for reason, number in dropped.items():
         logger.warning("quarantined: %d x %s", number, reason)
+    try:
+        remember(paths.work / "pictures", paths.images, params.ingest.images, tables.stamps)
+    except OSError as error:  # the stage is done; the next one decodes what it need not
+        logger.warning("ingest: what was decoded is not remembered: %s", error)
     logger.info("ingest: %s", counts)
 
 

@@ -4,6 +4,7 @@ A catalogue of a million items has tens of millions of synthetic pairs, of which
 few. Shapes: P pairs, N items, D distinct query texts.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -255,4 +256,7 @@ def _scratch(folder: Path, dtype: DTypeLike, size: int) -> NDArray[Any]:
     if not size:
         return np.empty(0, dtype)
     with TemporaryFile(dir=folder) as file:
+        # Without room this is an error; later a write to the array would end the process.
+        if hasattr(os, "posix_fallocate"):  # not every system has it
+            os.posix_fallocate(file.fileno(), 0, size * np.dtype(dtype).itemsize)
         return np.memmap(file, dtype, mode="w+", shape=(size,))

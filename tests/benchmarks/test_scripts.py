@@ -193,3 +193,16 @@ def test_answers_measures_filters_wishes_and_fetching(start):
     assert {line["way"] for line in lines if line["part"] == "fetch"} == {
         "columns", "arrow take", "data frame",
     }  # fmt: skip
+
+
+def test_pairs_measures_what_it_prepared(start):
+    figures = json.loads(start("benchmarks.pairs", "--items", "50", "--per-item", "3")[-1])
+    assert figures["pairs"] == 150
+    assert 1 < figures["texts"] <= 40
+    assert figures["own_gb"] > 0
+
+
+@pytest.mark.slow
+def test_words_measures_the_words_of_the_made_up_shop(start):
+    lines = start("benchmarks.words", "--items", "500", "--queries", "20")
+    assert json.loads(lines[0])["p50_ms"] > 0

@@ -1,5 +1,6 @@
 """Pairs in files: the same rows, order and texts as one table of them all would give."""
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +86,15 @@ def test_texts_are_a_sequence():
     texts = QueryTexts(["bern"], content, np.array([0]), np.array([len(content)]))
     assert list(texts) == texts[:] == ["bern", "z\u00fcrich"]
     assert texts.index("z\u00fcrich") == 1
+
+
+def test_disk_without_room_is_an_error_and_no_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module.os, "posix_fallocate", refuse)
+    table = pa.table({"query": ["a"], "item_id": ["i0"]})
+    with pytest.raises(OSError, match="No space left"):
+        gather_synthetic(table.to_batches(), [], IDS, tmp_path)
