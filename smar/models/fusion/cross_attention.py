@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
+from smar.errors import ParamsError
 from smar.models.text import TowerOutput
 from smar.params.section import Count, Section
 
@@ -50,10 +51,18 @@ class Fusion(nn.Module):
         image_width: Width of the image hidden states.
         dim: Embedding length D.
         params: Heads and inner width.
+
+    Raises:
+        ParamsError: If the heads do not divide the text's width, as that of a pretrained tower.
     """
 
     def __init__(self, text_width: int, image_width: int, dim: int, params: Params) -> None:
         super().__init__()
+        if text_width % params.heads:
+            raise ParamsError(
+                f"fusion.cross_attention.heads: {params.heads} heads do not divide the text "
+                f"tower's width, {text_width}. Set it to a divisor, or choose another model.fusion."
+            )
         self.heads = params.heads
         self.query = nn.Linear(text_width, text_width)
         self.key_value = nn.Linear(image_width, 2 * text_width)

@@ -14,9 +14,10 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
+from smar.errors import ParamsError
 from smar.models.dual_encoder import DualEncoder
 from smar.models.pretrained import Checkpoint
-from smar.params import ModelParams
+from smar.params import FusionParams, ModelParams
 from tests.models.backbones.conftest import EDGE, HIDDEN, PREPROCESSING
 from tests.models.backbones.test_backbones import TEXTS, Zoo, built, embedded, pictures_of
 
@@ -167,6 +168,14 @@ def test_pictures_are_fitted_and_never_stretched(zoo: Zoo, tiny_model_params: Mo
     assert torch.allclose(pixels[..., :8], white.expand(1, 3, 32, 8))
     assert torch.allclose(pixels[..., 8:24], black.expand(1, 3, 32, 16), atol=1e-5)
     assert torch.allclose(pixels[..., 24:], white.expand(1, 3, 32, 8))
+
+
+def test_heads_that_do_not_divide_a_pretrained_width_are_refused(
+    zoo: Zoo, tiny_model_params: ModelParams
+):
+    odd = {"cross_attention": {"heads": 7}}
+    with pytest.raises(ParamsError, match="7 heads do not divide the text tower's width, 24"):
+        built(tiny_model_params, {"text": zoo("bert")}, fusions=FusionParams.model_validate(odd))
 
 
 @pytest.mark.parametrize(("dim", "kept"), [(12, 12), (HIDDEN, HIDDEN), (40, HIDDEN)])

@@ -13,7 +13,7 @@ from smar.models.dual_encoder import DualEncoder, build_model
 from smar.models.encode import encode_queries
 from smar.models.io import load_model, save_model
 from smar.models.pretrained import Checkpoint
-from smar.params import ModelParams
+from smar.params import FusionParams, ModelParams
 from smar.train.prepare import build_tokenizers
 from tests.models.backbones.conftest import HIDDEN, PAIR_KINDS, PICTURE_KINDS, TEXT_KINDS
 
@@ -21,7 +21,12 @@ TEXTS = ["red boot", "a novel about boots", "sofa"]
 Zoo = Callable[[str], Checkpoint]
 
 
-def built(params: ModelParams, starts: Mapping[str, Checkpoint], **changes: Any) -> DualEncoder:
+def built(
+    params: ModelParams,
+    starts: Mapping[str, Checkpoint],
+    fusions: FusionParams | None = None,
+    **changes: Any,
+) -> DualEncoder:
     """A model whose towers start from checkpoints, as training builds it."""
     towers = {
         name: getattr(params, name).model_copy(update={"pooling": "auto"})
@@ -32,6 +37,7 @@ def built(params: ModelParams, starts: Mapping[str, Checkpoint], **changes: Any)
     query, text = build_tokenizers(params, TEXTS, TEXTS, starts)
     return build_model(
         params,
+        fusions,
         query_tokenizer=query,
         text_tokenizer=text,
         picture_size=(16, 16),
