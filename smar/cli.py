@@ -54,6 +54,8 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="VERSION",
         help="a version; current; none: the working tree (default: the current one, if any)",
     )
+    least = "what is less probably relevant is left out (default: 0)"
+    search.add_argument("--min-relevance", type=float, default=0.0, metavar="P", help=least)
     form = search.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--html", type=Path, metavar="FILE", help="write a page of pictures")
@@ -195,7 +197,8 @@ def _search(options: argparse.Namespace) -> None:
     if not options.query.strip():
         raise RequestError([Problem("query", "has no text. Give at least one word.")])
     retriever = Retriever.load(options.root, options.release)
-    answer = retriever.answer(SearchRequest(query=options.query, limit=options.k))
+    asked = SearchRequest(query=options.query, limit=options.k, min_relevance=options.min_relevance)
+    answer = retriever.answer(asked)
     if options.json:
         sys.stdout.write(json.dumps(answer.as_dict(), ensure_ascii=False) + "\n")
     elif options.html:

@@ -11,7 +11,7 @@ def headline(results: Sequence[SetResult], primary: str) -> dict[str, dict[str, 
     """Return named figures by query set; the first set that has queries decides and has most.
 
     Of it: the primary metric and a few known ones of the search as served, the primary metric of
-    every other system and of every slice, and the gate's expected calibration error. Of the other
+    every other system and of every slice, and the expected calibration errors. Of the other
     sets: the primary metric of the search as served.
 
     Args:
@@ -43,4 +43,6 @@ def _of_first(result: SetResult, primary: str) -> dict[str, float]:
         if mask.any()
     }
     figures |= {f"gate error ({outcome})": one.error for outcome, one in result.reliability.items()}
+    if result.relevance is not None:
+        figures["relevance error"] = result.relevance.reliability.error
     return figures

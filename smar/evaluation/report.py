@@ -11,6 +11,8 @@ import pandas as pd
 from smar.evaluation.examples import Catalogue, chosen_examples
 from smar.evaluation.plot_tables import write_tables
 from smar.evaluation.regression import Regression
+from smar.evaluation.relevance import RelevanceResult
+from smar.evaluation.reliability import Reliability
 from smar.evaluation.systems import HYBRID, LABELS, SetResult, ordered, per_query_table
 from smar.judging.runs import write_trec_qrels, write_trec_run
 from smar.pages import plots
@@ -36,6 +38,7 @@ _HEADINGS = {
         "Held-out words of an item's own text; the item is the only answer.",
     ),
 }
+_MOST_WEAK = 30  # that the page shows; weak.csv has all
 _TABLE_METRICS = ("recall", "capped_recall", "precision", "f1", "ndcg", "mrr")
 
 
@@ -59,6 +62,7 @@ def write_results(
     params: EvaluateParams,
     seed: int,
     against: Against,
+    weak: pd.DataFrame,
 ) -> None:
     """Write everything a person or a program may want to see into a folder.
 
@@ -72,6 +76,7 @@ def write_results(
         params: Metrics, cutoffs and the number of examples.
         seed: Draws examples.
         against: The current release.
+        weak: What shoppers ask for and are answered weakly, as `weak_queries` gives it.
     """
     item_ids = list(catalogue.items["item_id"])
     groups = chosen_examples(results[0], catalogue, params, seed) if results else []
@@ -82,7 +87,9 @@ def write_results(
         params,
         groups,
         against,
+        weak,
     )
+    weak.to_csv(folder / "weak.csv", index=False)
     (folder / "summary.txt").write_text(summary_text(results, params), encoding="utf-8")
     write_tables(folder / "plots", results, params)
     for result in results:
@@ -108,6 +115,7 @@ def write_report(
     params: EvaluateParams,
     groups: Sequence[Group],
     against: Against,
+    weak: pd.DataFrame,
 ) -> None:
     """Write the HTML report of all query sets, what decides first."""
     before = {one.query_set: one for one in against.figures}
@@ -123,6 +131,8 @@ def write_report(
         sets=sets,
         release=against.release,
         groups=groups,
+        weak=weak.head(_MOST_WEAK).to_dict("records"),
+        num_weak=len(weak),
     )
 
 
@@ -221,15 +231,27 @@ def _set_content(
         "lines": plots.lines([f"@{k}" for k in params.cutoffs], curves),
         "gates": plots.histogram(result.gate),
         "reliabilities": [
-            {
-                "outcome": reliability.outcome,
-                "note": f"expected calibration error {reliability.error:.3f}, "
-                f"{reliability.queries:,} queries",
-                "plot": plots.reliability(list(reliability.bins.itertuples(index=False))),
-            }
+            _reliability("P(q)", reliability, f"{reliability.queries:,} queries")
             for reliability in result.reliability.values()
-        ],
+        ]
+        + ([_relevance(result.relevance)] if result.relevance else []),
     }
+
+
+def _reliability(told: str, reliability: Reliability, of: str) -> dict[str, Any]:
+    return {
+        "title": f"{told} as the chance that {reliability.outcome}",
+        "note": f"expected calibration error {reliability.error:.3f}, {of}",
+        "plot": plots.reliability(list(reliability.bins.itertuples(index=False))),
+    }
+
+
+def _relevance(relevance: RelevanceResult) -> dict[str, Any]:
+    of = (
+        f"{relevance.reliability.queries:,} hits; of those below {relevance.cut:.3f}, "
+        f"{relevance.gone:.0%} of the irrelevant and {1 - relevance.kept:.1%} of the relevant"
+    )
+    return _reliability("A hit's relevance", relevance.reliability, of)
 
 
 def _against(before: Regression) -> dict[str, str]:

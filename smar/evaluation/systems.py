@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from smar.evaluation.baselines import bm25_run
+from smar.evaluation.relevance import RelevanceResult
 from smar.evaluation.reliability import Reliability, gate_reliability
 from smar.index.exact import exact_search
 from smar.index.hybrid import HybridIndex
@@ -53,6 +54,7 @@ class SetResult:
         differences: The search as served against each baseline, on the primary metric.
         slices: Masks by slice name.
         reliability: The gate against what it may foretell, by outcome.
+        relevance: The relevance of the hits of the search as served, None without a calibration.
     """
 
     queries: QuerySet
@@ -63,6 +65,7 @@ class SetResult:
     differences: dict[str, Difference]
     slices: dict[str, NDArray[np.bool_]]
     reliability: dict[str, Reliability]
+    relevance: RelevanceResult | None = None
 
     def mean(self, system: str, metric: str, part: str = "") -> float:
         """Return a mean over the set, or over a slice of it (NaN if that is empty)."""
@@ -87,6 +90,8 @@ class SetResult:
         result["gate_reliability"] = {
             name: reliability.summary() for name, reliability in self.reliability.items()
         }
+        if self.relevance is not None:
+            result["relevance"] = self.relevance.summary()
         for system, difference in self.differences.items():
             gap = {name: round(value, 6) for name, value in vars(difference).items()}
             result[f"{HYBRID}_minus_{system}"] = gap

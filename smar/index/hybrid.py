@@ -14,10 +14,12 @@ from scipy.sparse import csr_matrix
 from tqdm import tqdm
 
 from smar.artifacts import Manifest
+from smar.errors import DataError
 from smar.index.allowed import Allowed
 from smar.index.ann import VectorIndex, gated_queries, index_directory, whole_k
 from smar.index.clock import Clock
 from smar.index.query_vectors import Found
+from smar.index.relevance import Calibration
 from smar.index.settings import DEPTH
 from smar.index.words import LEAST, WordIndex
 from smar.models.encode import QueryEmbeddings
@@ -42,11 +44,13 @@ class HybridIndex:
         vectors: The vector index.
         words: The word index over the same items.
         word_share: w, in [0, 1).
+        calibration: Makes probabilities of scores, None where there was nothing to fit it to.
     """
 
     vectors: VectorIndex
     words: WordIndex
     word_share: float
+    calibration: Calibration | None = None
 
     @classmethod
     def load(cls, path: Path) -> "HybridIndex":
@@ -60,7 +64,8 @@ class HybridIndex:
         if "word_share" not in vectors.details:
             return cls(vectors, WordIndex.build([""] * num_items), 0.0)
         words = WordIndex.load(path / _WORDS, num_items)
-        return cls(vectors, words, float(vectors.details["word_share"]))
+        calibration = Calibration.read(vectors.details.get("relevance"))
+        return cls(vectors, words, float(vectors.details["word_share"]), calibration)
 
     @property
     def item_ids(self) -> list[str]:
@@ -108,6 +113,16 @@ class HybridIndex:
             scores[place, : len(best_rows)] = best_scores
             rows[place, : len(best_rows)] = best_rows
         return scores, rows
+
+    def likely(self, text: str, scores: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the probability that hits of a normalised query are relevant, by score, [k].
+
+        Raises:
+            DataError: If the index has no calibration.
+        """
+        if self.calibration is None:
+            raise DataError("this index has no calibration: no judged query, click or word to fit.")
+        return self.calibration.of(scores, self.words.known(text)[0])
 
     def candidates(
         self,
@@ -261,5 +276,7 @@ def safest_share(recalls: NDArray[np.float64]) -> float:
 def write_index(path: Path, index: HybridIndex, manifest: Manifest) -> None:
     """Write an index as a directory artefact, whole or not at all."""
     manifest.details |= {"word_share": index.word_share}
+    if index.calibration is not None:
+        manifest.details["relevance"] = index.calibration.as_dict()
     with index_directory(path, index.vectors, manifest) as folder:
         index.words.write(folder / _WORDS)

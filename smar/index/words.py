@@ -158,6 +158,23 @@ class WordIndex:
         )
         return words, reachable
 
+    def known(self, query: str) -> tuple[float, int]:
+        """Return the share of a query's idf that no text has, in [0, 1], and its known words.
+
+        A query without a word is unknown: (1.0, 0).
+        """
+        vocabulary = self._bm25.vocab_dict
+        rarest = [
+            max(
+                (float(self._idf[vocabulary[word]]) for word in unit if word in vocabulary),
+                default=0,
+            )
+            for _, unit in self._units(query)
+        ]
+        known = [idf for idf in rarest if idf]
+        missing = self._unknown * (len(rarest) - len(known))
+        return (missing / (missing + sum(known)) if known else 1.0), len(known)
+
     def matched(self, query: str, rows: NDArray[np.int64]) -> list[list[str]]:
         """Return the words of a query that the text of each row has, as the query writes them."""
         matched: list[list[str]] = [[] for _ in rows]

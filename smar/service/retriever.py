@@ -66,7 +66,7 @@ class Retriever:
         self.pictures = pictures or Pictures(None)
         self.fields = Fields(items.table)
         self._suggestions = suggestions
-        self.relevance: Relevance | None = None
+        self.relevance: Relevance | None = index.likely if index.calibration else None
 
     @classmethod
     def load(cls, root: Path | str = ".", release: str = AUTO) -> "Retriever":
@@ -117,15 +117,23 @@ class Retriever:
         parts = Parts(self.model, self.index, self.items, self.fields, self.release, self.relevance)
         return answer_all(parts, requests)
 
-    def search(self, query: str, k: int = 10) -> list[Hit]:
+    def search(self, query: str, k: int = 10, *, min_relevance: float = 0.0) -> list[Hit]:
         """Return the k best items for a query, fewer if there are fewer; as `search_many`."""
-        return self.search_many([query], k)[0]
+        return self.search_many([query], k, min_relevance=min_relevance)[0]
 
-    def search_many(self, queries: Sequence[str], k: int = 10) -> list[list[Hit]]:
+    def search_many(
+        self, queries: Sequence[str], k: int = 10, *, min_relevance: float = 0.0
+    ) -> list[list[Hit]]:
         """Return the k best items for each query.
+
+        Args:
+            queries: The queries.
+            k: Items per query.
+            min_relevance: Items that are less probably relevant are left out; 0 leaves out none.
 
         Raises:
             DataError: If a query has no text, or k is no whole number or below 1.
+            RequestError: If relevance is asked for and the release has no calibration.
         """
         k = whole_k(k, len(self.items))
         texts = [normalize_query(query) for query in queries]
@@ -133,7 +141,9 @@ class Retriever:
             raise DataError(f"query {texts.index('') + 1} has no text. Give at least one word.")
         return [
             answer.hits
-            for answer in self.answer_many([SearchRequest(query=q, limit=k) for q in queries])
+            for answer in self.answer_many(
+                [SearchRequest(query=q, limit=k, min_relevance=min_relevance) for q in queries]
+            )
         ]
 
     def similar(self, item_id: str, k: int = 10, filters: Filter = EVERYTHING) -> list[Hit]:

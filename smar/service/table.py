@@ -1,5 +1,6 @@
 """Search results as text for a terminal."""
 
+from smar.index.relevance import WEAK
 from smar.pages.text_table import aligned
 from smar.service.answer import Answer
 
@@ -7,14 +8,24 @@ _WIDEST = 48
 
 
 def answer_table(answer: Answer) -> str:
-    """Return what counted, then the hits as an aligned table, one line each."""
+    """Return what counted, then the hits as an aligned table, one line each.
+
+    Of a release with a calibration it tells the relevance of each hit, and that an answer is weak.
+    """
     origin = answer.release or "working tree"
-    parts = f"the picture counts {answer.gate:.0%}, words {answer.shares.words:.0%}"
-    rows: list[tuple[str, ...]] = [("#", "score", "id", "title", "brand", "price")]
+    shares = answer.shares
+    parts = f"text {shares.text:.0%}, picture {shares.picture:.0%}, words {shares.words:.0%}"
+    told = [hit.relevance for hit in answer.hits if hit.relevance is not None]
+    if told and max(told) < WEAK:
+        parts += "; weak: no hit is more likely relevant than not"
+    columns = ("relevance",) if told else ()
+    rows: list[tuple[str, ...]] = [("#", "score", *columns, "id", "title", "brand", "price")]
     for hit in answer.hits:
         price = "" if hit.price is None else f"{hit.price:.2f} {hit.currency}".strip()
         fields = (hit.item_id, hit.title, hit.brand, price)
-        rows.append((str(hit.rank), f"{hit.score:.3f}", *(_cut(field) for field in fields)))
+        numbers = [f"{hit.score:.3f}"]
+        numbers += [] if hit.relevance is None else [f"{hit.relevance:.2f}"]
+        rows.append((str(hit.rank), *numbers, *(_cut(field) for field in fields)))
     return f"{answer.query}   ({parts}; {origin})\n" + "\n".join(aligned(rows)) + "\n"
 
 

@@ -67,7 +67,7 @@ def run(root: Path) -> None:
     inputs = STAGE.digests(root)
     set_faiss_threads(params.threads)
     items = schema.read_table(paths.items, schema.ITEMS)
-    results = _measure_all(paths, params, items)
+    results, weak = _measure_all(paths, params, items)
     manifest = Manifest(kind="evaluation", inputs=inputs, params=settings)
     manifest.counts = {f"queries_{result.queries.name}": len(result.queries) for result in results}
     catalogue = Catalogue(items, ImageStore.open(paths.images))
@@ -76,7 +76,7 @@ def run(root: Path) -> None:
     before = read_before(released, figures, params.evaluate.primary)
     with write_directory(paths.evaluation_report, manifest) as folder:
         against = Against(_release(paths), before or [])
-        write_results(folder, results, catalogue, params.evaluate, params.seed, against)
+        write_results(folder, results, catalogue, params.evaluate, params.seed, against, weak)
     regression = check_regression(before, params.evaluate.primary)
     content = STAGE.with_checks(paths.outcome("evaluate"), figures, [regression])
     STAGE.write_outcome(root, content | {"headline": headline(results, params.evaluate.primary)})
@@ -92,9 +92,15 @@ def _release(paths: Paths) -> str:
     return f"{version}, {told(registry.read_release(paths.root, version))}" if version else ""
 
 
-def _measure_all(paths: Paths, params: "Params", items: "pd.DataFrame") -> "list[SetResult]":
-    """Return what was measured on every set that has a query."""
-    from smar.evaluation.systems import measure, run_systems
+def _measure_all(
+    paths: Paths, params: "Params", items: "pd.DataFrame"
+) -> "tuple[list[SetResult], pd.DataFrame]":
+    """Return what was measured on every set that has a query, and what is answered weakly."""
+    from dataclasses import replace
+
+    from smar.data import schema
+    from smar.evaluation.relevance import relevance_of, weak_queries
+    from smar.evaluation.systems import HYBRID, measure, run_systems
     from smar.index.hybrid import HybridIndex
     from smar.index.store import EmbeddingStore
     from smar.judging.shop_sets import ShopSets
@@ -114,5 +120,7 @@ def _measure_all(paths: Paths, params: "Params", items: "pd.DataFrame") -> "list
         encoded = encode_queries(model, queries.texts)
         runs = run_systems(queries, encoded, store, index, max(settings.cutoffs))
         slices = shop.slices(queries, items["category"], params.gate.visual_categories)
-        results.append(measure(queries, encoded.gate, runs, slices, settings, params.seed))
-    return results
+        found = measure(queries, encoded.gate, runs, slices, settings, params.seed)
+        results.append(replace(found, relevance=relevance_of(index, queries, runs[HYBRID])))
+    logged = schema.read_table(paths.queries, schema.QUERIES)
+    return results, weak_queries(index, model, logged, items["title"])

@@ -104,7 +104,7 @@ def run(root: Path) -> dict[str, float]:
         params=params.finetune,
         places=where,
     )
-    if settles:
+    if settles and check_weights(model.state_dict()).passed:  # else the stage stops below
         _set_gate(model, params)
         figures |= model.gate.settle(picture_benefit(model, data, items, images, params.seed))
     times = {name: figures.pop(name) for name in ("seconds", "pairs_per_s")}

@@ -28,6 +28,7 @@ STAGE = Stage(
         "data/accepted/items.parquet",
         "data/accepted/queries.parquet",
         "data/accepted/engagements.parquet",
+        "data/accepted/judgements.parquet",
         "data/synthetic",
         "data/embeddings",
         "models/retriever",
@@ -37,7 +38,7 @@ STAGE = Stage(
         "reports/outcomes/index.json",
         "metrics/index.json",
     ],
-    params=["seed", "threads", "index"],
+    params=["seed", "threads", "index", "evaluate.relevant_grade"],
     compared=["bytes", "recall", "word_share"],
     checks={
         "every_item_is_indexed": Check(text="Vectors and words are of the same items, all there."),
@@ -111,7 +112,8 @@ def _build(
         WordIndex.build(texts, item_codes(items), stemmer),
         0.0,
     )
-    return _with_word_share(index, paths, params, encode)
+    index, recalls = _with_word_share(index, paths, params, encode)
+    return _with_calibration(index, paths, params, encode), recalls
 
 
 def _encoder(path: Path) -> "Encode":
@@ -156,3 +158,14 @@ def _with_word_share(
         params.seed,
     )
     return choose_word_share(index, chosen_by, encode, params.index.recall_at, params.seed)
+
+
+def _with_calibration(
+    index: "HybridIndex", paths: Paths, params: "Params", encode: "Encode"
+) -> "HybridIndex":
+    """Return the index with probabilities fitted to the trial set, or to what comes nearest."""
+    from smar.index.calibrating import with_calibration
+    from smar.judging.shop_sets import ShopSets
+
+    shop = ShopSets.read(paths, index.item_ids, params.evaluate.relevant_grade, params.seed)
+    return with_calibration(index, [one for one in shop.sets if one.name != "test"], encode)

@@ -16,10 +16,10 @@ _LEAST_SCALE = 1e-4  # of a state that hardly varies, and of gains that do not
 class Params(Section):
     """Parameters of this gate."""
 
-    price: float = 0.25
-    """What the picture has to bring before it counts more than the text, in ln of the rank: 0.25 is
-    that it brings engaged items from rank 100 to 78."""
-    softness: Positive = 0.07
+    price: float = 0.15
+    """What the picture has to bring before it counts more than the text, in ln of the rank: 0.15 is
+    that it brings engaged items from rank 100 to 86."""
+    softness: Positive = 0.1
     """How gradually it comes to count: P(q) is .27 at one softness below the price, .73 above."""
     shrinkage: Positive = 0.1
     """How far the fit is drawn to what the picture brings on average (ridge penalty)."""
@@ -45,7 +45,7 @@ class KindGate(Gate):
         >>> states = torch.eye(4)
         >>> _ = gate.settle(Benefit(states, torch.tensor([1.0, 0.0, 0.0, 0.0])))
         >>> [round(chance, 2) for chance in gate(states).sigmoid().tolist()]
-        [1.0, 0.03, 0.03, 0.03]
+        [1.0, 0.18, 0.18, 0.18]
 
     Args:
         widths: Widths of what the gate sees.

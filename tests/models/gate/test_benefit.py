@@ -42,7 +42,7 @@ def test_shrinkage_is_the_ridge_penalty_on_scaled_states():
 @pytest.mark.parametrize(("gain", "chance"), [(0.25, 0.5), (0.32, 0.731), (0.0, 0.027)])
 def test_queries_that_gain_alike_have_one_gate(gain: float, chance: float):
     states = torch.randn(30, 5)
-    gate = settled(states, torch.full((30,), gain))
+    gate = settled(states, torch.full((30,), gain), price=0.25, softness=0.07)
     assert torch.allclose(gate(states).sigmoid(), torch.full((30,), chance), atol=1e-3)
 
 
