@@ -52,7 +52,7 @@ def test_noise_of_clicks_hides_neither_kind_of_query():
     visual = torch.arange(4000) % 2 == 0
     states = torch.randn(4000, 5)
     states[:, 0] += torch.where(visual, 3.0, -3.0)
-    gate = settled(states, 0.6 * visual + 1.5 * torch.randn(4000))
+    gate = settled(states, 0.6 * visual + 1.5 * torch.randn(4000), price=0.25)
     chance = gate(states).sigmoid()
     assert chance[visual].mean() > 0.9
     assert chance[~visual].mean() < 0.15
