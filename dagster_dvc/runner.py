@@ -464,7 +464,7 @@ def restore(paths: list[str], pipes: PipesContext, *, is_everything: bool) -> li
     wanted = [path for path in paths if is_everything or not Path(path).exists()]
     if not wanted:
         return []
-    command = [*DVC, "--wait-for-lock", "checkout", "--force", *wanted]
+    command = [*DVC, *waiting_for_lock(), "checkout", "--force", *wanted]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     back = [path for path in wanted if Path(path).exists()]
     if back:

@@ -53,9 +53,9 @@ def test_every_kind_of_name_is_an_asset(empty: Path):
     assert found["https://h.example/x.csv"] == "/".join(
         map(encode, ["https:", "h.example", "x.csv"])
     )
-    assert found["../out/y.csv"] == "../out/y.csv"
-    assert found["\u00fcber.csv"] == "_xFC_ber.csv"
-    assert found[r"raw\win.csv"] == "raw_x5C_win.csv"
+    assert found["../out/y.csv"] == "/".join(map(encode, ["..", "out", "y.csv"]))
+    assert found["\u00fcber.csv"] == encode("\u00fcber.csv")
+    assert found[r"raw\win.csv"] == encode(r"raw\win.csv")
 
 
 def test_clashes_are_resolved(empty: Path):

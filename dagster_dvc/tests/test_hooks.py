@@ -15,7 +15,7 @@ from dagster_dvc.manifest import Source, Stage
 from dagster_dvc.repository import Repository
 from dagster_dvc.resources import DvcResource
 from dagster_dvc.sensors import build_sync_sensor
-from dagster_dvc.tests.support import Pipeline, run
+from dagster_dvc.tests.support import RAW, Pipeline, run
 
 pytestmark = pytest.mark.whole
 
@@ -110,7 +110,7 @@ def test_what_ran_or_failed_outside_is_shown(checked: Pipeline):
     found, cursor = tick(checked)
     assert [one.passed for one in found] == [True]
     assert shown(checked) == ("SUCCEEDED", "True")
-    observed = checked.instance.fetch_observations(dg.AssetKey("raw.txt"), limit=1).records[0]
+    observed = checked.instance.fetch_observations(dg.AssetKey(RAW), limit=1).records[0]
     assert observed.asset_observation.metadata["lines"].value == 2
     assert tick(checked, cursor) == ([], cursor)
     (checked.root / "raw.txt").write_text("20\n")

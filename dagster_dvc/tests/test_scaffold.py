@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dagster_dvc.tests.support import run, write_pipeline
+from dagster_dvc.tests.support import RAW, run, write_pipeline
 
 pytestmark = pytest.mark.whole
 
@@ -61,7 +61,7 @@ def test_component_is_scaffolded_and_listed(project: Path):
     listed = json.loads(dg(project, "list", "defs", "--json"))
     said = json.dumps(listed)
     assert '"copy-it"' in said
-    assert '"raw.txt"' in said
+    assert f'"{RAW}"' in said
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from dagster_dvc.sensors import (
     build_source_sensor,
     build_verdict_sensor,
 )
-from dagster_dvc.tests.support import Pipeline, run
+from dagster_dvc.tests.support import RAW, Pipeline, run
 
 pytestmark = pytest.mark.whole
 
@@ -71,7 +71,7 @@ def test_changed_raw_data_starts_one_run_when_it_has_settled(pipeline: Pipeline,
     assert "waiting" in why(ticker.tick())
     clock.now += 10
     result = ticker.tick()
-    assert [event.asset_key.to_user_string() for event in result.asset_events] == ["raw.txt"]
+    assert [event.asset_key.to_user_string() for event in result.asset_events] == [RAW]
     key = result.run_requests[0].run_key
     assert "already requested" in why(ticker.tick())
     # The same content again, with no memory of it: the key is equal, so Dagster starts nothing.

@@ -7,7 +7,7 @@ import pytest
 
 from dagster_dvc.repository import Repository
 from dagster_dvc.sensors import build_sync_sensor
-from dagster_dvc.tests.support import Pipeline, run
+from dagster_dvc.tests.support import RAW, Pipeline, run
 
 pytestmark = pytest.mark.whole
 
@@ -36,11 +36,11 @@ def test_run_in_dagster_leaves_nothing_to_do_for_dvc(pipeline: Pipeline):
 def test_run_outside_is_reported_and_staleness_is_right(pipeline: Pipeline):
     run(pipeline.root, "dvc", "repro")
     assert pipeline.unsynced() == {"prepare", "total", "page"}
-    assert sync(pipeline) == {"raw.txt", "prepare", "total", "page"}
+    assert sync(pipeline) == {RAW, "prepare", "total", "page"}
     assert pipeline.unsynced() == set()
     (pipeline.root / "raw.txt").write_text("5\n")
     run(pipeline.root, "dvc", "repro", "--single-item", "prepare")
-    assert sync(pipeline) == {"raw.txt", "prepare"}
+    assert sync(pipeline) == {RAW, "prepare"}
     assert pipeline.unsynced() == pipeline.changed_in_dvc() == {"total"}
 
 
