@@ -102,7 +102,7 @@ def _complete(backbone: Any) -> dict[str, Tensor]:
         ExportError: If `transformers` makes something else of the backbone's config.
     """
     with torch.device("meta"):
-        whole = AutoModel.from_config(backbone.config).state_dict()
+        whole = AutoModel.from_config(backbone.config, trust_remote_code=False).state_dict()
     weights = {name: value.contiguous() for name, value in backbone.state_dict().items()}
     pooler = {name: torch.zeros(part.shape) for name, part in whole.items() if "pooler" in name}
     if pooler.keys() | weights.keys() != whole.keys():
