@@ -30,6 +30,7 @@ def start(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     def run(module: str, *arguments: str) -> list[str]:
         monkeypatch.setattr(sys, "argv", [module, *arguments])
         importlib.invalidate_caches()
+        monkeypatch.delitem(sys.modules, module, raising=False)
         runpy.run_module(module, run_name="__main__")
         return capsys.readouterr().out.splitlines()
 

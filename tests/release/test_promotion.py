@@ -308,9 +308,9 @@ def test_pictures_of_an_old_release_follow_the_picture_store(small_project: Path
     before = Retriever.load(small_project).search("red dress", 5)
     shutil.rmtree(Paths(small_project).images)
     after = Retriever.load(small_project).search("red dress", 5)
-    assert any(hit.image_ids for hit in before)
+    assert any(hit.pictures for hit in before)
     assert [hit.item_id for hit in after] == [hit.item_id for hit in before]
-    assert not any(hit.image_ids for hit in after)
+    assert not any(hit.pictures for hit in after)
 
 
 def test_diff_names_what_changed_and_shows_queries_with_pictures(

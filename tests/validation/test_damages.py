@@ -60,8 +60,9 @@ def play(shop: Shop, name: str) -> Round:
     rows = {d.name: d.apply(damaged) for d in DAMAGES if d.shops == name}
     facts = shop.facts
     if not np.array_equal(damaged.pixels, shop.pixels):
-        table = pd.DataFrame({"sha256": [""] * len(damaged.pixels)})
-        facts = read_picture_facts(ImageStore([damaged.pixels], table, 40, 32), 2.0, 2.0)
+        rows_of = range(len(damaged.pixels))
+        table = pd.DataFrame({"sha256": "", "shard": "all", "place": rows_of})
+        facts = read_picture_facts(ImageStore({"all": damaged.pixels}, table, 40, 32), 2.0, 2.0)
     before = shop.profile if name in COMPARED else None
     params = with_settings(shop, damaged.settings)
     return Round(damaged, rows, validate_shop(damaged.tables(), facts, params, before))

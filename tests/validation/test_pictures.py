@@ -12,9 +12,9 @@ from smar.validation.pictures import group_looks, read_picture_facts
 
 
 def store_of(pictures: list[np.ndarray]) -> ImageStore:
-    table = pd.DataFrame({"sha256": [""] * len(pictures)})
+    table = pd.DataFrame({"sha256": "", "shard": "all", "place": range(len(pictures))})
     array = np.array(pictures, np.uint8).reshape(-1, 40, 32, 3)
-    return ImageStore([array], table, 40, 32)
+    return ImageStore({"all": array}, table, 40, 32)
 
 
 def photograph(seed: int) -> np.ndarray:
