@@ -145,7 +145,7 @@ def _with_word_share(
     from smar.data import schema
     from smar.index.choice import choose_word_share
     from smar.judging import sets
-    from smar.judging.shop_sets import held_out_synthetic
+    from smar.judging.held_out import held_out_synthetic
 
     share = params.index.word_share
     if share != "auto":

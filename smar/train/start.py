@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from smar.checks import Checked
 from smar.data import schema
 from smar.data.images import ImageStore
+from smar.judging.held_out import held_out_synthetic
 from smar.judging.metrics import judge, recall
 from smar.judging.runs import QuerySet, Run
 from smar.judging.sets import choice_set
-from smar.judging.shop_sets import held_out_synthetic
 from smar.models.dual_encoder import DualEncoder
 from smar.models.encode import encode_items, encode_queries
 from smar.paths import Paths
