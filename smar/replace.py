@@ -27,9 +27,9 @@ def write_file(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     try:
         yield temporary
-        _flush_to_disk(temporary)
+        flush_to_disk(temporary)
         temporary.replace(path)
-        _flush_to_disk(path.parent)
+        flush_to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -150,7 +150,7 @@ def _replace_directory(temporary: Path, path: Path) -> None:
     """
     for entry in (*temporary.rglob("*"), temporary):
         if entry.is_file() or entry.is_dir():
-            _flush_to_disk(entry)
+            flush_to_disk(entry)
     if not path.exists():
         temporary.rename(path)
     elif not _exchange(temporary, path):
@@ -159,7 +159,7 @@ def _replace_directory(temporary: Path, path: Path) -> None:
             path.rename(backup)
             temporary.rename(path)
         shutil.rmtree(backup, ignore_errors=True)
-    _flush_to_disk(path.parent)
+    flush_to_disk(path.parent)
 
 
 def _exchange(one: Path, other: Path) -> bool:
@@ -171,7 +171,8 @@ def _exchange(one: Path, other: Path) -> bool:
     return bool(rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0)
 
 
-def _flush_to_disk(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
+    """Return when a file, or the names in a folder, would outlive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

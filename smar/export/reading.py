@@ -42,6 +42,12 @@ def batches(
             )
 
 
+def test_queries(export: Path) -> list[Query]:
+    """Return the queries of expected.json, with what smar answers."""
+    content: dict[str, list[Query]] = json.loads((export / "expected.json").read_text("utf-8"))
+    return content["queries"]
+
+
 def dense(query: Query) -> list[float]:
     """Return a query's vector with the share of the vectors in it: its dot product is a score."""
     if isinstance(query["vector"][0], list):
@@ -73,8 +79,7 @@ def run(
         if sys.argv[1] == "load":
             load(engine, export)
             return
-        text = (export / "expected.json").read_text(encoding="utf-8")
-        for query in json.loads(text)["queries"]:
+        for query in test_queries(export):
             answer = {"query": query["query"], "item_ids": search(engine, query, 10)}
             sys.stdout.write(json.dumps(answer) + "\n")
 

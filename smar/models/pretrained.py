@@ -111,9 +111,7 @@ class Checkpoint:
                 "pooling cls takes the first token, which in a causal model has seen no other: "
                 "every text would get one and the same vector. Set pooling to auto"
             )
-        if asked == "own" and facts.pooling != "own":
-            raise ValueError(f"it has no pooling of its own; set pooling to auto ({facts.pooling})")
-        return asked
+        return _has(asked, facts.pooling)
 
     def picture_pooling(self, asked: str) -> str:
         """Return the pooling of its pictures, as `text_pooling` does."""
@@ -125,9 +123,7 @@ class Checkpoint:
                 "pooling cls takes the first state, which in this model is a place of the picture "
                 "(top left) like any other. Set pooling to auto"
             )
-        if asked == "own" and facts.pooling != "own":
-            raise ValueError(f"it has no pooling of its own; set pooling to auto ({facts.pooling})")
-        return asked
+        return _has(asked, facts.pooling)
 
 
 def checkpoints(params: ModelParams, backbones: Path) -> dict[str, Checkpoint]:
@@ -138,6 +134,13 @@ def checkpoints(params: ModelParams, backbones: Path) -> dict[str, Checkpoint]:
         for tower, name in named.items()
         if name
     }
+
+
+def _has(asked: str, pooling: str) -> str:
+    """Return the pooling asked for, refused where it is the model's own and it has none."""
+    if asked == "own" and pooling != "own":
+        raise ValueError(f"it has no pooling of its own; set pooling to auto ({pooling})")
+    return asked
 
 
 def _unknown(model_type: str, what: str, family: Family | None) -> str:

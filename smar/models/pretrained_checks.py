@@ -190,7 +190,7 @@ def _tokenizer(checkpoint: Checkpoint, _params: Any) -> None:
 
     try:
         size = Tokenizer.from_file(str(file)).get_vocab_size()
-    except Exception as error:
+    except Exception as error:  # the library raises no other
         raise ValueError(f"tokenizer.json cannot be read ({_shortened(error)})") from error
     rows = checkpoint.config("text").vocab_size
     if size > rows or size < _LEAST_SHARE * rows:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from smar.index.relevance import WEAK
 from smar.pages.gallery import item_link
 
 
@@ -230,6 +231,12 @@ class Answer:
     gate: float
     shares: Shares
     milliseconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether hits have a relevance and none is more likely relevant than not."""
+        told = [hit.relevance for hit in self.hits if hit.relevance is not None]
+        return bool(told) and max(told) < WEAK
 
     def as_dict(self) -> dict[str, Any]:
         """Return the answer in plain types."""

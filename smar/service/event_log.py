@@ -27,7 +27,7 @@ from typing import Any
 import orjson
 
 from smar.errors import SmarError
-from smar.replace import write_file
+from smar.replace import flush_to_disk, write_file
 
 logger = logging.getLogger(__name__)
 
@@ -250,7 +250,7 @@ class _OpenFile:
             self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644
         )
         fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _sync_folder(spool)
+        flush_to_disk(spool)
         self._size = 0
 
     def write(self, lines: bytes) -> None:
@@ -348,7 +348,7 @@ def _moved(path: Path, folder: Path) -> Path:
         with write_file(target) as temporary:
             shutil.copyfile(path, temporary)
         path.unlink()
-    _sync_folder(folder)
+    flush_to_disk(folder)
     return target
 
 
@@ -361,11 +361,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0  # moved away just now
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -121,8 +121,8 @@ class Finder:
 
     def __init__(self, parts: Parts, allowed: Allowed | None, clock: Clock) -> None:
         self._parts, self._allowed, self._clock = parts, allowed, clock
-        self.mask = np.ones(len(parts.items), bool) if allowed is None else allowed.mask
-        self._rows = np.arange(len(parts.items)) if allowed is None else allowed.rows
+        among = parts.items.everything if allowed is None else allowed
+        self.mask, self._rows = among.mask, among.rows
 
     def ranked(self, requests: Sequence[SearchRequest], queries: Queries) -> list[Ranked]:
         """Return the ranking of each request; one search finds the rows of all with a query."""

@@ -5,6 +5,7 @@ Shapes: N items, k rows.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
+
+from smar.index.allowed import Allowed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PICTURES = "image_ids"
@@ -45,6 +48,11 @@ class ItemTable:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    @cached_property
+    def everything(self) -> Allowed:
+        """All items, for searches without a filter."""
+        return Allowed(np.ones(len(self), bool))
 
     def row(self, item_id: str) -> int:
         """Return the row of an item, -1 for one that is not there."""

@@ -114,8 +114,7 @@ class Retriever:
 
     def answer_many(self, requests: Sequence[SearchRequest]) -> list[Answer]:
         """Return what each search finds; a query is encoded once, all of them together."""
-        parts = Parts(self.model, self.index, self.items, self.fields, self.release, self.relevance)
-        return answer_all(parts, requests)
+        return answer_all(self._parts, requests)
 
     def search(self, query: str, k: int = 10, *, min_relevance: float = 0.0) -> list[Hit]:
         """Return the k best items for a query, fewer if there are fewer; as `search_many`."""

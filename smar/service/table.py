@@ -1,6 +1,5 @@
 """Search results as text for a terminal."""
 
-from smar.index.relevance import WEAK
 from smar.pages.text_table import aligned
 from smar.service.answer import Answer
 
@@ -15,10 +14,10 @@ def answer_table(answer: Answer) -> str:
     origin = answer.release or "working tree"
     shares = answer.shares
     parts = f"text {shares.text:.0%}, picture {shares.picture:.0%}, words {shares.words:.0%}"
-    told = [hit.relevance for hit in answer.hits if hit.relevance is not None]
-    if told and max(told) < WEAK:
+    if answer.is_weak:
         parts += "; weak: no hit is more likely relevant than not"
-    columns = ("relevance",) if told else ()
+    is_told = any(hit.relevance is not None for hit in answer.hits)
+    columns = ("relevance",) if is_told else ()
     rows: list[tuple[str, ...]] = [("#", "score", *columns, "id", "title", "brand", "price")]
     for hit in answer.hits:
         price = "" if hit.price is None else f"{hit.price:.2f} {hit.currency}".strip()

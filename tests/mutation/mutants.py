@@ -141,7 +141,7 @@ MUTANTS = [
            "            temporary.rename(path)\n        shutil",
            "            shutil.copytree(temporary, path)\n        shutil", "test_replace.py"),
     Mutant("no fsync", _REPLACE, "os.fsync(descriptor)", "pass", "test_replace.py"),
-    Mutant("parent not flushed", _REPLACE, "    _flush_to_disk(path.parent)\n\n\ndef _exchange",
+    Mutant("parent not flushed", _REPLACE, "    flush_to_disk(path.parent)\n\n\ndef _exchange",
            "    pass\n\n\ndef _exchange", "test_replace.py"),
     Mutant("reader does not put back", "smar/artifacts.py",
            "    put_back(path)\n    file = path / MANIFEST", "    file = path / MANIFEST",

@@ -8,11 +8,12 @@ The fields that engines have for sparse vectors keep nine bits of a weight, and 
 import json
 import struct
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from smar.export.reading import Query, batches, dense, sparse
+from smar.export.reading import Query, batches, dense, sparse, test_queries
 
 INDEX = "smar-items"
 WORDS = (
@@ -132,8 +133,16 @@ def found(place: str, content: dict[str, Any]) -> list[str]:
     return [hit["_source"]["item_id"] for hit in answer["hits"]["hits"]]
 
 
-def first_query(export: Path) -> Query:
-    """Return the first test query, as an example."""
-    text = (export / "expected.json").read_text(encoding="utf-8")
-    query: Query = json.loads(text)["queries"][0]
-    return query
+def written(
+    export: Path, mapping: dict[str, Any], query: Callable[[Query, int], dict[str, Any]]
+) -> Iterator[tuple[str, Iterable[str]]]:
+    """Yield mapping, data and an example of the query."""
+    yield "mapping.json", [json.dumps(mapping, indent=2)]
+    yield "bulk.ndjson", bulk(export)
+    yield "query.json", [json.dumps(query(test_queries(export)[0], 10))]
+
+
+@contextmanager
+def connect(place: str) -> Iterator[str]:
+    """Yield the server's address."""
+    yield place

@@ -17,14 +17,12 @@ Written by Elastic's published mappings and queries, and not run by us. Items ha
 vectors of 384 numbers and more would be stored as bits. The script's score is 1 + smar's.
 """
 
-import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from smar.export.reading import Query, about, dense, run
-from smar.export.targets._lucene import DEPTH, body, bulk, fill, first_query, found, properties
+from smar.export.targets._lucene import DEPTH, body, connect, fill, found, properties, written
 
 _SCORE = "double score = 1 + dotProduct(params.vector, 'vector');"
 
@@ -56,15 +54,7 @@ def query_body(query: Query, k: int) -> dict[str, Any]:
 
 def files(export: Path) -> Iterator[tuple[str, Iterable[str]]]:
     """Yield mapping, data and an example of the query."""
-    yield "mapping.json", [json.dumps(mapping(export), indent=2)]
-    yield "bulk.ndjson", bulk(export)
-    yield "query.json", [json.dumps(query_body(first_query(export), 10))]
-
-
-@contextmanager
-def connect(place: str) -> Iterator[str]:
-    """Yield the server's address."""
-    yield place
+    yield from written(export, mapping(export), query_body)
 
 
 def load(place: str, export: Path) -> None:

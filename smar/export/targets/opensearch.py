@@ -17,15 +17,13 @@ length, the root of 2, so that the cosine times both lengths is the inner produc
 score is 1 + smar's.
 """
 
-import json
 import math
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from smar.export.reading import Query, about, dense, run
-from smar.export.targets._lucene import DEPTH, body, bulk, fill, first_query, found, properties
+from smar.export.targets._lucene import DEPTH, body, connect, fill, found, properties, written
 
 _SCORE = "double score = 1 + params.length * cosineSimilarity(params.vector, doc['vector']);"
 _LENGTH = math.sqrt(2)  # of an item
@@ -53,15 +51,7 @@ def query_body(query: Query, k: int) -> dict[str, Any]:
 
 def files(export: Path) -> Iterator[tuple[str, Iterable[str]]]:
     """Yield mapping, data and an example of the query."""
-    yield "mapping.json", [json.dumps(mapping(export), indent=2)]
-    yield "bulk.ndjson", bulk(export)
-    yield "query.json", [json.dumps(query_body(first_query(export), 10))]
-
-
-@contextmanager
-def connect(place: str) -> Iterator[str]:
-    """Yield the server's address."""
-    yield place
+    yield from written(export, mapping(export), query_body)
 
 
 def load(place: str, export: Path) -> None:

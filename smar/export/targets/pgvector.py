@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from smar.export.reading import Query, about, batches, dense, run, sparse
+from smar.export.reading import Query, about, batches, dense, run, sparse, test_queries
 
 SCHEMA = """
 CREATE EXTENSION IF NOT EXISTS vector;
@@ -109,8 +109,7 @@ def files(export: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield the table's definition, and the statement for the first test query."""
     facts = about(export)
     yield "schema.sql", [SCHEMA.format(**facts), NEAREST, INDEXES]
-    text = (export / "expected.json").read_text(encoding="utf-8")
-    values = parameters(json.loads(text)["queries"][0], facts["num_words"], 10)
+    values = parameters(test_queries(export)[0], facts["num_words"], 10)
     values |= {"word_ids": f"{{{','.join(map(str, values['word_ids']))}}}"}
     quoted = {name: f"'{v}'" if isinstance(v, str) else v for name, v in values.items()}
     yield "query.sql", ["BEGIN;", (QUERY % quoted).strip(), "COMMIT;"]

@@ -14,8 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from smar.export.reading import Query, about, batches, dense, sparse
-from smar.export.targets._lucene import first_query
+from smar.export.reading import Query, about, batches, dense, sparse, test_queries
 
 _DEPTH = 200
 _TEXTS = ("item_id", "title", "brand", "category", "currency", "availability", "colour", "size")
@@ -117,4 +116,4 @@ def files(export: Path) -> Iterator[tuple[str, Iterable[str]]]:
     yield "application/services.xml", [_SERVICES.format(**facts)]
     yield "application/models/README.md", ["embedder.onnx and tokenizer.json of the export."]
     yield "documents.jsonl", documents(export)
-    yield "query.json", [json.dumps(query_body(first_query(export), 10))]
+    yield "query.json", [json.dumps(query_body(test_queries(export)[0], 10))]

@@ -15,7 +15,6 @@ from smar.service.answer import Answer
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-_WEAK = 0.5  # a best hit that is more likely irrelevant than relevant
 
 
 class Metrics:
@@ -82,7 +81,7 @@ class Metrics:
             self.gate.observe(answer.gate)
         if not answer.total:
             self.empty.inc()
-        elif answer.hits and (best := answer.hits[0].relevance) is not None and best < _WEAK:
+        elif answer.is_weak:
             self.weak.inc()
 
     def switched(self, release: str, *, is_taken: bool) -> None:
