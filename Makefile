@@ -91,8 +91,9 @@ faults: env  ## break a small pipeline on purpose; SMAR_KILLS=50 for that many k
 mutants: env  ## break one line after the other and see that the tests notice (about a quarter of an hour)
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m tests.mutation
 
-slow: env  ## the tests that take longer, with the whole calibration of drift
+slow: env  ## the tests that take longer, with the whole calibration of drift; random examples that are new
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m slow
+	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "hypothesis and not whole" --hypothesis-profile default
 
 # `smar@v3` is for people; GTO and `dvc artifacts get` read versions of three numbers alone.
 tag:  ## the git tags smar@vN and smar@vN.0.0 of the current release, after dvc.lock was committed

@@ -149,14 +149,18 @@ def test_facets_count_every_item_that_is_allowed(shops, condition: Filter, apart
 
 
 def _about(condition: Filter, name: str) -> bool:
-    """Return whether a condition is about one field alone."""
+    """Return whether a condition asks something of one field and nothing of any other."""
+    return _asked_of(condition) == {name}
+
+
+def _asked_of(condition: Filter) -> set[str]:
     match condition:
         case AnyOf(field=field) | Between(field=field):
-            return field == name
+            return {field}
         case Not(of=inner):
-            return _about(inner, name)
+            return _asked_of(inner)
         case All(of=parts) | Either(of=parts):
-            return bool(parts) and all(_about(part, name) for part in parts)
+            return set().union(*(_asked_of(part) for part in parts))
 
 
 def test_levels_of_a_category_are_counted_with_all_below_them(shops):
