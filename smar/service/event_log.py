@@ -9,40 +9,30 @@ killed process left open is closed by the next one, or by a living one beside it
 that was cut.
 """
 
-import errno
-import fcntl
 import logging
-import os
 import shutil
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from smar.errors import SmarError
-from smar.replace import flush_to_disk, write_file
+from smar.service.event_files import (
+    LogBusyError,
+    LogFullError,
+    OpenFile,
+    adopt,
+    log_files,
+    size_of,
+)
 
 logger = logging.getLogger(__name__)
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_BLOCK = 1 << 16
 _TIDY_S = 60.0  # how often a living process looks for what a killed one left
-_numbers = count(1)
-
-
-class LogFullError(SmarError):
-    """There is no room for the log; nothing of what was to be written is in it."""
-
-
-class LogBusyError(SmarError):
-    """The disk does not keep up, or the log is closed; the same may be sent again later."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +70,7 @@ class EventLog:
         self._lock = threading.RLock()
         self._wake = threading.Condition(self._lock)
         self._syncing = threading.Lock()  # held while the open file's descriptor is in use
-        self._file: _OpenFile | None = None
+        self._file: OpenFile | None = None
         self._written = self._synced = 0
         self._waiting: list[tuple[int, Future[None]]] = []
         self._is_closed = False
@@ -173,20 +163,22 @@ class EventLog:
                 "kept free. Free space on it."
             )
 
-    def _open_file(self) -> "_OpenFile":
+    def _open_file(self) -> "OpenFile":
         if self._file is None:
-            self._file = _OpenFile(self.spool)
+            self._file = OpenFile(self.spool)
         return self._file
 
     def _close_if_due(self) -> None:
-        if self._file is not None and self._file.is_due(self.limits):
+        if self._file is not None and self._file.is_due(self.limits.file_bytes, self.limits.file_s):
             self.close_file()
 
     def _tidy(self) -> None:
         """Take over what killed processes left, and see what all files hold by now."""
         adopt(self.spool, self.folder)
         with self._lock:
-            self._total = sum(_size(path) for path in (*_files(self.folder), *_files(self.spool)))
+            self._total = sum(
+                size_of(path) for path in (*log_files(self.folder), *log_files(self.spool))
+            )
             self._tidied_at = time.monotonic()
 
     def _run(self) -> None:
@@ -208,7 +200,7 @@ class EventLog:
             except OSError:
                 logger.exception("%s: an event file could not be closed yet", self.spool)
 
-    def _sync(self, file: "_OpenFile", upto: int) -> None:
+    def _sync(self, file: "OpenFile", upto: int) -> None:
         try:
             with self._syncing:
                 file.sync()
@@ -236,128 +228,3 @@ class EventLog:
                 future.set_result(None)
             else:
                 future.set_exception(error)
-
-
-class _OpenFile:
-    """The file that is written; locked, so that others see that its writer lives."""
-
-    def __init__(self, spool: Path) -> None:
-        now = datetime.now(UTC)
-        name = f"ubi-{now:%Y-%m-%d-%H%M%S}-{os.getpid()}-{next(_numbers)}.ndjson"
-        self.path = spool / name
-        self._day, self._opened = now.date(), time.monotonic()
-        self._descriptor = os.open(
-            self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644
-        )
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        flush_to_disk(spool)
-        self._size = 0
-
-    def write(self, lines: bytes) -> None:
-        """Write all of the lines or, where they do not fit, none."""
-        rest = memoryview(lines)
-        try:
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-        except OSError as error:
-            os.ftruncate(self._descriptor, self._size)
-            if error.errno in _FULL:
-                raise LogFullError(f"{self.path}: {error.strerror}. Free space on it.") from error
-            raise LogBusyError(f"{self.path}: {error.strerror}.") from error
-        self._size += len(lines)
-
-    def sync(self) -> None:
-        """Bring what was written to the disk; closed files are there already."""
-        if self._descriptor >= 0:
-            os.fsync(self._descriptor)
-
-    def is_due(self, limits: LogLimits) -> bool:
-        """Return whether it is time to close the file."""
-        is_old = time.monotonic() - self._opened >= limits.file_s
-        return is_old or self._size >= limits.file_bytes or datetime.now(UTC).date() != self._day
-
-    def close_into(self, folder: Path) -> Path:
-        """Bring the file to the disk and into a folder; where that fails others may take it."""
-        try:
-            self.sync()
-            return _moved(self.path, folder)
-        finally:
-            self.abandon()
-
-    def abandon(self) -> None:
-        """Give the file up as it is."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-
-def adopt(spool: Path, folder: Path) -> list[Path]:
-    """Close the files of processes that died, and return where they are; living ones keep theirs.
-
-    A last line without its end was never acknowledged; it is left out.
-    """
-    adopted = []
-    for path in _files(spool):
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            continue  # another process was faster
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not path.exists():
-                continue
-            if size := _cut_to_lines(descriptor, path):
-                os.fsync(descriptor)
-                adopted.append(_moved(path, folder))
-                logger.warning("%s: taken over from a process that died, %d bytes", path, size)
-            else:
-                path.unlink()
-        except BlockingIOError:
-            continue  # its writer lives
-        finally:
-            os.close(descriptor)
-    return adopted
-
-
-def _cut_to_lines(descriptor: int, path: Path) -> int:
-    """Cut what follows the last end of a line, and return the size that is left."""
-    size = end = os.fstat(descriptor).st_size
-    whole = 0
-    while end:
-        begin = max(0, end - _BLOCK)
-        place = os.pread(descriptor, end - begin, begin).rfind(b"\n")
-        if place >= 0:
-            whole = begin + place + 1
-            break
-        end = begin
-    if whole < size:
-        logger.warning("%s: a line of %d bytes was cut; left out", path, size - whole)
-        os.ftruncate(descriptor, whole)
-    return whole
-
-
-def _moved(path: Path, folder: Path) -> Path:
-    """Move a file into a folder, whole, and return it there."""
-    target = folder / path.name
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        path.rename(target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        with write_file(target) as temporary:
-            shutil.copyfile(path, temporary)
-        path.unlink()
-    flush_to_disk(folder)
-    return target
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("ubi-*.ndjson"))
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0  # moved away just now

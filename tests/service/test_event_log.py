@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from smar.service import event_log
-from smar.service.event_log import EventLog, LogBusyError, LogFullError, LogLimits, adopt
+from smar.service import event_files
+from smar.service.event_files import LogBusyError, LogFullError, adopt
+from smar.service.event_log import EventLog, LogLimits
 
 SMALL = LogLimits(free_bytes=0)
 
@@ -68,7 +69,7 @@ def test_those_who_wait_together_share_one_sync(log: EventLog, monkeypatch: pyte
         assert hold.wait(5)
 
     log.synced(log.append([{"number": -1}])).result(5)
-    monkeypatch.setattr(event_log.os, "fsync", slow)
+    monkeypatch.setattr(event_files.os, "fsync", slow)
     first = log.synced(log.append([{"number": 0}]))
     while not calls:
         pass  # the first sync is under way
@@ -139,6 +140,25 @@ def test_empty_file_of_a_killed_process_goes(tmp_path: Path):
     assert list(spool.iterdir()) == []
 
 
+def test_file_that_another_process_took_before_it_was_locked_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    raw, spool = tmp_path / "raw", tmp_path / "spool"
+    log, lock, taken = EventLog(raw, spool, SMALL), event_files.fcntl.flock, []
+
+    def late(descriptor: int, how: int) -> None:
+        if not taken:
+            taken.extend(spool.iterdir())
+            adopt(spool, raw)  # empty and not locked: it goes
+        lock(descriptor, how)
+
+    monkeypatch.setattr(event_files.fcntl, "flock", late)
+    log.synced(log.append([{"number": 1}])).result(5)
+    log.close()
+    assert len(taken) == 1
+    assert numbers(raw) == [1]
+
+
 def test_full_disk_refuses_whole_batches_and_the_log_lives(log: EventLog):
     log.append([{"number": 0}])
     size = next(log.spool.iterdir()).stat().st_size
@@ -169,7 +189,7 @@ def test_log_keeps_to_its_limits(tmp_path: Path):
 
 def test_file_is_closed_when_its_day_is_over(log: EventLog, monkeypatch: pytest.MonkeyPatch):
     log.append([{"number": 1}])
-    monkeypatch.setattr(event_log._OpenFile, "is_due", lambda *_: True)
+    monkeypatch.setattr(event_files.OpenFile, "is_due", lambda *_: True)
     log.append([{"number": 2}])
     assert numbers(log.folder) == [1]
 
@@ -184,7 +204,7 @@ def test_failed_sync_is_told_and_the_next_file_goes_on(
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(event_log.os, "fsync", broken)
+        patch.setattr(event_files.os, "fsync", broken)
         future = log.synced(log.append([{"number": 2}]))
         with pytest.raises(LogFullError, match="Input/output error"):
             future.result(5)

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from smar.errors import Problem, ReleaseError, RequestError
-from smar.service.event_log import LogBusyError, LogFullError
+from smar.service.event_files import LogBusyError, LogFullError
 
 logger = logging.getLogger(__name__)
 
