@@ -3,6 +3,7 @@
 A *setting* is a dotted key of params.yaml and its value, for example `model.fusion: moe`.
 """
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -115,7 +116,7 @@ def apply_settings(params: dict[str, Any], *settings: Mapping[str, Any]) -> dict
     Raises:
         ParamsError: If a key's section does not exist; names the key.
     """
-    result: dict[str, Any] = yaml.safe_load(yaml.safe_dump(params))
+    result = copy.deepcopy(params)
     for group in settings:
         for key, value in group.items():
             *sections, last = key.split(".")

@@ -46,7 +46,7 @@ from smar.train.prepare import build_maker
 
 torch.set_num_threads(1)
 # The same examples every time, so that a failure is of the change; `make slow` draws new ones.
-settings.register_profile("same", derandomize=True)
+settings.register_profile("same", derandomize=True, deadline=None)
 settings.load_profile("same")
 # Children inherit these: programs that tests start find no way out either.
 for _name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):

@@ -309,6 +309,7 @@ def test_too_many_bad_rows_leave_the_last_tables_as_they_were(copy: Path, tmp_pa
     verify_directory(paths.images, "images")
 
 
+@pytest.mark.whole
 def test_shop_without_pictures_log_and_judgements_goes_all_the_way(tmp_path: Path):
     root = make_project(tmp_path / "cold")
     raw = root / "raw"
@@ -336,7 +337,7 @@ def test_shop_without_pictures_log_and_judgements_goes_all_the_way(tmp_path: Pat
 @pytest.mark.parametrize(
     ("stage", "changes"),
     [
-        pytest.param("finetune", {"finetune.steps": 60}, id="finetune"),
+        pytest.param("finetune", {"finetune.steps": 60}, id="finetune", marks=pytest.mark.whole),
         pytest.param(
             "pretrain", {"curriculum.kind": "staged"}, id="staged", marks=pytest.mark.slow
         ),

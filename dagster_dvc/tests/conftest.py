@@ -8,10 +8,15 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from hypothesis import settings
 
 from dagster_dvc.settings import TranslatorSettings
 from dagster_dvc.tests.support import CODE, PIPELINE, Pipeline, run, write_pipeline
 from dagster_dvc.translator import DvcTranslator
+
+# The same examples every time, however slow the machine, so that a failure is of the change.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.load_profile("same")
 
 
 @pytest.fixture(autouse=True)

@@ -150,6 +150,7 @@ def test_stage_that_never_ran_has_no_outcome(shop: Path):
     assert not any(result.passed for result in evaluate("embed").values())
 
 
+@pytest.mark.whole
 def test_contract_that_stops_the_stage_is_red_on_its_page(shop: Path, instance: dg.DagsterInstance):
     """Validate run by DVC from Dagster, over fewer items than there have to be."""
     stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["validate"]

@@ -72,6 +72,7 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.whole
 def test_parameters_are_tried_apart(project: Path, instance: dg.DagsterInstance):
     before = run(project, "git", "status", "--porcelain")
     job = build_parameters_job(project)

@@ -100,6 +100,7 @@ def test_alignment_teaches_texts_and_pictures_of_an_item_to_find_each_other(
     assert figures["chance_alignment"] < 0.7
 
 
+@pytest.mark.whole
 def test_each_stage_warms_up_by_itself(
     setup: Setup, places: Places, tiny_pretrain: PretrainParams, course_of: CourseOf
 ):
