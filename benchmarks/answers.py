@@ -26,7 +26,8 @@ from smar.index.exact import exact_search
 from smar.index.hybrid import HybridIndex
 from smar.index.words import WordIndex
 from smar.models.dual_encoder import build_model
-from smar.models.encode import QueryEmbeddings, encode_queries
+from smar.models.embeddings import QueryEmbeddings
+from smar.models.encode import encode_queries
 from smar.models.tokenizer import train_tokenizer
 from smar.params import IndexParams, ModelParams
 from smar.service.answer import Answer

@@ -16,7 +16,7 @@ from smar.index.ann import VectorIndex, build_index, gated_items, gated_queries,
 from smar.index.hybrid import HybridIndex
 from smar.index.settings import DEPTH
 from smar.index.words import WordIndex
-from smar.models.encode import QueryEmbeddings
+from smar.models.embeddings import QueryEmbeddings
 from smar.params import IndexParams
 
 

@@ -17,7 +17,7 @@ from smar.index.ann import build_index, gated_items
 from smar.index.hybrid import SHARES, HybridIndex
 from smar.index.words import WordIndex
 from smar.judging.runs import QuerySet, Run
-from smar.models.encode import QueryEmbeddings
+from smar.models.embeddings import QueryEmbeddings
 
 _SIZE = 512
 

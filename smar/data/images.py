@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from smar.artifacts import read_manifest, verify_directory
@@ -34,15 +35,17 @@ class ImageStore:
     def __init__(
         self,
         shards: Mapping[str, NDArray[np.uint8]],
-        table: pd.DataFrame,
+        table: pa.Table,
         height: int,
         width: int,
     ) -> None:
         self.shards, self.names = list(shards.values()), list(shards)
         self.table = table
         self.height, self.width = height, width
-        self._shard = pd.Index(self.names).get_indexer(pd.Index(table["shard"]))
-        self._place = table["place"].to_numpy(np.int64)
+        number = {name: place for place, name in enumerate(self.names)}
+        shards_of = (number.get(name, -1) for name in table["shard"].to_pylist())
+        self._shard = np.fromiter(shards_of, np.int64, len(table))
+        self._place = table["place"].to_numpy().astype(np.int64)
 
     @classmethod
     def open(cls, path: Path, *, verify: bool = True) -> "ImageStore":
@@ -56,22 +59,23 @@ class ImageStore:
             ArtifactError: If the directory is missing or damaged, or of an earlier form.
         """
         manifest = (verify_directory if verify else read_manifest)(path, KIND)
-        table = pd.read_parquet(path / TABLE)
-        if not {"shard", "place"} <= set(table.columns):
+        table = pq.read_table(path / TABLE)
+        if not {"shard", "place"} <= set(table.column_names):
             raise ArtifactError(f"{path}: was packed by an earlier version. Run `dvc repro` again.")
         shards = {
             name: np.load(path / name, mmap_mode="r", allow_pickle=False)
             for name in sorted(manifest.files)
             if name.endswith(".npy")
         }
-        sizes = {name: len(pixels) for name, pixels in shards.items()}
-        outside = ~(table["place"] < table["shard"].astype(object).map(sizes))
-        if outside.any():
+        store = cls(shards, table, manifest.details["height"], manifest.details["width"])
+        sizes = np.array([*map(len, store.shards), 0])  # the last of a shard that is not there
+        outside = int((store._place >= sizes[store._shard]).sum())
+        if outside:
             raise ArtifactError(
-                f"{path}: {int(outside.sum())} of the {len(table)} pictures of {TABLE} are not in "
-                f"the shards, which hold {sum(sizes.values())}. Run `dvc repro` again."
+                f"{path}: {outside} of the {len(table)} pictures of {TABLE} are not in "
+                f"the shards, which hold {sizes.sum()}. Run `dvc repro` again."
             )
-        return cls(shards, table, manifest.details["height"], manifest.details["width"])
+        return store
 
     def __len__(self) -> int:
         return len(self.table)
@@ -79,7 +83,7 @@ class ImageStore:
     @property
     def sha256(self) -> list[str]:
         """SHA-256 of every picture's file, by image id."""
-        return list(self.table["sha256"])
+        return list(self.table["sha256"].to_pylist())
 
     def place_of(self, image_id: int) -> tuple[int, int]:
         """Return the number of a picture's shard, and its place there."""

@@ -13,14 +13,16 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from smar.errors import ArtifactError
 from smar.replace import write_file
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Soft hyphen, widths of nothing, directions of writing, byte order mark; not the joiners that
 # Persian words and emoji are made with.
@@ -132,14 +134,14 @@ _WRITTEN: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 _GROUP_ROWS = 1024 * 1024  # of a row group, as Arrow writes a table
 
 
-def write_table(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:
+def write_table(path: Path, frame: "pd.DataFrame", schema: pa.Schema) -> None:
     """Write a table whole or not at all, with exactly the columns and types of `schema`."""
     write_arrow(
         path, pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
     )
 
 
-def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
+def read_table(path: Path, schema: pa.Schema) -> "pd.DataFrame":
     """Return a table as a data frame; as `read_columns`."""
     return cast("pd.DataFrame", read_columns(path, schema).to_pandas())
 

@@ -1,10 +1,13 @@
 """What the text tower, the tokenizer and BM25 see of an item."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FIELDS = ("title", "brand", "category", "attributes")
 MARKERS = tuple(f"[{name.upper()}]" for name in FIELDS)
@@ -13,7 +16,7 @@ _SEPARATOR = " ; "
 _NAME = r"(?:^|;)\s*(?:[^:;]|:[^\s:;])*:\s+"
 
 
-def item_texts(items: pd.DataFrame, *, markers: bool = False) -> list[str]:
+def item_texts(items: "pd.DataFrame", *, markers: bool = False) -> list[str]:
     """Return one text per item: title, brand, the last two category levels and attribute values.
 
     The paper's item text is title, category and brand. Attributes ("gender: Women; size: M") add
@@ -27,7 +30,7 @@ def item_texts(items: pd.DataFrame, *, markers: bool = False) -> list[str]:
     return ["".join(parts) for parts in _parts(items, markers=markers)]
 
 
-def field_starts(items: pd.DataFrame, *, markers: bool = False) -> NDArray[np.int64]:
+def field_starts(items: "pd.DataFrame", *, markers: bool = False) -> NDArray[np.int64]:
     """Return where each field begins in its item's text, separator or marker included, [N, F].
 
     An empty field begins where the next one does.
@@ -39,13 +42,13 @@ def field_starts(items: pd.DataFrame, *, markers: bool = False) -> NDArray[np.in
     )
 
 
-def item_codes(items: pd.DataFrame) -> list[tuple[str, ...]]:
+def item_codes(items: "pd.DataFrame") -> list[tuple[str, ...]]:
     """Return what each item may be called by: its id, and GTIN and MPN where the table has them."""
     columns = [items[name] for name in ("item_id", "gtin", "mpn") if name in items]
     return list(zip(*columns, strict=True))
 
 
-def _parts(items: pd.DataFrame, *, markers: bool) -> Iterator[list[str]]:
+def _parts(items: "pd.DataFrame", *, markers: bool) -> Iterator[list[str]]:
     """Yield what each field adds to each item's text, "" for an empty one."""
     category = items["category"].str.split(" > ").str[-2:].str.join(" ")
     attributes = items["attributes"].str.replace(_NAME, " ", regex=True).str.strip()

@@ -27,7 +27,8 @@ from smar.index.words import WordIndex
 from smar.judging.metrics import score_run
 from smar.judging.runs import QuerySet, Run
 from smar.models.device import place_model
-from smar.models.encode import ItemEmbeddings, QueryEmbeddings, encode_items, encode_queries
+from smar.models.embeddings import ItemEmbeddings, QueryEmbeddings
+from smar.models.encode import encode_items, encode_queries
 from smar.params import IndexParams
 from smar.service.retriever import Retriever
 

@@ -21,7 +21,7 @@ from smar.index.store import EmbeddingStore
 from smar.judging.compare import Difference, mean_intervals, paired_difference
 from smar.judging.metrics import score_run
 from smar.judging.runs import QuerySet, Run
-from smar.models.encode import QueryEmbeddings
+from smar.models.embeddings import QueryEmbeddings
 from smar.params import EvaluateParams
 from smar.seeding import generator
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from smar.data.schema import normalize_query
 from smar.index.ann import gated_queries
 from smar.index.hybrid import HybridIndex
-from smar.models.encode import QueryEmbeddings
+from smar.models.embeddings import QueryEmbeddings
 
 
 @dataclass(frozen=True)

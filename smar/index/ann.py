@@ -15,7 +15,7 @@ from typing import Any
 
 import faiss
 import numpy as np
-import pandas as pd
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, verify_directory, write_directory
@@ -24,7 +24,7 @@ from smar.index.allowed import Allowed, narrowed
 from smar.index.exact import exact_search
 from smar.index.query_vectors import Found, search_vectors
 from smar.index.settings import DEPTH, apply, as_deep_as, candidates
-from smar.index.store import check_unit_rows
+from smar.index.store import check_unit_rows, write_item_ids
 from smar.params import IndexParams
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class VectorIndex:
             index = faiss.read_index(str(path / _FILE))
         except RuntimeError as error:
             raise ArtifactError(f"{path / _FILE}: cannot be read ({error}).") from error
-        item_ids = list(pd.read_parquet(path / "items.parquet")["item_id"])
+        item_ids = pq.read_table(path / "items.parquet")["item_id"].to_pylist()
         seen = (index.metric_type, index.d, index.ntotal)
         expected = (faiss.METRIC_INNER_PRODUCT, manifest.details["dim"], len(item_ids))
         if seen != expected:
@@ -224,7 +224,7 @@ def index_directory(path: Path, index: VectorIndex, manifest: Manifest) -> Itera
         except RuntimeError as error:
             # Faiss does not keep the error number; a write fails where there is no room.
             raise OSError(errno.ENOSPC, f"No space left on device ({error})") from error
-        pd.DataFrame({"item_id": index.item_ids}).to_parquet(folder / "items.parquet", index=False)
+        write_item_ids(folder / "items.parquet", item_id=index.item_ids)
         yield folder
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from smar.index.ann import gated_queries
 from smar.index.hybrid import SHARES, HybridIndex, recall_by_share, safest_share
 from smar.judging.runs import QuerySet
-from smar.models.encode import QueryEmbeddings
+from smar.models.embeddings import QueryEmbeddings
 from smar.seeding import generator
 
 Encode = Callable[[list[str]], QueryEmbeddings]

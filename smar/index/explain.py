@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from smar.index.allowed import Allowed
 from smar.index.ann import gated_queries
 from smar.index.hybrid import HybridIndex
-from smar.models.encode import QueryEmbeddings
+from smar.models.embeddings import QueryEmbeddings
 
 _BLOCK = 16_384  # rows scored at once: what a block holds stays in the cache
 

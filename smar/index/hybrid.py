@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 from tqdm import tqdm
 
 from smar.artifacts import Manifest
@@ -22,7 +22,10 @@ from smar.index.query_vectors import Found
 from smar.index.relevance import Calibration
 from smar.index.settings import DEPTH
 from smar.index.words import LEAST, WordIndex
-from smar.models.encode import QueryEmbeddings
+from smar.models.embeddings import QueryEmbeddings
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 """The shares of the words that `recall_by_share` tries."""
@@ -232,7 +235,7 @@ def recall_by_share(
     index: HybridIndex,
     texts: Sequence[str],
     encoded: QueryEmbeddings,
-    relevant: csr_matrix,
+    relevant: "csr_matrix",
     k: int,
 ) -> NDArray[np.float64]:
     """Return the recall@k of every validation query with each of `SHARES`, [Q, shares].

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from smar.index.store import PARTS, EmbeddingStore
-from smar.models.encode import ItemEmbeddings
+from smar.models.embeddings import ItemEmbeddings
 
 
 def refresh(

@@ -7,15 +7,19 @@ import logging
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, verify_directory, write_directory
 from smar.data.images import ImageStore
 from smar.data.text import item_texts
 from smar.errors import ArtifactError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +62,7 @@ class EmbeddingStore:
             parts = {
                 n: np.load(path / f"{n}.npy", mmap_mode="r", allow_pickle=False) for n in PARTS
             }
-            table = pd.read_parquet(path / "items.parquet")
+            table = pq.read_table(path / "items.parquet")
         except (OSError, ValueError) as error:
             raise ArtifactError(
                 f"{path}: cannot be read ({error}). Run `dvc repro` again."
@@ -72,8 +76,8 @@ class EmbeddingStore:
                 )
             check_unit_rows(part, f"{path / name}.npy", allow_zero=name == "image")
         return cls(
-            item_ids=list(table["item_id"]),
-            content_shas=list(table["content_sha"]),
+            item_ids=table["item_id"].to_pylist(),
+            content_shas=table["content_sha"].to_pylist(),
             model_sha=manifest.details["model_sha"],
             **parts,
         )
@@ -104,11 +108,19 @@ def write_store(path: Path, store: EmbeddingStore, manifest: Manifest) -> None:
     with write_directory(path, manifest) as folder:
         for name in PARTS:
             np.save(folder / f"{name}.npy", getattr(store, name), allow_pickle=False)
-        table = pd.DataFrame({"item_id": store.item_ids, "content_sha": store.content_shas})
-        table.to_parquet(folder / "items.parquet", index=False)
+        write_item_ids(
+            folder / "items.parquet", item_id=store.item_ids, content_sha=store.content_shas
+        )
 
 
-def content_shas(items: pd.DataFrame, images: ImageStore) -> list[str]:
+def write_item_ids(path: Path, **columns: list[str]) -> None:
+    """Write columns of texts, a row per item, with what pandas needs to read them as it wrote."""
+    import pandas as pd
+
+    pd.DataFrame(columns).to_parquet(path, index=False)
+
+
+def content_shas(items: "pd.DataFrame", images: ImageStore) -> list[str]:
     """Return a digest of everything the item towers see: text, and picture files in order."""
     of_picture = np.array(images.sha256, dtype=object)
     return [

@@ -7,15 +7,18 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bm25s
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_matrix
 
 from smar.artifacts import write_json
 from smar.errors import ArtifactError
 from smar.index.word_forms import WordForms, code_of
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_matrix
 
 _FORMS = "forms.json"
 _BLOCK = 64  # items
@@ -123,8 +126,10 @@ class WordIndex:
         """Return the idf of every word, [V], and that of a word that no text has."""
         return self._idf, self._unknown
 
-    def item_weights(self) -> csc_matrix:
+    def item_weights(self) -> "csc_matrix":
         """Return each word's part of BM25 in each text, [N, V]; times `query_weights`: `shares`."""
+        from scipy.sparse import csc_matrix
+
         scores = self._bm25.scores
         parts = scores["data"], scores["indices"], scores["indptr"]
         return csc_matrix(parts, shape=(self._num_items, len(self._idf)))

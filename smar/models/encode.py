@@ -1,7 +1,6 @@
 """Queries and items to embeddings, outside training."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -13,36 +12,9 @@ from smar.data.images import ImageStore
 from smar.data.text import item_texts
 from smar.data.tokens import PictureTable, TokenTable, token_tensors
 from smar.models.dual_encoder import DualEncoder
+from smar.models.embeddings import ItemEmbeddings, QueryEmbeddings
 
 _QUERY_BATCH = 512
-
-
-@dataclass(frozen=True)
-class QueryEmbeddings:
-    """Queries ready for search.
-
-    Args:
-        vector: Q, float32 unit rows, [Q, D]; [Q, K, D] if a query has K vectors.
-        gate: P(q), float32 in [0, 1], [Q].
-    """
-
-    vector: NDArray[np.float32]
-    gate: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class ItemEmbeddings:
-    """Items ready for the index; float32, [N, D] each.
-
-    Args:
-        text: S_t, unit rows.
-        image: S_i, unit rows, zero without a picture.
-        multimodal: S_m, unit rows, equal to S_t without a picture.
-    """
-
-    text: NDArray[np.float32]
-    image: NDArray[np.float32]
-    multimodal: NDArray[np.float32]
 
 
 @torch.inference_mode()

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from smar.artifacts import digest
 from smar.errors import ExportError
 from smar.models.dual_encoder import DualEncoder
-from smar.models.encode import QueryEmbeddings, encode_queries
+from smar.models.embeddings import QueryEmbeddings
+from smar.models.encode import encode_queries
 from smar.models.tokenizer import TextTokenizer
 from smar.replace import write_file
 

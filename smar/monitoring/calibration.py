@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from scipy import stats
 
 from smar.data.images import ImageStore
@@ -173,8 +174,9 @@ def plant_picture_style(shop: ShopTables, rng: np.random.Generator) -> ShopTable
     pixels = shop.images.read(np.arange(len(shop.images)))
     light = _DUSK * rng.uniform(0.95, 1.05, (len(pixels), 1, 1, 1))
     darker = np.clip(pixels * light, 0, 255).astype(np.uint8)
-    table = shop.images.table.assign(shard="dark", place=np.arange(len(darker)))
-    images = ImageStore({"dark": darker}, table, shop.images.height, shop.images.width)
+    table = shop.images.table.to_pandas().assign(shard="dark", place=np.arange(len(darker)))
+    place = pa.Table.from_pandas(table, preserve_index=False)
+    images = ImageStore({"dark": darker}, place, shop.images.height, shop.images.width)
     return replace(shop, images=images)
 
 

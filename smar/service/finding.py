@@ -13,7 +13,7 @@ from smar.index.allowed import Allowed
 from smar.index.clock import Clock
 from smar.index.hybrid import HybridIndex
 from smar.models.dual_encoder import DualEncoder
-from smar.models.encode import QueryEmbeddings
+from smar.models.embeddings import QueryEmbeddings
 from smar.service.fields import Fields
 from smar.service.items import ItemTable
 from smar.service.request import RELEVANCE, SearchRequest

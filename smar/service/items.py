@@ -6,15 +6,17 @@ Shapes: N items, k rows.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from smar.index.allowed import Allowed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PICTURES = "image_ids"
@@ -71,12 +73,14 @@ class ItemTable:
         ids = self._image_ids[self._first_image[row] : self._first_image[row + 1]]
         return [sha for image_id in ids.tolist() if (sha := self.pictures[image_id])]
 
-    def frame(self, place: Mapping[str, int]) -> pd.DataFrame:
+    def frame(self, place: Mapping[str, int]) -> "pd.DataFrame":
         """Return the items as a data frame by item id, their image_ids of a picture store.
 
         Args:
             place: Row of the store by SHA-256; has every picture that is at hand.
         """
+        import pandas as pd
+
         frame = self.table.to_pandas().set_index("item_id", drop=False)
         ids = [[place[sha] for sha in self.pictures_of(row)] for row in range(len(self))]
         arrays = [np.array(of_item, np.int64) for of_item in ids]

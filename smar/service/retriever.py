@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from smar.artifacts import digest, read_manifest
@@ -36,6 +36,9 @@ from smar.service.suggestions import (
     suggestions_of_tree,
 )
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 class Retriever:
     """A project's model, index and item table, ready to search.
@@ -59,7 +62,7 @@ class Retriever:
         root: Path,
         release: str = "",
         pictures: Pictures | None = None,
-        suggestions: Callable[[], pd.DataFrame] | None = None,
+        suggestions: "Callable[[], pd.DataFrame] | None" = None,
     ) -> None:
         self.model, self.index, self.items, self.root = model, index, items, root
         self.release = release
@@ -169,7 +172,7 @@ class Retriever:
         """Return P(q) in [0, 1]: how much the picture counts for a query."""
         return float(encode_queries(self.model, [normalize_query(query)]).gate[0])
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self) -> "pd.DataFrame":
         """Return the items as a data frame by item id, their image_ids of the picture store."""
         return self.items.frame(self.pictures.place)
 

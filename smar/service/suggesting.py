@@ -4,13 +4,14 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from smar.data.schema import normalize_query
 from smar.errors import Problem, RequestError
 from smar.service.suggestions import QUERY, WORD, Speller
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST = 50
 """Suggestions that can be asked for."""
@@ -51,7 +52,7 @@ class Suggester:
         table: As `build_suggestions` returns it.
     """
 
-    def __init__(self, table: pd.DataFrame) -> None:
+    def __init__(self, table: "pd.DataFrame") -> None:
         is_word = table["kind"] == WORD
         rest = table[~is_word]
         # What was searched comes before what is only for sale; a text stands once.

@@ -6,8 +6,8 @@ A release keeps them in a file of its own, so that it suggests without the log i
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 import regex
 from rapidfuzz import process
@@ -17,6 +17,9 @@ from smar.data import schema
 from smar.data.schema import normalize_query
 from smar.data.stems import bag_of_stems
 from smar.paths import Paths
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FILE = "suggestions.parquet"
 QUERY, CATEGORY, BRAND, BOTH, WORD = "query", "category", "brand", "brand and category", "word"
@@ -36,8 +39,10 @@ _SHORTEST_MENDED = 4
 
 
 def build_suggestions(
-    items: pd.DataFrame, queries: pd.DataFrame | None = None, searches: pd.DataFrame | None = None
-) -> pd.DataFrame:
+    items: "pd.DataFrame",
+    queries: "pd.DataFrame | None" = None,
+    searches: "pd.DataFrame | None" = None,
+) -> "pd.DataFrame":
     """Return what is suggested, the columns of `SCHEMA`, most frequent first.
 
     Args:
@@ -47,6 +52,8 @@ def build_suggestions(
         searches: As in `schema.SEARCHES`; the queries that enough shoppers typed are suggested,
             but not what is a misspelling of the catalogue's words.
     """
+    import pandas as pd
+
     words = _words_of(items)
     known = {word: number for word, number in words.items() if number >= _FEWEST_ITEMS}
     rows: list[tuple[str, str, int]] = []
@@ -61,17 +68,17 @@ def build_suggestions(
     return frame.sort_values(["count", "text", "kind"], ascending=[False, True, True])
 
 
-def write_suggestions(path: Path, frame: pd.DataFrame) -> None:
+def write_suggestions(path: Path, frame: "pd.DataFrame") -> None:
     """Write what `build_suggestions` returns."""
     schema.write_table(path, frame, SCHEMA)
 
 
-def read_suggestions(path: Path) -> pd.DataFrame:
+def read_suggestions(path: Path) -> "pd.DataFrame":
     """Return what `write_suggestions` wrote."""
     return schema.read_table(path, SCHEMA)
 
 
-def suggestions_of_release(folder: Path, items: pa.Table) -> pd.DataFrame:
+def suggestions_of_release(folder: Path, items: pa.Table) -> "pd.DataFrame":
     """Return what a release suggests; one of before there were any suggests from its items alone.
 
     Args:
@@ -82,7 +89,7 @@ def suggestions_of_release(folder: Path, items: pa.Table) -> pd.DataFrame:
     return read_suggestions(file) if file.is_file() else build_suggestions(items.to_pandas())
 
 
-def suggestions_of_tree(paths: Paths, items: pa.Table) -> pd.DataFrame:
+def suggestions_of_tree(paths: Paths, items: pa.Table) -> "pd.DataFrame":
     """Return what the working tree suggests, as a release made of it would."""
     return build_suggestions(
         items.to_pandas(),
@@ -152,7 +159,7 @@ def _each_once(rows: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
     return list(best.values())
 
 
-def _names(items: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
+def _names(items: "pd.DataFrame") -> Iterator[tuple[str, list[str]]]:
     """Yield brands, last levels of categories, and both together, as a shopper types them."""
     brands = [normalize_query(text) for text in items["brand"]]
     leaves = [normalize_query(text.rpartition(" > ")[2]) for text in items["category"]]
@@ -161,7 +168,7 @@ def _names(items: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
     yield BOTH, [f"{b} {c}" if b and c else "" for b, c in zip(brands, leaves, strict=True)]
 
 
-def _words_of(items: pd.DataFrame) -> dict[str, int]:
+def _words_of(items: "pd.DataFrame") -> dict[str, int]:
     """Return every word of the catalogue with the number of items that have it."""
     counts: Counter[str] = Counter()
     for fields in zip(items["title"], items["brand"], items["category"], strict=True):
@@ -169,7 +176,7 @@ def _words_of(items: pd.DataFrame) -> dict[str, int]:
     return dict(counts)
 
 
-def _logged(queries: pd.DataFrame, searches: pd.DataFrame) -> dict[str, int]:
+def _logged(queries: "pd.DataFrame", searches: "pd.DataFrame") -> dict[str, int]:
     """Return the queries that enough shoppers typed, with their searches."""
     found = searches[["search_id", "query_id", "client_id"]].merge(
         queries[["query_id", "query"]].drop_duplicates("query_id"), on="query_id"

@@ -45,7 +45,9 @@ class EarlierStore:
         """
         store = ImageStore.open(folder)
         row_of = {sha: row for row, sha in enumerate(store.sha256)}
-        return cls(store, folder, row_of, store.table[["width", "height"]].to_numpy(np.int64))
+        sides = [store.table[side].to_numpy() for side in ("width", "height")]
+        sizes = np.stack(sides, axis=1).astype(np.int64)
+        return cls(store, folder, row_of, sizes)
 
     def size_of(self, row: int) -> tuple[int, int]:
         """Return width and height of an original."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from smar.data.images import ImageStore
-    from smar.models.encode import ItemEmbeddings
+    from smar.models.embeddings import ItemEmbeddings
 
 logger = logging.getLogger(__name__)
 

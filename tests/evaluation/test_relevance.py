@@ -9,7 +9,7 @@ from smar.evaluation import relevance
 from smar.evaluation.relevance import relevance_of, weak_queries
 from smar.index.relevance import Calibration
 from smar.judging.runs import QuerySet, Run
-from smar.models.encode import QueryEmbeddings
+from smar.models.embeddings import QueryEmbeddings
 
 
 class Index:

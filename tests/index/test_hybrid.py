@@ -19,7 +19,7 @@ from smar.index.hybrid import (
     write_index,
 )
 from smar.index.words import WordIndex
-from smar.models.encode import QueryEmbeddings
+from smar.models.embeddings import QueryEmbeddings
 from smar.params import IndexParams
 from tests.index.test_ann import unit
 

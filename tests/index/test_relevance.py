@@ -15,7 +15,7 @@ from smar.index.hybrid import HybridIndex, write_index
 from smar.index.relevance import Calibration
 from smar.index.words import WordIndex
 from smar.judging.runs import QuerySet
-from smar.models.encode import QueryEmbeddings
+from smar.models.embeddings import QueryEmbeddings
 from smar.params import IndexParams
 
 PARAMS = IndexParams(exact_below=50_000, recall_at=10, sample_queries=50, word_share=0.0)

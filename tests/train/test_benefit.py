@@ -12,7 +12,8 @@ import torch
 from smar.data.images import ImageStore
 from smar.data.tokens import token_tensors
 from smar.models.dual_encoder import DualEncoder
-from smar.models.encode import ItemEmbeddings, encode_items, encode_queries
+from smar.models.embeddings import ItemEmbeddings
+from smar.models.encode import encode_items, encode_queries
 from smar.params import Params
 from smar.params.kinds import GATES
 from smar.train import benefit

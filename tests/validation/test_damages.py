@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from smar.data import schema
@@ -61,7 +62,7 @@ def play(shop: Shop, name: str) -> Round:
     facts = shop.facts
     if not np.array_equal(damaged.pixels, shop.pixels):
         rows_of = range(len(damaged.pixels))
-        table = pd.DataFrame({"sha256": "", "shard": "all", "place": rows_of})
+        table = pa.table({"shard": ["all"] * len(rows_of), "place": rows_of})
         facts = read_picture_facts(ImageStore({"all": damaged.pixels}, table, 40, 32), 2.0, 2.0)
     before = shop.profile if name in COMPARED else None
     params = with_settings(shop, damaged.settings)

@@ -3,7 +3,7 @@
 from io import BytesIO
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -12,7 +12,7 @@ from smar.validation.pictures import group_looks, read_picture_facts
 
 
 def store_of(pictures: list[np.ndarray]) -> ImageStore:
-    table = pd.DataFrame({"sha256": "", "shard": "all", "place": range(len(pictures))})
+    table = pa.table({"shard": ["all"] * len(pictures), "place": range(len(pictures))})
     array = np.array(pictures, np.uint8).reshape(-1, 40, 32, 3)
     return ImageStore({"all": array}, table, 40, 32)
 
