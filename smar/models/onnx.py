@@ -19,7 +19,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from smar.artifacts import digest
 from smar.errors import ExportError
 from smar.models.dual_encoder import DualEncoder
 from smar.models.embeddings import QueryEmbeddings
@@ -95,7 +94,7 @@ def write_query_graph(model: DualEncoder, path: Path) -> float:
     """
     with write_file(path) as temporary:
         _write(QueryGraph(model), _OUTPUTS, temporary)
-        return _check(OnnxQueries.load(temporary, model.query_tokenizer), model, path)
+        return check_queries(OnnxQueries.load(temporary, model.query_tokenizer), model, path)
 
 
 def write_token_graph(model: DualEncoder, path: Path) -> None:
@@ -130,6 +129,19 @@ def write_int8(graph: Path, path: Path) -> None:
         quantize_dynamic(model, temporary, per_channel=True, weight_type=QuantType.QInt8)
 
 
+def import_runtime() -> Any:
+    """Return the module `onnxruntime`.
+
+    Raises:
+        ExportError: If it is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ExportError(_MISSING.format(error.name)) from error
+    return onnxruntime
+
+
 class OnnxQueries:
     """Queries encoded by ONNX Runtime, as `encode_queries` does it by torch.
 
@@ -153,11 +165,9 @@ class OnnxQueries:
         Raises:
             ExportError: If ONNX Runtime is missing, or cannot run the file.
         """
-        try:
-            import onnxruntime
-            from onnxruntime.capi import onnxruntime_pybind11_state as failures
-        except ImportError as error:
-            raise ExportError(_MISSING.format(error.name)) from error
+        onnxruntime = import_runtime()
+        from onnxruntime.capi import onnxruntime_pybind11_state as failures
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -193,26 +203,12 @@ def token_feed(tokenizer: TextTokenizer, texts: Sequence[str]) -> dict[str, NDAr
     return dict(zip(_INPUTS, (table.ids.astype(np.int64), mask.astype(np.int64)), strict=True))
 
 
-def kept_queries(model: DualEncoder, folder: Path, cache: Path, threads: int = 1) -> OnnxQueries:
-    """Return the graph of a saved model from a cache, where it is written when it is first asked.
-
-    Args:
-        model: The model that `folder` holds, loaded.
-        folder: The model's directory artefact; its digest names the graph.
-        cache: Folder of graphs, for example `.smar/onnx`.
-        threads: As for `OnnxQueries.load`.
+def check_queries(queries: OnnxQueries, model: DualEncoder, path: Path) -> float:
+    """Return the largest difference between graph and model over texts together and one by one.
 
     Raises:
-        ExportError: As `write_query_graph` and `OnnxQueries.load`.
+        ExportError: If it is larger than `TOLERANCE`.
     """
-    path = cache / f"{digest(folder)[:32]}.onnx"
-    if not path.is_file():
-        write_query_graph(model, path)
-    return OnnxQueries.load(path, model.query_tokenizer, threads)
-
-
-def _check(queries: OnnxQueries, model: DualEncoder, path: Path) -> float:
-    """Return the largest difference between graph and model over texts together and one by one."""
     expected = encode_queries(model, _CHECKED)
     largest = 0.0
     for texts in (_CHECKED, *([text] for text in _CHECKED)):
@@ -226,7 +222,7 @@ def _check(queries: OnnxQueries, model: DualEncoder, path: Path) -> float:
     if not largest <= TOLERANCE:
         raise ExportError(
             f"{path}: the graph differs from the model by {largest:.2g}, expected at most "
-            f"{TOLERANCE:g}; nothing was written. Serve this model with torch."
+            f"{TOLERANCE:g}; it is not used. Serve this model with torch."
         )
     return largest
 

@@ -13,7 +13,6 @@ from smar.errors import Problem, RequestError
 from smar.index.allowed import Allowed
 from smar.index.clock import Clock
 from smar.index.explain import explain
-from smar.models.encode import encode_queries
 from smar.service.answer import Answer, Facet, Hit, Place, Shares, Why
 from smar.service.filters import EVERYTHING, Filter, without
 from smar.service.finding import Finder, Parts, Queries, Ranked
@@ -52,7 +51,7 @@ def _encoded(parts: Parts, requests: Sequence[SearchRequest], clock: Clock) -> Q
     texts = [normalize_query(request.query) for request in requests]
     place = {text: row for row, text in enumerate(dict.fromkeys(text for text in texts if text))}
     with clock("encode"):
-        encoded = encode_queries(parts.model, list(place)) if place else None
+        encoded = parts.encode(list(place)) if place else None
     return Queries(texts, encoded, [place.get(text, -1) for text in texts])
 
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from smar.index.allowed import Allowed
 from smar.index.clock import Clock
 from smar.index.hybrid import HybridIndex
-from smar.models.dual_encoder import DualEncoder
 from smar.models.embeddings import QueryEmbeddings
 from smar.service.fields import Fields
 from smar.service.items import ItemTable
@@ -21,7 +20,24 @@ from smar.service.request import RELEVANCE, SearchRequest
 Relevance = Callable[[str, NDArray[np.float32]], NDArray[np.float64]]
 """Of a normalised query and scores [k]: the probability of relevance, [k]; grows with the score."""
 
+Encode = Callable[[Sequence[str]], QueryEmbeddings]
+"""Of normalised query texts, at least one: their embeddings and gates."""
+TORCH, ONNX = "torch", "onnx"
+
 _MORE = 4  # times as deep as before a search goes that did not find enough
+
+
+@dataclass(frozen=True)
+class QueryTower:
+    """What encodes queries.
+
+    Args:
+        runtime: What runs it, "torch" or "onnx".
+        encode: Makes embeddings and gates of normalised query texts, at least one.
+    """
+
+    runtime: str
+    encode: Encode
 
 
 @dataclass(frozen=True)
@@ -29,7 +45,7 @@ class Parts:
     """What answers are made of.
 
     Args:
-        model: Encodes queries.
+        encode: Makes embeddings and gates of normalised query texts, at least one.
         index: Finds rows.
         items: Their fields, in the order of the index.
         fields: The same as columns.
@@ -37,7 +53,7 @@ class Parts:
         relevance: Makes probabilities of scores, None where nothing is calibrated.
     """
 
-    model: DualEncoder
+    encode: Encode
     index: HybridIndex
     items: ItemTable
     fields: Fields

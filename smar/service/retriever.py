@@ -23,7 +23,7 @@ from smar.service.answer import Answer, Hit
 from smar.service.answering import answer_all
 from smar.service.fields import Fields
 from smar.service.filters import EVERYTHING, Filter
-from smar.service.finding import Parts, Relevance
+from smar.service.finding import TORCH, Parts, QueryTower, Relevance
 from smar.service.items import ItemTable
 from smar.service.pictures import Pictures
 from smar.service.registry import AUTO, KIND, find_release
@@ -68,6 +68,7 @@ class Retriever:
         self.release = release
         self.pictures = pictures or Pictures(None)
         self.fields = Fields(items.table)
+        self.tower = QueryTower(TORCH, partial(encode_queries, model))
         self._suggestions = suggestions
         self.relevance: Relevance | None = index.likely if index.calibration else None
 
@@ -170,7 +171,7 @@ class Retriever:
 
     def gate(self, query: str) -> float:
         """Return P(q) in [0, 1]: how much the picture counts for a query."""
-        return float(encode_queries(self.model, [normalize_query(query)]).gate[0])
+        return float(self.tower.encode([normalize_query(query)]).gate[0])
 
     def frame(self) -> "pd.DataFrame":
         """Return the items as a data frame by item id, their image_ids of the picture store."""
@@ -183,7 +184,14 @@ class Retriever:
 
     @property
     def _parts(self) -> Parts:
-        return Parts(self.model, self.index, self.items, self.fields, self.release, self.relevance)
+        return Parts(
+            encode=self.tower.encode,
+            index=self.index,
+            items=self.items,
+            fields=self.fields,
+            release=self.release,
+            relevance=self.relevance,
+        )
 
     @cached_property
     def _suggester(self) -> Suggester:

@@ -37,6 +37,7 @@ async def readyz(request: Request) -> Response:
         "status": "ready" if ready else "not ready",
         "release": live.release or None,
         "items": len(live.current.items),
+        "encoder": live.current.tower.runtime,
         "warnings": warnings,
     }
     return json_response(content, 200 if ready else 503)

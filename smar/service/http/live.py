@@ -45,6 +45,7 @@ class Live:
         watch_s: Between two looks at the link.
         kept: Releases in memory.
         on_switch: Told of every switch with the new version, and of every refusal.
+        prepare: Is given every retriever before it answers.
     """
 
     def __init__(
@@ -55,9 +56,10 @@ class Live:
         watch_s: float = 0.2,
         kept: int = 2,
         on_switch: Callable[[str, bool], None] = lambda *_: None,
+        prepare: Callable[[Retriever], None] = lambda _: None,
     ) -> None:
         self._root, self._kept, self._watch_s = root, kept, watch_s
-        self._on_switch = on_switch
+        self._on_switch, self._prepare = on_switch, prepare
         self._loaded: OrderedDict[str, Retriever] = OrderedDict()
         self._lock = threading.Lock()  # of `_loaded`
         self._loading = threading.Lock()
@@ -116,6 +118,7 @@ class Live:
                 if found := self._loaded.get(release):
                     return found
             retriever = Retriever.load(self._root, release)
+            self._prepare(retriever)
             retriever.answer_many([SearchRequest(query=text) for text in _WARM])
             retriever.suggest("a")
             if release != NONE:

@@ -44,6 +44,10 @@ class Metrics:
             "smar_release_switches", "Releases that took over, or were refused.", ["outcome"],
             registry=registry,
         )  # fmt: skip
+        self.by_onnx = Gauge(
+            "smar_query_tower_onnx", "1 if ONNX Runtime encodes queries, 0 if torch does.",
+            registry=registry,
+        )  # fmt: skip
         self.empty = Counter("smar_searches_empty", "Searches without a hit.", registry=registry)
         self.weak = Counter(
             "smar_searches_weak", "Searches whose best hit is more likely irrelevant.",
@@ -67,11 +71,13 @@ class Metrics:
         waiting: Callable[[], float],
         unsynced: Callable[[], float],
         log_size: Callable[[], float],
+        by_onnx: Callable[[], float],
     ) -> None:
         """Ask for the gauges' values when they are read."""
         self.waiting.set_function(waiting)
         self.unsynced.set_function(unsynced)
         self.log_size.set_function(log_size)
+        self.by_onnx.set_function(by_onnx)
 
     def see(self, answer: Answer) -> None:
         """Count an answer."""

@@ -11,11 +11,13 @@ from smar.errors import RequestError, SmarError
 from smar.params import load_params
 from smar.service.answer import Answer
 from smar.service.event_log import EventLog, LogLimits
+from smar.service.finding import ONNX
 from smar.service.grades import Grades
 from smar.service.http.batching import Batcher
 from smar.service.http.keys import Keys
 from smar.service.http.live import Live
 from smar.service.http.metrics import Metrics
+from smar.service.http.query_towers import QueryTowers
 from smar.service.http.settings import Settings
 from smar.service.registry import CURRENT
 from smar.service.request import SearchRequest
@@ -63,12 +65,14 @@ class Service:
         params = load_params(root / "params.yaml").ingest
         raw = root / params.folder
         self.grades = Grades(root / ".smar" / "judgements.csv", raw / "judged" / "judgements.csv")
+        self.towers = QueryTowers(root, settings.encoder)
         self.live = Live(
             root,
             settings.release,
             watch_s=settings.watch_s,
             kept=settings.releases_kept,
             on_switch=lambda release, taken: self.metrics.switched(release, is_taken=taken),
+            prepare=self.towers.give,
         )
         self.metrics.switched(self.live.release, is_taken=True)
         self.log = self._open_log(raw) if settings.log else None
@@ -83,6 +87,7 @@ class Service:
             lambda: self.batcher.waiting,
             lambda: self.log.unsynced_bytes if self.log else 0,
             lambda: self.log.total_bytes if self.log else 0,
+            lambda: self.live.current.tower.runtime == ONNX,
         )
         self.is_stopping = False
 
@@ -101,6 +106,7 @@ class Service:
         self.is_stopping = True
         self.batcher.close()
         self.live.close()
+        self.towers.close()
         self.pool.shutdown()
         if self.log is not None:
             self.log.close()

@@ -13,6 +13,8 @@ from pydantic import Field, ValidationError
 from smar.errors import ParamsError, list_problems
 from smar.params.section import Count, NonNegative, Positive, Section
 
+Runtime = Literal["auto", "onnx", "torch"]
+
 FILE = "serve.yaml"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -37,6 +39,9 @@ class Settings(Section):
     """Port to listen on; 0 takes a free one."""
     release: str = "auto"
     """As of `smar search`; a fixed version is not switched."""
+    encoder: Runtime = "auto"
+    """What encodes queries: torch; onnx, which is faster and waits some seconds for the graph of a
+    release that was not served before; auto: torch until there is a graph, or where none can be."""
     hosts: list[str] = []
     """Names that a request's Host may be; [] = this machine's on loopback, any elsewhere."""
     origins: list[str] = []

@@ -12,7 +12,7 @@ from smar.service.http.service import Service
 from smar.service.http.settings import Settings
 
 # A machine whose disk is nearly full would refuse to log; what tests write is small.
-ROOMY = {"log_free_mb": 0.0, "per_client_s": 0.0, "access_log": False}
+ROOMY = {"log_free_mb": 0.0, "per_client_s": 0.0, "access_log": False, "encoder": "torch"}
 ADDRESS = "http://127.0.0.1"
 
 

@@ -58,7 +58,7 @@ def shop(
             "promote.max_latency_ratio": 100.0,
         },
     )
-    (root / "serve.yaml").write_text("per_client_s: 0\nlog_free_mb: 0\n")
+    (root / "serve.yaml").write_text("per_client_s: 0\nlog_free_mb: 0\nencoder: torch\n")
     run_stages(root)
     return root
 

@@ -27,7 +27,7 @@ HITS = ".grid .card"
 def address(shared_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     root = tmp_path_factory.mktemp("page") / "project"
     shutil.copytree(shared_project, root, symlinks=True)
-    service = Service(root, Settings(log_free_mb=0.0, access_log=False))
+    service = Service(root, Settings(log_free_mb=0.0, access_log=False, encoder="torch"))
     config = uvicorn.Config(build_app(service), port=0, log_level="warning")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

@@ -1,0 +1,153 @@
+"""Graphs of query towers that are kept between runs, each under the name of its content.
+
+    .smar/onnx/3f0c....onnx   weights, settings and tokenizer of a model, and how it was written
+
+A graph is written by a process of its own (`onnx_making`), whole or not at all: the exporter takes
+some seconds of a core and a lot of memory, which a service that answers meanwhile does not have.
+What is kept is compared with the model whenever it is loaded, so that no old graph answers.
+"""
+
+import fcntl
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+
+from smar.artifacts import read_manifest
+from smar.errors import ExportError
+from smar.models.dual_encoder import DualEncoder
+from smar.models.io import KIND
+from smar.models.onnx import OPSET, OnnxQueries, check_queries, import_runtime
+
+logger = logging.getLogger(__name__)
+
+KEPT = 8
+"""Graphs that are kept, those used last."""
+_FORM = 1  # of the graph that is written; another one has other names
+_OF_QUERIES = ("config.json", "model.safetensors", "query_tokenizer.json")
+_LOOK_S = 0.1
+
+
+def graph_path(folder: Path, cache: Path) -> Path:
+    """Return where the graph of a saved model is kept.
+
+    Args:
+        folder: The model's directory artefact; its content names the graph.
+        cache: Folder of graphs, for example `.smar/onnx`.
+
+    Raises:
+        ArtifactError: If there is no model.
+    """
+    files = read_manifest(folder, KIND).files
+    named = [f"{_FORM}/{OPSET}", *(files[name]["sha256"] for name in _OF_QUERIES)]
+    return cache / f"{sha256('/'.join(named).encode()).hexdigest()[:32]}.onnx"
+
+
+def kept_queries(model: DualEncoder, path: Path, threads: int = 1) -> OnnxQueries | None:
+    """Return a kept graph, None where none is there that gives what the model gives.
+
+    Args:
+        model: The model that it was written from.
+        path: As `graph_path` gives it.
+        threads: As for `OnnxQueries.load`.
+
+    Raises:
+        ExportError: If ONNX Runtime is missing.
+    """
+    import_runtime()
+    if not path.is_file():
+        return None
+    try:
+        queries = OnnxQueries.load(path, model.query_tokenizer, threads)
+        check_queries(queries, model, path)
+    except (ExportError, OSError) as error:
+        logger.warning("%s is written anew: %s", path, error)
+        return None
+    with suppress(OSError):  # a folder that may only be read
+        os.utime(path)  # it was used last
+    return queries
+
+
+def made_queries(
+    model: DualEncoder,
+    folder: Path,
+    path: Path,
+    threads: int = 1,
+    is_wanted: Callable[[], bool] = lambda: True,
+) -> OnnxQueries | None:
+    """Return the graph of a saved model, written where none is kept.
+
+    Of several processes that want one graph, one writes it and the others wait.
+
+    Args:
+        model: The model, loaded.
+        folder: Its directory artefact.
+        path: As `graph_path` gives it.
+        threads: As for `OnnxQueries.load`.
+        is_wanted: Asked ten times a second; when it says no the writing is broken off.
+
+    Returns:
+        None if it was broken off.
+
+    Raises:
+        ExportError: As `write_query_graph`, or if the writing process dies.
+    """
+    with _held(path.parent, is_wanted):
+        queries = kept_queries(model, path, threads)
+        if queries is None and is_wanted() and _written(folder, path, is_wanted):
+            queries = kept_queries(model, path, threads)
+            if queries is None:
+                raise ExportError(f"{path}: is no graph of {folder}. Serve this model with torch.")
+        return queries
+
+
+def forget_unused(cache: Path) -> None:
+    """Remove graphs that were not used for long, beyond the last `KEPT`."""
+    used: list[tuple[float, Path]] = []
+    for path in cache.glob("*.onnx"):
+        with suppress(FileNotFoundError):  # another process was faster
+            used.append((path.stat().st_mtime, path))
+    for _, path in sorted(used, reverse=True)[KEPT:]:
+        path.unlink(missing_ok=True)
+
+
+def _written(folder: Path, path: Path, is_wanted: Callable[[], bool]) -> bool:
+    """Have a graph written; False if that was broken off."""
+    command = [sys.executable, "-m", "smar.models.onnx_making", str(folder), str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    said: list[bytes] = []
+    reader = threading.Thread(target=lambda: said.append(process.communicate()[1]), daemon=True)
+    reader.start()
+    while reader.is_alive():
+        reader.join(_LOOK_S)
+        if reader.is_alive() and not is_wanted():
+            process.terminate()
+            reader.join()
+            return False
+    if process.returncode:
+        lines = b"".join(said).decode(errors="replace").strip().splitlines()
+        reason = lines[-1] if lines else f"the process ended with {process.returncode}"
+        raise ExportError(f"no graph of {folder} was written: {reason}")
+    return True
+
+
+@contextmanager
+def _held(cache: Path, is_wanted: Callable[[], bool]) -> Iterator[None]:
+    """Keep other processes from writing the same; the system lets go when this one dies."""
+    cache.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(cache / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        while is_wanted():
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                threading.Event().wait(_LOOK_S)
+        yield
+    finally:
+        os.close(descriptor)
