@@ -5,26 +5,21 @@ bridge understands exactly what `dvc repro` understands. Nothing here takes DVC'
 """
 
 import os
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
-from hashlib import md5
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from dagster_dvc.errors import DuplicateError, ManifestError, list_problems
-from dagster_dvc.manifest import Lock, Manifest, Recorded, Source, Stage
+from dagster_dvc.locks import Locks, lock_of, read_lock, stamp
+from dagster_dvc.manifest import Manifest, Source, Stage
 from dagster_dvc.paths import PathIndex, is_inside
 from dagster_dvc.private import Loaded, Reader
-
-_SETTLED_NS = 50_000_000
-_READS = 60
-_HASHES = ("md5", "etag", "checksum", "version_id", "rev_lock")
-Locks = dict[str, dict[str, Any]]
+from dagster_dvc.problems import problem_text
 
 
 def read(root: Path) -> tuple[Reader, Manifest, Locks]:
@@ -37,36 +32,11 @@ def read(root: Path) -> tuple[Reader, Manifest, Locks]:
     if not (root / ".dvc").is_dir():
         raise ManifestError(f"{root}: not a DVC repository (no .dvc folder). Run `dvc init` there.")
     problems: list[str] = []
-    reader = Reader(root, lambda file, *said: problems.append(_problem(root, file, *said)))
+    reader = Reader(root, lambda file, *said: problems.append(problem_text(root, file, *said)))
     if problems:
         raise ManifestError(list_problems(f"{root}: the pipeline cannot be read:", problems))
     locks = {file: read_lock(root / file) for file in _pipeline_files(reader.loaded)}
     return reader, _assemble(root, reader, locks), locks
-
-
-def read_lock(file: Path) -> dict[str, Any]:
-    """Return the stages of the dvc.lock beside a dvc.yaml, waiting for one that is being written.
-
-    Raises:
-        ManifestError: If it stays unreadable.
-    """
-    lock = file.with_name("dvc.lock")
-    for attempt in range(_READS):
-        try:
-            text, written = lock.read_bytes(), stamp(lock)
-            content = yaml.load(text, yaml.CSafeLoader) or {}
-        except FileNotFoundError:
-            return {}
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            if attempt == _READS - 1 or time.time_ns() - stamp(lock) > 10**9:
-                raise ManifestError(_problem(file.parent, lock, str(error))) from error
-        else:
-            # DVC writes it in place: what is so new may be half of it.
-            if time.time_ns() - written > _SETTLED_NS and stamp(lock) == written:
-                break
-        time.sleep(_SETTLED_NS / 1e9)
-    stages = content.get("stages", {}) if "schema" in content else content
-    return dict(stages or {})
 
 
 def stamps(root: Path, reader: Reader) -> dict[str, int]:
@@ -81,14 +51,6 @@ def stamps(root: Path, reader: Reader) -> dict[str, int]:
         if not file.endswith(".dvc"):
             files |= set(_variable_files(root, file, reader.contents.get(file)))
     return {file: stamp(root / file) for file in sorted(files)}
-
-
-def stamp(file: Path) -> int:
-    """Return when a file was written, 0 if it is not there."""
-    try:
-        return file.stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 def _variable_files(root: Path, file: str, content: dict[str, Any] | None) -> Iterator[str]:
@@ -152,7 +114,7 @@ def _order(root: Path, reader: Reader, above: Sequence[set[int]]) -> list[int]:
         sorter.prepare()
     except CycleError as error:
         said = reader.graph_error()
-        raise ManifestError(_problem(root, root / "dvc.yaml", *said)) from error
+        raise ManifestError(problem_text(root, root / "dvc.yaml", *said)) from error
     while sorter.is_active():
         ready = sorted(sorter.get_ready())
         order += ready
@@ -185,7 +147,7 @@ def _values(
         except Exception as error:  # noqa: BLE001 - any parser of DVC's may raise anything
             paths = list(entry.params)
             first = next((path for path in paths if f"{path}'" in str(error)), paths[0])
-            broken[first] = _problem(root, root / first, " ".join(str(error).split()))
+            broken[first] = problem_text(root, root / first, " ".join(str(error).split()))
             found.append(({}, made, ""))
             continue
         problem = entry.problem or " ".join(
@@ -237,35 +199,6 @@ def _stage(
     )
 
 
-def lock_of(entry: Loaded, locked: Mapping[str, Any]) -> Lock:
-    """Return an entry of dvc.lock, with paths relative to the root."""
-    kept = locked.get("params", {})
-    return Lock(
-        cmd=locked.get("cmd", ""),
-        params={
-            path: {k: v for k, v in kept.get(name, {}).items() if not keys or k in keys}
-            for path, (name, keys) in entry.params.items()
-            if name in kept
-        },
-        deps=dict(_recorded(entry.deps, locked.get("deps", []))),
-        outs=dict(_recorded(entry.out_names, locked.get("outs", []))),
-    )
-
-
-def _recorded(
-    names: Mapping[str, str], items: Iterable[Mapping[str, Any]]
-) -> Iterator[tuple[str, Recorded]]:
-    by_name = {str(item.get("path")): item for item in items}
-    for path, name in names.items():
-        item = by_name.get(name)
-        if item is None:
-            continue
-        value = next((item[key] for key in (str(item.get("hash")), *_HASHES) if key in item), None)
-        if value is None:  # as many versioned files, or a data set
-            value = md5(str(sorted(item.items())).encode(), usedforsecurity=False).hexdigest()
-        yield path, Recorded(md5=str(value), size=item.get("size"), num_files=item.get("nfiles"))
-
-
 def _sources(loaded: Sequence[Loaded], written: PathIndex[tuple[int, str]]) -> dict[str, Source]:
     """Return what is read and not written: plain paths, addresses, and what .dvc files track."""
     tracked = {o.path: e.file for e in loaded if not e.cmd for o in e.outs}
@@ -305,28 +238,4 @@ def _refuse_shared_outputs(root: Path, reader: Reader, written: PathIndex[tuple[
         headline = f"{root}: several stages write one path; give each its own, or `dvc remove` one:"
         raise DuplicateError(list_problems(headline, problems))
     if is_nested and (said := reader.graph_error())[0]:
-        raise ManifestError(_problem(root, root / "dvc.yaml", *said))
-
-
-def _problem(root: Path, file: Path, said: str, hint: str = "") -> str:
-    """Return DVC's complaint with the file it is about and what to do next."""
-    lock = file.with_name("dvc.lock")
-    if "dvc.lock" in said:
-        name = os.path.relpath(lock, root)
-        step = f"bring it back with `git checkout {name}`, or delete it and run `dvc repro`"
-        file = lock
-    elif "config" in said.lower() and file == root:
-        file, step = root / ".dvc" / "config", "mend it, or see `dvc config --list`"
-    elif file.suffix == ".dvc" and "key 'cmd'" in said:
-        step = (
-            "this is a stage of DVC 0.x, which DVC 3 does not read: write it into dvc.yaml with "
-            "`dvc stage add -n NAME -d DEP -o OUT COMMAND` and delete the file"
-        )
-    elif "key 'live'" in said or ".live'" in said:
-        step = "`live` left DVC with 3.0: list its files under `metrics` and `plots`"
-    elif file.name.startswith("params"):
-        step = f"mend it, or bring it back with `git checkout {os.path.relpath(file, root)}`"
-    else:
-        step = "mend it, then see `dvc stage list --all`"
-    said = " ".join(said.split()).rstrip(".")
-    return f"{file}: {said}. Next: {hint or step}."
+        raise ManifestError(problem_text(root, root / "dvc.yaml", *said))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from dagster_dvc import private
 from dagster_dvc.errors import ManifestError
-from dagster_dvc.loading import Locks, lock_of, read, read_lock, stamp, stamps
+from dagster_dvc.loading import read, stamps
+from dagster_dvc.locks import Locks, lock_of, read_lock, stamp
 from dagster_dvc.manifest import Manifest, Source, Stage
 
 _SETTLED_NS = 100_000_000

@@ -2,16 +2,42 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dagster_dvc.manifest import Output, OutputKind
 from dagster_dvc.private.loaded import Loaded
-from dagster_dvc.private.reasons import reason
+from dagster_dvc.private.reasons import file_of, reason
 from dagster_dvc.private.speed import lookup, quick_loading
 
 Problem = Callable[[Path, str, str], None]
+
+
+@contextmanager
+def _errors_of_dvc() -> Iterator[None]:
+    """Have whatever DVC meets in a file be an error of that file.
+
+    Dates in a file of variables, addresses of a cloud whose package is not installed and nesting
+    without end are errors of Python to DVC, which ends with them.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo.index import Index
+
+    plain = Index.from_file
+
+    def from_file(repo: Any, path: str) -> Any:
+        try:
+            return plain(repo, path)
+        except (TypeError, ValueError, OSError, RecursionError, ImportError) as error:
+            raise DvcException(f"{type(error).__name__}: {error}") from error
+
+    Index.from_file = from_file
+    try:
+        yield
+    finally:
+        Index.from_file = plain
 
 
 class Reader:
@@ -36,7 +62,7 @@ class Reader:
         self._on_problem = on_problem
         try:
             self.repo = Repo(self.root)
-            with quick_loading():
+            with quick_loading(), _errors_of_dvc():
                 # DVC's own collection: what git or .dvcignore leave out is left out.
                 for path, index in collect_files(self.repo, self._on_broken_file):
                     self.files.append(self._relative(path))
@@ -45,7 +71,7 @@ class Reader:
                     if path.endswith(".yaml") and index.stages:
                         self.contents[self.files[-1]] = index.stages[0].dvcfile.contents
         except DvcException as error:
-            on_problem(root, *reason(error))
+            on_problem(file_of(error, root), *reason(error))
         else:
             self.repo.close()
 
@@ -59,7 +85,7 @@ class Reader:
             self.files.append(self._relative(str(file)))
             self.loaded += singles
         else:
-            self._on_problem(file, *reason(error))
+            self._on_problem(file_of(error, file), *reason(error))
 
     def _one_by_one(self, file: Path) -> Iterator[Loaded]:
         from dvc.dvcfile import load_file

@@ -1,5 +1,7 @@
 """DVC's own reasons, with the line and the key where it knows them."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 
@@ -22,9 +24,14 @@ def reason(error: BaseException) -> tuple[str, str]:
     from dvc.utils import strictyaml
 
     said = " ".join(str(error).split()) or type(error).__name__
+    for written in _paths(error):  # relative to wherever this process runs; `file_of` tells it
+        said = said.replace(f"'{written}', ", "").replace(f"'{written}' ", "")
     cause = getattr(error, "__cause__", None)
     if isinstance(error, strictyaml.YAMLValidationError):
-        data = strictyaml.parse_yaml_for_update(error.text, error.path)
+        try:
+            data = strictyaml.parse_yaml_for_update(error.text, error.path)
+        except RecursionError:  # no line can be told
+            data = None
         for problem in error.exc.errors:
             line = _line_of(data, list(problem.path))
             key = ".".join(str(part) for part in problem.path)
@@ -36,4 +43,18 @@ def reason(error: BaseException) -> tuple[str, str]:
             said += f"; line {mark.line + 1}: {getattr(marked, 'problem', '')}"
     elif cause is not None and str(cause) and str(cause) not in said:
         said += f": {' '.join(str(cause).split())}"
-    return said, str(getattr(error, "hint", "") or "")
+    hint = str(getattr(error, "hint", "") or "")
+    if hint.startswith(" ("):  # a remark, no advice
+        return said + hint, ""
+    return said, hint
+
+
+def file_of(error: BaseException, known: Path) -> Path:
+    """Return the file that an error is about, `known` where it does not say."""
+    files = [Path(os.path.abspath(path)) for path in _paths(error)]  # noqa: PTH100 - links stay
+    return next((file for file in files if file.is_file()), known)
+
+
+def _paths(error: BaseException) -> list[str]:
+    found = [getattr(error, name, None) for name in ("path", "relpath")]
+    return [str(path) for path in found if isinstance(path, str | os.PathLike) and str(path)]

@@ -40,12 +40,18 @@ def write(root: Path, file: str, text: str) -> None:
         ("train.dvc", "stages: [", ["train.dvc: "]),
         ("train.dvc", "outs:\n- path: x\n  checksum_of: 3\n", ["train.dvc: ", "key 'outs"]),
         (".dvc/config", "[core\nremote = x\n", [".dvc/config: ", "dvc config --list"]),
+        ("params.yaml", "day: 2026-01-01\n", ["dvc.yaml: ", "'params.yaml:day'", "in quotes"]),
+        ("params.yaml", "a: [\n", ["/params.yaml: unable", "`git checkout params"]),
+        ("dvc.lock", "stages:\n<<<<<<< a\n  a: 1\n=======\n", ["/dvc.lock: ", "merge conflict"]),
+        ("dvc.yaml", "stages:\n  a: {cmd: x, deps: ['hdfs://b/k']}\n",
+         ["dvc.yaml: ", "`pip install dvc-hdfs`"]),
         (".dvc/config", "[core]\nno_such_thing = x\n", [".dvc/config: ", "no_such_thing"]),
     ],
 )  # fmt: skip
 def test_reason_is_dvc_s_own_with_file_line_and_next_step(
     empty: Path, file: str, text: str, parts: list[str]
 ):
+    write(empty, "dvc.yaml", "stages:\n  a: {cmd: x, params: [day]}\n")
     write(empty, file, text)
     with pytest.raises(ManifestError) as caught:
         load_manifest(empty)
@@ -73,7 +79,7 @@ def test_stage_of_an_old_dvc_file_is_told_with_the_way_out(empty: Path):
 def test_cycle_is_refused_in_dvc_s_words(empty: Path):
     stages = "  a: {cmd: x, deps: [b], outs: [a]}\n  b: {cmd: x, deps: [a], outs: [b]}\n"
     write(empty, "dvc.yaml", f"stages:\n{stages}")
-    with pytest.raises(ManifestError, match=r"dvc\.yaml: .*cycle"):
+    with pytest.raises(ManifestError, match=r"dvc\.yaml: .*both a dependency and an output"):
         load_manifest(empty)
 
 
@@ -91,3 +97,9 @@ def test_file_that_git_ignores_is_dvc_s_to_refuse_or_to_leave_out(empty: Path):
     with pytest.raises(ManifestError, match=r"dvc\.lock.*git-ignored"):
         load_manifest(empty)
     assert os.access(empty, os.R_OK)
+
+
+def test_nesting_without_end_is_refused(empty: Path):
+    write(empty, "dvc.yaml", f"stages: {'[' * 400}{']' * 400}\n")
+    with pytest.raises(ManifestError, match=r"dvc\.yaml: "):
+        load_manifest(empty)

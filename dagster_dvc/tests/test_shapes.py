@@ -4,6 +4,8 @@ Each is held against DVC: the graph, what changed before and after everything ra
 for every stage and raw input.
 """
 
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -194,3 +196,32 @@ def test_table_has_a_row_for_every_checkout(
     (empty / "dvc.yaml").write_text("stages: 3\n")
     assert compare.main([str(tmp_path)]) == 0
     assert "refused: " in capsys.readouterr().out
+
+
+def test_checkout_that_was_not_set_up_has_a_row(
+    empty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (empty / "sub").mkdir()
+    write_pipeline(empty / "sub", {"stages": {}})  # of the repository that it lies in
+    (tmp_path / "plain").mkdir()
+    write_pipeline(tmp_path / "plain", {"stages": {}})
+    assert compare.main([str(tmp_path)]) == 0
+    rows = capsys.readouterr().out.splitlines()[1:-1]
+    assert [row.split()[0] for row in rows] == ["plain", "repository"]
+    assert "not a DVC repository" in rows[0]
+
+
+@pytest.mark.parametrize(("limit", "said"), [(0.0, "gave up after 0 s"), (60.0, "ended with 3")])
+def test_checkout_that_hangs_or_kills_has_a_row(
+    empty: Path, monkeypatch: pytest.MonkeyPatch, limit: float, said: str
+):
+    def worse(*_: Any) -> None:
+        if not limit:
+            time.sleep(60)
+        os._exit(3)
+
+    monkeypatch.setattr(compare, "compare", worse)
+    found = compare.compare_apart(empty, "x", limit)
+    assert said in found.note
+    assert found.is_wrong
+    assert found.seconds < 30
