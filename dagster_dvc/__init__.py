@@ -2,7 +2,7 @@
 
 `DvcProjectComponent` is all that most projects need. Below it `repository` reads a repository into
 a `manifest`, `versions` and `sync` hold what was run against what there is, `translator` and
-`names` name things, `assets` builds definitions, `resources` runs a stage through `runner`,
+`names` name things, `assets` builds definitions, `resources` runs a stage through `running`,
 `metadata` tells what came out, `sensors` follow what happens outside Dagster. `private` alone
 touches what DVC and Dagster do not document.
 """

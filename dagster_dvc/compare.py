@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -138,7 +139,7 @@ def compare_apart(root: Path, name: str, limit_s: float = _LIMIT_S) -> Compared:
         limit_s: Seconds after which it is given up.
     """
     # Elsewhere system libraries do not bear a fork.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     end, own = context.Pipe(duplex=False)
     process = context.Process(target=_tell, args=(root, name, own))
     start = time.perf_counter()

@@ -9,12 +9,12 @@ import dagster as dg
 from dagster_dvc import checks
 from dagster_dvc.errors import DvcBridgeError
 from dagster_dvc.hooks import NO_HOOKS, Hooks
-from dagster_dvc.launch import Launched, launch
 from dagster_dvc.manifest import Stage
 from dagster_dvc.metadata import Reader, stage_metadata
 from dagster_dvc.private import DagsterExecutionInterruptedError, set_param
 from dagster_dvc.repository import Repository, open_repository
-from dagster_dvc.runner import Job
+from dagster_dvc.running.job import Job
+from dagster_dvc.running.launch import Launched, launch
 from dagster_dvc.sync import observe, observed_version, version_tags
 from dagster_dvc.translator import DvcTranslator
 from dagster_dvc.versions import recorded_source_version

@@ -19,7 +19,7 @@ for pair in "${pairs[@]}"; do
   if [ ! -e "$env/.complete" ]; then
     "${PYTHON:-python3}" -m venv "$env"
     sources=$(mktemp -d) # building leaves files beside what is built
-    cp -r "$package"/{*.py,private,py.typed,pyproject.toml,README.md} "$sources"
+    cp -r "$package"/{*.py,private,running,py.typed,pyproject.toml,README.md} "$sources"
     "$env/bin/python" -m pip install --quiet --disable-pip-version-check \
       "dvc==$dvc" "dagster==$dagster" -c "$package/ci/constraints.txt" "$sources[parquet,test]"
     "$env/bin/python" -m pip uninstall --quiet --yes dagster-dvc

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from dagster_dvc.runner import is_locked
+from dagster_dvc.running.waiting import is_locked
 from dagster_dvc.tests.support import run, write_pipeline
 from dagster_dvc.tests.test_resources import is_running, wait_for
 
@@ -125,3 +125,5 @@ def test_lock_of_a_path_is_that_of_what_lies_in_it_or_holds_it(tmp_path: Path):
     assert [is_locked(file, path, {me, nobody}) for path in held] == [True] * 4 + [False] * 2
     assert not is_locked(file, "/a/b", {nobody})
     assert not is_locked(tmp_path / "none", "/a/b", {me})
+    file.write_text('{"write": {')
+    assert is_locked(file, "/a/b", {me})

@@ -11,8 +11,21 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from dagster_dvc import runner
 from dagster_dvc.errors import DvcBridgeError
+from dagster_dvc.running import runner
+from dagster_dvc.running.job import Job
+from dagster_dvc.running.processes import become_plain
+
+# The package's own __init__ imports Dagster, which a runner does without.
+_START = """
+import json, sys, types
+package = types.ModuleType("dagster_dvc")
+package.__path__ = [sys.argv[1]]
+sys.modules["dagster_dvc"] = package
+from dagster_dvc.running.job import Job
+from dagster_dvc.running.runner import main
+sys.exit(main(Job(**json.loads(sys.argv[2])), int(sys.argv[3])))
+"""
 
 
 class Launched:
@@ -62,7 +75,7 @@ class Launched:
             return
 
 
-def launch(root: Path, job: runner.Job) -> Launched:
+def launch(root: Path, job: Job) -> Launched:
     """Return a runner for a stage, ready to start.
 
     It has to be called before anything in this process starts a thread for the stage: a fork takes
@@ -77,8 +90,8 @@ def launch(root: Path, job: runner.Job) -> Launched:
             _run_and_exit(root, job, read)
         os.close(read)
         return Launched(pid, write, None)
-    # -P: this folder's modules must not stand in for those of others.
-    command = [sys.executable, "-P", runner.__file__, json.dumps(vars(job)), str(read)]
+    package = str(Path(runner.__file__).parents[1])
+    command = [sys.executable, "-c", _START, package, json.dumps(vars(job)), str(read)]
     try:
         process = subprocess.Popen(command, cwd=root, pass_fds=[read])
     except OSError as error:
@@ -87,11 +100,11 @@ def launch(root: Path, job: runner.Job) -> Launched:
     return Launched(process.pid, write, process)
 
 
-def _run_and_exit(root: Path, job: runner.Job, pipe: int) -> None:
+def _run_and_exit(root: Path, job: Job, pipe: int) -> None:
     """Be the runner; this process is a copy of the step's and must not go on as one."""
     code = 1
     try:
-        runner.become_plain("dvc-runner")
+        become_plain("dvc-runner")
         os.chdir(root)
         code = runner.main(job, pipe, is_forked=True)
     except BaseException:  # noqa: BLE001 - whatever it was, the copy ends here
