@@ -20,7 +20,6 @@ def bm25_run(words: WordIndex, queries: Sequence[str], k: int) -> Run:
     rows = np.full((len(queries), k), -1, np.int64)
     scores = np.zeros((len(queries), k), np.float32)
     for place, query in enumerate(tqdm(queries, desc="bm25", unit="query", disable=None)):
-        shares = words.shares(query)
-        best = words.best(shares, k)
-        rows[place, : len(best)], scores[place, : len(best)] = best, shares[best]
+        best, shares = words.best(query, k)
+        rows[place, : len(best)], scores[place, : len(best)] = best, shares
     return Run("bm25", rows, scores)

@@ -21,7 +21,7 @@ from smar.index.clock import Clock
 from smar.index.query_vectors import Found
 from smar.index.relevance import Calibration
 from smar.index.settings import DEPTH
-from smar.index.words import LEAST, WordIndex
+from smar.index.words import LEAST, Shares, WordIndex
 from smar.models.embeddings import QueryEmbeddings
 
 if TYPE_CHECKING:
@@ -152,21 +152,20 @@ class HybridIndex:
             similarities, nearest = self.vectors.search(queries, depth, allowed)
         for place, (text, query) in enumerate(zip(texts, queries, strict=True)):
             with clock("words"):
-                shares = self.words.shares(text)
-                if allowed is not None:
-                    shares *= allowed.mask
-                best = self.words.best(shares, depth)
+                mask = None if allowed is None else allowed.mask
+                best = self.words.best(text, depth, mask)[0]
             near = nearest[place][nearest[place] >= 0]
             with clock("ranking"):
                 rows = np.union1d(near, best)
                 similarity = self.vectors.similarities(query, rows)
+                words = self.words.shares_of(text, rows)
             is_all = len(near) == size
             yield Candidates(
                 rows=rows,
                 similarity=similarity,
-                words=shares[rows],
+                words=words,
                 farthest=-np.inf if is_all else float(similarities[place][: len(near)].min()),
-                of_all=shares,
+                reaching=partial(self.words.reaching, text, allowed=mask),
                 similarities=partial(self.vectors.similarities, query),
             )
 
@@ -180,7 +179,7 @@ class Candidates:
         similarity: Gated similarity of each, [C].
         words: Share of the query's words in each, [C].
         farthest: No item beyond `rows` is more similar than this.
-        of_all: Share of the query's words in every item, [N].
+        reaching: Returns the rows of all items whose words have at least a share, and their shares.
         similarities: Returns the similarity of given rows.
     """
 
@@ -188,7 +187,7 @@ class Candidates:
     similarity: NDArray[np.float32]
     words: NDArray[np.float32]
     farthest: float
-    of_all: NDArray[np.float32]
+    reaching: Callable[[float], Shares]
     similarities: Callable[[NDArray[np.int64]], NDArray[np.float32]]
 
     def best(self, word_share: float, k: int) -> Found:
@@ -199,24 +198,25 @@ class Candidates:
         words make up for that can be among them, and those are scored too.
         """
         found = self._ranked(self.rows, self.similarity, self.words, word_share, k)
-        more = self._further(word_share, found[0][-1] if len(found[0]) == k else -np.inf)
+        more, words = self._further(word_share, found[0][-1] if len(found[0]) == k else -np.inf)
         if not len(more):
             return found
         return self._ranked(
             np.concatenate([self.rows, more]),
             np.concatenate([self.similarity, self.similarities(more)]),
-            np.concatenate([self.words, self.of_all[more]]),
+            np.concatenate([self.words, words]),
             word_share,
             k,
         )
 
-    def _further(self, word_share: float, least: float) -> NDArray[np.int64]:
+    def _further(self, word_share: float, least: float) -> Shares:
         """Return the rows left out whose words could bring them to a score of `least`."""
         if not word_share:
-            return np.empty(0, np.int64)
+            return np.empty(0, np.int64), np.empty(0, np.float32)
         needed = (least - (1 - word_share) * self.farthest) / word_share - _ROUNDING
-        rows = np.flatnonzero(self.of_all >= max(needed, LEAST))
-        return np.setdiff1d(rows, self.rows, assume_unique=True)
+        rows, words = self.reaching(max(needed, LEAST))
+        is_new = ~np.isin(rows, self.rows)
+        return rows[is_new], words[is_new]
 
     @staticmethod
     def _ranked(

@@ -9,24 +9,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import bm25s
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from smar.artifacts import write_json
 from smar.errors import ArtifactError
+from smar.index.postings import Postings
 from smar.index.word_forms import WordForms, code_of
 
 if TYPE_CHECKING:
+    from bm25s import BM25
     from scipy.sparse import csc_matrix
 
 _FORMS = "forms.json"
-_BLOCK = 64  # items
+_PARAMS, _VOCABULARY = "params.index.json", "vocab.index.json"
+_ARRAYS = ("indptr", "indices", "data")
+_ROUNDING = 1e-6  # of a share in float32
 LEAST = float(np.finfo(np.float32).tiny)
 """Below every share of an item that has a word of the query."""
 _EARLIER = {"stemmer": "english"}  # of an index made before the form of its words was written down
 
-logging.getLogger("bm25s").setLevel(logging.WARNING)  # at import it asks for every detail
+Shares = tuple[NDArray[np.int64], NDArray[np.float32]]
+"""Rows of items, and how much of a query each holds."""
 
 
 class WordIndex:
@@ -41,16 +46,17 @@ class WordIndex:
     whatever else the query says.
 
     Args:
-        bm25: The `bm25s` index.
-        num_items: N.
+        postings: The items of each word, by its number.
+        vocabulary: Number of each word.
         stemmer: As for `WordForms`.
     """
 
-    def __init__(self, bm25: bm25s.BM25, num_items: int, stemmer: str) -> None:
-        self._bm25, self._num_items, self._forms = bm25, num_items, WordForms(stemmer)
-        found_in = np.diff(bm25.scores["indptr"])  # texts by word
-        self._idf = _idf(found_in, num_items)
-        self._unknown = float(_idf(np.zeros(1, np.int64), num_items)[0])
+    def __init__(self, postings: Postings, vocabulary: dict[str, int], stemmer: str) -> None:
+        self.postings, self.vocabulary = postings, vocabulary
+        self._forms = WordForms(stemmer)
+        found_in = np.diff(postings.starts)  # texts by word
+        self._idf = _idf(found_in, len(self))
+        self._unknown = float(_idf(np.zeros(1, np.int64), len(self))[0])
 
     @classmethod
     def build(
@@ -74,10 +80,11 @@ class WordIndex:
         words = [of_text or [""] for of_text in words]
         # Numbered in a fixed order: the same texts give the same files.
         number = {word: place for place, word in enumerate(sorted({w for ws in words for w in ws}))}
-        bm25 = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
+        bm25 = _bm25()
         ids = [[number[word] for word in of_text] for of_text in words]
-        bm25.index((ids, number), show_progress=False)
-        return cls(bm25, len(texts), stemmer)
+        bm25.index((ids, dict(number)), show_progress=False)
+        parts = [bm25.scores[name] for name in _ARRAYS]
+        return cls(Postings(*parts, len(texts)), number, stemmer)
 
     @classmethod
     def load(cls, folder: Path, num_items: int) -> "WordIndex":
@@ -91,36 +98,43 @@ class WordIndex:
             ArtifactError: If a file is missing, cannot be read or is about other items.
         """
         try:
-            bm25 = bm25s.BM25.load(folder, show_progress=False)
+            params, vocabulary = (
+                orjson.loads((folder / name).read_bytes()) for name in (_PARAMS, _VOCABULARY)
+            )
+            parts = [
+                np.load(folder / f"{name}.csc.index.npy", mmap_mode="r").view(np.ndarray)
+                for name in _ARRAYS
+            ]
             forms = folder / _FORMS
             settings = json.loads(forms.read_text(encoding="utf-8")) if forms.exists() else _EARLIER
+            size = int(params["num_docs"])
         except (OSError, ValueError, KeyError) as error:
             raise ArtifactError(f"{folder}: the word index cannot be read ({error}).") from error
-        if bm25.scores["num_docs"] != num_items:
+        if size != num_items:
             raise ArtifactError(
-                f"{folder}: words of {bm25.scores['num_docs']} items, expected {num_items}. Run "
-                "`dvc repro`."
+                f"{folder}: words of {size} items, expected {num_items}. Run `dvc repro`."
             )
-        return cls(bm25, num_items, settings["stemmer"])
+        known = {word: number for word, number in vocabulary.items() if number < len(parts[0]) - 1}
+        return cls(Postings(*parts, num_items), known, settings["stemmer"])
 
     def write(self, folder: Path) -> None:
-        """Write the index into a folder."""
-        self._bm25.save(folder, show_progress=False)
+        """Write the index into a folder, for `bm25s` to read as well."""
+        bm25 = _bm25()
+        parts = self.postings.starts, self.postings.rows, self.postings.weights
+        bm25.scores = {**dict(zip(_ARRAYS, parts, strict=True)), "num_docs": len(self)}
+        bm25.vocab_dict = dict(self.vocabulary)
+        bm25.vocab_dict.setdefault("", len(self.postings))  # of no text, as bm25s has it
+        bm25.nonoccurrence_array = None  # of other forms of BM25
+        bm25.save(folder, show_progress=False)
         write_json(folder / _FORMS, {"stemmer": self._forms.stemmer})
 
     def __len__(self) -> int:
-        return self._num_items
+        return self.postings.num_items
 
     @property
     def stemmer(self) -> str:
         """What `WordForms` stems with, here and for whoever reads the words elsewhere."""
         return self._forms.stemmer
-
-    @property
-    def vocabulary(self) -> dict[str, int]:
-        """Column of `item_weights` by word; bm25s also has an empty one that no text has."""
-        columns = self._bm25.vocab_dict.items()
-        return {word: column for word, column in columns if column < len(self._idf)}
 
     def idf(self) -> tuple[NDArray[np.float64], float]:
         """Return the idf of every word, [V], and that of a word that no text has."""
@@ -130,9 +144,8 @@ class WordIndex:
         """Return each word's part of BM25 in each text, [N, V]; times `query_weights`: `shares`."""
         from scipy.sparse import csc_matrix
 
-        scores = self._bm25.scores
-        parts = scores["data"], scores["indices"], scores["indptr"]
-        return csc_matrix(parts, shape=(self._num_items, len(self._idf)))
+        parts = self.postings.weights, self.postings.rows, self.postings.starts
+        return csc_matrix(parts, shape=(len(self), len(self.postings)))
 
     def query_weights(self, query: str) -> dict[str, float]:
         """Return a query as weights of words: how often it has each, by what it could reach."""
@@ -141,25 +154,50 @@ class WordIndex:
 
     def shares(self, query: str) -> NDArray[np.float32]:
         """Return how much of a query each text holds, in [0, 1), [N]; 0 without a common word."""
+        numbers, reachable = self._numbers(query)
+        return _share(self.postings.sums(numbers), reachable)
+
+    def shares_of(self, query: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return what `shares` says of the texts of some rows."""
+        numbers, reachable = self._numbers(query)
+        return _share(self.postings.sums_of(numbers, rows), reachable)
+
+    def best(self, query: str, k: int, allowed: NDArray[np.bool_] | None = None) -> Shares:
+        """Return the rows of the k largest shares above 0 and these, best first, ties by row.
+
+        Args:
+            query: The query.
+            k: How many at most.
+            allowed: The rows that may be found, [N]; None for all.
+        """
+        numbers, reachable = self._numbers(query)
+        rows, sums = self.postings.best(numbers, k, allowed=allowed)
+        shares = _share(sums, reachable)
+        order = np.lexsort((rows, -shares))[:k]
+        return rows[order], shares[order]
+
+    def reaching(
+        self, query: str, least: float, allowed: NDArray[np.bool_] | None = None
+    ) -> Shares:
+        """Return the rows whose share is at least `least`, > 0, and these; arguments as `best`."""
+        numbers, reachable = self._numbers(query)
+        near = least * reachable * (1 - _ROUNDING)
+        rows, sums = self.postings.best(numbers, least=near, allowed=allowed)
+        shares = _share(sums, reachable)
+        return rows[shares >= least], shares[shares >= least]
+
+    def _numbers(self, query: str) -> tuple[list[int], float]:
+        """Return the numbers of a query's words that a text has, and the idf of all its words."""
         words, reachable = self._reached(query)
-        if not words:
-            return np.zeros(self._num_items, np.float32)
-        parts = self._bm25.scores
-        shares = np.zeros(self._num_items, np.float32)
-        for word in words:
-            column = self._bm25.vocab_dict[word]
-            texts = slice(parts["indptr"][column], parts["indptr"][column + 1])
-            shares[parts["indices"][texts]] += parts["data"][texts]  # a text is there once
-        shares /= reachable
-        return shares
+        return [self.vocabulary[word] for word in words], reachable
 
     def _reached(self, query: str) -> tuple[list[str], float]:
         """Return the words of a query that a text has, and the idf of all its words together."""
-        vocabulary = self._bm25.vocab_dict
-        known = [[word for word in unit if word in vocabulary] for _, unit in self._units(query)]
+        units = self._units(query)
+        known = [[word for word in unit if word in self.vocabulary] for _, unit in units]
         words = [word for unit in known for word in unit]
         reachable = self._unknown * sum(not unit for unit in known) + sum(
-            float(self._idf[vocabulary[word]]) for word in words
+            float(self._idf[self.vocabulary[word]]) for word in words
         )
         return words, reachable
 
@@ -168,7 +206,7 @@ class WordIndex:
 
         A query without a word is unknown: (1.0, 0).
         """
-        vocabulary = self._bm25.vocab_dict
+        vocabulary = self.vocabulary
         rarest = [
             max(
                 (float(self._idf[vocabulary[word]]) for word in unit if word in vocabulary),
@@ -183,12 +221,9 @@ class WordIndex:
     def matched(self, query: str, rows: NDArray[np.int64]) -> list[list[str]]:
         """Return the words of a query that the text of each row has, as the query writes them."""
         matched: list[list[str]] = [[] for _ in rows]
-        starts, indices = self._bm25.scores["indptr"], self._bm25.scores["indices"]
         for written, unit in self._units(query):
-            terms = [self._bm25.vocab_dict[word] for word in unit if word in self._bm25.vocab_dict]
-            found = np.zeros(len(rows), bool)
-            for term in terms:
-                found |= np.isin(rows, indices[starts[term] : starts[term + 1]])
+            numbers = [self.vocabulary[word] for word in unit if word in self.vocabulary]
+            found = self.postings.sums_of(numbers, rows) > 0
             for place in np.flatnonzero(found):
                 matched[place].append(written)
         return matched
@@ -197,29 +232,22 @@ class WordIndex:
         """Return the words of a query with their other forms, each after how it is written."""
         units = self._forms.written(query)
         code = code_of(query)
-        if code and code in self._bm25.vocab_dict and not any(code in unit for _, unit in units):
+        if code and code in self.vocabulary and not any(code in unit for _, unit in units):
             units.append((query, [code]))
         return units
 
-    def best(self, shares: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-        """Return the rows of the k largest shares above 0, best first, ties by row."""
-        rows = np.flatnonzero(shares >= max(_reached_by(shares, k), LEAST))
-        if k < len(rows):
-            rows = rows[shares[rows] >= np.partition(shares[rows], -k)[-k]]
-        return rows[np.lexsort((rows, -shares[rows]))][:k]
+
+def _share(sums: NDArray[np.float64], reachable: float) -> NDArray[np.float32]:
+    """Return sums as parts of what could be reached; where nothing could, all are 0."""
+    return (sums / (reachable or 1.0)).astype(np.float32)
 
 
-def _reached_by(shares: NDArray[np.float32], k: int) -> float:
-    """Return a share that at least k items reach, 0 if there are too few items to say.
+def _bm25() -> "BM25":
+    """Return what weighs words."""
+    import bm25s
 
-    The k-th largest of the shares that are the largest of their block is one; it is found in one
-    pass, where to find the k-th largest of all takes many times as long.
-    """
-    num_blocks = len(shares) // _BLOCK
-    if k > num_blocks:
-        return 0.0
-    largest = shares[: num_blocks * _BLOCK].reshape(num_blocks, _BLOCK).max(axis=1)
-    return float(np.partition(largest, -k)[-k])
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # at import it asks for every detail
+    return bm25s.BM25(method="lucene", k1=1.5, b=0.75)
 
 
 def _idf(found_in: NDArray[np.int64], num_items: int) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import bm25s
 import numpy as np
 import pytest
 
@@ -59,14 +60,28 @@ def test_texts_without_words_are_an_index_without_shares():
 
 
 def test_best_is_a_sort_by_share_and_row_without_zeros():
-    rng = np.random.default_rng(0)
-    words = WordIndex.build(TEXTS)
-    for _ in range(50):
-        shares = rng.integers(0, 4, 20).astype(np.float32) / 4
-        order = sorted(range(20), key=lambda row: (-shares[row], row))
+    words = WordIndex.build([*TEXTS, "boot", "red boot", "blue"])
+    for query in ("red boot", "boot", "boot boot red", "women zzz", "zzz"):
+        shares = words.shares(query)
+        order = sorted(range(6), key=lambda row: (-shares[row], row))
         slow = [row for row in order if shares[row]]
-        for k in (1, 5, 20, 30):
-            assert words.best(shares, k).tolist() == slow[:k]
+        for k in (1, 2, 5, 30):
+            rows, of_rows = words.best(query, k)
+            assert rows.tolist() == slow[:k]
+            assert (of_rows == shares[rows]).all()
+            mask = np.array([True, False, True, True, False, True])
+            assert words.best(query, k, mask)[0].tolist() == [r for r in slow if mask[r]][:k]
+
+
+def test_rows_that_reach_a_share_are_those_of_all_shares():
+    words = WordIndex.build([*TEXTS, "boot", "red boot", "blue"])
+    for query in ("red boot", "boot", "women zzz", "zzz"):
+        shares = words.shares(query)
+        assert (words.shares_of(query, np.array([4, 0, 2])) == shares[[4, 0, 2]]).all()
+        for least in (1e-30, *shares[shares > 0].tolist(), 0.999):
+            rows, of_rows = words.reaching(query, least)
+            assert sorted(rows.tolist()) == np.flatnonzero(shares >= least).tolist()
+            assert (of_rows == shares[rows]).all()
 
 
 def test_words_reload_to_the_same_shares(tmp_path: Path):
@@ -119,28 +134,17 @@ def test_shares_are_the_product_of_sparse_weights():
         assert bool(weights) == bool(words.shares(query).any())
 
 
-@pytest.mark.parametrize("size", [0, 1, 63, 640, 9000])
-@pytest.mark.parametrize("frac", [0.0, 0.02, 0.7])
-def test_best_of_many_is_a_sort_too(size: int, frac: float):
-    rng = np.random.default_rng(size)
-    shares = rng.integers(1, 40, size).astype(np.float32) / 40  # many are equal
-    shares[rng.random(size) >= frac] = 0
-    words = WordIndex.build(["red"])
-    order = np.lexsort((np.arange(size), -shares))
-    for k in (1, 2, 10, 140, 200, 9000):
-        expected = order[:k][shares[order[:k]] > 0]
-        assert np.array_equal(words.best(shares, k), expected)
-
-
-def test_shares_are_those_of_bm25s():
+def test_shares_are_those_of_bm25s(tmp_path: Path):
     rng = np.random.default_rng(0)
     vocabulary = [f"{one}{two}" for one in "abcdefgh" for two in "ijklmnop"]
     texts = [" ".join(rng.choice(vocabulary, 6)) for _ in range(400)]
     words = WordIndex.build(texts, stemmer="none")
+    words.write(tmp_path)
+    theirs = bm25s.BM25.load(tmp_path)
     for _ in range(30):
         query = list(rng.choice(vocabulary, 4))
         idf = sum(math.log(1 + (400 - n + 0.5) / (n + 0.5)) for n in [
             sum(word in text.split() for text in texts) for word in query
         ])  # fmt: skip
-        expected = words._bm25.get_scores(query) / idf
+        expected = theirs.get_scores(query) / idf
         assert np.allclose(words.shares(" ".join(query)), expected, rtol=1e-6)
