@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,32 +100,29 @@ class Postings:
         bounds = {word: float(self.largest[word]) * times for word, times in counted.items()}
         order = sorted(counted, key=lambda word: -bounds[word])
         # What the words from each one on can add at most.
-        rest = np.append(np.cumsum([bounds[word] for word in reversed(order)])[::-1], 0.0)
+        rest = [*accumulate((bounds[word] for word in reversed(order)), initial=0.0)][::-1]
         floor = max(least, np.finfo(np.float64).tiny)
+        done = 0
         with self._scratch() as held:
             looked_at: list[NDArray[np.int32]] = []
-            for place, word in enumerate(order):
-                if rest[place] < floor:  # an item of none of the words before is out of reach
-                    order, rest = order[place:], rest[place:]
-                    break
-                rows, weights = self.of(word)
+            # From the word on that is out of reach without one before: it finds no item by itself.
+            while done < len(order) and rest[done] >= floor:
+                items, weights = self.of(order[done])
                 if allowed is not None:
-                    kept = allowed[rows]
-                    rows, weights = rows[kept], weights[kept]
-                sums = held[rows] + np.float64(counted[word]) * weights
-                held[rows] = sums
-                looked_at.append(rows)
+                    kept = allowed[items]
+                    items, weights = items[kept], weights[kept]
+                sums = held[items] + np.float64(counted[order[done]]) * weights
+                held[items] = sums
+                looked_at.append(items)
                 floor = max(floor, _reached_by(sums, k))
-            else:
-                order, rest = [], rest[-1:]
-            found = _taken(held, looked_at, k, floor, rest[0])
-        for place, word in enumerate(order):
-            rows, sums, floor = found
-            sums = sums + counted[word] * self._weights_of(word, rows)
+                done += 1
+            rows, sums, floor = _taken(held, looked_at, k, floor, rest[done])
+        for place in range(done, len(order)):
+            sums = sums + counted[order[place]] * self._weights_of(order[place], rows)
             floor = max(floor, _reached_by(sums, k))
             within = sums + rest[place + 1] >= floor
-            found = rows[within], sums[within], floor
-        return _exactly(*found, k)
+            rows, sums = rows[within], sums[within]
+        return _exactly(rows, sums, floor, k)
 
     def _weights_of(self, word: int, items: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return what a word counts in some items, 0 where it is not, [C]."""
@@ -173,10 +171,9 @@ def _taken(
         floor = max(floor, _reached_by(sums, k))
         parts.append((rows, sums))
     kept = [np.flatnonzero((sums + rest >= floor) & (sums > 0)) for _, sums in parts]
-    rows = [rows[places] for (rows, _), places in zip(parts, kept, strict=True)]
-    sums = [sums[places] for (_, sums), places in zip(parts, kept, strict=True)]
-    found = np.concatenate([np.empty(0, np.int64), *rows])
-    return found, np.concatenate([np.empty(0), *sums]), floor
+    left = [(rows[at], sums[at]) for (rows, sums), at in zip(parts, kept, strict=True)]
+    found = np.concatenate([np.empty(0, np.int64), *(rows for rows, _ in left)])
+    return found, np.concatenate([np.empty(0), *(sums for _, sums in left)]), floor
 
 
 def _exactly(rows: NDArray[np.int64], sums: NDArray[np.float64], floor: float, k: int) -> Sums:

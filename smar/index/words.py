@@ -83,8 +83,8 @@ class WordIndex:
         bm25 = _bm25()
         ids = [[number[word] for word in of_text] for of_text in words]
         bm25.index((ids, dict(number)), show_progress=False)
-        parts = [bm25.scores[name] for name in _ARRAYS]
-        return cls(Postings(*parts, len(texts)), number, stemmer)
+        starts, rows, weights = (bm25.scores[name] for name in _ARRAYS)
+        return cls(Postings(starts, rows, weights, len(texts)), number, stemmer)
 
     @classmethod
     def load(cls, folder: Path, num_items: int) -> "WordIndex":
@@ -101,10 +101,10 @@ class WordIndex:
             params, vocabulary = (
                 orjson.loads((folder / name).read_bytes()) for name in (_PARAMS, _VOCABULARY)
             )
-            parts = [
+            starts, rows, weights = (
                 np.load(folder / f"{name}.csc.index.npy", mmap_mode="r").view(np.ndarray)
                 for name in _ARRAYS
-            ]
+            )
             forms = folder / _FORMS
             settings = json.loads(forms.read_text(encoding="utf-8")) if forms.exists() else _EARLIER
             size = int(params["num_docs"])
@@ -114,8 +114,8 @@ class WordIndex:
             raise ArtifactError(
                 f"{folder}: words of {size} items, expected {num_items}. Run `dvc repro`."
             )
-        known = {word: number for word, number in vocabulary.items() if number < len(parts[0]) - 1}
-        return cls(Postings(*parts, num_items), known, settings["stemmer"])
+        known = {word: number for word, number in vocabulary.items() if number < len(starts) - 1}
+        return cls(Postings(starts, rows, weights, num_items), known, settings["stemmer"])
 
     def write(self, folder: Path) -> None:
         """Write the index into a folder, for `bm25s` to read as well."""

@@ -44,6 +44,7 @@ def read_source(
     seed: int,
     image_target: Path,
     decoded: DecodedPictures | None = None,
+    kept: Path | None = None,
 ) -> Tables:
     """Return the tables of a source folder; its pictures are packed into `image_target`.
 
@@ -53,6 +54,7 @@ def read_source(
         seed: Decides the splits.
         image_target: An empty folder.
         decoded: Pictures that need not be decoded again.
+        kept: Where it is kept what the files of a log said; None to read all.
 
     Raises:
         DataError: If an input is missing or unreadable, or too many of its rows are bad.
@@ -61,7 +63,7 @@ def read_source(
     feed = read_feed(folder, params.feed, quarantine)
     logger.info("feed: %d items, %d pictures", len(feed.items), len(feed.pictures))
     item_ids = set(feed.items["item_id"])
-    log = read_log(folder, params.log, item_ids, quarantine)
+    log = read_log(folder, params.log, item_ids, quarantine, kept)
     logger.info("log: %d searches, %d engagements", len(log.searches), len(log.engagements))
     judgements = read_judgements(folder, params.judgements, item_ids, quarantine)
     logger.info("judgements: %d of %d queries", len(judgements.labels), len(judgements.queries))

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from smar.errors import DataError, list_problems, near_match
 from smar.params import LogParams
 from smar.sources.actions import NONE, Actions
 from smar.sources.log_files import log_files
+from smar.sources.log_kept import KeptLog, LogPart, joined
 from smar.sources.quarantine import Quarantine
 from smar.sources.raw_log import RawLog, text_of
 from smar.sources.tables import Table, read_table
@@ -34,23 +36,39 @@ _NAMES: dict[str, tuple[str, ...]] = {
 _REQUIRED = ("query", "item_id", "action")
 
 
-def read_log_table(folder: Path, params: LogParams, quarantine: Quarantine) -> RawLog:
+def read_log_table(
+    folder: Path, params: LogParams, quarantine: Quarantine, kept: Path | None = None
+) -> RawLog:
     """Return the rows of a table, and a search for each search id, or client, query and day.
+
+    What `kept` has of its files is not read again.
 
     Raises:
         DataError: If a file is missing or unreadable, or lacks a column; names near ones.
     """
-    log = RawLog()
     actions = Actions(params.actions)
-    for path in log_files(folder, params.events):
-        table = read_table(path, setting="ingest.log")
-        for note in table.notes:
-            logger.info("%s: %s", path, note)
-        quarantine.see(SOURCE, len(table.bad))
-        quarantine.put(SOURCE, [(b.row, path.name, "row", b.reason, b.value) for b in table.bad])
-        _add_rows(log, table, _columns(path, table.frame, params), actions)
+    told = [sorted(params.actions.items()), sorted(params.columns.items())]
+    earlier = KeptLog(kept, __name__, told)
+    parts = [
+        earlier.part(path, partial(_read_file, path, params, actions))
+        for path in log_files(folder, params.events)
+    ]
+    earlier.forget_others()
+    log = joined(parts, quarantine)
     _add_searches(log, params.dates)
     return log
+
+
+def _read_file(path: Path, params: LogParams, actions: Actions) -> LogPart:
+    part = LogPart()
+    table = read_table(path, setting="ingest.log")
+    for note in table.notes:
+        logger.info("%s: %s", path, note)
+    bad = [(b.row, path.name, "row", b.reason, b.value) for b in table.bad]
+    part.quarantine.see(SOURCE, len(bad))
+    part.quarantine.put(SOURCE, bad)
+    _add_rows(part.log, table, _columns(path, table.frame, params), actions)
+    return part
 
 
 def _columns(path: Path, frame: pd.DataFrame, params: LogParams) -> dict[str, str]:

@@ -37,6 +37,12 @@ class Quarantine:
         """Add to the number of rows that a source had."""
         self.totals[source] = self.totals.get(source, 0) + rows
 
+    def add(self, other: "Quarantine") -> None:
+        """Add all that another one saw and left out."""
+        for source, rows in other.totals.items():
+            self.see(source, rows)
+        self._parts += other._parts
+
     def put(self, source: str, rows: Iterable[tuple[int, str, str, str, object]]) -> None:
         """Add rows as (row, key, column, reason, value)."""
         frame = pd.DataFrame(list(rows), columns=["row", "key", "column", "reason", "value"])

@@ -81,6 +81,12 @@ class Columns:
             self._flush()
         return pa.Table.from_batches(self._batches, schema=self._schema)
 
+    def extend(self, table: pa.Table) -> None:
+        """Add the rows of a table of the same schema."""
+        if self._pending:
+            self._flush()
+        self._batches += table.to_batches()
+
     def replace(self, name: str, values: pd.Series) -> None:
         """Replace a column of texts."""
         table = self.table()

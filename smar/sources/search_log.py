@@ -60,22 +60,35 @@ class SearchLog:
 
 
 def read_log(
-    folder: Path, params: LogParams, item_ids: set[str], quarantine: Quarantine
+    folder: Path,
+    params: LogParams,
+    item_ids: set[str],
+    quarantine: Quarantine,
+    kept: Path | None = None,
 ) -> SearchLog:
     """Return the searches and engagements of a log; bad rows go to the quarantine.
+
+    Args:
+        folder: What relative names start from.
+        params: The section `ingest.log`.
+        item_ids: Ids that exist.
+        quarantine: Takes what is left out.
+        kept: Where it is kept what files said (`log_kept`); None to read all of them.
 
     Raises:
         DataError: If a file is missing, unreadable or lacks a column.
     """
-    log = _READERS[params.kind](folder, params, quarantine)
+    log = _READERS[params.kind](folder, params, quarantine, kept)
     return _joined(log, params, ItemIds(item_ids), quarantine)
 
 
-def _read_none(folder: Path, params: LogParams, quarantine: Quarantine) -> RawLog:
+def _read_none(
+    folder: Path, params: LogParams, quarantine: Quarantine, kept: Path | None = None
+) -> RawLog:
     return RawLog()
 
 
-_READERS: dict[str, Callable[[Path, LogParams, Quarantine], RawLog]] = {
+_READERS: dict[str, Callable[[Path, LogParams, Quarantine, Path | None], RawLog]] = {
     "none": _read_none,
     "ubi": read_ubi,
     "table": read_log_table,

@@ -1,6 +1,7 @@
 """User Behavior Insights 1.0 to 1.3: records of queries and events into columns."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import orjson
 from smar.params import LogParams
 from smar.sources.actions import NONE, Actions
 from smar.sources.log_files import log_files
+from smar.sources.log_kept import KeptLog, LogPart, joined
 from smar.sources.log_records import read_records
 from smar.sources.quarantine import Quarantine
 from smar.sources.raw_log import NOTHING, SAID, RawLog, are_plain, text_of
@@ -22,8 +24,10 @@ _ITEMS = ("object", "objects", "items", "products")
 _IDS = ("object_id", "item_id", "product_id", "sku", "id", "internal_id", "_id", "doc_id", "docId")
 
 
-def read_ubi(folder: Path, params: LogParams, quarantine: Quarantine) -> RawLog:
-    """Return the records of a UBI log.
+def read_ubi(
+    folder: Path, params: LogParams, quarantine: Quarantine, kept: Path | None = None
+) -> RawLog:
+    """Return the records of a UBI log; what `kept` has of its files is not read again.
 
     A record says itself whether it is a query or an event, so both may be in one file, and files
     that were exchanged are understood.
@@ -31,24 +35,41 @@ def read_ubi(folder: Path, params: LogParams, quarantine: Quarantine) -> RawLog:
     Raises:
         DataError: If a setting names no file, or a parquet file cannot be opened.
     """
-    log = RawLog()
     actions = Actions(params.actions)
+    earlier = KeptLog(kept, __name__, sorted(params.actions.items()))
     of_queries = set(log_files(folder, params.queries)) if params.queries else set()
     of_events = set(log_files(folder, params.events)) if params.events else set()
+    parts = []
     for path in log_files(folder, params.queries, params.events):
         source = "searches" if path in of_queries else "engagements"
         default = "" if path in of_queries & of_events else source
-        for row, record in read_records(path, source, quarantine):
-            kind = _kind_of(record) or default
-            if kind == "searches":
-                _add_query(log, row, _nested(record))
-            elif kind == "engagements":
-                _add_event(log, row, _nested(record), actions)
-            else:
-                quarantine.see(source, 1)
-                reason = "record is neither a query nor an event"
-                quarantine.put(source, [(row, path.name, "record", reason, record)])
-    return log
+        read = partial(_read_file, path, source, default, actions)
+        parts.append(earlier.part(path, read, source, default))
+    earlier.forget_others()
+    return joined(parts, quarantine)
+
+
+def _read_file(path: Path, source: str, default: str, actions: Actions) -> LogPart:
+    """Return what a file says.
+
+    Args:
+        path: The file.
+        source: What its bad lines count for.
+        default: What a record is that does not say it; "" for none.
+        actions: What names of actions mean.
+    """
+    part = LogPart()
+    for row, record in read_records(path, source, part.quarantine):
+        kind = _kind_of(record) or default
+        if kind == "searches":
+            _add_query(part.log, row, _nested(record))
+        elif kind == "engagements":
+            _add_event(part.log, row, _nested(record), actions)
+        else:
+            part.quarantine.see(source, 1)
+            reason = "record is neither a query nor an event"
+            part.quarantine.put(source, [(row, path.name, "record", reason, record)])
+    return part
 
 
 def _kind_of(record: dict[str, Any]) -> str:

@@ -69,7 +69,8 @@ def run(root: Path) -> None:
         }
         target = stack.enter_context(write_directory(paths.images, pictures))
         decoded = DecodedPictures.open(paths.work / "pictures", params.ingest.images)
-        tables = read_source(folder, params.ingest, params.seed, target, decoded)
+        kept = paths.work / "log"
+        tables = read_source(folder, params.ingest, params.seed, target, decoded, kept)
         dropped = tables.quarantine.counts()
         pictures.dropped = {k: n for k, n in dropped.items() if k.startswith("pictures: ")}
         left_out = Manifest(kind="quarantine", params=settings, counts=dropped)
