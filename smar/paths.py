@@ -59,6 +59,10 @@ class Paths:
         return self.data / "synthetic"
 
     @property
+    def features(self) -> Path:
+        return self.data / "features"
+
+    @property
     def embeddings(self) -> Path:
         return self.data / "embeddings"
 

@@ -120,7 +120,7 @@ RANKS = {
             ("data",),
             ("sources", "demo", "synthetic", "losses", "pages"),
             ("models",),
-            ("judging",),
+            ("judging", "features"),
             ("index",),
             ("service",),
             ("train", "validation", "evaluation", "monitoring", "datasets", "export"),

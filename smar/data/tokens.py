@@ -91,3 +91,16 @@ def token_tensors(
         torch.from_numpy(ids.astype(np.int64)).to(device),
         torch.from_numpy(lengths.astype(np.int64)).to(device),
     )
+
+
+def text_tensors(
+    table: TokenTable,
+    rows: NDArray[np.int64],
+    states: NDArray[np.float16] | None,
+    device: torch.device,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what a text tower takes: `token_tensors`, or kept states [B, H] with lengths of 1."""
+    if states is None:
+        return token_tensors(table, rows, device)
+    ones = torch.ones(len(states), dtype=torch.int64, device=device)
+    return torch.from_numpy(states).to(device), ones

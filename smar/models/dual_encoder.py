@@ -11,14 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from smar.models.building import build_image_tower, build_text_tower
 from smar.models.fusion import build_fusion
 from smar.models.gate import build_gate
 from smar.models.gate.base import GateWidths
-from smar.models.image import ImageTower, build_image_tower
+from smar.models.image import ImageTower
 from smar.models.pretrained import Checkpoint
-from smar.models.text import TextTower, build_text_tower
+from smar.models.text import TextTower
 from smar.models.tokenizer import TextTokenizer
-from smar.params import FusionParams, ModelParams
+from smar.params import FeaturesParams, FusionParams, ModelParams
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ class DualEncoder(nn.Module):
         self.gate = build_gate(options.gate, options.gate_params, self._gate_widths())
         self.query_tokenizer, self.text_tokenizer = query_tokenizer, text_tokenizer
         self.start: dict[str, float] = {}  # what its pretrained vectors found before training
+        self.hold()
 
     @property
     def device(self) -> torch.device:
@@ -129,8 +131,14 @@ class DualEncoder(nn.Module):
 
     def pretrained_parameters(self) -> list[nn.Parameter]:
         """Return what came with pretrained models, their projections included."""
-        towers = [tower for tower in (self.query, self.text, self.image) if tower.source]
-        return [parameter for tower in towers for parameter in tower.parameters()]
+        towers = (self.query, self.text, self.image)
+        return [parameter for tower in towers for parameter in tower.pretrained_parameters()]
+
+    def hold(self) -> None:
+        """Take from training what `unfreeze` says is to stay as it came."""
+        for tower in (self.query, self.text, self.image):
+            for parameter in tower.held_parameters():
+                parameter.requires_grad_(False)
 
     def set_gate(self, kind: str, params: Mapping[str, Any] = MappingProxyType({})) -> None:
         """Give the model another gate; weights that both have are kept."""
@@ -154,9 +162,9 @@ class DualEncoder(nn.Module):
         """Return the embeddings of items.
 
         Args:
-            ids: Token ids, [B, L].
+            ids: Token ids, [B, L]; or pooled states [B, H] of a frozen text tower.
             lengths: Number of tokens, [B].
-            pictures: uint8, [M, height, width, 3].
+            pictures: uint8, [M, height, width, 3]; or features [M, F] of a frozen image tower.
             owner: Row of the item that each picture belongs to, ascending, [M].
         """
         text = self.text(ids, lengths)
@@ -202,6 +210,7 @@ def build_model(
     text_tokenizer: TextTokenizer,
     picture_size: tuple[int, int],
     starts: Mapping[str, Checkpoint] = MappingProxyType({}),
+    features: FeaturesParams | None = None,
 ) -> DualEncoder:
     """Return a model before training; random numbers come from torch's global generator.
 
@@ -216,6 +225,7 @@ def build_model(
         text_tokenizer: Tokenizer of the item text tower.
         picture_size: Height and width of the stored pictures, in pixels.
         starts: The pretrained model of each tower that has one, by its name.
+        features: What is kept of a frozen picture backbone; None for the defaults.
     """
     vectors = params.query_vectors
     query, text = (
@@ -230,7 +240,9 @@ def build_model(
     return DualEncoder(
         query=query,
         text=text,
-        image=build_image_tower(params.image, params.dim, *picture_size, starts.get("image")),
+        image=build_image_tower(
+            params.image, params.dim, picture_size, starts.get("image"), features
+        ),
         options=ModelOptions(
             fusion=params.fusion,
             gate="",

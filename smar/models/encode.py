@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from smar.data.images import ImageStore
+from smar.data.item_source import ItemSource
 from smar.data.text import item_texts
-from smar.data.tokens import PictureTable, TokenTable, token_tensors
+from smar.data.tokens import PictureTable, TokenTable, text_tensors, token_tensors
 from smar.models.dual_encoder import DualEncoder
 from smar.models.embeddings import ItemEmbeddings, QueryEmbeddings
 
@@ -33,17 +33,19 @@ def encode_queries(model: DualEncoder, texts: Sequence[str]) -> QueryEmbeddings:
 
 @torch.inference_mode()
 def encode_items(
-    model: DualEncoder, items: pd.DataFrame, images: ImageStore, batch_size: int
+    model: DualEncoder, items: pd.DataFrame, images: ItemSource, batch_size: int
 ) -> ItemEmbeddings:
     """Return S_t, S_i and S_m of items, a table as in `schema.ITEMS`, with their pictures."""
-    table = model.text_tokenizer.encode(item_texts(items, markers=model.options.field_markers))
+    texts = item_texts(items, markers=model.options.field_markers)
+    table = model.text_tokenizer.encode(texts)
     pictures = PictureTable.of(items)
     parts = [np.zeros((len(items), model.dim), np.float32) for _ in range(3)]
     with tqdm(total=len(items), desc="encode", unit="item", disable=None) as bar:
         for rows in _by_length(table, batch_size):
             image_ids, owner = pictures.of_items(rows)
+            states = images.states_of([texts[row] for row in rows])
             output = model.encode_item_tokens(
-                *token_tensors(table, rows, model.device),
+                *text_tensors(table, rows, states, model.device),
                 torch.from_numpy(images.read(image_ids)).to(model.device),
                 torch.from_numpy(owner).to(model.device),
             )

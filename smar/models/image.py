@@ -3,34 +3,29 @@
 Shapes: M pictures, B items, P patches a picture, H hidden width, D embedding length.
 """
 
-import inspect
 import logging
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from smar.errors import ParamsError
 from smar.models.backbone import (
-    build_from_config,
     family_for,
     head_settings,
     head_width,
     hidden_size,
-    load_pretrained,
-    new_config,
 )
+from smar.models.origin import Origin, held
+from smar.models.pixels import normed, pixels_of, takes_other_sizes
 from smar.models.preprocessing import PictureSettings
-from smar.models.pretrained import Checkpoint
 from smar.models.projection import new_projection
 from smar.models.stem import set_conv_stem
 from smar.models.text import TowerOutput
-from smar.params import ImageTowerParams
 
 logger = logging.getLogger(__name__)
-
-_MODES = {0: "nearest", 1: "bicubic", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 
 
 class ImageTower(nn.Module):
@@ -48,7 +43,7 @@ class ImageTower(nn.Module):
             what the backbone pools itself.
         prefix: States of the backbone before those of patches: class token and registers.
         head: Layers that a checkpoint has behind the pooled state; None for none.
-        source: The pretrained model that it starts from, "" for none.
+        origin: Where it comes from; None for nothing.
     """
 
     def __init__(
@@ -61,20 +56,26 @@ class ImageTower(nn.Module):
         pooling: str = "cls",
         prefix: int = 1,
         head: nn.Sequential | None = None,
-        source: str = "",
+        origin: Origin | None = None,
     ) -> None:
         super().__init__()
         if stem == "conv":
             set_conv_stem(backbone)
         self.backbone = backbone
-        self.stem, self.pooling, self.prefix, self.source = stem, pooling, prefix, source
+        self.stem, self.pooling, self.prefix = stem, pooling, prefix
+        self.origin = origin or Origin()
         self.preprocessing = preprocessing
         self.head = head if head is not None else nn.Sequential()
         self.width = hidden_size(backbone)
         own_width = head_width(self.head, self.width)
-        self.projection = new_projection(own_width, dim, 1, keeps=bool(source))
+        self.projection = new_projection(own_width, dim, 1, keeps=bool(self.source))
         self._states = family_for(backbone.config).states
-        self._other_size = _takes_other_sizes(backbone, self.size)
+        self._other_size = takes_other_sizes(backbone, self.size)
+
+    @property
+    def source(self) -> str:
+        """The pretrained model that it starts from, "" for none."""
+        return self.origin.source
 
     @property
     def size(self) -> tuple[int, int]:
@@ -100,8 +101,16 @@ class ImageTower(nn.Module):
             "pooling": self.pooling,
             "prefix": self.prefix,
             "head": head_settings(self.head),
-            "source": self.source,
+            "origin": asdict(self.origin),
         }
+
+    def held_parameters(self) -> Iterator[nn.Parameter]:
+        """Yield the parameters that no training moves."""
+        return held(self.backbone, self.head, self.origin)
+
+    def pretrained_parameters(self) -> Iterator[nn.Parameter]:
+        """Yield what came with a pretrained model, its projection included."""
+        return self.parameters() if self.source else iter(())
 
     def forward(self, pictures: Tensor, owner: Tensor, num_items: int) -> TowerOutput:
         """Return hidden states [B, K * P, H] and embeddings [B, D] of items.
@@ -122,134 +131,39 @@ class ImageTower(nn.Module):
         else:
             hidden = patches.new_zeros(num_items, most, num_patches, width)
             hidden = hidden.index_put((owner, slot), patches)
-            pooled = of_picture.new_zeros(num_items, most, width)
+            pooled = of_picture.new_zeros(num_items, most, of_picture.shape[1])
             pooled = pooled.index_put((owner, slot), of_picture)
         present = torch.arange(most, device=owner.device)[None, :] < counts[:, None]  # [B, K]
         pooled = pooled.sum(1) / counts.clamp(min=1)[:, None]  # absent slots are zero
         has_picture = (counts > 0)[:, None]
-        projected = self.projection(self.head(pooled)).float() * has_picture  # [B, D]
+        pooled, projected = self._project(pooled)
+        projected = projected.float() * has_picture  # [B, D]
         norm = projected.detach().norm(dim=-1).sum() / has_picture.sum().clamp(min=1)
         embedding = functional.normalize(projected, dim=-1)
         mask = present[:, :, None].expand(-1, -1, num_patches).reshape(num_items, -1)
         return TowerOutput(hidden.reshape(num_items, -1, width), pooled, mask, embedding, norm)
+
+    def _project(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the states [B, H] that stand for items, and their embeddings before scaling."""
+        return pooled, self.projection(self.head(pooled))
 
     def _encode(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Return the states of pictures, class token first if there is one, and one for each."""
         if not len(pictures):
             nothing = self.projection.weight.new_zeros(0, 2, self.width)
             return nothing, nothing[:, 0]
-        output = self.backbone(pixel_values=self._pixels(pictures), **self._other_size)
+        pixels = normed(pixels_of(pictures, self.preprocessing), self.preprocessing)
+        states, pooled = self._read(self.backbone(pixel_values=pixels, **self._other_size))
+        if self.prefix > 1:  # registers belong to no place
+            states = torch.cat([states[:, :1], states[:, self.prefix :]], dim=1)
+        return states, pooled
+
+    def _read(self, output: Any) -> tuple[Tensor, Tensor]:
+        """Return all states of a backbone's output, [M, P, H], and the pooled ones, [M, H]."""
         states = output.last_hidden_state
         if states.dim() == 4:  # a map of features: [M, H, height, width]
             states = states.flatten(2).transpose(1, 2)
         states = self._states(self.backbone, states)
-        patches = states[:, self.prefix :]
         if self.pooling == "own":
-            pooled = output.pooler_output.flatten(1)
-        else:
-            pooled = states[:, 0] if self.pooling == "cls" else patches.mean(1)
-        if self.prefix > 1:  # registers belong to no place
-            states = torch.cat([states[:, :1], patches], dim=1)
-        return states, pooled
-
-    def _pixels(self, pictures: Tensor) -> Tensor:
-        """Return normalised pictures of the backbone's size, [M, 3, h, w]; none is stretched."""
-        pixels = pictures.permute(0, 3, 1, 2).float() / 255
-        if tuple(pixels.shape[2:]) != self.size:
-            pixels = _fitted(pixels, self.size, _MODES[self.preprocessing.resample])
-        mean, std = (
-            pixels.new_tensor(values)[:, None, None]
-            for values in (self.preprocessing.mean, self.preprocessing.std)
-        )
-        return (pixels - mean) / std
-
-
-def build_image_tower(
-    params: ImageTowerParams,
-    dim: int,
-    height: int,
-    width: int,
-    checkpoint: Checkpoint | None = None,
-) -> ImageTower:
-    """Return an image tower, from a pretrained model if one is given, else from nothing.
-
-    Args:
-        params: The tower's parameters.
-        dim: Embedding length.
-        height: Height of the stored pictures, in pixels.
-        width: Width of the stored pictures, in pixels.
-        checkpoint: The pretrained model.
-
-    Raises:
-        ParamsError: If the patch does not divide the picture.
-    """
-    if checkpoint:
-        return _pretrained_tower(params, dim, (height, width), checkpoint)
-    if height % params.patch or width % params.patch:
-        raise ParamsError(
-            f"model.image.patch: {params.patch} does not divide pictures of {height} x {width} "
-            "pixels. Change it, or ingest.images.height and width."
-        )
-    config = new_config(
-        params.architecture,
-        image_size=[height, width],
-        patch_size=params.patch,
-        hidden_size=params.hidden,
-        num_hidden_layers=params.layers,
-        num_attention_heads=params.heads,
-        intermediate_size=4 * params.hidden,
-    )
-    backbone = build_from_config(config)
-    read = family_for(config).pictures
-    return ImageTower(
-        backbone,
-        dim,
-        preprocessing=PictureSettings((height, width)),
-        stem=params.stem,
-        pooling="mean" if params.pooling == "auto" else params.pooling,
-        prefix=read(config).prefix if read else 1,
-    )
-
-
-def _pretrained_tower(
-    params: ImageTowerParams, dim: int, stored: tuple[int, int], checkpoint: Checkpoint
-) -> ImageTower:
-    """Return a tower with the backbone and the preprocessing of a checkpoint."""
-    backbone, head = load_pretrained(checkpoint, "vision")
-    settings = checkpoint.picture_settings()
-    if settings.size != stored:
-        logger.warning(
-            "pictures packed at %d x %d are fitted into the %d x %d that %s takes, with white "
-            "beside them; set ingest.images.height and width to pack them at that size",
-            *(*stored, *settings.size, checkpoint.name),
-        )
-    return ImageTower(
-        backbone,
-        dim,
-        preprocessing=settings,
-        pooling=checkpoint.picture_pooling(params.pooling),
-        prefix=checkpoint.picture_facts().prefix,
-        head=head,
-        source=checkpoint.name,
-    )
-
-
-def _fitted(pixels: Tensor, size: tuple[int, int], mode: str) -> Tensor:
-    """Return pictures [M, 3, h, w] in [0, 1] scaled into a size, white where they do not reach."""
-    height, width = pixels.shape[2:]
-    scale = min(size[0] / height, size[1] / width)
-    inner = max(1, round(height * scale)), max(1, round(width * scale))
-    smooth = {"antialias": True} if mode != "nearest" else {}
-    pixels = functional.interpolate(pixels, inner, mode=mode, **smooth).clamp(0, 1)
-    down, right = size[0] - inner[0], size[1] - inner[1]
-    margins = (right // 2, right - right // 2, down // 2, down - down // 2)
-    return functional.pad(pixels, margins, value=1.0)
-
-
-def _takes_other_sizes(backbone: nn.Module, size: tuple[int, int]) -> dict[str, bool]:
-    """Return the argument that fits a table of positions to pictures of another size."""
-    config: Any = backbone.config
-    edge = getattr(config, "image_size", None)
-    own = (edge, edge) if isinstance(edge, int) else edge and tuple(edge)
-    takes = "interpolate_pos_encoding" in inspect.signature(backbone.forward).parameters
-    return {"interpolate_pos_encoding": True} if takes and own and own != size else {}
+            return states, output.pooler_output.flatten(1)
+        return states, states[:, 0] if self.pooling == "cls" else states[:, self.prefix :].mean(1)

@@ -23,7 +23,10 @@ from smar.data.tokens import token_tensors
 from smar.errors import ArtifactError
 from smar.models.backbone import build_head, config_dict, rebuild
 from smar.models.dual_encoder import DualEncoder, ModelOptions
+from smar.models.frozen import Kept
+from smar.models.frozen_image import FrozenImageTower
 from smar.models.image import ImageTower
+from smar.models.origin import Origin
 from smar.models.preprocessing import PictureSettings
 from smar.models.text import TextTower
 from smar.models.tokenizer import TextTokenizer
@@ -133,13 +136,17 @@ def _rebuild(config: dict[str, Any], path: Path) -> DualEncoder:
         for name in _TEXT_TOWERS
     )
     image = _with_head(config["image"])
+    if "kept" in image:
+        image["kept"] = Kept(**image["kept"])
     pictures = PictureSettings.of(
         {name: image.pop(name) for name in PictureSettings.names() if name in image}
     )
     model = DualEncoder(
         query=query,
         text=text,
-        image=ImageTower(backbones["image"], config["dim"], preprocessing=pictures, **image),
+        image=(FrozenImageTower if "kept" in image else ImageTower)(
+            backbones["image"], config["dim"], preprocessing=pictures, **image
+        ),
         options=ModelOptions(**config["options"]),
         query_tokenizer=tokenizers["query"],
         text_tokenizer=tokenizers["text"],
@@ -149,8 +156,11 @@ def _rebuild(config: dict[str, Any], path: Path) -> DualEncoder:
 
 
 def _with_head(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return a tower's settings with its head built."""
-    return {**settings, "head": build_head(settings.get("head", []))}
+    """Return a tower's settings with its head and its origin built."""
+    content = dict(settings)
+    source = content.pop("source", "")  # of a model of an earlier version
+    origin = Origin(**content.pop("origin", {"source": source}))
+    return {**content, "head": build_head(settings.get("head", [])), "origin": origin}
 
 
 @torch.inference_mode()

@@ -3,25 +3,17 @@
 Shapes: B texts, L tokens, H hidden width, D embedding length, K vectors a text.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from smar.models.backbone import (
-    build_from_config,
-    head_settings,
-    head_width,
-    hidden_size,
-    load_pretrained,
-    new_config,
-)
-from smar.models.pretrained import Checkpoint
+from smar.models.backbone import head_settings, head_width, hidden_size
+from smar.models.origin import Origin, held
 from smar.models.projection import new_projection
-from smar.models.tokenizer import TextTokenizer
-from smar.params import TextTowerParams
 
 _GROUPS = 4
 _LEAST = 32  # texts of a group
@@ -61,7 +53,7 @@ class TextTower(nn.Module):
         head: Layers that a checkpoint has behind the pooled state; None for none.
         padded_to: Every text is padded to so many tokens, which are read; 0 = padding is not.
         pad_id: Id of that padding.
-        source: The pretrained model that it starts from, "" for none.
+        origin: Where it comes from; None for nothing.
     """
 
     def __init__(
@@ -74,16 +66,22 @@ class TextTower(nn.Module):
         head: nn.Sequential | None = None,
         padded_to: int = 0,
         pad_id: int = 0,
-        source: str = "",
+        origin: Origin | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.pooling, self.vectors = pooling, vectors
-        self.padded_to, self.pad_id, self.source = padded_to, pad_id, source
+        self.padded_to, self.pad_id = padded_to, pad_id
+        self.origin = origin or Origin()
         self.head = head if head is not None else nn.Sequential()
         self.width = hidden_size(backbone)
         own_width = head_width(self.head, self.width)
-        self.projection = new_projection(own_width, dim, vectors, keeps=bool(source))
+        self.projection = new_projection(own_width, dim, vectors, keeps=bool(self.source))
+
+    @property
+    def source(self) -> str:
+        """The pretrained model that it starts from, "" for none."""
+        return self.origin.source
 
     def settings(self) -> dict[str, Any]:
         """Return what, beside its pooling and its vectors, rebuilds it; plain JSON types."""
@@ -91,8 +89,16 @@ class TextTower(nn.Module):
             "head": head_settings(self.head),
             "padded_to": self.padded_to,
             "pad_id": self.pad_id,
-            "source": self.source,
+            "origin": asdict(self.origin),
         }
+
+    def held_parameters(self) -> Iterator[nn.Parameter]:
+        """Yield the parameters that no training moves."""
+        return held(self.backbone, self.head, self.origin)
+
+    def pretrained_parameters(self) -> Iterator[nn.Parameter]:
+        """Yield what came with a pretrained model, its projection included."""
+        return self.parameters() if self.source else iter(())
 
     def share_words(self, other: "TextTower") -> None:
         """Take another tower's table of word vectors for this one's, as one parameter."""
@@ -101,9 +107,18 @@ class TextTower(nn.Module):
         mine.set_input_embeddings(theirs.get_input_embeddings())
 
     def forward(self, ids: Tensor, lengths: Tensor) -> TowerOutput:
-        """Return hidden states and unit-norm embeddings of token ids [B, L], lengths [B]."""
-        mask = _pad_mask(ids, lengths)
-        hidden, pooled = self._states(ids, lengths, mask)
+        """Return hidden states and unit-norm embeddings of token ids [B, L], lengths [B].
+
+        A frozen tower takes the pooled states that it gave before as well: floating-point ids
+        [B, H], with lengths of 1.
+        """
+        if ids.is_floating_point():
+            pooled = ids.float()
+            hidden, mask = pooled[:, None], lengths[:, None] > 0
+        else:
+            mask = _pad_mask(ids, lengths)
+            read = torch.no_grad()(self._states) if self.origin.is_frozen else self._states
+            hidden, pooled = read(ids, lengths, mask)
         projected = self.projection(self.head(pooled)).float()  # [B, K * D]
         if self.vectors > 1:
             projected = projected.unflatten(1, (self.vectors, -1))  # [B, K, D]
@@ -145,42 +160,6 @@ class TextTower(nn.Module):
             return hidden, hidden[torch.arange(len(ids), device=ids.device), lengths - 1]
         weights = mask / mask.sum(1, keepdim=True)  # [B, L]
         return hidden, torch.einsum("bl,blh->bh", weights.to(hidden.dtype), hidden)
-
-
-def build_text_tower(
-    params: TextTowerParams,
-    dim: int,
-    tokenizer: TextTokenizer,
-    vectors: int = 1,
-    checkpoint: Checkpoint | None = None,
-) -> TextTower:
-    """Return a text tower, from a pretrained model if one is given, else from nothing."""
-    if checkpoint:
-        facts = checkpoint.text_facts()
-        backbone, head = load_pretrained(checkpoint, "text")
-        return TextTower(
-            backbone,
-            dim,
-            checkpoint.text_pooling(params.pooling),
-            vectors,
-            head=head,
-            padded_to=facts.padded_to,
-            pad_id=tokenizer.pad_id,
-            source=checkpoint.name,
-        )
-    config = new_config(
-        params.architecture,
-        vocab_size=tokenizer.vocab_size,
-        hidden_size=params.hidden,
-        num_hidden_layers=params.layers,
-        num_attention_heads=params.heads,
-        intermediate_size=4 * params.hidden,
-        max_position_embeddings=max(params.max_tokens, 16),
-        type_vocab_size=1,
-        pad_token_id=tokenizer.pad_id,
-    )
-    pooling = "mean" if params.pooling == "auto" else params.pooling
-    return TextTower(build_from_config(config), dim, pooling, vectors)
 
 
 def _pad_mask(ids: Tensor, lengths: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from tokenizers import (
 from smar.data.tokens import TokenTable
 from smar.errors import ParamsError
 from smar.models.pretrained import Checkpoint
+from smar.params import TextTowerParams
 
 _SPECIAL = ["[PAD]", "[CLS]"]
 _BLOCK = 8192  # texts whose tokens are objects at once
@@ -120,6 +121,17 @@ def train_tokenizer(
         single="[CLS] $A", special_tokens=[("[CLS]", tokenizer.token_to_id("[CLS]"))]
     )
     return TextTokenizer(tokenizer, int(tokenizer.token_to_id("[PAD]") or 0), max_tokens)
+
+
+def tokenizer_of(
+    checkpoint: Checkpoint, params: TextTowerParams, *, is_query: bool
+) -> TextTokenizer:
+    """Return the tokenizer of a tower that starts from a pretrained model."""
+    sentence = checkpoint.sentence
+    own = sentence.query if is_query else sentence.passage
+    prefix = own if params.prefix == "auto" else params.prefix
+    lowers = checkpoint.text_facts().lowers
+    return pretrained_tokenizer(checkpoint, params.max_tokens, prefix=prefix, lowers=lowers)
 
 
 def pretrained_tokenizer(

@@ -7,6 +7,7 @@ reported at once, before any work starts.
 from smar.params.curriculum import CurriculumParams
 from smar.params.drift import DriftParams
 from smar.params.evaluate import EvaluateParams
+from smar.params.features import FeaturesParams
 from smar.params.file import check_params, load_params
 from smar.params.fusion import FusionParams
 from smar.params.gate import GateParams
@@ -46,6 +47,7 @@ __all__ = [
     "DriftParams",
     "EmbedParams",
     "EvaluateParams",
+    "FeaturesParams",
     "FeedParams",
     "FinetuneParams",
     "FusionParams",

@@ -30,7 +30,14 @@ def _towers(params: "Params") -> Iterator[str]:
     for name in ("query", "text", "image"):
         tower = getattr(params.model, name)
         if params.model.source_of(name):
+            yield from _frozen(params, name)
             continue
+        if tower.unfreeze != "all":
+            yield (
+                f"model.{name}.unfreeze: {tower.unfreeze!r} without a pretrained model: what "
+                "starts from nothing has to be trained. Set it to all, or name a model in "
+                f"model.{name}.pretrained"
+            )
         if tower.hidden % tower.heads:
             yield (
                 f"model.{name}.heads: {tower.heads} heads do not divide model.{name}.hidden, "
@@ -49,6 +56,24 @@ def _towers(params: "Params") -> Iterator[str]:
                     f"model.image.patch: patches of {image.patch} pixels do not divide "
                     f"ingest.images.{side}, {pixels}"
                 )
+
+
+def _frozen(params: "Params", name: str) -> Iterator[str]:
+    """Yield what a frozen tower cannot do."""
+    tower = getattr(params.model, name)
+    if tower.unfreeze != "none":
+        return
+    if name == "image" and tower.hidden % tower.heads:
+        yield (
+            f"model.image.heads: {tower.heads} heads do not divide model.image.hidden, "
+            f"{tower.hidden}, of the layers that learn from the frozen model"
+        )
+    for stage in ("pretrain", "finetune"):
+        if name == "text" and getattr(params, stage).field_mask_frac:
+            yield (
+                f"{stage}.field_mask_frac: above 0 with model.text.unfreeze 'none': a frozen model "
+                "reads every text once, as a whole. Set one of them back"
+            )
 
 
 def _tasks(params: "Params") -> Iterator[str]:

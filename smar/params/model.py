@@ -23,12 +23,18 @@ def _known_architecture(value: str) -> str:
 Architecture = Annotated[str, AfterValidator(_known_architecture)]
 
 
+Unfreeze = Literal["all", "none"] | Annotated[int, Field(ge=1)]
+
+
 class TextTowerParams(Section):
     """A text tower: a Transformer over words."""
 
     pretrained: str = ""
     """A model in backbones/, as `smar backbone` put it there; "" takes that of model.pretrained, or
     builds one from the keys below."""
+    unfreeze: Unfreeze = "all"
+    """What of a pretrained model is trained: all, none, or so many of its last layers; none is read
+    once, by the stage features."""
     architecture: Architecture = "bert"
     """Model type of `transformers` that is built from nothing."""
     hidden: Count = 192
@@ -59,6 +65,9 @@ class ImageTowerParams(Section):
     pretrained: str = ""
     """A model in backbones/, as `smar backbone` put it there; "" takes that of model.pretrained, or
     builds one from the keys below."""
+    unfreeze: Unfreeze = "all"
+    """What of a pretrained model is trained: all, none, or so many of its last layers. None is read
+    once, by the stage features, and layers of hidden and heads below learn from that."""
     architecture: Architecture = "vit"
     """Model type of `transformers` that is built from nothing."""
     hidden: Count = 192
@@ -137,6 +146,12 @@ class ModelParams(Section):
                 "shared_words with text towers that start from different models "
                 f"({' and '.join(repr(s) if s else 'nothing' for s in sources)}), each with word "
                 "vectors of its own; set shared_words to false"
+            )
+        if self.query.unfreeze != self.text.unfreeze:
+            raise ValueError(
+                f"shared_words with query.unfreeze {self.query.unfreeze!r} and text.unfreeze "
+                f"{self.text.unfreeze!r}: one table of word vectors cannot move for the one and "
+                "stay for the other; make them equal or set shared_words to false"
             )
         if sources[0]:
             return self

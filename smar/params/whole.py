@@ -8,6 +8,7 @@ from smar.params.combinations import senseless
 from smar.params.curriculum import CurriculumParams
 from smar.params.drift import DriftParams
 from smar.params.evaluate import EvaluateParams
+from smar.params.features import FeaturesParams
 from smar.params.fusion import FusionParams
 from smar.params.gate import GateParams
 from smar.params.ingest import (
@@ -40,6 +41,7 @@ class Params(Section):
     curriculum: CurriculumParams = CurriculumParams()
     ingest: IngestParams = IngestParams()
     validate_: ValidateParams = Field(ValidateParams(), alias="validate")
+    features: FeaturesParams = FeaturesParams()
     synthesize: SynthesizeParams = SynthesizeParams()
     pretrain: PretrainParams = PretrainParams()
     finetune: FinetuneParams = FinetuneParams()

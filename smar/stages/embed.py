@@ -22,6 +22,7 @@ STAGE = Stage(
     reads=[
         "data/accepted/items.parquet",
         "data/images",
+        "data/features",
         "models/retriever",
     ],
     writes=[
@@ -89,9 +90,11 @@ def _encode(
     paths: Paths, images: "ImageStore", batch_size: int, threads: int, items: "pd.DataFrame"
 ) -> "ItemEmbeddings":
     """Return the embeddings of items; the model is loaded only if there are any to make."""
+    from smar.features.source import open_source
     from smar.models.device import place_model
     from smar.models.encode import encode_items
     from smar.models.io import load_model
 
     model = place_model(load_model(paths.retriever), threads)
-    return encode_items(model, items, images, batch_size)
+    source = open_source(paths.features, images, model)
+    return encode_items(model, items, source, batch_size)

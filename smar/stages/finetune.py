@@ -28,6 +28,7 @@ STAGE = Stage(
         "data/accepted/engagements.parquet",
         "data/images",
         "data/synthetic",
+        "data/features",
         "models/pretrained",
     ],
     writes=[
@@ -68,6 +69,7 @@ def run(root: Path) -> dict[str, float]:
     from smar.artifacts import Manifest
     from smar.data import schema
     from smar.data.images import ImageStore
+    from smar.features.source import open_source
     from smar.models.device import place_model
     from smar.models.health import check_weights
     from smar.models.io import KIND, load_model, save_model
@@ -87,9 +89,9 @@ def run(root: Path) -> dict[str, float]:
     inputs = STAGE.digests(root)
     seed_torch(params.seed)
     items = schema.read_table(paths.items, schema.ITEMS)
-    images = ImageStore.open(paths.images)
     data = _read(params, paths, items)
     model = place_model(load_model(paths.pretrained), params.threads)
+    images = open_source(paths.features, ImageStore.open(paths.images), model)
     hard = hard_pools(model, data, items, images, params.finetune.negatives, params.seed)
     settles = GATES[params.gate.kind].facts["SETTLES"]
     if not settles:  # else the header that pre-training left is taught by the clicks meanwhile

@@ -28,6 +28,7 @@ STAGE = Stage(
         "data/accepted/engagements.parquet",
         "data/images",
         "data/synthetic",
+        "data/features",
         "backbones/${model.pretrained}.model",
         "backbones/${model.query.pretrained}.model",
         "backbones/${model.text.pretrained}.model",
@@ -43,6 +44,7 @@ STAGE = Stage(
         "seed",
         "threads",
         "model",
+        "features",
         "fusion.${model.fusion}",
         "loss.kind",
         "loss.weights",
@@ -70,6 +72,7 @@ def run(root: Path) -> dict[str, float]:
     from smar.artifacts import Manifest
     from smar.data import schema
     from smar.data.images import ImageStore
+    from smar.features.source import open_source
     from smar.losses import build_loss
     from smar.models.health import check_weights
     from smar.models.io import KIND, prove_round_trip, save_model
@@ -92,10 +95,11 @@ def run(root: Path) -> dict[str, float]:
     inputs = STAGE.digests(root) | {start.folder.name: start.digest() for start in starts.values()}
     seed_torch(params.seed)
     items = schema.read_table(paths.items, schema.ITEMS)
-    images = ImageStore.open(paths.images)
+    pictures = ImageStore.open(paths.images)
     with_shown = LOSSES[params.loss.kind].facts["NEEDS_SHOWN"]
     data = read_training_data(paths, items, params.gate.visual_categories, with_shown=with_shown)
-    model = _build(params, data.queries, items, (images.height, images.width), starts)
+    model = _build(params, data.queries, items, (pictures.height, pictures.width), starts)
+    images = open_source(paths.features, pictures, model)
     prove_round_trip(model, paths.work / "round_trip")
     kinds = [params.fusion_kind, LOSSES[params.loss.kind], CURRICULA[params.curriculum.kind]]
     where = places(paths, "pretrain", settings | inputs, kinds)
@@ -132,6 +136,7 @@ def _settings(params: "Params") -> dict[str, Any]:
     return {
         "seed": params.seed,
         "model": params.model.model_dump(),
+        "features": params.features.model_dump(),
         "fusion": params.fusion.of(params.model.fusion).model_dump(),
         "loss": params.loss.settings(),
         "curriculum": params.curriculum.settings(),
@@ -164,5 +169,6 @@ def _build(
         text_tokenizer=of_text,
         picture_size=picture_size,
         starts=starts,
+        features=params.features,
     )
     return place_model(model, params.threads)

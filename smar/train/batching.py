@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from smar.data.images import ImageStore
+from smar.data.item_source import ItemSource
 from smar.data.text import FIELDS
-from smar.data.tokens import PictureTable, TokenTable, mask_fields, token_tensors
+from smar.data.tokens import PictureTable, TokenTable, mask_fields, text_tensors, token_tensors
 from smar.errors import DataError
 from smar.seeding import generator
 from smar.train.dataset import TrainingData
@@ -54,9 +54,9 @@ class Batch:
     Args:
         query_ids: Token ids of the queries, [Q, L].
         query_lengths: Tokens of each query, [Q].
-        item_ids: Token ids of the items, [B, L].
+        item_ids: Token ids of the items, [B, L]; or states [B, H] that a frozen tower gave.
         item_lengths: Tokens of each item, [B].
-        pictures: uint8, [M, height, width, 3].
+        pictures: uint8, [M, height, width, 3]; or features [M, F] of a frozen tower.
         owner: Position of the item each picture belongs to, [M].
         target: Position of each query's own item, [Q].
         allowed: True where an item may stand as a negative of a query, [Q, B].
@@ -212,7 +212,8 @@ class BatchMaker:
         encode_queries: Returns the token ids of query texts.
         item_tokens: Token ids of the item texts.
         pictures: Which pictures belong to which item.
-        images: The picture store.
+        images: The picture store, or the features of frozen towers.
+        item_texts: What the text tower sees of each item, by which its states may be kept.
     """
 
     def __init__(
@@ -222,9 +223,11 @@ class BatchMaker:
         encode_queries: Callable[[list[str]], TokenTable],
         item_tokens: TokenTable,
         pictures: PictureTable,
-        images: ImageStore,
+        images: ItemSource,
+        item_texts: Sequence[str] = (),
     ) -> None:
         self._data = data
+        self._item_texts = item_texts
         self._encode_queries, self._item_tokens = encode_queries, item_tokens
         self._pictures, self._images = pictures, images
 
@@ -234,7 +237,8 @@ class BatchMaker:
         tokens = self._encode_queries(self._queries_of(draw))
         query_ids, query_lengths = token_tensors(tokens, np.arange(len(draw.queries)), cpu)
         if draw.hidden is None:
-            item_ids, item_lengths = token_tensors(self._item_tokens, draw.items, cpu)
+            states = self._images.states_of([self._item_texts[row] for row in draw.items])
+            item_ids, item_lengths = text_tensors(self._item_tokens, draw.items, states, cpu)
         else:
             masked = mask_fields(self._item_tokens, draw.items, draw.hidden)
             item_ids, item_lengths = token_tensors(masked, np.arange(len(draw.items)), cpu)

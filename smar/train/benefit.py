@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from smar.data.images import ImageStore
+from smar.data.item_source import ItemSource
 from smar.data.tokens import token_tensors
 from smar.models.dual_encoder import DualEncoder
 from smar.models.encode import encode_items
@@ -30,7 +30,7 @@ _BATCH = 512
 
 
 def picture_benefit(
-    model: DualEncoder, data: TrainingData, items: pd.DataFrame, images: ImageStore, seed: int
+    model: DualEncoder, data: TrainingData, items: pd.DataFrame, images: ItemSource, seed: int
 ) -> Benefit:
     """Return how far engaged items come up when the picture counts, query by query.
 

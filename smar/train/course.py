@@ -32,6 +32,7 @@ class Phase:
         """Let the parts that this phase trains have gradients, and no others."""
         for name, part in model.named_children():
             part.requires_grad_(name not in self.frozen)
+        model.hold()
 
 
 @dataclass(frozen=True)

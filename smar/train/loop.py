@@ -99,6 +99,7 @@ def train(
             save_checkpoint(places.checkpoint, trained, optimizer, Progress(number + 1, history))
             saved = time.perf_counter()
     model.eval().requires_grad_()
+    model.hold()
     _warn_if_stuck(history, tasks)
     seconds = time.perf_counter() - started
     return {

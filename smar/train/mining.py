@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from smar.data.images import ImageStore
+from smar.data.item_source import ItemSource
 from smar.index.ann import build_index, gated_items, gated_queries
 from smar.models.dual_encoder import DualEncoder
 from smar.models.encode import encode_items, encode_queries
@@ -33,7 +33,7 @@ def hard_pools(
     model: DualEncoder,
     data: TrainingData,
     items: pd.DataFrame,
-    images: ImageStore,
+    images: ItemSource,
     params: NegativeParams,
     seed: int,
 ) -> list[HardPool]:
@@ -50,7 +50,7 @@ def mine_negatives(
     model: DualEncoder,
     data: TrainingData,
     items: pd.DataFrame,
-    images: ImageStore,
+    images: ItemSource,
     params: NegativeParams,
     seed: int,
 ) -> HardPool:

@@ -15,12 +15,12 @@ import torch
 
 from smar.closure import PACKAGE, closure
 from smar.data import schema
-from smar.data.images import ImageStore
+from smar.data.item_source import ItemSource
 from smar.data.text import MARKERS, field_starts, item_texts
 from smar.data.tokens import PictureTable
 from smar.models.dual_encoder import DualEncoder
 from smar.models.pretrained import Checkpoint
-from smar.models.tokenizer import TextTokenizer, pretrained_tokenizer, train_tokenizer
+from smar.models.tokenizer import TextTokenizer, tokenizer_of, train_tokenizer
 from smar.params import ModelParams, TextTowerParams, TrainParams
 from smar.params.kinds import Kind
 from smar.paths import Paths
@@ -104,11 +104,7 @@ def build_tokenizers(
     def of(name: str) -> TextTokenizer:
         tower: TextTowerParams = getattr(params, name)
         if start := starts.get(name):
-            sentence = start.sentence
-            own = sentence.query if name == "query" else sentence.passage
-            prefix = own if tower.prefix == "auto" else tower.prefix
-            lowers = start.text_facts().lowers
-            return pretrained_tokenizer(start, tower.max_tokens, prefix=prefix, lowers=lowers)
+            return tokenizer_of(start, tower, is_query=name == "query")
         markers = MARKERS if params.field_markers else ()
         return train_tokenizer(chain(texts, queries), params.vocab_size, tower.max_tokens, markers)
 
@@ -116,18 +112,18 @@ def build_tokenizers(
 
 
 def build_maker(
-    model: DualEncoder, data: TrainingData, items: pd.DataFrame, images: ImageStore
+    model: DualEncoder, data: TrainingData, items: pd.DataFrame, images: ItemSource
 ) -> BatchMaker:
     """Return the batch maker of a model."""
     markers = model.options.field_markers
+    texts = item_texts(items, markers=markers)
     return BatchMaker(
         data,
         encode_queries=model.query_tokenizer.encode,
-        item_tokens=model.text_tokenizer.encode(
-            item_texts(items, markers=markers), field_starts(items, markers=markers)
-        ),
+        item_tokens=model.text_tokenizer.encode(texts, field_starts(items, markers=markers)),
         pictures=PictureTable.of(items),
         images=images,
+        item_texts=texts,
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from smar.checks import Checked
 from smar.data import schema
-from smar.data.images import ImageStore
+from smar.data.item_source import ItemSource
 from smar.judging.held_out import held_out_synthetic
 from smar.judging.metrics import judge, recall
 from smar.judging.runs import QuerySet, Run
@@ -47,10 +47,10 @@ class Trial:
     queries: QuerySet
     sample: NDArray[np.int64]
     items: pd.DataFrame
-    images: ImageStore
+    images: ItemSource
 
     @classmethod
-    def read(cls, paths: Paths, items: pd.DataFrame, images: ImageStore, seed: int) -> "Trial":
+    def read(cls, paths: Paths, items: pd.DataFrame, images: ItemSource, seed: int) -> "Trial":
         """Return the trial of a project.
 
         Args:

@@ -4,14 +4,15 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from smar.models.image import ImageTower, build_image_tower
+from smar.models.building import build_image_tower
+from smar.models.image import ImageTower
 from smar.params import ImageTowerParams, ModelParams
 
 
 def tower_of(params: ModelParams, **changes: object) -> ImageTower:
     torch.manual_seed(0)
     image = ImageTowerParams.model_validate(params.image.model_dump() | changes)
-    return build_image_tower(image, 16, 16, 16).eval()
+    return build_image_tower(image, 16, (16, 16)).eval()
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean"])

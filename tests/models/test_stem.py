@@ -9,8 +9,8 @@ from torch import nn
 
 from smar.artifacts import Manifest
 from smar.errors import ParamsError
+from smar.models.building import build_image_tower
 from smar.models.dual_encoder import DualEncoder
-from smar.models.image import build_image_tower
 from smar.models.io import load_model, save_model
 from smar.models.stem import ConvStem, set_conv_stem
 from smar.params import ModelParams
@@ -33,7 +33,7 @@ def test_a_saved_model_keeps_its_stem(
 ):
     params = tiny_model_params.image.model_copy(update={"stem": "conv"})
     model = tiny_model()
-    model.image = build_image_tower(params, model.dim, *model.image.size)
+    model.image = build_image_tower(params, model.dim, model.image.size)
     save_model(model, tmp_path / "model", Manifest(kind="model"))
     assert isinstance(
         load_model(tmp_path / "model").image.backbone.embeddings.patch_embeddings.projection,

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from smar.errors import ParamsError
+from smar.models import pixels as fitting
 from smar.models.dual_encoder import DualEncoder
 from smar.models.pretrained import Checkpoint
 from smar.params import FusionParams, ModelParams
@@ -163,7 +164,8 @@ def test_pictures_take_the_size_of_the_cut(
 def test_pictures_are_fitted_and_never_stretched(zoo: Zoo, tiny_model_params: ModelParams):
     model = built(tiny_model_params, {"image": zoo("siglip")})
     tall = torch.zeros(1, 32, 16, 3, dtype=torch.uint8)
-    pixels = model.image._pixels(tall)
+    settings = model.image.preprocessing
+    pixels = fitting.normed(fitting.pixels_of(tall, settings), settings)
     white, black = (normed(torch.full((1, 1, 1, 3), v, dtype=torch.uint8)) for v in (255, 0))
     assert torch.allclose(pixels[..., :8], white.expand(1, 3, 32, 8))
     assert torch.allclose(pixels[..., 8:24], black.expand(1, 3, 32, 16), atol=1e-5)

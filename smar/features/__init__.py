@@ -1,0 +1,1 @@
+"""What frozen backbones make of pictures and texts, computed once and kept."""

@@ -1,0 +1,85 @@
+"""What a tower starts from, and what of that its training moves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from smar.errors import ParamsError
+
+Unfreeze = int | str  # "all", "none", "lora", or how many of the last layers
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a tower comes from.
+
+    Args:
+        source: The pretrained model, "" for none.
+        unfreeze: What of it moves: "all", "none", "lora", or the number of its last layers.
+        fingerprint: Of all that decides what a frozen tower makes of its inputs; "" of others.
+    """
+
+    source: str = ""
+    unfreeze: Unfreeze = "all"
+    fingerprint: str = ""
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether nothing of it moves, so that what it makes of an input can be kept."""
+        return self.unfreeze == "none"
+
+
+def held(backbone: nn.Module, head: nn.Module, origin: Origin) -> Iterator[nn.Parameter]:
+    """Yield the parameters of a pretrained part that stay as they are.
+
+    Of N last layers, those and what comes behind them move (a last norm, a pooling, the head).
+
+    Raises:
+        ParamsError: If there are fewer layers than are to move.
+    """
+    if origin.unfreeze == "all":
+        return
+    if not isinstance(origin.unfreeze, int):
+        yield from backbone.parameters()
+        yield from head.parameters()
+        return
+    name, layers = layers_of(backbone)
+    if origin.unfreeze > len(layers):
+        raise ParamsError(
+            f"unfreeze: {origin.unfreeze} layers of {origin.source}, which has {len(layers)}. Set "
+            "it to at most that, or to all."
+        )
+    first = len(layers) - origin.unfreeze
+    for key, parameter in backbone.named_parameters():
+        if key.startswith(f"{name}."):
+            if int(key[len(name) + 1 :].partition(".")[0]) >= first:
+                return
+            yield parameter
+        else:
+            yield parameter
+
+
+def layers_of(backbone: nn.Module) -> tuple[str, nn.ModuleList]:
+    """Return the list of layers that makes up most of a backbone, with its name in it.
+
+    Raises:
+        ParamsError: If it has no such list.
+    """
+    lists = {
+        name: module
+        for name, module in backbone.named_modules()
+        if isinstance(module, nn.ModuleList) and len(module) > 1
+    }
+    if not lists:
+        raise ParamsError(
+            f"unfreeze: {type(backbone).__name__} has no list of layers to count; set it to all, "
+            "none or lora."
+        )
+    name = max(lists, key=lambda each: (_size(lists[each]), -each.count(".")))
+    return name, lists[name]
+
+
+def _size(module: Any) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,0 +1,148 @@
+"""What frozen pretrained models make of pictures and texts, once per content."""
+
+import logging
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smar.checks import Check
+from smar.declaration import Stage
+from smar.paths import Paths
+
+if TYPE_CHECKING:
+    from smar.features.store import FeatureRows
+    from smar.params import Params
+
+logger = logging.getLogger(__name__)
+
+STAGE = Stage(
+    summary=str(__doc__),
+    reads=[
+        "data/accepted/items.parquet",
+        "data/images",
+        "backbones/${model.pretrained}.model",
+        "backbones/${model.text.pretrained}.model",
+        "backbones/${model.image.pretrained}.model",
+    ],
+    writes=[
+        "data/features",
+        "reports/outcomes/features.json",
+        "metrics/features.json",
+    ],
+    params=["threads", "model", "features"],
+    compared=["rows"],
+    checks={
+        "every_content_has_features": Check(
+            text="Every picture, and every text, of a frozen tower has its features."
+        )
+    },
+)
+
+
+def run(root: Path) -> None:
+    """Write the features of the item towers with `unfreeze: none`; without one, an empty folder.
+
+    What a run before computed of the same contents with the same backbone is taken over: the
+    folder is read too, though DVC does not know: `persist` keeps it.
+    """
+    from smar.artifacts import Manifest, write_directory
+    from smar.checks import Checked
+    from smar.models.pretrained import checkpoints
+    from smar.models.pretrained_checks import check_pretrained
+    from smar.params import load_params
+
+    paths = Paths(root)
+    params = load_params(paths.params)
+    check_pretrained(params.model, paths.backbones)
+    starts = checkpoints(params.model, paths.backbones)
+    inputs = STAGE.digests(root)
+    frozen: list[str] = [
+        name
+        for name in ("image", "text")
+        if name in starts and getattr(params.model, name).unfreeze == "none"
+    ]
+    if not frozen:
+        logger.info(
+            "features: nothing to do: no item tower is frozen (model.text.unfreeze or "
+            "model.image.unfreeze: none, with a pretrained model)"
+        )
+        inputs = {}
+    inputs |= {starts[name].folder.name: starts[name].digest() for name in frozen}
+    manifest = Manifest(kind="features", inputs=inputs)
+    counts = {"pictures": 0, "texts": 0, "computed": 0, "resumed": 0}
+    with write_directory(paths.features, manifest) as folder:
+        lost = _make(folder, paths, params, frozen, manifest.details, counts) if frozen else 0
+        found = Checked(
+            name="every_content_has_features",
+            passed=not lost,
+            text=f"{lost} contents have none" if lost else "all have",
+            figures={},
+        )
+        rows = {name: counts[name] for name in ("pictures", "texts")}
+        manifest.counts = rows
+        content = STAGE.with_checks(paths.outcome("features"), counts | {"rows": rows}, [found])
+    shutil.rmtree(paths.work / "features", ignore_errors=True)
+    STAGE.write_outcome(root, content)
+    logger.info("features: %s", counts)
+
+
+def _make(
+    folder: Path,
+    paths: Paths,
+    params: "Params",
+    frozen: list[str],
+    details: dict[str, Any],
+    counts: dict[str, int],
+) -> int:
+    """Fill the folder, the details of its manifest and the counts; return what is missing."""
+    import torch
+
+    from smar.data import schema
+    from smar.data.images import ImageStore
+    from smar.features.frozen_towers import frozen_part
+    from smar.features.making import make_rows
+    from smar.features.store import PARTS, FeatureRows
+    from smar.models.device import set_threads
+    from smar.models.pretrained import checkpoints
+
+    set_threads(params.threads)
+    items = schema.read_table(paths.items, schema.ITEMS)
+    images = ImageStore.open(paths.images)
+    starts = checkpoints(params.model, paths.backbones)
+    lost = 0
+    for name in frozen:
+        with torch.random.fork_rng():
+            part = frozen_part(name, params.model, params.features, starts, items, images)
+        target = folder / name
+        target.mkdir()
+        earlier = _earlier(paths, name, part.fingerprint)
+        work = paths.work / "features" / part.fingerprint[:16]
+        made = make_rows(target, work, part.wanted, earlier)
+        details[name] = {
+            "fingerprint": part.fingerprint,
+            "source": part.source,
+            "numbers": part.wanted.width,
+        }
+        counts[PARTS[name]] = made.rows
+        counts["computed"] += made.computed
+        counts["resumed"] += made.resumed
+        lost += int((FeatureRows.open(target).places(part.wanted.keys) < 0).sum())
+    return lost
+
+
+def _earlier(paths: Paths, name: str, fingerprint: str) -> "FeatureRows | None":
+    """Return a part of the folder that lies there, None if it is not of the same backbone."""
+    from smar.artifacts import verify_directory
+    from smar.errors import ArtifactError
+    from smar.features.store import KIND, FeatureRows
+
+    if not paths.features.exists():
+        return None
+    try:
+        details = verify_directory(paths.features, KIND).details
+        if details.get(name, {}).get("fingerprint") != fingerprint:
+            return None
+        return FeatureRows.open(paths.features / name)
+    except (ArtifactError, OSError, ValueError, KeyError) as error:
+        logger.warning("earlier features are not used: %s", error)
+        return None

@@ -1,0 +1,130 @@
+"""A frozen tower gives the same of kept features as of pictures and texts, and learns on top."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+
+from smar.artifacts import Manifest
+from smar.errors import ParamsError
+from smar.models.dual_encoder import DualEncoder
+from smar.models.frozen_image import FrozenImageTower
+from smar.models.io import load_model, save_model
+from smar.models.pretrained import Checkpoint
+from smar.params import ModelParams
+from tests.models.backbones.conftest import PAIR_KINDS, PICTURE_KINDS, TEXT_KINDS
+from tests.models.backbones.test_backbones import TEXTS, Zoo, built, embedded, pictures_of
+
+
+def frozen(
+    params: ModelParams, starts: Mapping[str, Checkpoint], unfreeze: int | str = "none"
+) -> DualEncoder:
+    towers = {
+        name: getattr(params, name).model_copy(update={"unfreeze": unfreeze, "pooling": "auto"})
+        for name in starts
+    }
+    return built(params.model_copy(update=towers), starts)
+
+
+def tokens(model: DualEncoder) -> tuple[torch.Tensor, torch.Tensor]:
+    table = model.text_tokenizer.encode(TEXTS)
+    return torch.from_numpy(table.ids).long(), torch.from_numpy(table.lengths).long()
+
+
+def trained_names(model: DualEncoder, ids: torch.Tensor, lengths: torch.Tensor) -> set[str]:
+    """Names of the parameters that a step moves."""
+    before = {name: value.detach().clone() for name, value in model.named_parameters()}
+    model.train()
+    item = model.encode_item_tokens(ids, lengths, pictures_of(model), torch.arange(3))
+    asked = model.query_tokenizer.encode(TEXTS)
+    query = model.encode_query_tokens(
+        torch.from_numpy(asked.ids).long(), torch.from_numpy(asked.lengths).long()
+    )
+    (query.embedding * (item.text + item.image + item.multimodal)).sum().backward()
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            parameter.data -= 0.1 * torch.ones_like(parameter)
+    return {
+        name for name, value in model.named_parameters() if not torch.equal(value, before[name])
+    }
+
+
+@pytest.mark.parametrize("kind", [*PICTURE_KINDS, *PAIR_KINDS])
+def test_features_of_pictures_give_what_the_pictures_give(
+    kind: str, zoo: Zoo, tiny_model_params: ModelParams, tmp_path: Path
+):
+    model = frozen(tiny_model_params, {"image": zoo(kind)})
+    tower = model.image
+    assert isinstance(tower, FrozenImageTower)
+    pictures, owner = pictures_of(model, 4), torch.tensor([0, 0, 2, 2])
+    with torch.inference_mode():
+        kept = tower.features(pictures).half()
+        assert kept.shape == (4, tower.shape.width)
+        live, stored = (tower(each, owner, 3) for each in (pictures, kept))
+    assert torch.allclose(live.embedding, stored.embedding, atol=2e-3)
+    assert torch.allclose(live.hidden, stored.hidden, atol=2e-2)
+    assert not stored.mask[1].any()
+    assert not torch.allclose(live.embedding[0], live.embedding[2], atol=1e-3)
+    save_model(model, tmp_path / "model", Manifest(kind="model"))
+    mine, theirs = embedded(model), embedded(load_model(tmp_path / "model"))
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+@pytest.mark.parametrize("kind", PAIR_KINDS)
+def test_frozen_pictures_in_one_space_with_texts_start_where_they_were(
+    kind: str, zoo: Zoo, tiny_model_params: ModelParams
+):
+    starts = {"image": zoo(kind), "text": zoo(kind), "query": zoo(kind)}
+    live, kept = (frozen(tiny_model_params, starts, what) for what in ("all", "none"))
+    for name in ("query", "text", "image"):
+        assert torch.allclose(embedded(live)[name], embedded(kept)[name], atol=1e-5), name
+
+
+@pytest.mark.parametrize("kind", [*TEXT_KINDS, *PAIR_KINDS])
+def test_states_of_texts_give_what_the_texts_give(
+    kind: str, zoo: Zoo, tiny_model_params: ModelParams
+):
+    model = frozen(tiny_model_params, {"text": zoo(kind)})
+    ids, lengths = tokens(model)
+    with torch.inference_mode():
+        live = model.text(ids, lengths)
+        stored = model.text(live.pooled.half(), torch.ones(3, dtype=torch.long))
+    assert torch.allclose(live.embedding, stored.embedding, atol=2e-3)
+    assert torch.allclose(live.pooled, stored.pooled, rtol=1e-3, atol=1e-3)
+
+
+def test_of_frozen_towers_only_what_is_new_moves(zoo: Zoo, tiny_model_params: ModelParams):
+    starts = {"query": zoo("bert"), "text": zoo("bert"), "image": zoo("resnet")}
+    model = frozen(tiny_model_params, starts)
+    moved = trained_names(model, *tokens(model))
+    expected = {
+        name
+        for name, _ in model.named_parameters()
+        if not name.startswith(("query.backbone", "text.backbone", "image.backbone", "gate"))
+    }
+    assert moved == expected
+    buffers = {name for name, _ in model.named_buffers() if "running_mean" in name}
+    assert buffers, "the network normalises over batches"
+    fresh = frozen(tiny_model_params, starts)
+    for name in buffers:
+        assert torch.equal(model.get_buffer(name), fresh.get_buffer(name)), name
+
+
+@pytest.mark.parametrize(
+    ("kind", "last", "stays"),
+    [("bert", 1, r"embeddings|layer\.0\."), ("bert", 2, "embeddings")],
+)
+def test_of_last_layers_exactly_those_move(
+    kind: str, last: int, stays: str, zoo: Zoo, tiny_model_params: ModelParams
+):
+    model = frozen(tiny_model_params, {"text": zoo(kind)}, last)
+    moved = trained_names(model, *tokens(model))
+    for name, _ in model.text.backbone.named_parameters():
+        assert (f"text.backbone.{name}" in moved) is (re.search(stays, name) is None), name
+
+
+def test_more_last_layers_than_there_are_are_refused(zoo: Zoo, tiny_model_params: ModelParams):
+    with pytest.raises(ParamsError, match="unfreeze: 9 layers of bert, which has 2"):
+        frozen(tiny_model_params, {"text": zoo("bert")}, 9)
