@@ -12,6 +12,8 @@ from transformers.utils.logging import disable_progress_bar
 
 from smar.errors import ParamsError
 from smar.models.backbones import Family, family_of
+from smar.models.efficientnet_lite import EfficientNetLiteModel
+from smar.models.own_configs import OWN, EfficientNetLiteConfig, register_configs
 from smar.models.pretrained import Checkpoint
 
 logger = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ def load_pretrained(checkpoint: Checkpoint, part: str) -> tuple[nn.Module, nn.Se
         ParamsError: If the weights are not those of the config.
     """
     folder = str(checkpoint.folder)
+    _register()
     try:
         config = _without_dropout(AutoConfig.from_pretrained(folder, trust_remote_code=False))
         family = family_for(config)
@@ -99,9 +102,11 @@ def build_from_config(config: PretrainedConfig, name: str = "") -> nn.Module:
 
 def rebuild(content: dict[str, Any]) -> nn.Module:
     """Return the (still random) backbone that a saved config describes."""
+    _register()
     plain = dict(content)
     name = plain.pop("class", "")
     model_type = plain.pop("model_type")
+    name = "" if model_type in OWN else name
     kind: Any = getattr(transformers, name).config_class if name else None
     config = kind(**plain) if kind else AutoConfig.for_model(model_type, **plain)
     return build_from_config(config, name)
@@ -171,6 +176,11 @@ def _dense_layers(checkpoint: Checkpoint) -> list[nn.Module]:
         if dense.activation != "Identity":
             layers.append(_ACTIVATIONS[dense.activation]())
     return layers
+
+
+def _register() -> None:
+    register_configs()
+    AutoModel.register(EfficientNetLiteConfig, EfficientNetLiteModel, exist_ok=True)
 
 
 def _without_dropout(config: PretrainedConfig) -> PretrainedConfig:

@@ -32,6 +32,9 @@ class Checkpoint:
         """The config of the whole model, as transformers reads it."""
         from transformers import AutoConfig
 
+        from smar.models.own_configs import register_configs
+
+        register_configs()
         return AutoConfig.from_pretrained(str(self.folder), trust_remote_code=False)
 
     def config(self, part: str) -> Any:

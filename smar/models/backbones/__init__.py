@@ -1,10 +1,20 @@
 """Families of pretrained models: a file each, found by the `model_type` of a config."""
 
-from smar.models.backbones import clip, decoder, encoder, feature_map, siglip, t5, vit
+from smar.models.backbones import (
+    clip,
+    decoder,
+    efficientnet_lite,
+    encoder,
+    feature_map,
+    siglip,
+    t5,
+    vit,
+)
 from smar.models.backbones.family import Family, PictureFacts, TextFacts
 
 FAMILIES: tuple[Family, ...] = tuple(
-    module.FAMILY for module in (encoder, decoder, t5, clip, siglip, vit, feature_map)
+    module.FAMILY
+    for module in (encoder, decoder, t5, clip, siglip, vit, feature_map, efficientnet_lite)
 )
 
 __all__ = ["FAMILIES", "Family", "PictureFacts", "TextFacts", "family_of"]

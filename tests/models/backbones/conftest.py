@@ -10,6 +10,7 @@ import torch
 import transformers
 from tokenizers import Tokenizer, processors
 
+from smar.models.efficientnet_lite import EfficientNetLiteModel
 from smar.models.pretrained import Checkpoint
 from smar.models.tokenizer import train_tokenizer
 
@@ -70,6 +71,12 @@ PICTURE_KINDS = {
         {"image_size": EDGE, "hidden_dim": 128, "width_coefficient": 0.1, "depth_coefficient": 0.1},
     ),
 }
+LITE: dict[str, Any] = {
+    "stem": 8,
+    "hidden_size": HIDDEN,
+    "stages": [(1, 3, 1, 1, 8), (2, 5, 2, 2, 8), (1, 3, 2, 2, 12)],
+}
+PICTURE_KINDS["efficientnet_lite"] = ("EfficientNetLiteModel", LITE)
 PAIR_KINDS = ("clip", "siglip")
 PREPROCESSING = {
     "size": {"height": EDGE, "width": EDGE},
@@ -101,8 +108,8 @@ def _single(kind: str, folder: Path) -> None:
     name, sizes = {**TEXT_KINDS, **PICTURE_KINDS}[kind]
     if kind == "distilbert":
         sizes = sizes | {"vocab_size": VOCAB}
-    config_class = getattr(transformers, name).config_class
-    getattr(transformers, name)(config_class(**sizes)).save_pretrained(folder)
+    model: Any = getattr(transformers, name, None) or EfficientNetLiteModel
+    model(model.config_class(**sizes)).save_pretrained(folder)
     if kind in TEXT_KINDS:
         write_tokenizer(folder, ends=kind == "qwen3")
     else:
