@@ -37,7 +37,7 @@ def test_a_stage_before_what_it_reads_is_named():
     found = differences(moved, declared())
     assert found == [
         "stage embed stands in dvc.yaml before what writes data/accepted/items.parquet, "
-        "data/images, models/retriever"
+        "data/features, data/images, models/retriever"
     ]
 
 
