@@ -36,7 +36,7 @@ def test_command_line_options_are_frozen():
         "export": {"--for", "--check", "--release"},
         "register": {"--name"},
         "fetch-pictures": {"--per-host", "--delay", "--allow-private"},
-        "serve": {"--host", "--port", "--release", "--settings"},
+        "serve": {"--host", "--port", "--release", "--settings", "--workers"},
         "dataset": {"--source", "--to", "--part", "--truth", "--release", "--json"},
     }
 

@@ -37,6 +37,7 @@ class OpenFile:
 
     def __init__(self, spool: Path) -> None:
         self._day, self._opened = datetime.now(UTC).date(), time.monotonic()
+        self._opened_ns = time.time_ns()
         self.path, self._descriptor = _created(spool)
         flush_to_disk(spool)
         self._size = 0
@@ -63,6 +64,13 @@ class OpenFile:
         """Return whether it is time to close the file: large, old, or of another day."""
         is_old = time.monotonic() - self._opened >= most_s
         return is_old or self._size >= most_bytes or datetime.now(UTC).date() != self._day
+
+    def is_asked_for(self, mark: Path) -> bool:
+        """Return whether the mark was touched since the file was opened."""
+        try:
+            return mark.stat().st_mtime_ns >= self._opened_ns
+        except FileNotFoundError:
+            return False
 
     def close_into(self, folder: Path) -> Path:
         """Bring the file to the disk and into a folder; where that fails others may take it."""

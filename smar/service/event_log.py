@@ -32,6 +32,7 @@ from smar.service.event_files import (
 
 logger = logging.getLogger(__name__)
 
+_CLOSE = "close"  # touched by who wants all open files closed
 _TIDY_S = 60.0  # how often a living process looks for what a killed one left
 
 
@@ -124,6 +125,22 @@ class EventLog:
         logger.info("%s: closed, ingest can read it", path)
         return path
 
+    def close_all(self, timeout_s: float = 5.0) -> list[Path]:
+        """Close the open files of all processes that share the spool, and return them.
+
+        The others see within a second that it is asked for; what one has not closed after the
+        timeout is left out.
+        """
+        asked = log_files(self.spool)
+        (self.spool / _CLOSE).touch()
+        self.close_file()
+        until = time.monotonic() + timeout_s
+        while any(path.exists() for path in asked) and time.monotonic() < until:
+            adopt(self.spool, self.folder)
+            time.sleep(0.05)
+        closed = [self.folder / path.name for path in asked]
+        return [path for path in closed if path.is_file()]
+
     def close(self) -> None:
         """Close the log; what was appended is on the disk and where ingest reads."""
         with self._lock:
@@ -169,7 +186,11 @@ class EventLog:
         return self._file
 
     def _close_if_due(self) -> None:
-        if self._file is not None and self._file.is_due(self.limits.file_bytes, self.limits.file_s):
+        if self._file is None:
+            return
+        if self._file.is_asked_for(self.spool / _CLOSE) or self._file.is_due(
+            self.limits.file_bytes, self.limits.file_s
+        ):
             self.close_file()
 
     def _tidy(self) -> None:

@@ -1,5 +1,6 @@
 """The service as an ASGI application."""
 
+import asyncio
 import importlib.metadata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +25,9 @@ def build_app(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(_watch(service))
         yield
+        watching.cancel()
         service.close()
 
     app = FastAPI(
@@ -44,6 +47,13 @@ def build_app(service: Service) -> FastAPI:
     add_handlers(app)
     _add_guards(app, service)
     return app
+
+
+async def _watch(service: Service) -> None:
+    """Keep the gauges fresh that other processes read."""
+    while True:
+        service.metrics.refresh()
+        await asyncio.sleep(1)
 
 
 def _add_guards(app: FastAPI, service: Service) -> None:

@@ -12,6 +12,7 @@ def add_command(commands: Any, shared: argparse.ArgumentParser) -> None:
     serve.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
     serve.add_argument("--port", type=int, help="port to listen on (default: 8000)")
     serve.add_argument("--release", metavar="VERSION", help="as of search (default: the current)")
+    serve.add_argument("--workers", type=int, metavar="N", help="processes (default: 1)")
     serve.add_argument(
         "--settings", type=Path, metavar="FILE", help="default: serve.yaml of the project, if any"
     )
@@ -23,8 +24,17 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         SmarError: If the settings or the releases do not allow it.
     """
-    from smar.service.http.server import serve
+    from smar.service.http.listening import say_who_reads
     from smar.service.http.settings import read_settings
 
-    given = {name: getattr(options, name) for name in ("host", "port", "release")}
-    serve(options.root, read_settings(options.root, options.settings, given))
+    given = {name: getattr(options, name) for name in ("host", "port", "release", "workers")}
+    settings = read_settings(options.root, options.settings, given)
+    say_who_reads(options.root, settings)
+    if settings.workers == 1:
+        from smar.service.http.server import serve_here
+
+        serve_here(options.root, settings)
+    else:
+        from smar.service.http.workers import serve_together
+
+        serve_together(options.root, settings)

@@ -1,14 +1,11 @@
 """What Prometheus reads of the service."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    generate_latest,
-)
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from smar.service.answer import Answer
 
@@ -18,9 +15,16 @@ _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 class Metrics:
-    """Counts of one service; a registry of its own, so that several may live in a process."""
+    """Counts of one service; a registry of its own, so that several may live in a process.
+
+    Where several processes serve, each counts into files of one folder, which the client library
+    does as the environment tells it (`workers.COUNTS`), and `text` tells of all together.
+    """
 
     def __init__(self) -> None:
+        self._folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+        self._watched: dict[Gauge, Callable[[], float]] = {}
+        self._releases: set[str] = set()
         self.registry = registry = CollectorRegistry()
         self.requests = Counter(
             "smar_requests", "Requests answered.", ["route", "status"], registry=registry
@@ -36,17 +40,24 @@ class Metrics:
         self.batch = Histogram(
             "smar_batch_searches", "Searches answered together.", buckets=_SIZES, registry=registry
         )
-        self.waiting = Gauge("smar_queue_searches", "Searches that wait.", registry=registry)
-        self.release = Gauge(
-            "smar_release", "1 for the release that answers.", ["release"], registry=registry
+        self.workers = Gauge(
+            "smar_workers", "Processes that answer.", registry=registry, multiprocess_mode="livesum"
         )
+        self.waiting = Gauge(
+            "smar_queue_searches", "Searches that wait.",
+            registry=registry, multiprocess_mode="livesum",
+        )  # fmt: skip
+        self.release = Gauge(
+            "smar_release", "Processes in which this release answers.", ["release"],
+            registry=registry, multiprocess_mode="livesum",
+        )  # fmt: skip
         self.switches = Counter(
             "smar_release_switches", "Releases that took over, or were refused.", ["outcome"],
             registry=registry,
         )  # fmt: skip
         self.by_onnx = Gauge(
-            "smar_query_tower_onnx", "1 if ONNX Runtime encodes queries, 0 if torch does.",
-            registry=registry,
+            "smar_query_tower_onnx", "Processes in which ONNX Runtime encodes queries, not torch.",
+            registry=registry, multiprocess_mode="livesum",
         )  # fmt: skip
         self.empty = Counter("smar_searches_empty", "Searches without a hit.", registry=registry)
         self.weak = Counter(
@@ -63,21 +74,24 @@ class Metrics:
         self.unlogged = Counter(
             "smar_log_refused", "Searches answered without a record.", registry=registry
         )
-        self.unsynced = Gauge("smar_log_unsynced_bytes", "Waiting for the disk.", registry=registry)
-        self.log_size = Gauge("smar_log_bytes", "All files of the event log.", registry=registry)
+        self.unsynced = Gauge(
+            "smar_log_unsynced_bytes", "Waiting for the disk.",
+            registry=registry, multiprocess_mode="livesum",
+        )  # fmt: skip
+        self.log_size = Gauge(
+            "smar_log_bytes", "All files of the event log.",
+            registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
 
-    def watch(
-        self,
-        waiting: Callable[[], float],
-        unsynced: Callable[[], float],
-        log_size: Callable[[], float],
-        by_onnx: Callable[[], float],
-    ) -> None:
-        """Ask for the gauges' values when they are read."""
-        self.waiting.set_function(waiting)
-        self.unsynced.set_function(unsynced)
-        self.log_size.set_function(log_size)
-        self.by_onnx.set_function(by_onnx)
+    def watch(self, gauges: Mapping[Gauge, Callable[[], float]]) -> None:
+        """Ask for the values of gauges when they are read, or `refresh` is called."""
+        self._watched |= gauges
+        self.workers.set(1)
+
+    def refresh(self) -> None:
+        """Look at what is watched; other processes read what was seen last."""
+        for gauge, value in self._watched.items():
+            gauge.set(value())
 
     def see(self, answer: Answer) -> None:
         """Count an answer."""
@@ -94,9 +108,24 @@ class Metrics:
         """Count a switch of the release, or one that was refused."""
         self.switches.labels("taken" if is_taken else "refused").inc()
         if is_taken:
-            self.release.clear()
-            self.release.labels(release or "none").set(1)
+            self._releases.add(release or "none")
+            for known in self._releases:
+                self.release.labels(known).set(known == (release or "none"))
 
     def text(self) -> bytes:
-        """Return everything in Prometheus's format."""
-        return generate_latest(self.registry)
+        """Return everything in Prometheus's format, of all processes that serve together."""
+        self.refresh()
+        if not self._folder:
+            return generate_latest(self.registry)
+        _forget_the_dead(Path(self._folder))
+        together = CollectorRegistry()
+        MultiProcessCollector(together, self._folder)  # type: ignore[no-untyped-call]
+        return generate_latest(together)
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Take the gauges of processes that ended out; what they counted stays."""
+    for path in folder.glob("gauge_live*.db"):
+        pid = path.stem.rpartition("_")[2]
+        if not Path("/proc", pid).exists():
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

@@ -1,46 +1,42 @@
-"""The service behind uvicorn."""
+"""The service behind uvicorn, in this process or as one of several."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
+import faiss
+import torch
 import uvicorn
+from fastapi import FastAPI
 
-from smar.params import load_params
 from smar.service.http.app import build_app
+from smar.service.http.listening import say_where, uvicorn_options
 from smar.service.http.service import Service
 from smar.service.http.settings import Settings
 
-logger = logging.getLogger(__name__)
 
-_MOST_CONNECTIONS = 2000
-
-
-def serve(root: Path, settings: Settings) -> None:
-    """Serve until the process is told to stop.
+def serve_here(root: Path, settings: Settings) -> None:
+    """Serve in this process until it is told to stop.
 
     Raises:
         SmarError: If there is no release that could answer.
     """
-    for name in ("smar.service", "smar.access"):
-        logging.getLogger(name).setLevel(logging.INFO)
+    _Server(uvicorn.Config(app_of(root, settings), **uvicorn_options(settings))).run()
+
+
+def app_of(root: Path, settings: Settings) -> FastAPI:
+    """Return the application of a new service, which takes its share of the machine.
+
+    Raises:
+        SmarError: If there is no release that could answer.
+    """
     _have_access_logged()
-    _say_who_reads(root, settings)
-    service = Service(root, settings)
-    config = uvicorn.Config(
-        build_app(service),
-        host=settings.host,
-        port=settings.port,
-        access_log=False,  # ours names no client and no query
-        log_level="warning",
-        server_header=False,
-        date_header=True,
-        limit_concurrency=_MOST_CONNECTIONS,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=int(settings.stop_s) or 1,
-    )
-    _Server(config).run()
+    threads = settings.threads or max(1, len(os.sched_getaffinity(0)) // settings.workers)
+    faiss.omp_set_num_threads(threads)
+    torch.set_num_threads(threads)
+    return build_app(Service(root, settings))
 
 
 class _Server(uvicorn.Server):
@@ -50,30 +46,15 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         for listening in self.servers:
             for each in listening.sockets:
-                host, port = each.getsockname()[:2]
-                sys.stdout.write(f"http://{host}:{port}  (stop with ctrl-c)\n")
-                sys.stdout.flush()
+                say_where(*each.getsockname()[:2])
 
 
 def _have_access_logged() -> None:
     """Let the access log stand on standard output, a line of JSON each."""
+    for name in ("smar.service", "smar.access"):
+        logging.getLogger(name).setLevel(logging.INFO)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(message)s"))
     access = logging.getLogger("smar.access")
     access.addHandler(handler)
     access.propagate = False
-
-
-def _say_who_reads(root: Path, settings: Settings) -> None:
-    """Say what to set where ingest does not read the log that is written."""
-    params = load_params(root / "params.yaml").ingest
-    reads = params.source == "feed" and params.log.kind == "ubi"
-    names = {params.log.queries.strip("/"), params.log.events.strip("/")}
-    if settings.log and not (reads and settings.log_folder.strip("/") in names):
-        logger.warning(
-            "searches are logged to %s, which ingest does not read: set ingest.source: feed and "
-            "ingest.log: {kind: ubi, queries: %s, events: %s} in params.yaml",
-            root / params.folder / settings.log_folder,
-            settings.log_folder,
-            settings.log_folder,
-        )

@@ -84,10 +84,12 @@ class Service:
         )
         self.pool = ThreadPoolExecutor(2, "slow")  # pictures, files, releases to compare with
         self.metrics.watch(
-            lambda: self.batcher.waiting,
-            lambda: self.log.unsynced_bytes if self.log else 0,
-            lambda: self.log.total_bytes if self.log else 0,
-            lambda: self.live.current.tower.runtime == ONNX,
+            {
+                self.metrics.waiting: lambda: self.batcher.waiting,
+                self.metrics.unsynced: lambda: self.log.unsynced_bytes if self.log else 0,
+                self.metrics.log_size: lambda: self.log.total_bytes if self.log else 0,
+                self.metrics.by_onnx: lambda: self.live.current.tower.runtime == ONNX,
+            }
         )
         self.is_stopping = False
 

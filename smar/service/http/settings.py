@@ -37,6 +37,10 @@ class Settings(Section):
     """Address to listen on; this machine alone by default."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """Port to listen on; 0 takes a free one."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes that answer on the port; each has a queue, a rate of clients and a log file."""
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Of a search, in each process; 0 = the processors by the workers."""
     release: str = "auto"
     """As of `smar search`; a fixed version is not switched."""
     encoder: Runtime = "auto"

@@ -91,10 +91,11 @@ async def hand_over(request: Request) -> Response:
 
 @router.post("/log/close", responses=openapi.KEPT)
 async def close_log(request: Request) -> Response:
-    """Close the open event file, so that ingest reads what was logged up to now."""
+    """Close the open event files, so that ingest reads what was logged up to now."""
     service = service_of(request)
     service.keys.check(request, "admin")
     await read_json(request, is_strict=True)
     log: EventLog | None = service.log
-    path = None if log is None else await asyncio.to_thread(log.close_file)
-    return json_response({"file": path.name if path else None})
+    closed = [] if log is None else await asyncio.to_thread(log.close_all)
+    names = [path.name for path in closed]
+    return json_response({"file": names[0] if names else None, "files": names})

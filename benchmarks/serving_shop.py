@@ -1,0 +1,152 @@
+"""A project to serve: a release of any number of made-up items, without any training.
+
+The items are those of `benchmarks.scale_shop`, with a small picture each, and the model is the
+project's current release's, which has not seen them: what its query tower makes of an item's title
+stands for S_t, and the same with noise for S_m, so that queries have near and far items. The same
+arguments give the same release. N items.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from benchmarks import scale_shop as shop
+from smar.artifacts import Manifest, digest, write_directory
+from smar.data import images, schema
+from smar.data.text import item_codes, item_texts
+from smar.index.ann import build_index, gated_items, gated_queries
+from smar.index.hybrid import HybridIndex, write_index
+from smar.index.relevance import Calibration
+from smar.index.words import WordIndex
+from smar.models.encode import encode_queries
+from smar.models.io import load_model
+from smar.params import load_params
+from smar.seeding import generator
+from smar.service import registry
+
+_BLOCK = 4096
+_NOISE = 0.1
+_SAMPLED = 500
+_QUERIES = 5000
+_PICTURE = (8, 6)  # height, width
+_CALIBRATION = Calibration((8.0, -2.0), (-2.0, 8.0), (0.02, 0.98), 0.2, "made up")
+
+
+def build_project(source: Path, root: Path, num_items: int, seed: int = 7) -> None:
+    """Write a project with one release, its pictures, and queries.json to search it with.
+
+    Args:
+        source: A project whose current release gives the model and its words' share.
+        root: The project to make; new.
+        num_items: N.
+        seed: Of all that is random.
+    """
+    release = registry.find_release(source, registry.AUTO)
+    if release is None:
+        raise SystemExit(f"{source}: has no release whose model could encode. Run `dvc repro`.")
+    root.mkdir(parents=True)
+    shutil.copy(source / "params.yaml", root)
+    items = shop.make_catalogue(num_items, seed)
+    frame = _frame(items)
+    rng = generator(seed, "serving", "queries")
+    wanted = (rng.random(_QUERIES) ** 1.3 * num_items).astype(np.int64)
+    queries = [shop.query_of(items, int(i), float(rng.random())) for i in wanted]
+    (root / "queries.json").write_text(json.dumps(queries))
+    _write_pictures(root, frame, seed)
+    (root / "releases").mkdir()
+
+    def fill(folder: Path) -> None:
+        shutil.copytree(release / "model", folder / "model")
+        schema.write_table(folder / "items.parquet", frame, schema.ITEMS)
+        pictures = pq.read_table(root / "data/images" / images.TABLE, columns=["sha256"])
+        pq.write_table(pictures, folder / "pictures.parquet")
+        share = json.loads((release / "index/manifest.json").read_text())["details"]["word_share"]
+        _write_index(folder, frame, queries, share, seed)
+
+    registry.publish(root, fill, Manifest(kind=registry.KIND), expected="")
+
+
+def _frame(items: shop.Catalogue) -> pd.DataFrame:
+    """Return the items as ingest would, with columns to filter and count by."""
+    rng = generator(0, "serving", "items")
+    price = rng.lognormal(3, 0.6, len(items)).round(2)
+    in_stock = rng.random(len(items)) < 0.9
+    rows = []
+    for item in range(len(items)):
+        noun, brand = items.noun(item), items.brand_of(item)
+        look, colour = shop._LOOKS[items.look[item]], shop._COLOURS[items.colour[item]]
+        department = shop._DEPARTMENTS[items.kind[item] % len(shop._DEPARTMENTS)]
+        rows.append(
+            dict.fromkeys(schema.ITEMS.names, "")
+            | {
+                "item_id": shop.item_id(item),
+                "title": shop.title_of(items, item),
+                "description": f"{look.capitalize()} {noun} in {colour} by {brand}. Ready to ship.",
+                "brand": brand,
+                "category": f"{department} > {noun.capitalize()}",
+                "attributes": f"colour: {colour}; look: {look}",
+                "price": float(price[item]),
+                "price_max": None,
+                "currency": "EUR",
+                "sale_price": None,
+                "sale_from": pd.NaT,
+                "sale_to": pd.NaT,
+                "availability": "in_stock" if in_stock[item] else "out_of_stock",
+                "image_ids": [item],
+            }
+        )
+    return pd.DataFrame(rows, columns=schema.ITEMS.names)
+
+
+def _write_pictures(root: Path, frame: pd.DataFrame, seed: int) -> None:
+    """Write a picture store with one small picture an item."""
+    height, width = _PICTURE
+    rng = generator(seed, "serving", "pictures")
+    manifest = Manifest(kind=images.KIND, details={"height": height, "width": width})
+    with write_directory(root / "data/images", manifest) as folder:
+        table = pd.DataFrame(
+            {
+                "image_id": np.arange(len(frame)),
+                "sha256": [f"{number:064x}" for number in range(len(frame))],
+                "source": frame["item_id"],
+                "width": width,
+                "height": height,
+                "shard": [f"{row // _BLOCK:04d}.npy" for row in range(len(frame))],
+                "place": np.arange(len(frame)) % _BLOCK,
+            }
+        )
+        table.to_parquet(folder / images.TABLE, index=False)
+        for start in range(0, len(frame), _BLOCK):
+            shape = (min(_BLOCK, len(frame) - start), height, width, 3)
+            pixels = rng.integers(256, size=shape, dtype=np.uint8)
+            np.save(folder / f"{start // _BLOCK:04d}.npy", pixels)
+
+
+def _write_index(
+    folder: Path, frame: pd.DataFrame, queries: list[str], word_share: float, seed: int
+) -> None:
+    """Write the index of a release whose model is there, as the stage `index` would choose it."""
+    model = load_model(folder / "model")
+    params = load_params(folder.parents[1] / "params.yaml").index
+    text = encode_queries(model, list(frame["title"])).vector
+    noise = generator(seed, "serving", "vectors").standard_normal(text.shape, np.float32)
+    multimodal = _unit(text + _NOISE * _unit(noise))
+
+    def sample() -> NDArray[np.float32]:
+        encoded = encode_queries(model, queries[:_SAMPLED])
+        return gated_queries(encoded.vector, encoded.gate)
+
+    ids = list(frame["item_id"])
+    words = WordIndex.build(item_texts(frame), item_codes(frame))
+    vectors = build_index(gated_items(text, multimodal), ids, params, sample)
+    manifest = Manifest(kind="index", details={"model_sha": digest(folder / "model")})
+    write_index(folder / "index", HybridIndex(vectors, words, word_share, _CALIBRATION), manifest)
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)

@@ -1,0 +1,50 @@
+"""Where the service listens and what of uvicorn it asks for; nothing heavy is loaded for it."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from smar.params import load_params
+from smar.service.http.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_MOST_CONNECTIONS = 2000
+
+
+def uvicorn_options(settings: Settings) -> dict[str, Any]:
+    """Return the options of uvicorn that settings ask for."""
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "access_log": False,  # ours names no client and no query
+        "log_level": "warning",
+        "server_header": False,
+        "date_header": True,
+        "limit_concurrency": _MOST_CONNECTIONS,
+        "timeout_keep_alive": 30,
+        "timeout_graceful_shutdown": int(settings.stop_s) or 1,
+    }
+
+
+def say_where(host: str, port: int) -> None:
+    """Tell people, and programs that read the first line, where the service listens."""
+    name = f"[{host}]" if ":" in host else host
+    sys.stdout.write(f"http://{name}:{port}  (stop with ctrl-c)\n")
+    sys.stdout.flush()
+
+
+def say_who_reads(root: Path, settings: Settings) -> None:
+    """Say what to set where ingest does not read the log that is written."""
+    params = load_params(root / "params.yaml").ingest
+    reads = params.source == "feed" and params.log.kind == "ubi"
+    names = {params.log.queries.strip("/"), params.log.events.strip("/")}
+    if settings.log and not (reads and settings.log_folder.strip("/") in names):
+        logger.warning(
+            "searches are logged to %s, which ingest does not read: set ingest.source: feed and "
+            "ingest.log: {kind: ubi, queries: %s, events: %s} in params.yaml",
+            root / params.folder / settings.log_folder,
+            settings.log_folder,
+            settings.log_folder,
+        )
