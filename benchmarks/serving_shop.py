@@ -9,6 +9,7 @@ arguments give the same release. N items.
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,7 +77,7 @@ def _frame(items: shop.Catalogue) -> pd.DataFrame:
     rng = generator(0, "serving", "items")
     price = rng.lognormal(3, 0.6, len(items)).round(2)
     in_stock = rng.random(len(items)) < 0.9
-    rows = []
+    rows: list[dict[str, Any]] = []
     for item in range(len(items)):
         noun, brand = items.noun(item), items.brand_of(item)
         look, colour = shop._LOOKS[items.look[item]], shop._COLOURS[items.colour[item]]

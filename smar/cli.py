@@ -3,7 +3,6 @@
 import argparse
 import errno
 import json
-import logging
 import os
 import shutil
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 from smar.datasets import command as dataset
 from smar.errors import ParamsError, SmarError
 from smar.export import command as export
+from smar.logs import set_up_logging
 from smar.models import command as backbone
 from smar.service.http import command as serve
 from smar.sources import fetch_command as pictures
@@ -109,16 +109,6 @@ def _program_of(name: str) -> str | None:
     """Return the program smar-NAME: beside this interpreter's other programs, or on the path."""
     places = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
     return shutil.which(f"smar-{name}", path=places)
-
-
-def set_up_logging(*packages: str, is_quiet: bool) -> None:
-    """Let libraries speak up when something is wrong, and these packages also say what they do."""
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S"
-    )
-    for package in packages:
-        logging.getLogger(package).setLevel(logging.WARNING if is_quiet else logging.INFO)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 
 
 def run_safely(name: str, work: Callable[[], None]) -> int:

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from smar.cli import check_root, run_safely, set_up_logging, shared_options
+from smar.cli import check_root, run_safely, shared_options
+from smar.logs import set_up_logging
 
 STEPS = {
     "prepare": "One form of the data, once for all its runs.",

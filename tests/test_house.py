@@ -114,7 +114,7 @@ RANKS = {
     name: rank
     for rank, names in enumerate(
         [
-            ("errors", "paths", "seeding", "closure", "replace"),
+            ("errors", "logs", "paths", "seeding", "closure", "replace"),
             ("artifacts", "checks"),
             ("declaration", "params", "provenance"),
             ("data",),

@@ -25,6 +25,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from smar.errors import SmarError
+from smar.logs import set_up_logging
 from smar.service.http.listening import say_where, uvicorn_options
 from smar.service.http.settings import Settings
 
@@ -92,7 +93,6 @@ def _app(root: Path, settings: Settings, ready: _Ready) -> Any:
     Where no process could ever begin, none will, and the supervisor ends; else this one may be able
     to later, as when the current release was damaged after the others had loaded theirs.
     """
-    from smar.cli import set_up_logging
     from smar.service.http.server import app_of
 
     set_up_logging("smar.service", is_quiet=False)
