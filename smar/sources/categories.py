@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from smar.errors import DataError
+from smar.sources.cells import MOST_KEPT
 from smar.sources.encodings import open_text
 from smar.sources.google_categories import GOOGLE_CATEGORIES
 from smar.sources.texts import clean
@@ -28,7 +30,7 @@ def category_levels(cells: Sequence[Any], numbers: Mapping[str, str]) -> tuple[l
         cells: Texts, or lists of levels.
         numbers: Levels of the categories that are given as numbers.
     """
-    split = [_levels(cell) for cell in cells]
+    split = [_levels_of(cell) if isinstance(cell, str) else _levels(cell) for cell in cells]
     known = {level for levels in split if len(levels) > 1 for level in levels}
     result = []
     num_unknown = 0
@@ -44,12 +46,17 @@ def category_levels(cells: Sequence[Any], numbers: Mapping[str, str]) -> tuple[l
     return result, num_unknown
 
 
-def _without_number(levels: list[str], numbers: Mapping[str, str]) -> list[str]:
+def _without_number(levels: Sequence[str], numbers: Mapping[str, str]) -> Sequence[str]:
     """Return levels without the number that a line of Google's list begins with."""
     match = _NUMBERED.match(levels[0]) if levels else None
     if not match or (match[1] not in numbers and len(levels) == 1):
         return levels
     return [levels[0][match.end() :], *levels[1:]]
+
+
+@lru_cache(MOST_KEPT)
+def _levels_of(text: str) -> tuple[str, ...]:
+    return tuple(_levels(text))
 
 
 def _levels(cell: Any) -> list[str]:

@@ -7,6 +7,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+MOST_KEPT = 65_536
+"""Texts of a feed whose reading is remembered: brands, categories and prices come often."""
+
 
 def integral(values: list[Any]) -> list[Any]:
     """Return a column whose floats, if all are whole, are ints, and whose NaN are None.

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from smar.data import row_rules
 from smar.errors import DataError
 from smar.params import FeedParams
 from smar.sources.categories import category_levels, category_numbers
+from smar.sources.cells import MOST_KEPT
 from smar.sources.feed_columns import Columns, choose_columns
 from smar.sources.feed_kinds import feed_kind
 from smar.sources.feed_links import find_pictures
@@ -151,6 +153,7 @@ def _first_filled(frame: pd.DataFrame, columns: Columns, ours: str, tidy: Any) -
     return pd.Series(result, index=frame.index, dtype=object)
 
 
+@lru_cache(MOST_KEPT)
 def _availability(text: str) -> str:
     """Return one of Google's four words for it, or the text where it is none of them."""
     plain = re.sub(r"^https?://schema\.org/", "", text.strip())

@@ -44,8 +44,11 @@ def spare_values(frame: pd.DataFrame, columns: Columns) -> dict[str, list[str]]:
     for ours in _FIRST_COUNTS:
         if ours in columns.templates:
             continue
+        names = columns.sources[ours]
+        if len(names) == 1 and not _has_lists(frame[names[0]]):
+            continue
         counts = [""] * len(frame)
-        for name in columns.sources[ours]:
+        for name in names:
             found = [
                 _beside(cell, before, is_category=ours == "category")
                 for cell, before in zip(frame[name], counts, strict=True)
@@ -55,6 +58,11 @@ def spare_values(frame: pd.DataFrame, columns: Columns) -> dict[str, list[str]]:
             if any(further):
                 spare[name] = further
     return spare
+
+
+def _has_lists(cells: pd.Series) -> bool:
+    """Return whether any cell is a repeated element; a column of texts has none."""
+    return cells.dtype == object and any(isinstance(cell, list | tuple) for cell in cells)
 
 
 def _beside(cell: Any, before: str, *, is_category: bool) -> tuple[str, str]:

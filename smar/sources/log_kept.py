@@ -106,6 +106,8 @@ def _how(reader: str, settings: Any) -> bytes:
 
 def _say(path: Path, part: LogPart) -> None:
     """Warn of a file that broke off, as its reader did."""
+    if part.quarantine.is_empty:
+        return
     frame = part.quarantine.frame()
     for reason in frame["reason"][(frame["source"] == FILES) & (frame["column"] == "file")]:
         logger.warning("%s: %s", path, reason)

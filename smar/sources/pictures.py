@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,8 @@ SOURCE = "pictures"
 FURTHER = "further pictures"
 MARKED = "pictures marked"
 PLACEHOLDERS = "placeholder pictures"
-_CHUNK = 512
+_CHUNK = 512  # pictures that memory holds
+_TASK = 16  # of them for a thread at a time: to hand over one costs as much as to know its stamp
 _CUT = "is cut short; what is there is used"
 
 
@@ -92,7 +94,9 @@ def pack_images(
     with ThreadPoolExecutor() as pool, tqdm(total=len(links), desc="pictures", disable=None) as bar:
         for start in range(0, len(links), _CHUNK):
             chunk = links[start : start + _CHUNK]
-            for link, first in zip(chunk, pool.map(source.read, chunk), strict=True):
+            tasks = [chunk[place : place + _TASK] for place in range(0, len(chunk), _TASK)]
+            reads = chain.from_iterable(pool.map(source.read_all, tasks))
+            for link, first in zip(chunk, reads, strict=True):
                 # Pillow's leave to take a part is one for all threads: the others are done now.
                 read = source.read(link, allow_cut=True) if first.is_cut else first
                 if not read.digest:
@@ -180,6 +184,10 @@ class _Source:
     any_ending: Mapping[str, bool]
     params: ImageStoreParams
     decoded: DecodedPictures
+
+    def read_all(self, links: Sequence[str]) -> list[_Read]:
+        """Return pictures as `read` does."""
+        return [self.read(link) for link in links]
 
     def read(self, link: str, *, allow_cut: bool = False) -> _Read:
         """Return a picture; its pixels only if no earlier run decoded it."""

@@ -10,11 +10,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Literal
 
 from babel.numbers import get_currency_precision
 
-from smar.sources.cells import as_text
+from smar.sources.cells import MOST_KEPT, as_text
 from smar.sources.currencies import choose_currency, currency_codes
 
 Decimals = Literal["auto", ".", ","]
@@ -135,6 +136,7 @@ def _take_apart(cell: Any, default: str) -> _Parts | None:
     return _take_text_apart(as_text(cell), default)
 
 
+@lru_cache(MOST_KEPT)
 def _take_text_apart(text: str, default: str) -> _Parts | None:
     """Return the numbers and the currency of a text, None if anything else stands in it."""
     text = _TAX.sub(" ", _plain_digits(text.translate(_SAME)))
@@ -187,6 +189,7 @@ class _Number:
     open: str = ""
 
 
+@lru_cache(MOST_KEPT)
 def _read_number(text: str) -> _Number | None:
     """Return a number, None if its marks make no sense ("5.5.5")."""
     marks = [char for char in text if not char.isdecimal()]

@@ -33,6 +33,11 @@ class Quarantine:
     totals: dict[str, int] = field(default_factory=dict)
     _parts: list[pd.DataFrame] = field(default_factory=list)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was left out."""
+        return not self._parts
+
     def see(self, source: str, rows: int) -> None:
         """Add to the number of rows that a source had."""
         self.totals[source] = self.totals.get(source, 0) + rows

@@ -2,9 +2,10 @@
 
 import html
 import re
+from functools import lru_cache
 from typing import Any
 
-from smar.sources.cells import as_text
+from smar.sources.cells import MOST_KEPT, as_text
 
 # What tables write where there is nothing. An id or a title may be a word like "NA" or "none".
 MISSING = frozenset({"null", "nan", "n/a", "#n/a", "\\n", "<na>", "none", "nil", "undefined"})
@@ -35,13 +36,21 @@ def clean(value: Any) -> str:
     Entities are resolved, also those that were escaped twice; tags of HTML go, other angle
     brackets ("size < 5") stay.
     """
-    text = plain(as_text(value))
+    return _clean_text(as_text(value))
+
+
+@lru_cache(MOST_KEPT)
+def _clean_text(text: str) -> str:
+    text = plain(text)
     return "" if text.lower() in MISSING else text
 
 
 def clean_key(value: Any) -> str:
     """Return the text of an id: spaces at its ends go, everything else stays as it is."""
-    text = _UNSEEN.sub("", _CONTROL.sub(" ", as_text(value))).strip()
+    text = as_text(value)
+    if not text.isascii() or not text.isprintable():
+        text = _UNSEEN.sub("", _CONTROL.sub(" ", text))
+    text = text.strip()
     return "" if text.lower() in _SURELY_MISSING else text
 
 
