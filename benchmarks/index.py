@@ -1,7 +1,7 @@
 """The index that `build_index` picks, against the flat one, and what words add to its searches.
 
-Run with `python benchmarks/index.py`; prints recall and queries a second on the same clustered
-vectors, and ratios.
+Run with `python -m benchmarks.index`; prints recall and queries a second on the same clustered
+vectors, and ratios. Titles and queries are those of the made-up shop of `scale_shop`.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.scale_shop import make_catalogue, query_of, title_of
 from smar.index.ann import VectorIndex, build_index, gated_items, gated_queries, set_faiss_threads
 from smar.index.hybrid import HybridIndex
 from smar.index.settings import DEPTH
@@ -34,13 +35,6 @@ def near(
     noise = rng.normal(size=rows.shape) * distance / np.sqrt(rows.shape[1])
     moved = rows + noise
     return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
-
-
-def texts(number: int, words: int, rng: np.random.Generator) -> list[str]:
-    """Return texts of so many words each, of 30,000 words as frequent as Zipf's law says."""
-    ranks = np.arange(1, 30_001)
-    drawn = rng.choice(ranks, (number, words), p=(1 / ranks) / (1 / ranks).sum())
-    return [" ".join(f"word{rank}" for rank in row) for row in drawn]
 
 
 def queries_per_s(search: Callable[[slice], object], number: int, batch: int) -> float:
@@ -67,9 +61,11 @@ def main() -> None:
         near(text[chosen], options.spread, rng), rng.random(len(chosen), np.float32)
     )
     queries = gated_queries(encoded.vector, encoded.gate)
-    asked = texts(len(queries), 3, rng)
+    shop, forms = make_catalogue(options.items, 7), rng.random(len(chosen))
+    wanted = zip(chosen.tolist(), forms, strict=True)
+    asked = [query_of(shop, item, form).lower() for item, form in wanted]
     start = time.perf_counter()
-    words = WordIndex.build(texts(options.items, 10, rng))
+    words = WordIndex.build([title_of(shop, item) for item in range(options.items)])
     print(json.dumps({"index": "words", "build_s": round(time.perf_counter() - start, 1)}))
     ids = [str(row) for row in range(options.items)]
     rates = {}
