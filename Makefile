@@ -15,7 +15,7 @@ SMAR_UI_PORT ?= 3000
 SMAR_REPORTS_PORT ?= 3001
 SMAR_PORT ?= 8000
 
-.PHONY: help run example home ui serve test whole test-daemon faults slow scale mutants tag check matrix graph env lock clean
+.PHONY: help run example home ui serve test whole browser test-daemon faults slow scale mutants tag check matrix graph env lock clean
 
 help:  ## what each target does
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -84,6 +84,12 @@ test: env  ## the tests, two files at a time
 
 whole: env  ## the tests that run DVC, Dagster and trainings in processes of their own
 	@HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "whole and not slow"
+
+# Another browser: SMAR_BROWSER=/path/to/chromium.
+browser: env  ## the page and what shops load from npm, in a real browser (two minutes)
+	@cd tests/browser && { command -v npm >/dev/null || { echo "npm is not there: tests that need its packages are skipped"; exit 0; }; \
+	  test node_modules/.package-lock.json -nt package-lock.json || npm ci --ignore-scripts --no-audit --no-fund --silent; }
+	@HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser tests/browser
 
 faults: env  ## break a small pipeline on purpose; SMAR_KILLS=50 for that many kill -9
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m faults tests/faults

@@ -45,13 +45,14 @@ async def readyz(request: Request) -> Response:
 
 @router.get("/releases", responses=openapi.RELEASES)
 async def releases(request: Request) -> Response:
-    """The releases on the disk, and which of them answers."""
+    """The releases on the disk, which of them answers, and the fields that its items have."""
     live = service_of(request).live
     known = [{"release": v, "is_loaded": live.is_loaded(v)} for v in live.versions()]
     content = {
         "answers": live.release or None,
         "current": current_version(service_of(request).root) or None,
         "releases": known,
+        "fields": live.current.fields.names,
     }
     return json_response(content)
 

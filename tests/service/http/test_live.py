@@ -69,6 +69,7 @@ def test_releases_are_switched_under_load_and_back_without_an_error(
     assert {release for _, release in answers} == {"v1", "v2"}
     assert back_s < 1
     listed = client.get("/releases").json()
+    assert {"brand", "price", "category.lvl0"} <= set(listed["fields"])
     assert listed["releases"] == [
         {"release": "v1", "is_loaded": True}, {"release": "v2", "is_loaded": True},
     ]  # fmt: skip

@@ -6,6 +6,11 @@ export class Problem extends Error {
     this.status = status;
     this.problems = content.problems || [];
   }
+
+  // Whether the same again may be answered later: the service is away, starts, or has too much to do.
+  get isPassing() {
+    return [0, 429, 502, 503, 504].includes(this.status);
+  }
 }
 
 function stored(store, name, make) {
@@ -47,6 +52,7 @@ function post(path, body, options = {}) {
 export const search = (body, signal) => post("search", { ...body, client_id: clientId }, { signal });
 export const similar = (id) => call(`similar/${encodeURIComponent(id)}?limit=24`);
 export const suggest = (text, signal) => call(`suggest?q=${encodeURIComponent(text)}`, { signal });
+export const LONGEST_SUGGESTED = 200, LONGEST_JUDGED = 500; // characters that the routes take
 export const releases = () => call("releases");
 export const grades = (query) =>
   call(`judgements?q=${encodeURIComponent(query)}`, { headers: key() ? { "x-api-key": key() } : {} });

@@ -3,16 +3,19 @@ import * as api from "./api.js";
 import * as compare from "./compare.js";
 import { FIELDS, drawFacets, filtersOf } from "./facets.js";
 import { suggestions } from "./suggestions.js";
-import { card, el, message, shareBar } from "./view.js";
+import { card, el, gridOf, message, shareBar } from "./view.js";
 
 const PER_PAGE = 24;
 const SETTLED_MS = 1000; // what was typed is a search once nothing is typed for as long
 const SORTS = [["relevance", "Most relevant"], ["price", "Lowest price"], ["-price", "Highest price"]];
+const FIRST_AGAIN_MS = 1000, LAST_AGAIN_MS = 8000; // until a service that is away is asked again
 const MODES = ["search", "compare", "judge"];
 const $ = (id) => document.getElementById(id);
 const input = $("query");
 let state = fromAddress();
 let answer = null, facets = {}, given = new Map(), pending = null, settling = 0, logged = "";
+let known = null; // the fields that the catalogue has
+let again = 0, again_ms = FIRST_AGAIN_MS;
 
 function fromAddress() {
   const address = new URLSearchParams(location.search);
@@ -20,10 +23,11 @@ function fromAddress() {
   for (const [field] of FIELDS) if (field !== "price" && address.has(field)) chosen[field] = address.getAll(field);
   const mode = address.get("mode");
   const page = Number(address.get("page"));
+  const amount = (name) => (Number(address.get(name)) >= 0 ? address.get(name) || "" : ""); // a text is no number, NaN
   return {
     query: address.get("q") || "", page: Number.isInteger(page) && page > 0 ? page : 1, similar: address.get("similar") || "",
     sort: address.get("sort") || "relevance", mode: MODES.includes(mode) ? mode : "search",
-    least: address.get("from") || "", most: address.get("to") || "", chosen, left: address.get("left") || "", right: address.get("right") || "",
+    least: amount("from"), most: amount("to"), chosen, left: address.get("left") || "", right: address.get("right") || "",
   };
 }
 
@@ -45,31 +49,48 @@ function asked() {
   };
 }
 
-const known = new Set(FIELDS.map(([field]) => field));
-
 async function run({ isStep = true, isTyping = false } = {}) {
   toAddress(isStep && !isTyping);
+  document.title = state.query ? `${state.query} - smar` : "smar";
   settled(true);
+  clearTimeout(again);
   pending?.abort();
   const own = (pending = new AbortController());
   document.body.classList.add("busy");
   try {
     await draw(own.signal);
+    again_ms = FIRST_AGAIN_MS;
     if (state.mode === "search" && !state.similar) settling = setTimeout(settled, isTyping ? SETTLED_MS : 0);
   } catch (error) {
     if (error.name === "AbortError") return;
     if (forgetUnknown(error)) { await run({ isStep: false, isTyping }); return; }
-    $("results").replaceChildren(message(error.message, error.problems || [], true));
-    $("pages").replaceChildren();
+    tell(error);
   } finally {
     if (own === pending) document.body.classList.remove("busy");
   }
 }
 
-// A catalogue without, say, categories has no such field: it is not asked for again.
+// A service that is away or busy is asked again until it answers; nobody has to reload the page.
+function tell(error) {
+  const said = error.isPassing ? `${error.message} Trying again until it answers.` : error.message;
+  $("results").replaceChildren(message(said, error.problems, true));
+  $("about").replaceChildren(...(state.similar ? [back()] : count() ? [clear()] : []));
+  $("pages").replaceChildren();
+  if (!error.isPassing) return;
+  again = setTimeout(() => run({ isStep: false }), again_ms);
+  again_ms = Math.min(2 * again_ms, LAST_AGAIN_MS);
+}
+
+// A catalogue without, say, colours has no such field: it is not asked for.
+async function learnFields() {
+  if (known) return;
+  const { fields } = await api.releases();
+  known = new Set(FIELDS.map(([field]) => field).filter((field) => fields.includes(field)));
+}
+
+// Another release may know fewer fields than the one that was asked.
 function forgetUnknown(error) {
-  const names = (error.problems || []).filter((p) => p.field === "facets").map((p) => FIELDS.find(([f]) => p.detail.includes(`'${f}'`))?.[0]);
-  const lost = names.filter((name) => known.has(name));
+  const lost = (error.problems || []).map((p) => p.field.replace(/^facets\./, "")).filter((name) => known?.has(name));
   lost.forEach((name) => known.delete(name));
   return lost.length > 0;
 }
@@ -78,29 +99,40 @@ async function draw(signal) {
   $("shares").hidden = true;
   document.querySelector("main").classList.toggle("wide", Boolean(state.similar) || state.mode === "compare");
   await tools();
+  await learnFields();
   if (state.similar) return drawSimilar();
   if (state.mode === "compare") return drawCompared(signal);
   const [found, judged] = await Promise.all([api.search({ ...asked(), track: false }, signal),
-    state.mode === "judge" && state.query ? api.grades(state.query) : { judgements: [] }]);
+    canJudge() ? api.grades(state.query) : { judgements: [] }]);
   answer = found;
   given = new Map(judged.judgements.map((each) => [each.item_id, each.grade]));
   facets = found.facets;
   drawAbout();
   drawFacets($("groups"), facets, state, changed);
   $("chosen").textContent = count() ? `(${count()})` : "";
-  const grid = el("ul", { class: "grid" });
-  found.hits.forEach((hit, place) => grid.append(card(hit, optionsOf(hit, place))));
-  $("results").replaceChildren(found.hits.length ? grid : message(count() ? "Nothing fits all filters." : "Nothing was found."));
+  const grid = gridOf(found.hits, (hit, place) => card(hit, optionsOf(hit, place)));
+  $("results").replaceChildren(found.hits.length ? grid : message(nothing(found)));
   drawPages(found.total);
 }
 
+function nothing(found) {
+  if (found.total > 0 && state.page > 1) return `There is no page ${state.page}.`;
+  return count() ? "Nothing fits all filters." : "Nothing was found.";
+}
+
+const canJudge = () => state.mode === "judge" && state.query !== "" && state.query.length <= api.LONGEST_JUDGED;
+const clear = () => el("button", { type: "button", class: "plain", onclick: () => {
+  state = { ...state, chosen: {}, least: "", most: "", page: 1 };
+  run();
+} }, "Clear filters");
+const back = () => el("button", { type: "button", class: "plain", onclick: () => { state.similar = ""; run(); } }, "Back to the search");
 const count = () => Object.values(state.chosen).flat().length + (state.least !== "") + (state.most !== "");
 
 function optionsOf(hit, place) {
   const clicked = () => { settled(); if (answer) api.logClick(answer, hit, place + 1); };
   const options = { clicked, explain: Boolean(hit.why), similar: () => { clicked(); toSimilar(hit.item_id); },
     open: () => { clicked(); toSimilar(hit.item_id); } };
-  if (state.mode === "judge" && state.query) Object.assign(options, { given: given.get(hit.item_id), grade: putGrade });
+  if (canJudge()) Object.assign(options, { given: given.get(hit.item_id), grade: putGrade });
   return options;
 }
 
@@ -128,7 +160,8 @@ function drawAbout() {
   const what = answer.query ? el("span", {}, "Best of ", el("strong", {}, `${total} items`), ` in ${spent} ms`) : el("span", {}, el("strong", {}, `${total} items`));
   const sort = el("select", { "aria-label": "Order", onchange: (event) => { state.sort = event.target.value; state.page = 1; run(); } },
     ...SORTS.map(([value, name]) => el("option", { value, selected: value === state.sort }, name)));
-  $("about").replaceChildren(what, el("span", { class: "right" }, sort));
+  const tooLong = state.mode === "judge" && state.query.length > api.LONGEST_JUDGED && `A query of more than ${api.LONGEST_JUDGED} characters takes no grades.`;
+  $("about").replaceChildren(what, ...(count() ? [clear()] : []), ...(tooLong ? [el("span", {}, tooLong)] : []), el("span", { class: "right" }, sort));
   $("shares").replaceChildren(...(answer.query ? shareBar(answer.shares) : []));
   $("shares").hidden = !answer.query;
   $("footer").textContent = `${answer.release ? `Release ${answer.release}` : "The working tree"}. Keys: / to search, arrows to move, Enter for similar items${state.mode === "judge" ? ", 0 to 3 to grade" : ""}.`;
@@ -137,10 +170,8 @@ function drawAbout() {
 async function drawSimilar() {
   const told = await api.similar(state.similar);
   answer = null;
-  const back = el("button", { type: "button", class: "plain", onclick: () => { state.similar = ""; run(); } }, "Back to the search");
-  $("about").replaceChildren(el("span", {}, "Similar to ", el("strong", {}, told.item?.title || state.similar)), el("span", { class: "right" }, back));
-  const grid = el("ul", { class: "grid" });
-  for (const hit of told.hits) grid.append(card(hit, { open: () => toSimilar(hit.item_id), similar: () => toSimilar(hit.item_id) }));
+  $("about").replaceChildren(el("span", {}, "Similar to ", el("strong", {}, told.item?.title || state.similar)), el("span", { class: "right" }, back()));
+  const grid = gridOf(told.hits, (hit) => card(hit, { open: () => toSimilar(hit.item_id), similar: () => toSimilar(hit.item_id) }));
   $("results").replaceChildren(told.hits.length ? grid : message("Nothing is like it."));
   $("pages").replaceChildren();
 }
@@ -172,8 +203,14 @@ async function tools() {
   const bar = $("tools");
   bar.hidden = state.mode === "search" || Boolean(state.similar);
   if (bar.hidden || bar.dataset.mode === state.mode) return;
-  bar.dataset.mode = state.mode;
-  if (state.mode === "compare") { bar.replaceChildren(...(await compare.choices(state, () => run()))); return; }
+  const { mode } = state;
+  if (mode === "compare") {
+    const choices = await compare.choices(state, () => run());
+    if (mode === state.mode) bar.replaceChildren(...choices);
+    bar.dataset.mode = mode; // not before: a service that was away is asked again
+    return;
+  }
+  bar.dataset.mode = mode;
   const own = el("input", { id: "key", type: "password", placeholder: "only if the service asks", autocomplete: "off", value: api.key(),
     onchange: (event) => { api.key(event.target.value); run({ isStep: false }); } });
   const done = el("button", { type: "button", class: "plain", onclick: async () => {

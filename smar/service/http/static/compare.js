@@ -1,6 +1,6 @@
 // Two settings side by side: releases, or one release with and without filters' order; moved ranks are marked.
 import * as api from "./api.js";
-import { card, el, message, shareBar } from "./view.js";
+import { card, el, gridOf, message, shareBar } from "./view.js";
 
 export async function choices(state, changed) {
   const known = await api.releases();
@@ -19,11 +19,10 @@ export async function draw(root, body, state, options, signal) {
   const answers = await Promise.all([ask(state.left), ask(state.right)]);
   const places = answers.map((answer) => new Map(answer.hits.map((hit) => [hit.item_id, hit.rank])));
   const sides = answers.map((answer, side) => {
-    const grid = el("ul", { class: "grid" });
-    for (const hit of answer.hits) grid.append(card(hit, { ...options, explain: true, moved: moved(hit, places[1 - side]) }));
+    const grid = gridOf(answer.hits, (hit) => card(hit, { ...options, explain: true, moved: moved(hit, places[1 - side]) }));
     const name = answer.release || "working tree";
     return el("section", { "aria-label": `${side ? "Right" : "Left"}: release ${name}` }, el("h2", {}, `${name}: ${answer.total.toLocaleString("en")} items`),
-      ...(answer.query ? shareBar(answer.shares) : []), grid);
+      answer.query ? el("div", { class: "shares" }, ...shareBar(answer.shares)) : null, grid);
   });
   const same = answers[0].hits.filter((hit) => places[1].get(hit.item_id) === hit.rank).length;
   root.replaceChildren(answers.some((answer) => answer.hits.length) ? el("div", { class: "sides" }, ...sides) : message("Neither finds anything."));

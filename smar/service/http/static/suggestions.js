@@ -29,7 +29,7 @@ export function suggestions(input, list, chosen) {
   input.addEventListener("input", async () => {
     pending?.abort();
     pending = new AbortController();
-    if (!input.value.trim()) { found = []; close(); return; }
+    if (!input.value.trim() || input.value.length > api.LONGEST_SUGGESTED) { found = []; close(); return; }
     try {
       const told = await api.suggest(input.value, pending.signal);
       found = told.suggestions.filter((each) => each.text !== input.value.trim());

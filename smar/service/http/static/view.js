@@ -44,17 +44,15 @@ export function shareBar(shares) {
   return [bar, legend];
 }
 
-export function why(hit, shares) {
+export function why(hit) {
   const reasons = hit.why;
   if (!reasons) return el("div", { class: "why" }, "The release does not say why.");
-  const row = (name, value) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, value));
+  const row = (name, value, kind) => el("tr", {}, el("th", { scope: "row" }, kind && el("i", { class: kind }), name), el("td", {}, value));
   const place = (at) => (at ? `#${at.rank} (${at.score.toFixed(3)})` : "not found");
-  const body = el("tbody", {},
-    row("its text's vector adds", reasons.text.toFixed(3)), row("its picture adds", reasons.picture.toFixed(3)),
-    row("its words add", reasons.words.toFixed(3)), row("score", hit.score.toFixed(3)),
-    row("by vectors alone", place(reasons.by_vectors)), row("by words alone", place(reasons.by_words)));
+  const body = el("tbody", {}, ...["text", "picture", "words"].map((kind) => row(kind, reasons[kind].toFixed(3), kind)),
+    row("score", hit.score.toFixed(3)), row("vectors alone", place(reasons.by_vectors)), row("words alone", place(reasons.by_words)));
   const said = reasons.matched.length ? `Words found: ${reasons.matched.join(", ")}` : "No word of the query is in its text.";
-  return el("div", { class: "why" }, ...shareBar(reasons), el("table", {}, body), el("p", {}, said));
+  return el("div", { class: "why" }, shareBar(reasons)[0], el("table", {}, el("caption", { class: "hidden" }, "What adds to its score"), body), el("p", {}, said));
 }
 
 function photo(hit, open) {
@@ -63,6 +61,12 @@ function photo(hit, open) {
     ? el("img", { src: `${address.slice(1)}?w=320`, alt: "", loading: "lazy", width: 256, height: 320 })
     : el("span", { class: "none" }, "no picture");
   return el("button", { class: "photo", type: "button", "aria-label": `Open ${hit.title}${address ? "" : ", no picture"}`, onclick: open }, picture);
+}
+
+// Where no item has a picture there is no place for one.
+export function gridOf(hits, cardOf) {
+  const isBare = hits.every((hit) => !hit.pictures.length);
+  return el("ul", { class: isBare ? "grid bare" : "grid" }, ...hits.map(cardOf));
 }
 
 // options: open(hit), similar(hit), explain, grade(hit, grade), given (grade or null), moved (text, kind)

@@ -1,81 +1,35 @@
-"""The page in a real browser, against the service on a real socket."""
+"""The page in a real browser: what a person does with it, by mouse, keys and on a phone."""
 
-import shutil
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-import uvicorn
 
-from smar.service.http.app import build_app
-from smar.service.http.service import Service
-from smar.service.http.settings import Settings
+from tests.browser.conftest import serving, settled, watched
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
-pytestmark = [
-    pytest.mark.whole,
-    pytest.mark.skipif(not CHROMIUM, reason="needs a browser: apt-get install chromium"),
-]
+pytestmark = [pytest.mark.whole, pytest.mark.browser]
 HITS = ".grid .card"
 
 
 @pytest.fixture(scope="module")
-def address(shared_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    root = tmp_path_factory.mktemp("page") / "project"
-    shutil.copytree(shared_project, root, symlinks=True)
-    service = Service(root, Settings(log_free_mb=0.0, access_log=False, encoder="torch"))
-    config = uvicorn.Config(build_app(service), port=0, log_level="warning")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}/"
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
+def address(two_releases: Path) -> Iterator[str]:
+    with serving(two_releases) as (served, _):
+        yield served
 
 
 @pytest.fixture
 def page(browser: Any, address: str) -> Iterator[Any]:
-    """A page at the start; what the browser complains of fails the test."""
-    opened = browser.new_page(viewport={"width": 1280, "height": 900})
-    complaints: list[str] = []
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on(
-        "console",
-        lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None,
-    )
-    opened.on("request", lambda asked: complaints.append(asked.url)
-              if not asked.url.startswith(address) else None)  # fmt: skip
-    opened.goto(address)
-    opened.wait_for_selector(HITS)
-    yield opened
-    opened.close()
-    assert complaints == []
+    """A page at the start."""
+    with watched(browser, address) as opened:
+        opened.goto(address)
+        opened.wait_for_selector(HITS)
+        yield opened
 
 
 def titles(page: Any) -> list[str]:
     return page.locator(f"{HITS} h3").all_inner_texts()
-
-
-def settled(page: Any) -> None:
-    """Wait until nothing is asked of the service any more."""
-    page.wait_for_load_state("networkidle")
-    page.wait_for_selector("body:not(.busy)")
 
 
 def test_search_as_you_type_facets_and_pages(page: Any):
@@ -92,6 +46,14 @@ def test_search_as_you_type_facets_and_pages(page: Any):
     box.check()
     settled(page)
     assert page.locator("#chosen").inner_text() == "(1)"
+    assert page.title() == "red lamp - smar"
+    narrowed = titles(page)
+    page.get_by_role("button", name="Clear filters").click()
+    settled(page)
+    assert page.locator("#groups input:checked").count() == 0
+    page.go_back()
+    settled(page)
+    assert titles(page) == narrowed
     address = page.url
     page.go_back()
     settled(page)
@@ -127,7 +89,12 @@ def test_reasons_and_suggestions_are_shown(page: Any, address: str):
     page.goto(f"{address}?q=red+lamp")
     settled(page)
     page.get_by_role("button", name="Why this?").first.click()
-    assert "by vectors alone" in page.locator(".why").inner_text()
+    assert "vectors alone" in page.locator(".why").inner_text()
+    assert (
+        page.get_by_role("button", name="Why this?").first.get_attribute("aria-expanded") == "true"
+    )
+    page.get_by_role("button", name="Why this?").first.click()
+    assert page.locator(".why").count() == 0
     page.locator("#query").fill("")
     page.locator("#query").type("lam", delay=20)
     page.wait_for_selector("#suggestions li")
@@ -138,11 +105,25 @@ def test_reasons_and_suggestions_are_shown(page: Any, address: str):
     assert page.locator("#query").input_value() in chosen
 
 
-def test_two_releases_stand_side_by_side(page: Any, address: str):
+def test_two_releases_stand_side_by_side_and_what_moved_is_marked(page: Any, address: str):
     page.goto(f"{address}?q=red+lamp&mode=compare")
     settled(page)
-    assert page.locator(".sides section").count() == 2
+    heads = page.locator(".sides h2").all_inner_texts()
+    assert [head.split(":")[0] for head in heads] == ["v2", "v1"]
+    marks = set(page.locator(".moved").all_inner_texts())
+    assert any(mark[0] in "\u25b2\u25bc" for mark in marks)
+    sides = [
+        side.locator(".card").evaluate_all("cards => cards.map(card => card.dataset.id)")
+        for side in page.locator(".sides section").all()
+    ]
+    same = sum(left == right for left, right in zip(*sides, strict=True))
+    assert page.locator("#about").inner_text().startswith(f"{same} of {len(sides[0])} hits")
+    page.get_by_label("Release on the left").select_option("v1")
+    settled(page)
     assert set(page.locator(".moved").all_inner_texts()) == {"="}
+    page.reload()
+    settled(page)
+    assert page.get_by_label("Release on the left").input_value() == "v1"
 
 
 def test_grades_become_a_file_that_ingest_reads(page: Any, address: str):
