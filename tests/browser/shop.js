@@ -4,6 +4,7 @@ import { trackEvent, trackQuery } from "./ubi.js";
 const address = new URLSearchParams(location.search);
 const client = algoliasearch.algoliasearch("any", "any", {
   hosts: [{ url: address.get("service"), accept: "readWrite", protocol: "http" }],
+  timeouts: { connect: 15000, read: 15000, write: 15000 }, // its own are a second or two: tests run on busy machines
 });
 const search = instantsearch({ indexName: "items", searchClient: client, future: { preserveSharedStateOnUnmount: true } });
 const w = instantsearch.widgets;
