@@ -75,6 +75,11 @@ class Paths:
         return self.root / "backbones"
 
     @property
+    def start(self) -> Path:
+        """The model before its first step, where its vectors find something already."""
+        return self.root / "models" / "start"
+
+    @property
     def pretrained(self) -> Path:
         return self.root / "models" / "pretrained"
 

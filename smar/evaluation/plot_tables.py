@@ -14,7 +14,7 @@ def write_tables(folder: Path, results: Sequence[SetResult], params: EvaluatePar
     """Write what `dvc plots show` draws: recall by cutoff, the gate's histogram and reliability."""
     folder.mkdir(exist_ok=True)
     _write_reliability(folder / "reliability.csv", results)
-    columns = ["cutoff", *LABELS]
+    columns = ["cutoff", *(ordered(results[0]) if results else LABELS)]
     if not results:
         pd.DataFrame(columns=columns).to_csv(folder / "recall.csv", index=False)
         pd.DataFrame(columns=["gate", "queries"]).to_csv(folder / "gate.csv", index=False)

@@ -49,10 +49,12 @@ class Against:
     Args:
         release: The current release, when it was made and from which commit; "" for none.
         figures: What it reached, set by set.
+        start: What the start before training is, or why it is not compared; a sentence.
     """
 
     release: str
     figures: Sequence[Regression]
+    start: str = ""
 
 
 def write_results(
@@ -130,6 +132,7 @@ def write_report(
         metrics=_columns(params),
         sets=sets,
         release=against.release,
+        start=against.start,
         groups=groups,
         weak=weak.head(_MOST_WEAK).to_dict("records"),
         num_weak=len(weak),

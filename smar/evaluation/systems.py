@@ -35,6 +35,7 @@ LABELS = {
     "text": "S_t alone",
     "image": "S_i alone",
     "bm25": "BM25",
+    "zero_shot": "zero-shot",  # the start before training, where it is aligned
 }
 # The random stream of a baseline keeps its name, so that the intervals of two releases are of the
 # same resamples.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from smar.evaluation.systems import SetResult
+    from smar.evaluation.zero_shot import ZeroShot
     from smar.params import Params
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ STAGE = Stage(
         "data/synthetic",
         "data/embeddings",
         "data/index",
+        "data/features",
+        "models/start",
         "models/retriever",
     ],
     writes=[
@@ -55,6 +58,7 @@ def run(root: Path) -> None:
     from smar.evaluation.headline import headline
     from smar.evaluation.regression import check_regression, read_before
     from smar.evaluation.report import Against, summary_text, write_results
+    from smar.evaluation.zero_shot import read_zero_shot
     from smar.index.ann import set_faiss_threads
     from smar.judging.metrics import check_metric
     from smar.params import load_params
@@ -67,15 +71,18 @@ def run(root: Path) -> None:
     inputs = STAGE.digests(root)
     set_faiss_threads(params.threads)
     items = schema.read_table(paths.items, schema.ITEMS)
-    results, weak = _measure_all(paths, params, items)
+    images = ImageStore.open(paths.images)
+    start, told = read_zero_shot(paths, items, images, params.threads)
+    results, weak = _measure_all(paths, params, items, start)
     manifest = Manifest(kind="evaluation", inputs=inputs, params=settings)
     manifest.counts = {f"queries_{result.queries.name}": len(result.queries) for result in results}
-    catalogue = Catalogue(items, ImageStore.open(paths.images))
+    catalogue = Catalogue(items, images)
     figures = {result.queries.name: result.summary() for result in results}
     released = paths.releases / "current" / "metrics" / "evaluate.json"
     before = read_before(released, figures, params.evaluate.primary)
     with write_directory(paths.evaluation_report, manifest) as folder:
-        against = Against(_release(paths), before or [])
+        line = f"zero-shot: {told}." if start else f"There is no zero-shot row: {told}."
+        against = Against(_release(paths), before or [], line)
         write_results(folder, results, catalogue, params.evaluate, params.seed, against, weak)
     regression = check_regression(before, params.evaluate.primary)
     content = STAGE.with_checks(paths.outcome("evaluate"), figures, [regression])
@@ -93,7 +100,7 @@ def _release(paths: Paths) -> str:
 
 
 def _measure_all(
-    paths: Paths, params: "Params", items: "pd.DataFrame"
+    paths: Paths, params: "Params", items: "pd.DataFrame", start: "ZeroShot | None"
 ) -> "tuple[list[SetResult], pd.DataFrame]":
     """Return what was measured on every set that has a query, and what is answered weakly."""
     from dataclasses import replace
@@ -101,6 +108,7 @@ def _measure_all(
     from smar.data import schema
     from smar.evaluation.relevance import relevance_of, weak_queries
     from smar.evaluation.systems import HYBRID, measure, run_systems
+    from smar.evaluation.zero_shot import NAME
     from smar.index.hybrid import HybridIndex
     from smar.index.store import EmbeddingStore
     from smar.judging.shop_sets import ShopSets
@@ -119,6 +127,8 @@ def _measure_all(
             continue
         encoded = encode_queries(model, queries.texts)
         runs = run_systems(queries, encoded, store, index, max(settings.cutoffs))
+        if start is not None:
+            runs[NAME] = start.run(queries.texts, max(settings.cutoffs))
         slices = shop.slices(queries, items["category"], params.gate.visual_categories)
         found = measure(queries, encoded.gate, runs, slices, settings, params.seed)
         results.append(replace(found, relevance=relevance_of(index, queries, runs[HYBRID])))

@@ -35,6 +35,7 @@ STAGE = Stage(
         "backbones/${model.image.pretrained}.model",
     ],
     writes=[
+        "models/start",
         "models/pretrained",
         "reports/outcomes/pretrain.json",
         "metrics/pretrain.json",
@@ -101,6 +102,7 @@ def run(root: Path) -> dict[str, float]:
     model = _build(params, data.queries, items, (pictures.height, pictures.width), starts)
     images = open_source(paths.features, pictures, model)
     prove_round_trip(model, paths.work / "round_trip")
+    _save_start(paths, model, inputs)
     kinds = [params.fusion_kind, LOSSES[params.loss.kind], CURRICULA[params.curriculum.kind]]
     where = places(paths, "pretrain", settings | inputs, kinds)
     is_learned = params.loss.weights == "learned"
@@ -129,6 +131,20 @@ def run(root: Path) -> dict[str, float]:
     STAGE.write_outcome(root, content)
     finish(where)
     return times
+
+
+def _save_start(paths: Paths, model: "DualEncoder", inputs: dict[str, str]) -> None:
+    """Keep the model as it is before training, or why it finds nothing yet."""
+    from smar.artifacts import Manifest, write_directory
+    from smar.models.alignment import alignment_of
+    from smar.models.io import KIND, save_model
+
+    found = alignment_of(model)
+    if found.parts:
+        save_model(model, paths.start, Manifest(kind=KIND, inputs=inputs))
+        return
+    with write_directory(paths.start, Manifest(kind="no start", details={"reason": found.told})):
+        pass
 
 
 def _settings(params: "Params") -> dict[str, Any]:

@@ -52,8 +52,8 @@ def test_a_stage_without_a_module_is_named():
     ("old", "new", "message"),
     [
         (
-            "      - data/images\n      - models/retriever\n      - smar/artifacts.py\n",
-            "      - data/images\n      - smar/artifacts.py\n",
+            "      - data/features\n      - models/retriever\n      - smar/artifacts.py\n",
+            "      - data/features\n      - smar/artifacts.py\n",
             "stage embed: models/retriever is in reads of smar/stages/embed.py but not under deps",
         ),
         (
