@@ -16,6 +16,7 @@ from smar.models.fusion import build_fusion
 from smar.models.gate import build_gate
 from smar.models.gate.base import GateWidths
 from smar.models.image import ImageTower
+from smar.models.low_rank import add_low_rank, is_added, merge_low_rank
 from smar.models.pretrained import Checkpoint
 from smar.models.text import TextTower
 from smar.models.tokenizer import TextTokenizer
@@ -132,7 +133,25 @@ class DualEncoder(nn.Module):
     def pretrained_parameters(self) -> list[nn.Parameter]:
         """Return what came with pretrained models, their projections included."""
         towers = (self.query, self.text, self.image)
-        return [parameter for tower in towers for parameter in tower.pretrained_parameters()]
+        added = {id(parameter) for name, parameter in self.named_parameters() if is_added(name)}
+        return [
+            parameter
+            for tower in towers
+            for parameter in tower.pretrained_parameters()
+            if id(parameter) not in added
+        ]
+
+    def adapt(self) -> None:
+        """Give towers with `unfreeze: lora` what training moves; `merge` takes it in."""
+        for tower in (self.query, self.text, self.image):
+            if tower.origin.unfreeze == "lora":
+                add_low_rank(tower.backbone)
+        self.hold()
+
+    def merge(self) -> None:
+        """Make towers with `unfreeze: lora` towers as any other, which find the same."""
+        for tower in (self.query, self.text, self.image):
+            merge_low_rank(tower.backbone)
 
     def hold(self) -> None:
         """Take from training what `unfreeze` says is to stay as it came."""

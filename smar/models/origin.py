@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from smar.errors import ParamsError
+from smar.models.low_rank import is_added
 
 Unfreeze = int | str  # "all", "none", "lora", or how many of the last layers
 
@@ -34,7 +35,8 @@ class Origin:
 def held(backbone: nn.Module, head: nn.Module, origin: Origin) -> Iterator[nn.Parameter]:
     """Yield the parameters of a pretrained part that stay as they are.
 
-    Of N last layers, those and what comes behind them move (a last norm, a pooling, the head).
+    Of N last layers, those and what comes behind them move (a last norm, a pooling, the head). Of
+    "lora" what was added moves.
 
     Raises:
         ParamsError: If there are fewer layers than are to move.
@@ -42,7 +44,7 @@ def held(backbone: nn.Module, head: nn.Module, origin: Origin) -> Iterator[nn.Pa
     if origin.unfreeze == "all":
         return
     if not isinstance(origin.unfreeze, int):
-        yield from backbone.parameters()
+        yield from (value for name, value in backbone.named_parameters() if not is_added(name))
         yield from head.parameters()
         return
     name, layers = layers_of(backbone)

@@ -13,6 +13,20 @@ from smar.params import ImageTowerParams, ModelParams, TextTowerParams
 _LONGEST = 400  # characters of another library's error
 _LEAST_SHARE = 0.9  # of a model's rows that its own tokenizer uses; tables are rounded up
 
+_OPEN_CLIP = (
+    "it is in open_clip's layout; expected that of transformers: config.json beside "
+    "model.safetensors. Take the model's own repository for transformers, which OpenAI's, LAION's "
+    "and Google's SigLIP models have, or convert it once with "
+    "src/transformers/models/clip/convert_clip_original_pytorch_to_hf.py (or "
+    "siglip/convert_siglip_to_hf.py) of the source of transformers, then `smar backbone NAME "
+    "FOLDER`"
+)
+_TIMM = (
+    "it is in timm's layout, which smar does not read; take the same model in transformers' own "
+    "(model_type in config.json: ViT, DINOv2, ConvNeXt, ResNet, Swin and EfficientNet have one). "
+    "For tf_efficientnet_lite0 examples/pretrained_demo.py writes one"
+)
+
 
 def check_pretrained(params: ModelParams, backbones: Path) -> None:
     """Refuse pretrained models that cannot be used.
@@ -108,10 +122,13 @@ def _layout_problem(checkpoint: Checkpoint) -> str:
             "the folder holds a LoRA/PEFT adapter, not a model. Merge it into its base first: "
             "peft's merge_and_unload(), then save_pretrained()"
         )
+    if any(name.startswith("open_clip") for name in has) and "config.json" not in has:
+        return _OPEN_CLIP
     if "config.json" not in has:
-        is_clip = any(name.startswith("open_clip") for name in has)
-        layout = "it is in open_clip's layout" if is_clip else "config.json is missing"
-        return f"{layout}; expected one of transformers: config.json beside model.safetensors"
+        return (
+            "config.json is missing; expected the layout of transformers: config.json beside "
+            "model.safetensors"
+        )
     try:
         content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except ValueError as error:
@@ -122,10 +139,7 @@ def _layout_problem(checkpoint: Checkpoint) -> str:
 def _type_problem(content: Mapping[str, Any]) -> str:
     model_type = content.get("model_type", "")
     if model_type == "timm_wrapper" or (not model_type and "architecture" in content):
-        return (
-            "it is in timm's layout, which smar does not read; choose the same model in "
-            "transformers' own (model_type in config.json), as most have one"
-        )
+        return _TIMM
     if not model_type:
         return "config.json names no model_type"
     if "auto_map" in content and family_of(model_type) is None:

@@ -23,7 +23,7 @@ def _known_architecture(value: str) -> str:
 Architecture = Annotated[str, AfterValidator(_known_architecture)]
 
 
-Unfreeze = Literal["all", "none"] | Annotated[int, Field(ge=1)]
+Unfreeze = Literal["all", "none", "lora"] | Annotated[int, Field(ge=1)]
 
 
 class TextTowerParams(Section):
@@ -33,8 +33,8 @@ class TextTowerParams(Section):
     """A model in backbones/, as `smar backbone` put it there; "" takes that of model.pretrained, or
     builds one from the keys below."""
     unfreeze: Unfreeze = "all"
-    """What of a pretrained model is trained: all, none, or so many of its last layers; none is read
-    once, by the stage features."""
+    """What of a pretrained model is trained: all, none, so many of its last layers, or lora (small
+    matrices beside its own, merged after training); none is read once, by the stage features."""
     architecture: Architecture = "bert"
     """Model type of `transformers` that is built from nothing."""
     hidden: Count = 192
@@ -66,8 +66,9 @@ class ImageTowerParams(Section):
     """A model in backbones/, as `smar backbone` put it there; "" takes that of model.pretrained, or
     builds one from the keys below."""
     unfreeze: Unfreeze = "all"
-    """What of a pretrained model is trained: all, none, or so many of its last layers. None is read
-    once, by the stage features, and layers of hidden and heads below learn from that."""
+    """What of a pretrained model is trained: all, none, so many of its last layers, or lora (small
+    matrices beside its own, merged after training). None is read once, by the stage features, and
+    layers of hidden and heads below learn from that."""
     architecture: Architecture = "vit"
     """Model type of `transformers` that is built from nothing."""
     hidden: Count = 192

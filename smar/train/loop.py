@@ -61,6 +61,7 @@ def train(
     Raises:
         TrainingError: If a loss or a gradient is not finite; names the step.
     """
+    model.adapt()
     trained = nn.ModuleList([model, course.weights])
     optimizer = build_optimizer(
         model, params.weight_decay, model.pretrained_parameters(), params.pretrained_rate
@@ -98,6 +99,7 @@ def train(
         if time.perf_counter() - saved > params.checkpoint_s:
             save_checkpoint(places.checkpoint, trained, optimizer, Progress(number + 1, history))
             saved = time.perf_counter()
+    model.merge()
     model.eval().requires_grad_()
     model.hold()
     _warn_if_stuck(history, tasks)

@@ -128,3 +128,29 @@ def test_of_last_layers_exactly_those_move(
 def test_more_last_layers_than_there_are_are_refused(zoo: Zoo, tiny_model_params: ModelParams):
     with pytest.raises(ParamsError, match="unfreeze: 9 layers of bert, which has 2"):
         frozen(tiny_model_params, {"text": zoo("bert")}, 9)
+
+
+def test_low_rank_matrices_move_alone_and_are_merged(
+    zoo: Zoo, tiny_model_params: ModelParams, tmp_path: Path
+):
+    starts = {"query": zoo("bert"), "text": zoo("bert"), "image": zoo("clip")}
+    model = frozen(tiny_model_params, starts, "lora")
+    before, names = embedded(model), {name for name, _ in model.named_parameters()}
+    model.adapt()
+    assert all(torch.allclose(before[name], now) for name, now in embedded(model).items())
+    assert not {id(p) for p in model.pretrained_parameters()} & {
+        id(p) for name, p in model.named_parameters() if name.endswith((".up", ".down"))
+    }
+    moved = trained_names(model, *tokens(model))
+    inside = {name for name in moved if ".backbone." in name}
+    assert inside
+    assert all(name.endswith((".up", ".down")) for name in inside)
+    model.eval()
+    trained = embedded(model)
+    assert not torch.allclose(trained["query"], before["query"], atol=1e-3)
+    model.merge()
+    assert {name for name, _ in model.named_parameters()} == names
+    save_model(model, tmp_path / "model", Manifest(kind="model"))
+    loaded = embedded(load_model(tmp_path / "model"))
+    for name, value in trained.items():
+        assert torch.allclose(value, loaded[name], atol=1e-5), name
