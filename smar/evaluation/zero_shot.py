@@ -22,7 +22,8 @@ from smar.judging.runs import Run
 from smar.models.alignment import alignment_of
 from smar.models.device import place_model
 from smar.models.dual_encoder import DualEncoder
-from smar.models.encode import ItemEmbeddings, encode_items, encode_queries
+from smar.models.embeddings import ItemEmbeddings
+from smar.models.encode import encode_items, encode_queries
 from smar.models.io import load_model
 from smar.paths import Paths
 
