@@ -168,30 +168,35 @@ def _cells(cost: Cost) -> list[str]:
 
 def run_size(root: Path, size: int, options: argparse.Namespace) -> list[Cost]:
     """Make a shop in `root`, run the stages on it, and again after a change; print each cost."""
-    costs: list[Cost] = []
     raw = root / "data" / "raw"
     has_pictures = not options.no_pictures
-
-    def keep(cost: Cost) -> None:
-        costs.append(cost)
-        print(json.dumps({k: _rounded(v) for k, v in asdict(cost).items()}), flush=True)
-
-    def run_stages(*, changed: bool) -> None:
-        for stage in options.stages:
-            keep(measure(root, stage, size, options.memory, changed=changed))
-            if costs[-1].is_killed:
-                return
-
     started, cpu = time.perf_counter(), time.process_time()
     write_params(root, pictures=has_pictures)
     write_shop(raw, size, SEED, pictures=has_pictures)
     seconds, cpu_s = time.perf_counter() - started, time.process_time() - cpu
-    keep(Cost(size, "shop", changed=False, seconds=seconds, cpu_s=cpu_s, own_gb=0, peak_gb=0))
-    run_stages(changed=False)
-    if options.changed:
-        change_shop(raw, size, SEED, pictures=has_pictures)
-        run_stages(changed=True)
+    shop = Cost(size, "shop", changed=False, seconds=seconds, cpu_s=cpu_s, own_gb=0, peak_gb=0)
+    costs = [_told(shop), *_run_stages(root, size, options, changed=False)]
+    return costs + (run_changed(root, size, options) if options.changed else [])
+
+
+def run_changed(root: Path, size: int, options: argparse.Namespace) -> list[Cost]:
+    """Change the shop that `run_size` made, and run stages on it; print each cost."""
+    change_shop(root / "data" / "raw", size, SEED, pictures=not options.no_pictures)
+    return _run_stages(root, size, options, changed=True)
+
+
+def _run_stages(root: Path, size: int, options: argparse.Namespace, *, changed: bool) -> list[Cost]:
+    costs: list[Cost] = []
+    for stage in options.stages:
+        costs.append(_told(measure(root, stage, size, options.memory, changed=changed)))
+        if costs[-1].is_killed:
+            break
     return costs
+
+
+def _told(cost: Cost) -> Cost:
+    print(json.dumps({name: _rounded(value) for name, value in asdict(cost).items()}), flush=True)
+    return cost
 
 
 def _rounded(value: object) -> object:

@@ -1,8 +1,8 @@
 """Which items a word is in and what it counts there, and the items where several count most.
 
-Of the words of a query those that count most are looked up item by item, and as soon as the other
-words together could not bring an item among the best, only those are left to score (MaxScore:
-Turtle and Flood, 1995). What is found does not depend on the order of the words: weights are
+The items of the words that count most are all scored; as soon as the other words together could
+not bring an item among the best, they are scored for the items met so far alone (MaxScore: Turtle
+and Flood, 1995). What is found does not depend on the order of the words: weights are
 float32 and their sums float64, which holds them without rounding.
 
 Shapes: N items, V words, C items found.
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 Sums = tuple[NDArray[np.int64], NDArray[np.float64]]
 """Rows of items, and the sum of the weights of a query's words in each, [C] each."""
 
+_TINY = float(np.finfo(np.float64).tiny)
 _SAME_SHARE = 1 - 2**-22  # sums this near may be one share of float32
 _DENSE = 8  # postings for each item that is looked up among them, from which a search is cheaper
 
@@ -75,7 +76,7 @@ class Postings:
         """Return what `sums` says of some items, [C]."""
         sums = np.zeros(len(items))
         for word, times in Counter(words).items():
-            sums += times * self._weights_of(word, items)
+            sums += times * _looked_up(*self.of(word), items)
         return sums
 
     def best(
@@ -101,42 +102,18 @@ class Postings:
         order = sorted(counted, key=lambda word: -bounds[word])
         # What the words from each one on can add at most.
         rest = [*accumulate((bounds[word] for word in reversed(order)), initial=0.0)][::-1]
-        floor = max(least, np.finfo(np.float64).tiny)
-        done = 0
         with self._scratch() as held:
-            looked_at: list[NDArray[np.int32]] = []
-            # From the word on that is out of reach without one before: it finds no item by itself.
-            while done < len(order) and rest[done] >= floor:
-                items, weights = self.of(order[done])
+            found = _Search(held, k, max(least, _TINY))
+            for place, word in enumerate(order):
+                rows, weights = self.of(word)
+                if rest[place] < found.floor:  # what none of the words before has is out of reach
+                    found.add(rows, weights, counted[word], rest[place])
+                    continue
                 if allowed is not None:
-                    kept = allowed[items]
-                    items, weights = items[kept], weights[kept]
-                sums = held[items] + np.float64(counted[order[done]]) * weights
-                held[items] = sums
-                looked_at.append(items)
-                floor = max(floor, _reached_by(sums, k))
-                done += 1
-            rows, sums, floor = _taken(held, looked_at, k, floor, rest[done])
-        for place in range(done, len(order)):
-            sums = sums + counted[order[place]] * self._weights_of(order[place], rows)
-            floor = max(floor, _reached_by(sums, k))
-            within = sums + rest[place + 1] >= floor
-            rows, sums = rows[within], sums[within]
-        return _exactly(rows, sums, floor, k)
-
-    def _weights_of(self, word: int, items: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return what a word counts in some items, 0 where it is not, [C]."""
-        rows, weights = self.of(word)
-        if not len(rows):
-            return np.zeros(len(items))
-        if len(items) * _DENSE > len(rows):
-            with self._scratch() as held:
-                held[rows] = weights
-                found = held[items]
-                held[rows] = 0
-            return found
-        places = np.minimum(np.searchsorted(rows, items.astype(rows.dtype)), len(rows) - 1)
-        return np.where(rows[places] == items, weights[places], 0).astype(np.float64)
+                    kept = allowed[rows]
+                    rows, weights = rows[kept], weights[kept]
+                found.take(rows, weights * np.float64(counted[word]))
+            return found.close()
 
     @contextmanager
     def _scratch(self) -> Iterator[NDArray[np.float64]]:
@@ -152,36 +129,88 @@ class Postings:
         self._own.held = held
 
 
-def _taken(
-    held: NDArray[np.float64], looked_at: list[NDArray[np.int32]], k: int, floor: float, rest: float
-) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
-    """Return the items whose sums may still reach the floor, and the floor; leave zeros in `held`.
+class _Search:
+    """The items of a query's words, as long as they may be among the best.
 
     Args:
-        held: Sums by item, 0 where none of `looked_at` is.
-        looked_at: Rows that have a sum; an item may be in several.
+        held: Zeros, [N]; the sums of all items met so far, and zeros again at the end.
         k: As `Postings.best`.
         floor: A sum that an item has to reach, as far as is known.
-        rest: What can be added to a sum at most.
     """
-    parts = []
-    for rows in looked_at:
-        sums = held[rows]  # 0 where another word had the item
-        held[rows] = 0
-        floor = max(floor, _reached_by(sums, k))
-        parts.append((rows, sums))
-    kept = [np.flatnonzero((sums + rest >= floor) & (sums > 0)) for _, sums in parts]
-    left = [(rows[at], sums[at]) for (rows, sums), at in zip(parts, kept, strict=True)]
-    found = np.concatenate([np.empty(0, np.int64), *(rows for rows, _ in left)])
-    return found, np.concatenate([np.empty(0), *(sums for _, sums in left)]), floor
+
+    def __init__(self, held: NDArray[np.float64], k: int, floor: float) -> None:
+        self.floor = floor
+        self._held, self._k = held, k
+        self._met: list[NDArray[np.intp]] = []  # no item twice
+        self._items: NDArray[np.intp] | None = None  # of those, what may be among the best
+        self._sums: NDArray[np.float64] = np.empty(0)
+
+    def take(self, rows: NDArray[np.int32], weights: NDArray[np.float64]) -> None:
+        """Add a word to the sums of all items that have it."""
+        items = rows.astype(np.intp)  # once, and not at each use
+        if self._met:
+            before = self._held.take(items)
+            weights = before + weights
+            self._met.append(items[before == 0])
+        else:
+            self._met.append(items)
+        self._held[items] = weights
+        self._raise(weights)
+
+    def add(
+        self, rows: NDArray[np.int32], weights: NDArray[np.float32], times: int, rest: float
+    ) -> None:
+        """Add a word to the sums of the items met so far, and part with what is out of reach.
+
+        Args:
+            rows: Items that have the word, ascending.
+            weights: What it counts in each.
+            times: How often the query has it.
+            rest: What this word and those after it can add at most.
+        """
+        items = self._within(rest)
+        if len(items) * _DENSE < len(rows):
+            self._held[items] += times * _looked_up(rows, weights, items)
+            return
+        before = self._held.take(rows)
+        known = np.flatnonzero(before)
+        self._held[rows[known]] = before[known] + times * weights[known].astype(np.float64)
+
+    def close(self) -> Sums:
+        """Return the best items and their sums."""
+        items = self._within(0.0)
+        sums = self._sums
+        for met in self._met:
+            self._held[met] = 0
+        if self._k and len(sums) > self._k:
+            self.floor = max(
+                self.floor, float(np.partition(sums, -self._k)[-self._k]) * _SAME_SHARE
+            )
+        within = np.flatnonzero(sums >= self.floor)
+        return items[within], sums[within]
+
+    def _within(self, rest: float) -> NDArray[np.intp]:
+        """Return the items that may be among the best if so much can be added to their sums."""
+        if self._items is None:
+            self._items = np.concatenate([np.empty(0, np.intp), *self._met])
+        sums = self._held.take(self._items)
+        self._raise(sums)
+        within = np.flatnonzero(sums >= np.nextafter(self.floor - rest, -np.inf))
+        self._items, self._sums = self._items[within], sums[within]
+        return self._items
+
+    def _raise(self, sums: NDArray[np.float64]) -> None:
+        self.floor = max(self.floor, _reached_by(sums, self._k))
 
 
-def _exactly(rows: NDArray[np.int64], sums: NDArray[np.float64], floor: float, k: int) -> Sums:
-    """Return the items of the k largest sums and those as large, all if k is 0."""
-    if k and len(sums) > k:
-        floor = max(floor, float(np.partition(sums, -k)[-k]))
-    within = sums >= floor * _SAME_SHARE if k else sums >= floor
-    return rows[within], sums[within]
+def _looked_up(
+    rows: NDArray[np.int32], weights: NDArray[np.float32], items: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return the weights of some items, 0 for one that is not among `rows`."""
+    if not len(rows):
+        return np.zeros(len(items))
+    places = np.minimum(np.searchsorted(rows, items.astype(rows.dtype)), len(rows) - 1)
+    return np.where(rows[places] == items, weights[places], 0).astype(np.float64)
 
 
 def _reached_by(sums: NDArray[np.float64], k: int) -> float:

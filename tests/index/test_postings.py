@@ -63,17 +63,24 @@ def test_best_are_those_of_all_sums(
 
 def test_common_word_that_decides_nothing_is_scored_for_few(monkeypatch: pytest.MonkeyPatch):
     found = make(200_000, [0.9, 0.003], 1, levels=1)
-    looked_at: list[int] = []
-    asked = Postings._weights_of
+    looked_up: list[int] = []
+    look_up = module._looked_up
 
-    def spy(self: Postings, word: int, items: np.ndarray) -> np.ndarray:
-        looked_at.append(len(items))
-        return asked(self, word, items)
+    def spy(rows: np.ndarray, weights: np.ndarray, items: np.ndarray) -> np.ndarray:
+        looked_up.append(len(items))
+        return look_up(rows, weights, items)
 
-    monkeypatch.setattr(Postings, "_weights_of", spy)
+    monkeypatch.setattr(module, "_looked_up", spy)
+    taken: list[int] = []
+    monkeypatch.setattr(
+        module._Search, "take", lambda *given, take=module._Search.take: (
+            taken.append(len(given[1])), take(*given)
+        ),
+    )  # fmt: skip
     rows, _ = found.best([0, 1], 50)
-    assert looked_at
-    assert max(looked_at) < 1000
+    assert max(taken) < 1000
+    assert looked_up
+    assert max(looked_up) < 1000
     assert as_slow(found, [0, 1], 50, None) <= set(rows.tolist())
 
 
@@ -104,7 +111,7 @@ def test_search_that_was_broken_off_leaves_no_sums(monkeypatch: pytest.MonkeyPat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr(module, "_taken", stop)
+        broken.setattr(module._Search, "close", stop)
         with pytest.raises(KeyboardInterrupt):
             found.best([0, 1], 10)
     assert sorted(found.best([0, 1], 10)[0].tolist()) == expected
