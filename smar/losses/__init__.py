@@ -5,6 +5,8 @@ Other files of this folder hold what several kinds share.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,15 +19,34 @@ Loss = Callable[[ScoredPairs], Tensor]
 """Scored pairs to one loss per query, [Q]."""
 
 
+@dataclass(frozen=True)
+class KindLoss:
+    """The loss of a kind with its parameters.
+
+    Args:
+        of: What the kind's file computes.
+        params: Its parameters.
+        by_rows: Whether a query's value can be told from its own scores alone.
+    """
+
+    of: Callable[[ScoredPairs, Any], Tensor]
+    params: Any
+    by_rows: bool
+
+    def __call__(self, pairs: ScoredPairs) -> Tensor:
+        """Return one loss per query, [Q]."""
+        return self.of(pairs, self.params)
+
+
 def build_loss(params: LossParams) -> Loss:
     """Return the loss of a kind with its parameters."""
-    module = LOSSES[params.kind].load()
+    kind = LOSSES[params.kind]
+    return KindLoss(kind.load().loss, params.own, kind.facts["BY_ROWS"])
 
-    def loss(pairs: ScoredPairs) -> Tensor:
-        values: Tensor = module.loss(pairs, params.own)
-        return values
 
-    return loss
+def is_by_rows(loss: Loss) -> bool:
+    """Return whether a loss may be given some queries at a time; one that does not say may not."""
+    return isinstance(loss, KindLoss) and loss.by_rows
 
 
 @torch.no_grad()
@@ -36,4 +57,4 @@ def loss_of_equal_scores(pairs: ScoredPairs, loss: Loss) -> Tensor:
     learned nothing.
     """
     level = torch.full_like(pairs.scores, float(pairs.scores.mean()))
-    return loss(ScoredPairs(level, pairs.target, pairs.allowed, pairs.shown, pairs.grade))
+    return loss(replace(pairs, scores=level))

@@ -9,6 +9,8 @@ from torch import Tensor
 from smar.losses.scored import ScoredPairs, check_shapes, negatives_of
 from smar.params.section import NonNegative, Section
 
+BY_ROWS = False
+
 
 class Params(Section):
     """Parameters of this loss."""

@@ -56,5 +56,6 @@ def loss(pairs: ScoredPairs, params: Params) -> Tensor:
         ShapeError: If the shapes do not fit.
     """
     weight = pairs.grade.float().pow(params.power)
+    of_all = weight if pairs.grades is None else pairs.grades.float().pow(params.power)
     plain = cross_entropy(pairs.scores, pairs.target, pairs.allowed, params.temperature)
-    return plain * weight / weight.mean()
+    return plain * weight / of_all.mean()

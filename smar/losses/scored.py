@@ -23,6 +23,7 @@ class ScoredPairs:
         allowed: True where item j may stand as a negative of query i, [Q, B].
         shown: True where the shop showed item j for query i and nobody engaged, [Q, B].
         grade: Engagement grade of query i with its own item, > 0, [Q].
+        grades: Grades of all queries of a step of which these are some; None if these are all.
     """
 
     scores: Tensor
@@ -30,6 +31,7 @@ class ScoredPairs:
     allowed: Tensor
     shown: Tensor
     grade: Tensor
+    grades: Tensor | None = None
 
     @classmethod
     def of(

@@ -101,7 +101,7 @@ LOSSES = Family(
     "smar.losses",
     "loss.kind",
     "loss",
-    {"IS_LIKELIHOOD": True, "NEEDS_SHOWN": False},
+    {"IS_LIKELIHOOD": True, "NEEDS_SHOWN": False, "BY_ROWS": True},
 )
 FUSIONS = Family("smar.models.fusion", "model.fusion", "fusion", {"SEES_PICTURES": True})
 GATES = Family("smar.models.gate", "gate.kind", "gate", {"SETTLES": False})

@@ -14,6 +14,9 @@ class TrainParams(Section):
     """Training steps."""
     items_per_step: Annotated[int, Field(ge=2)] = 128
     """Items of a step; each is a negative of the others' queries."""
+    chunk_items: Annotated[int, Field(ge=0)] = 0
+    """Items that go through the towers at once: above 0 a step takes the memory of so many and has
+    the gradients of all its items (GradCache), for one more forward pass; 0: all at once."""
     queries_per_item: Count = 4
     """Queries drawn for each item of a step."""
     learning_rate: Positive = 0.002

@@ -14,6 +14,7 @@ from smar.artifacts import Manifest, verify_directory, write_directory, write_js
 from smar.errors import ArtifactError
 from smar.models.io import state_of
 from smar.replace import put_back
+from smar.train.randomness import random_state, set_random_state
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def save_checkpoint(
     with write_directory(folder, Manifest(kind=KIND)) as part:
         (part / "model.safetensors").write_bytes(save(state_of(model)))
         (part / "optimizer.safetensors").write_bytes(save(_flat_state(optimizer)))
-        (part / "random.safetensors").write_bytes(save(_random_state()))
+        (part / "random.safetensors").write_bytes(save(random_state()))
         write_json(part / "progress.json", vars(progress))
 
 
@@ -65,23 +66,13 @@ def load_checkpoint(
         return None
     model.load_state_dict(weights, strict=True)
     _restore(optimizer, state)
-    torch.set_rng_state(numbers["cpu"])
-    if "cuda" in numbers and torch.cuda.is_available():
-        torch.cuda.set_rng_state(numbers["cuda"])
+    set_random_state(numbers)
     return Progress(int(progress["step"]), list(progress["history"]))
 
 
 def remove_checkpoint(folder: Path) -> None:
     """Delete a checkpoint whose run is complete."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _random_state() -> dict[str, torch.Tensor]:
-    """Return the state of torch's random numbers, on the CPU and on a GPU if there is one."""
-    state = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
-    return state
 
 
 def _flat_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

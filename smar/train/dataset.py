@@ -6,6 +6,7 @@ Shapes: Q queries and B items of a step, P pairs.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -52,14 +53,8 @@ class TrainingData:
 
     def known(self, queries: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return whether query and item are a pair of either kind, [Q, B]."""
-        asked, place = np.unique(queries, return_inverse=True)
-        found = np.zeros((len(asked), len(items)), bool)
-        for pairs in (self.real, self.synthetic):
-            query, owner = pairs.of_items(items)
-            row = np.minimum(np.searchsorted(asked, query), len(asked) - 1)
-            is_asked = asked[row] == query
-            found[row[is_asked], owner[is_asked]] = True
-        return found[place]
+        found: NDArray[np.bool_] = self.known_pairs(queries, items).toarray()
+        return found
 
     def holds_words(
         self, queries: NDArray[np.int64], items: NDArray[np.int64]
@@ -69,13 +64,30 @@ class TrainingData:
         An item's words are those of its text and of the logged queries it was engaged for. A query
         without a word is held by none.
         """
+        return words_held(*self.words(queries, items))
+
+    def known_pairs(self, queries: NDArray[np.int64], items: NDArray[np.int64]) -> csr_matrix:
+        """Return what `known` does, as a sparse matrix."""
+        asked, place = np.unique(queries, return_inverse=True)
+        rows, columns = [], []
+        for pairs in (self.real, self.synthetic):
+            query, owner = pairs.of_items(items)
+            row = np.minimum(np.searchsorted(asked, query), len(asked) - 1)
+            is_asked = asked[row] == query
+            rows.append(row[is_asked])
+            columns.append(owner[is_asked])
+        row, column = np.concatenate(rows), np.concatenate(columns)
+        shape = (len(asked), len(items))
+        return csr_matrix((np.ones(len(row), bool), (row, column)), shape=shape)[place]
+
+    def words(
+        self, queries: NDArray[np.int64], items: NDArray[np.int64]
+    ) -> tuple[csr_matrix, csr_matrix]:
+        """Return which words of the queries each query and item has, [Q, words] and [B, words]."""
         asked, place = np.unique(queries, return_inverse=True)
         words = [self._query_words(row) for row in asked]
         column = {word: number for number, word in enumerate(set[str]().union(*words))}
-        of_query = _one_hot(words, column)
-        of_item = _one_hot(self._item_words(items), column)
-        held = of_query @ of_item.T >= np.maximum(of_query.sum(1), 1)[:, None]
-        return held[place]
+        return _one_hot(words, column)[place], _one_hot(self._item_words(items), column)
 
     def pairs_hold_words(
         self, queries: NDArray[np.int64], items: NDArray[np.int64]
@@ -155,6 +167,13 @@ def grade_engagements(engagements: pd.DataFrame) -> pd.DataFrame:
     return grade.rename("grade").reset_index()
 
 
+def words_held(of_query: csr_matrix, of_item: csr_matrix) -> NDArray[np.bool_]:
+    """Return whether an item has every word of a query, [Q, B], from the words of each."""
+    needed = np.maximum(of_query.sum(1), 1)
+    held: NDArray[np.bool_] = np.asarray((of_query @ of_item.T).toarray() >= needed)
+    return held
+
+
 def _shown_matrix(
     shown: pd.DataFrame, queries: Sequence[str], logged: pd.Index, row_of: pd.Series
 ) -> csr_matrix:
@@ -166,9 +185,10 @@ def _shown_matrix(
     return csr_matrix((ones, (query[used], item[used])), shape=(len(queries), len(row_of)))
 
 
-def _one_hot(words: Sequence[set[str]], column: Mapping[str, int]) -> NDArray[np.float32]:
+def _one_hot(words: Sequence[set[str]], column: Mapping[str, int]) -> csr_matrix:
     """Return which of the words with a column each set has, [sets, columns]."""
-    result = np.zeros((len(words), max(1, len(column))), np.float32)
-    for row, own in enumerate(words):
-        result[row, [column[word] for word in own if word in column]] = 1
-    return result
+    found = [[column[word] for word in own if word in column] for own in words]
+    starts = np.concatenate([[0], np.cumsum([len(columns) for columns in found])])
+    columns = np.fromiter(chain.from_iterable(found), np.int64, int(starts[-1]))
+    ones = np.ones(len(columns), np.float32)
+    return csr_matrix((ones, columns, starts), shape=(len(words), max(1, len(column))))

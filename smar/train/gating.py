@@ -11,29 +11,29 @@ from smar.models.gate.base import Gate
 from smar.models.gate.mixture import gated_scores
 from smar.models.gate.teaching import Lesson
 from smar.train.batching import Batch
-from smar.train.scoring import Encoded, pairs_of
+from smar.train.scoring import Encoded, Portion, pairs_of
 
 
-def mixed_pairs(encoded: Encoded, batch: Batch) -> ScoredPairs:
+def mixed_pairs(encoded: Encoded, batch: Batch, portion: Portion) -> ScoredPairs:
     """Return the pairs with the scores a search gives: `(1-P) Q.S_t + P Q.S_m`."""
     scores = gated_scores(
         encoded.similarity(encoded.item.text),
         encoded.similarity(encoded.item.multimodal),
         encoded.query.gate_logit.sigmoid(),
     )
-    return pairs_of(encoded.merged(scores), batch)
+    return pairs_of(encoded.merged(scores), batch, portion)
 
 
-def gated_loss(gate: Gate, encoded: Encoded, batch: Batch, loss: Loss) -> Tensor:
-    """Return the loss, scalar, that the gate's own kind asks for."""
+def gated_loss(gate: Gate, encoded: Encoded, batch: Batch, loss: Loss, portion: Portion) -> Tensor:
+    """Return the loss that the gate's own kind asks for: a mean over the batch's queries."""
 
     def over(items: Tensor) -> Tensor:
-        return loss(pairs_of(encoded.merged(encoded.similarity(items)), batch))
+        return loss(pairs_of(encoded.merged(encoded.similarity(items)), batch, portion))
 
     lesson = Lesson(
         text=lambda: over(encoded.item.text),
         multimodal=lambda: over(encoded.item.multimodal),
-        mixed=lambda: loss(mixed_pairs(encoded, batch)),
+        mixed=lambda: loss(mixed_pairs(encoded, batch, portion)),
         logit=encoded.query.gate_logit,
         visual=batch.visual,
     )

@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -17,12 +18,15 @@ from smar.errors import TrainingError
 from smar.models.dual_encoder import DualEncoder
 from smar.params import TrainParams
 from smar.replace import write_file
-from smar.train.batching import Batch, BatchMaker, PairSampler, prefetch
+from smar.train.batching import Batch, BatchMaker, prefetch
+from smar.train.cached import cached_step
 from smar.train.checkpoint import Progress, load_checkpoint, remove_checkpoint, save_checkpoint
 from smar.train.course import Course, Phase
+from smar.train.large import LargeBatch
 from smar.train.optim import add_weights, build_optimizer, learning_rate
 from smar.train.precision import Precision, choose_precision
-from smar.train.step import Step
+from smar.train.sampling import PairSampler
+from smar.train.step import Step, StepOutput
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +78,7 @@ def train(
         logger.info("going on from step %d of %d", progress.step, params.steps)
     history = list(progress.history)
     started, saved = time.perf_counter(), time.perf_counter()
-    batches = prefetch(maker, sampler, progress.step, params.steps)
+    batches = prefetch(_maker_of(sampler, maker, params), progress.step, params.steps)
     bar = tqdm(batches, total=params.steps, initial=progress.step, unit="step", disable=None)
     queries = 0
     tasks: frozenset[str] = frozenset()
@@ -86,12 +90,10 @@ def train(
             phase.freeze(model)
         rate = _set_rate(optimizer, phase, number, params)
         try:
-            values, tasks = _update(
-                trained, batch.to(model.device), optimizer, phase.step, precision, params
-            )
+            values, tasks = _update(trained, batch, optimizer, phase.step, precision, params)
         except TrainingError as error:
             raise TrainingError(f"step {number} of {params.steps}: {error}") from error
-        queries += len(batch.target)
+        queries += batch.num_queries
         if number % params.log_every == 0 or number + 1 == params.steps:
             history.append(_row(number, rate, values))
             write_history(places.history, history)
@@ -109,6 +111,20 @@ def train(
         "pairs_per_s": queries / max(seconds, 1e-9),
         **{k: v for k, v in (history[-1] if history else {}).items() if k != "step"},
     }
+
+
+def _maker_of(
+    sampler: PairSampler, maker: BatchMaker, params: TrainParams
+) -> Callable[[int], Batch | LargeBatch]:
+    """Return what makes the batch of a step."""
+
+    def make(step: int) -> Batch | LargeBatch:
+        draw = sampler.draw(step)
+        if 0 < params.chunk_items < len(draw.items):
+            return LargeBatch.make(maker, draw, params.chunk_items)
+        return maker.make(draw)
+
+    return make
 
 
 def _set_rate(optimizer: Optimizer, phase: Phase, number: int, params: TrainParams) -> float:
@@ -142,7 +158,7 @@ def write_history(path: Path, history: list[dict[str, float]]) -> None:
 
 def _update(
     trained: nn.ModuleList,
-    batch: Batch,
+    batch: Batch | LargeBatch,
     optimizer: torch.optim.Optimizer,
     step: Step,
     precision: Precision,
@@ -150,9 +166,7 @@ def _update(
 ) -> tuple[dict[str, Tensor], frozenset[str]]:
     model = cast("DualEncoder", trained[0])
     optimizer.zero_grad(set_to_none=True)
-    with precision.autocast(model.device):
-        output = step(model, batch)
-    output.loss.backward()  # type: ignore[no-untyped-call]
+    output = _with_gradients(step, model, batch, precision)
     norm = torch.nn.utils.clip_grad_norm_(trained.parameters(), params.max_grad_norm)
     if not torch.isfinite(norm + output.loss.detach()):
         raise TrainingError(
@@ -161,6 +175,18 @@ def _update(
         )
     optimizer.step()
     return {"loss": output.loss.detach(), "grad_norm": norm, **output.parts}, output.tasks
+
+
+def _with_gradients(
+    step: Step, model: DualEncoder, batch: Batch | LargeBatch, precision: Precision
+) -> StepOutput:
+    """Return the losses of a batch, its gradients added to those of the weights."""
+    if isinstance(batch, LargeBatch):
+        return cached_step(step, model, batch, precision)
+    with precision.autocast(model.device):
+        output = step(model, batch.to(model.device))
+    output.loss.backward()  # type: ignore[no-untyped-call]
+    return output
 
 
 def _row(number: int, rate: float, values: dict[str, Tensor]) -> dict[str, float]:
@@ -179,12 +205,11 @@ def _precision(
     params: TrainParams,
     places: Places,
 ) -> Precision:
-    batch = maker.make(sampler.draw(0)).to(model.device)
+    draw = sampler.draw(0)  # of a large step a chunk tells as much
+    batch = maker.make(draw.first(params.chunk_items or len(draw.items)))
 
     def run_step(precision: Precision) -> None:
-        with precision.autocast(model.device):
-            loss = step(model, batch).loss
-        loss.backward()  # type: ignore[no-untyped-call]
+        _with_gradients(step, model, batch, precision)
         model.zero_grad(set_to_none=True)
 
     return choose_precision(params.precision, run_step, places.precision)

@@ -24,10 +24,11 @@ from smar.models.tokenizer import TextTokenizer, tokenizer_of, train_tokenizer
 from smar.params import ModelParams, TextTowerParams, TrainParams
 from smar.params.kinds import Kind
 from smar.paths import Paths
-from smar.train.batching import BatchMaker, PairSampler
+from smar.train.batching import BatchMaker
 from smar.train.dataset import TrainingData, build_training_data, grade_engagements
 from smar.train.loop import Places
 from smar.train.negatives import HardPool, impressions
+from smar.train.sampling import PairSampler
 
 logger = logging.getLogger(__name__)
 

@@ -4,6 +4,7 @@ Shapes: Q queries, K vectors a query, B items, D embedding length.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -12,6 +13,35 @@ from smar.losses.scored import ScoredPairs
 from smar.models.dual_encoder import DualEncoder, ItemOutput, QueryOutput
 from smar.models.query_vectors import merge_vectors
 from smar.train.batching import Batch
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Some rows of a step's scores, and what a loss has to know of all of them.
+
+    Args:
+        share: How many of all rows they are, in (0, 1].
+        first: The first of them, where a step cuts them out itself.
+        last: The one after the last; None: all that follow.
+        pictured: How many of the step's queries have an own item with a picture; None: to be
+            counted, for these are all.
+        grades: Engagement grades of all of the step's queries; None: those of these rows.
+    """
+
+    share: float = 1.0
+    first: int = 0
+    last: int | None = None
+    pictured: Tensor | None = None
+    grades: Tensor | None = None
+
+    @property
+    def rows(self) -> slice:
+        """The rows that a step cuts out."""
+        return slice(self.first, self.last)
+
+
+WHOLE = Portion()
+"""All rows at once."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +58,12 @@ class Encoded:
     item: ItemOutput
     beta: float
 
+    @classmethod
+    def of_items(cls, item: ItemOutput) -> Self:
+        """Return items alone, for a step that looks at no query."""
+        none = item.text.new_zeros(0)
+        return cls(QueryOutput(item.text[:0].detach(), none, item.text_norm), item, 1.0)
+
     def similarity(self, items: Tensor) -> Tensor:
         """Return dot products of every query vector with items [B, D]: [Q, B] or [Q, K, B].
 
@@ -43,8 +79,13 @@ class Encoded:
 
 def encode_batch(model: DualEncoder, batch: Batch) -> Encoded:
     """Return the queries and items of a batch; each item is encoded once."""
-    query = model.encode_query_tokens(batch.query_ids, batch.query_lengths)
+    query = encode_queries_of(model, batch)
     return Encoded(query, encode_items_of(model, batch), model.options.beta)
+
+
+def encode_queries_of(model: DualEncoder, batch: Batch) -> QueryOutput:
+    """Return the queries of a batch."""
+    return model.encode_query_tokens(batch.query_ids, batch.query_lengths)
 
 
 def encode_items_of(model: DualEncoder, batch: Batch) -> ItemOutput:
@@ -52,7 +93,11 @@ def encode_items_of(model: DualEncoder, batch: Batch) -> ItemOutput:
     return model.encode_item_tokens(batch.item_ids, batch.item_lengths, batch.pictures, batch.owner)
 
 
-def pairs_of(scores: Tensor, batch: Batch, allowed: Tensor | None = None) -> ScoredPairs:
+def pairs_of(
+    scores: Tensor, batch: Batch, portion: Portion, allowed: Tensor | None = None
+) -> ScoredPairs:
     """Return scores [Q, B] with what a batch knows of the pairs; `allowed` may be narrower."""
     may_stand = batch.allowed if allowed is None else allowed
-    return ScoredPairs(scores, batch.target, may_stand, batch.shown, batch.grade)
+    return ScoredPairs(
+        scores, batch.target, may_stand, batch.shown, batch.grade, grades=portion.grades
+    )

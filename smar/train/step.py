@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from smar.losses import Loss, loss_of_equal_scores
+from smar.losses import Loss, is_by_rows, loss_of_equal_scores
 from smar.losses.scored import ScoredPairs
 from smar.models.dual_encoder import DualEncoder
+from smar.models.gate.base import Gate
 from smar.params.kinds import FUSIONS
 from smar.train.batching import Batch
 from smar.train.gating import gated_loss, mixed_pairs
-from smar.train.scoring import Encoded, encode_batch, encode_items_of, pairs_of
+from smar.train.scoring import WHOLE, Encoded, Portion, encode_batch, encode_items_of, pairs_of
 from smar.train.weighting import TaskWeights
 
 
@@ -34,7 +35,64 @@ class StepOutput:
     tasks: frozenset[str]
 
 
-Step = Callable[[DualEncoder, Batch], StepOutput]
+@dataclass(frozen=True)
+class Terms:
+    """The losses of a step, or what a portion of its rows adds to them.
+
+    Args:
+        losses: Of each task, scalars by name.
+        chances: What each is without learning.
+    """
+
+    losses: dict[str, Tensor]
+    chances: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a training step computes from encoded queries and items.
+
+    Args:
+        terms: Returns the losses of some rows of the scores.
+        weights: Of the tasks.
+        trained: The tasks that count.
+        logged: Returns further values worth logging.
+        by_rows: Whether the loss of a row can be told from the row alone.
+        of_items: Whether the rows are the items that have a picture, and no query is looked at;
+            else they are the queries.
+    """
+
+    terms: Callable[[Gate, Encoded, Batch, Portion], Terms]
+    weights: TaskWeights
+    trained: frozenset[str]
+    logged: Callable[[Encoded], dict[str, Tensor]]
+    by_rows: bool
+    of_items: bool = False
+
+    def __call__(self, model: DualEncoder, batch: Batch) -> StepOutput:
+        """Return the losses of a batch."""
+        batch = batch if self.sees_pictures(model) else _without_pictures(batch)
+        if self.of_items:
+            encoded = Encoded.of_items(encode_items_of(model, batch))
+        else:
+            encoded = encode_batch(model, batch)
+        terms = self.terms(model.gate, encoded, batch, WHOLE)
+        return self.output(self.total(terms), terms, encoded)
+
+    def sees_pictures(self, model: DualEncoder) -> bool:
+        """Return whether anything that is trained looks at pictures."""
+        in_fusion = FUSIONS[model.options.fusion].facts["SEES_PICTURES"]
+        return self.of_items or in_fusion or "image" in self.trained
+
+    def total(self, terms: Terms, share: float = 1.0) -> Tensor:
+        """Return the scalar that is minimised, or what a share of the rows adds to it."""
+        trained = {name: loss for name, loss in terms.losses.items() if name in self.trained}
+        return self.weights(trained, share)
+
+    def output(self, loss: Tensor, terms: Terms, encoded: Encoded) -> StepOutput:
+        """Return the step's loss with what is logged of it."""
+        parts = _log(terms.losses, terms.chances, self.weights) | self.logged(encoded)
+        return StepOutput(loss, parts, self.trained)
 
 
 _LEAST_CHANCE = 1e-6  # no negative is allowed anywhere: 0 of 0
@@ -43,16 +101,12 @@ TASKS = ("text", "image", "multimodal")
 
 def pretrain_step(weights: TaskWeights, loss: Loss, tasks: Sequence[str] = TASKS) -> Step:
     """Return the step `L = alpha L_t + beta L_i + gamma L_m` (SMAR, 2023), or some of its terms."""
+
+    def terms(gate: Gate, encoded: Encoded, batch: Batch, portion: Portion) -> Terms:
+        return _task_terms(encoded, batch, loss, portion)
+
     trained = frozenset(tasks) & set(weights.tasks)
-
-    def step(model: DualEncoder, batch: Batch) -> StepOutput:
-        encoded = encode_batch(model, _without_unused_pictures(model, batch, trained))
-        losses, chances = _task_losses(encoded, batch, loss)
-        parts = _log(losses, chances, weights) | _norms(encoded)
-        total = weights({name: losses[name] for name in trained})
-        return StepOutput(total, parts, trained)
-
-    return step
+    return Step(terms, weights, trained, _norms, is_by_rows(loss))
 
 
 def alignment_step(weights: TaskWeights, loss: Loss) -> Step:
@@ -62,59 +116,59 @@ def alignment_step(weights: TaskWeights, loss: Loss) -> Step:
     have a picture (CLIP, 2021). Items equal in text and pictures are no negatives of each other.
     """
 
-    def step(model: DualEncoder, batch: Batch) -> StepOutput:
-        item = encode_items_of(model, batch)
-        rows = item.has_picture.nonzero().squeeze(1)
-        with torch.autocast(item.text.device.type, enabled=False):
-            scores = item.text[rows] @ item.image[rows].T
-        group = batch.group[rows]
-        allowed = group[:, None] != group[None, :]
+    def terms(gate: Gate, encoded: Encoded, batch: Batch, portion: Portion) -> Terms:
+        item = encoded.item
+        pictured = item.has_picture.nonzero().squeeze(1)
+        text, image, group = item.text[pictured], item.image[pictured], batch.group[pictured]
+        rows = torch.arange(len(pictured), device=pictured.device)[portion.rows]
+        allowed = group[rows][:, None] != group[None, :]
+        with torch.autocast(text.device.type, enabled=False):
+            of_text = text[rows] @ image.T
+            of_image = of_text.T if portion is WHOLE else image[rows] @ text.T
         losses, chances = [], []
-        for matrix in (scores, scores.T):
+        for scores in (of_text, of_image):
             pairs = ScoredPairs(
-                scores=matrix,
-                target=torch.arange(len(rows), device=rows.device),
+                scores=scores,
+                target=rows,
                 allowed=allowed,
                 shown=torch.zeros_like(allowed),
-                grade=matrix.new_ones(len(rows)),
+                grade=scores.new_ones(len(rows)),
             )
-            losses.append(loss(pairs).sum() / max(1, len(rows)))
-            chances.append(loss_of_equal_scores(pairs, loss).sum() / max(1, len(rows)))
-        named = {"alignment": (losses[0] + losses[1]) / 2}
-        parts = _log(named, {"alignment": (chances[0] + chances[1]) / 2}, weights)
-        parts |= {"norm_text": item.text_norm, "norm_image": item.image_norm}
-        return StepOutput(weights(named), parts, frozenset(named))
+            losses.append(loss(pairs).sum() / max(1, len(pictured)))
+            chances.append(loss_of_equal_scores(pairs, loss).sum() / max(1, len(pictured)))
+        mean, level = (losses[0] + losses[1]) / 2, (chances[0] + chances[1]) / 2
+        return Terms({"alignment": mean}, {"alignment": level})
 
-    return step
+    def logged(encoded: Encoded) -> dict[str, Tensor]:
+        return {"norm_text": encoded.item.text_norm, "norm_image": encoded.item.image_norm}
+
+    trained = frozenset(weights.tasks)
+    return Step(terms, weights, trained, logged, is_by_rows(loss), of_items=True)
 
 
 def finetune_step(weights: TaskWeights, loss: Loss) -> Step:
     """Return the step on clicks with the gate, plus the pre-training tasks at small weights."""
-    trained = frozenset(weights.tasks)
 
-    def step(model: DualEncoder, batch: Batch) -> StepOutput:
-        encoded = encode_batch(model, _without_unused_pictures(model, batch, trained))
-        losses, chances = _task_losses(encoded, batch, loss)
-        losses["gated"] = gated_loss(model.gate, encoded, batch, loss)
+    def terms(gate: Gate, encoded: Encoded, batch: Batch, portion: Portion) -> Terms:
+        found = _task_terms(encoded, batch, loss, portion)
+        found.losses["gated"] = gated_loss(gate, encoded, batch, loss, portion) * portion.share
         with torch.no_grad():
-            chances["gated"] = loss_of_equal_scores(mixed_pairs(encoded, batch), loss).mean()
-        parts = _log(losses, chances, weights) | _norms(encoded)
-        parts["gate_mean"] = encoded.query.gate_logit.sigmoid().mean().detach()
-        return StepOutput(weights(losses), parts, trained)
+            level = loss_of_equal_scores(mixed_pairs(encoded, batch, portion), loss)
+            found.chances["gated"] = level.mean() * portion.share
+        return found
 
-    return step
+    def logged(encoded: Encoded) -> dict[str, Tensor]:
+        gate_mean = encoded.query.gate_logit.sigmoid().mean().detach()
+        return _norms(encoded) | {"gate_mean": gate_mean}
+
+    return Step(terms, weights, frozenset(weights.tasks), logged, is_by_rows(loss))
 
 
-def _without_unused_pictures(model: DualEncoder, batch: Batch, trained: frozenset[str]) -> Batch:
-    """Return the batch without its pictures if nothing that is trained looks at them."""
-    if FUSIONS[model.options.fusion].facts["SEES_PICTURES"] or "image" in trained:
-        return batch
+def _without_pictures(batch: Batch) -> Batch:
     return replace(batch, pictures=batch.pictures[:0], owner=batch.owner[:0])
 
 
-def _task_losses(
-    encoded: Encoded, batch: Batch, loss: Loss
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _task_terms(encoded: Encoded, batch: Batch, loss: Loss, portion: Portion) -> Terms:
     """Return the mean losses Q.S_t, Q.S_i and Q.S_m, and what each is without learning.
 
     The image task leaves out items without a picture, on both sides; the multimodal task keeps them
@@ -130,15 +184,19 @@ def _task_losses(
         ("text", item.text, batch.allowed),
         ("multimodal", item.multimodal, batch.allowed),
     ):
-        pairs = pairs_of(encoded.merged(encoded.similarity(items)), batch, allowed)
+        scores = encoded.merged(encoded.similarity(items))
+        pairs = pairs_of(scores, batch, portion, allowed)
         values, level = loss(pairs), loss_of_equal_scores(pairs, loss)
         if name == "image":
-            num_pictured = pictured.sum().clamp(min=1)
+            counted = pictured.sum() if portion.pictured is None else portion.pictured
+            num_pictured = counted.clamp(min=1)
             losses[name] = (values * pictured).sum() / num_pictured
             chances[name] = (level * pictured).sum() / num_pictured
         else:
-            losses[name], chances[name] = values.mean(), level.mean()
-    return {name: losses[name] for name in TASKS}, chances
+            losses[name] = values.mean() * portion.share
+            chances[name] = level.mean() * portion.share
+    ordered = {name: losses[name] for name in TASKS}
+    return Terms(ordered, chances)
 
 
 def _log(

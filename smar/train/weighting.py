@@ -33,8 +33,13 @@ class TaskWeights(nn.Module):
         """Names of the tasks that are trained."""
         return list(self.fixed)
 
-    def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
-        """Return the weighted sum of those losses, scalars by name, that have a weight."""
+    def forward(self, losses: Mapping[str, Tensor], share: float = 1.0) -> Tensor:
+        """Return the weighted sum of those losses, scalars by name, that have a weight.
+
+        Args:
+            losses: By name.
+            share: How much of the batch they are; the sum over shares of 1 in all is the whole.
+        """
         total = torch.zeros(())
         for place, (name, weight) in enumerate(self.fixed.items()):
             if name not in losses:
@@ -46,7 +51,7 @@ class TaskWeights(nn.Module):
                 total = (
                     total.to(log_variance.device)
                     + (-log_variance).exp() * losses[name]
-                    + log_variance
+                    + share * log_variance
                 )
         return total
 

@@ -8,11 +8,12 @@ import pytest
 from smar.losses import build_loss
 from smar.models.dual_encoder import DualEncoder
 from smar.params import LossParams, Params, PretrainParams
-from smar.train.batching import BatchMaker, PairSampler
+from smar.train.batching import BatchMaker
 from smar.train.course import Course
 from smar.train.curricula import build_course
 from smar.train.dataset import TrainingData
 from smar.train.loop import Places
+from smar.train.sampling import PairSampler
 
 Setup = Callable[[], tuple[DualEncoder, PairSampler, BatchMaker]]
 

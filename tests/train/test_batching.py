@@ -10,8 +10,10 @@ import torch
 
 from smar.errors import DataError
 from smar.models.dual_encoder import DualEncoder
-from smar.train.batching import BatchMaker, PairSampler, negatives_of, prefetch
+from smar.train.batching import BatchMaker, prefetch
 from smar.train.dataset import Pairs, TrainingData
+from smar.train.sampling import PairSampler
+from smar.train.standing import Standing
 
 
 def sampler(data: TrainingData, **changes: float) -> PairSampler:
@@ -56,7 +58,7 @@ def test_sampler_refuses_data_without_queries(tiny_data: TrainingData):
 
 def test_allowed_negatives_equal_a_double_loop(tiny_data: TrainingData):
     draw = sampler(tiny_data, items_per_step=16).draw(1)
-    allowed, shown = negatives_of(tiny_data, draw.queries, draw.items, draw.target)
+    allowed, shown = Standing(tiny_data, draw.queries, draw.items, draw.target).rows(slice(None))
     assert not shown.any()
     pairs = [
         pair
@@ -87,7 +89,7 @@ def test_batches_hold_what_was_drawn(
     tokens = model.query_tokenizer.encode([tiny_data.queries[row] for row in draw.queries])
     assert np.array_equal(batch.query_ids.numpy(), tokens.ids)
     assert np.array_equal(batch.query_lengths.numpy(), tokens.lengths)
-    again = list(prefetch(maker, drawn, 0, 3))
+    again = list(prefetch(lambda step: maker.make(drawn.draw(step)), 0, 3))
     assert len(again) == 3
     assert torch.equal(again[0].allowed, batch.allowed)
     assert torch.equal(again[0].pictures, batch.pictures)
@@ -130,7 +132,7 @@ def test_item_equal_to_the_own_one_is_no_negative(tiny_data: TrainingData):
     group[1] = group[0]
     data = wordless(tiny_data, group=group)
     items = np.array([0, 1, 2])
-    allowed, _ = negatives_of(data, np.array([0, 0, 0]), items, np.array([0, 1, 2]))
+    allowed, _ = Standing(data, np.zeros(3, int), items, np.array([0, 1, 2])).rows(slice(None))
     assert allowed.tolist() == [[False, False, True], [False, False, True], [True, True, False]]
 
 
@@ -138,12 +140,14 @@ def test_item_equal_to_the_own_one_is_no_negative(tiny_data: TrainingData):
 def test_engaged_item_is_no_negative_though_it_lacks_the_words(tiny_data: TrainingData, kind: str):
     pairs = Pairs.of(np.array([0]), np.array([2]), np.ones(1), 24)
     data = wordless(tiny_data, **{kind: pairs})
-    allowed, _ = negatives_of(data, np.array([0, 1]), np.array([0, 1, 2]), np.array([0, 1]))
+    allowed, _ = Standing(data, np.array([0, 1]), np.array([0, 1, 2]), np.array([0, 1])).rows(
+        slice(None)
+    )
     assert allowed.tolist() == [[False, True, False], [True, False, True]]
 
 
 def test_item_with_every_word_is_no_negative_and_one_that_lacks_a_word_is(tiny_data: TrainingData):
     texts = ["", "Red wool boot", "red", *[""] * 21]
     data = wordless(tiny_data, queries=["boot red"], texts=texts)
-    allowed, _ = negatives_of(data, np.array([0]), np.array([0, 1, 2]), np.array([0]))
+    allowed, _ = Standing(data, np.array([0]), np.array([0, 1, 2]), np.array([0])).rows(slice(None))
     assert allowed.tolist() == [[False, False, True]]

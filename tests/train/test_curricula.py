@@ -9,10 +9,11 @@ import torch
 from smar.losses import build_loss
 from smar.models.dual_encoder import DualEncoder
 from smar.params import LossParams, Params, PretrainParams
-from smar.train.batching import BatchMaker, PairSampler
+from smar.train.batching import BatchMaker
 from smar.train.course import Course, Phase
 from smar.train.curricula import build_course, staged
 from smar.train.loop import Places, train
+from smar.train.sampling import PairSampler
 
 Setup = Callable[[], tuple[DualEncoder, PairSampler, BatchMaker]]
 CourseOf = Callable[..., Course]

@@ -15,11 +15,12 @@ from smar.errors import TrainingError
 from smar.losses import build_loss
 from smar.models.dual_encoder import DualEncoder
 from smar.params import FinetuneParams, LossParams, PretrainParams
-from smar.train.batching import BatchMaker, PairSampler
+from smar.train.batching import BatchMaker
 from smar.train.course import Course, finetune_course
 from smar.train.dataset import TrainingData
 from smar.train.loop import Places, train
 from smar.train.prepare import build_maker
+from smar.train.sampling import PairSampler
 from smar.train.step import Step, StepOutput
 
 Setup = Callable[[], tuple[DualEncoder, PairSampler, BatchMaker]]

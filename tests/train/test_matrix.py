@@ -23,11 +23,12 @@ from smar.params import (
     QueryVectorParams,
 )
 from smar.params.kinds import CURRICULA, FUSIONS, GATES, LOSSES
-from smar.train.batching import BatchMaker, PairSampler
+from smar.train.batching import BatchMaker
 from smar.train.course import Course, finetune_course
 from smar.train.dataset import TrainingData
 from smar.train.loop import Places, train
 from smar.train.precision import Precision
+from smar.train.sampling import PairSampler
 from smar.train.step import pretrain_step
 from smar.train.weighting import TaskWeights
 

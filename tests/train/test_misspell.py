@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from smar.models.dual_encoder import DualEncoder
-from smar.train.batching import BatchMaker, PairSampler
+from smar.train.batching import BatchMaker
 from smar.train.dataset import TrainingData
 from smar.train.misspell import misspell
+from smar.train.sampling import PairSampler
 
 
 def one_slip_away(query: str) -> set[str]:

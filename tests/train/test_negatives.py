@@ -9,9 +9,10 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from smar.data.text import item_texts
-from smar.train.batching import PairSampler, negatives_of
 from smar.train.dataset import TrainingData, build_training_data
 from smar.train.negatives import HardPool, hard_items, impressions
+from smar.train.sampling import PairSampler
+from smar.train.standing import Standing
 
 
 def searches(*rows: tuple[str, str, list[str]]) -> pd.DataFrame:
@@ -84,7 +85,8 @@ def test_shown_items_stand_although_they_hold_every_word(shown_data: TrainingDat
     query = shown_data.queries.index("red boot")
     other = shown_data.queries.index("no")  # every item holds it
     items = np.array([0, 6, 12, 1])
-    allowed, shown = negatives_of(shown_data, np.array([query, other]), items, np.array([0, 3]))
+    standing = Standing(shown_data, np.array([query, other]), items, np.array([0, 3]))
+    allowed, shown = standing.rows(slice(None))
     assert shown.tolist() == [[False, True, True, False], [False] * 4]
     assert allowed.tolist() == [[False, True, True, True], [False] * 4]
 

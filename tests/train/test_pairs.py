@@ -10,8 +10,8 @@ import pytest
 
 from smar.errors import DataError
 from smar.train import pairs as module
-from smar.train.batching import _Pool
 from smar.train.pairs import Pairs, QueryTexts, gather_synthetic
+from smar.train.sampling import _Pool
 
 IDS = pd.Index([f"i{row}" for row in range(40)])
 

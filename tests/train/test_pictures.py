@@ -17,10 +17,10 @@ from smar.params import ImageStoreParams, ModelParams, PretrainParams
 from smar.seeding import seed_torch
 from smar.sources.pictures import PictureFile, pack_images
 from smar.sources.quarantine import Quarantine
-from smar.train.batching import PairSampler
 from smar.train.dataset import build_training_data
 from smar.train.loop import Places, train
 from smar.train.prepare import build_maker
+from smar.train.sampling import PairSampler
 
 COLOURS = {
     "red": (220, 30, 30),

@@ -9,7 +9,8 @@ from torch import Tensor
 from smar.losses import Loss, build_loss
 from smar.models.dual_encoder import DualEncoder
 from smar.params import LossParams
-from smar.train.batching import Batch, BatchMaker, PairSampler
+from smar.train.batching import Batch, BatchMaker
+from smar.train.sampling import PairSampler
 from smar.train.scoring import encode_batch, encode_items_of
 from smar.train.step import alignment_step, pretrain_step
 from smar.train.weighting import TaskWeights

@@ -15,9 +15,10 @@ from smar.models.gate import build_gate
 from smar.models.gate.base import GateWidths
 from smar.params import IndexParams
 from smar.params.kinds import GATES
-from smar.train.batching import BatchMaker, PairSampler
+from smar.train.batching import BatchMaker
 from smar.train.dataset import TrainingData
 from smar.train.gating import mixed_pairs
+from smar.train.sampling import PairSampler
 from smar.train.scoring import encode_batch
 
 WIDTHS = GateWidths(query=8, text=6, image=5, dim=4)

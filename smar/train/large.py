@@ -1,0 +1,118 @@
+"""A step of more items than fit: pictures stay in their store, what may stand is a bit a pair.
+
+Shapes: Q queries, B items, L tokens.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from smar.train.batching import Batch, BatchMaker
+from smar.train.sampling import Draw
+from smar.train.standing import Bits
+
+_NONE = slice(0, 0)
+
+
+@dataclass(frozen=True)
+class LargeBatch:
+    """One step's content, from which ordinary batches of some of it are made.
+
+    Args:
+        texts: Tokens of queries and items, [Q, L], [B, L], and lengths, [Q], [B], by their names
+            in `Batch`.
+        facts: Target, grade and visual of the queries, [Q], and group of the items, [B].
+        allowed: Which items may stand against which queries.
+        shown: Which items the shop showed for which queries without anybody engaging.
+        image_ids: Rows of the picture store.
+        owner: Position of the item that each picture belongs to, ascending.
+        maker: Reads the pictures.
+        chunk_items: Items that go through the towers at once.
+    """
+
+    texts: dict[str, Tensor]
+    facts: dict[str, Tensor]
+    allowed: Bits
+    shown: Bits
+    image_ids: NDArray[np.int64]
+    owner: NDArray[np.int64]
+    maker: BatchMaker
+    chunk_items: int
+
+    @classmethod
+    def make(cls, maker: BatchMaker, draw: Draw, chunk_items: int) -> "LargeBatch":
+        """Return the step of a draw."""
+        image_ids, owner = maker.pictures(draw)
+        allowed, shown = maker.standing(draw).packed()
+        return cls(
+            maker.texts(draw),
+            maker.facts(draw),
+            allowed,
+            shown,
+            image_ids,
+            owner,
+            maker,
+            chunk_items,
+        )
+
+    @property
+    def num_items(self) -> int:
+        """B."""
+        return len(self.facts["group"])
+
+    @property
+    def num_queries(self) -> int:
+        """Q."""
+        return len(self.facts["target"])
+
+    def item_chunks(self, *, with_pictures: bool) -> Iterator[Batch]:
+        """Yield batches of items without a query."""
+        for items in _slices(self.num_items, self.chunk_items):
+            first, last = np.searchsorted(self.owner, [items.start, items.stop])
+            here = slice(first, last if with_pictures else first)
+            yield self._part(items, _NONE, here)
+
+    def query_chunks(self) -> Iterator[Batch]:
+        """Yield batches of queries without an item, as many as belong to a chunk of items."""
+        size = max(1, self.chunk_items * self.num_queries // self.num_items)
+        for queries in _slices(self.num_queries, size):
+            yield self._part(_NONE, queries, _NONE)
+
+    def known_of(self, queries: slice) -> Batch:
+        """Return what is known of some queries and all items; it holds no token or picture."""
+        facts = {name: self.facts[name][queries] for name in ("target", "grade", "visual")}
+        bits = {"allowed": self.allowed, "shown": self.shown}
+        known = {name: torch.from_numpy(each.rows(queries)) for name, each in bits.items()}
+        nothing = self._part(_NONE, _NONE, _NONE)
+        return Batch(**{**vars(nothing), **facts, **known, "group": self.facts["group"]})
+
+    def _part(self, items: slice, queries: slice, pictures: slice) -> Batch:
+        owner = self.owner[pictures] - items.start
+        num_queries, num_items = queries.stop - queries.start, items.stop - items.start
+        no_pair = torch.zeros(num_queries, num_items, dtype=torch.bool)
+        texts = {}
+        for name, rows in (("query", queries), ("item", items)):
+            lengths = self.texts[f"{name}_lengths"][rows]
+            longest = int(lengths.max()) if len(lengths) else 0
+            ids = self.texts[f"{name}_ids"][rows]  # or states that a frozen tower gave
+            texts[f"{name}_ids"] = ids if ids.is_floating_point() else ids[:, :longest]
+            texts[f"{name}_lengths"] = lengths
+        return Batch(
+            **texts,
+            **{name: self.facts[name][queries] for name in ("target", "grade", "visual")},
+            group=self.facts["group"][items],
+            pictures=self.maker.read(self.image_ids[pictures]),
+            owner=torch.from_numpy(owner),
+            allowed=no_pair,
+            shown=no_pair,
+        )
+
+
+def _slices(total: int, size: int) -> Iterator[slice]:
+    """Yield consecutive slices of a size; the last may be shorter."""
+    for start in range(0, total, size):
+        yield slice(start, min(start + size, total))
