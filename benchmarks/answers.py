@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from benchmarks.index import clustered, near
 from smar.data import schema
 from smar.index.allowed import Allowed
-from smar.index.ann import build_index, gated_items, gated_queries, set_faiss_threads
+from smar.index.ann import gated_items, gated_queries, set_faiss_threads
+from smar.index.building import build_index
 from smar.index.exact import exact_search
 from smar.index.hybrid import HybridIndex
 from smar.index.words import WordIndex

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.scale_shop import make_catalogue, query_of, title_of
-from smar.index.ann import VectorIndex, build_index, gated_items, gated_queries, set_faiss_threads
+from smar.index.ann import VectorIndex, gated_items, gated_queries, set_faiss_threads
+from smar.index.building import build_index
 from smar.index.hybrid import HybridIndex
 from smar.index.settings import DEPTH
 from smar.index.words import WordIndex

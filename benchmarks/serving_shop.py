@@ -20,7 +20,8 @@ from benchmarks import scale_shop as shop
 from smar.artifacts import Manifest, digest, write_directory
 from smar.data import images, schema
 from smar.data.text import item_codes, item_texts
-from smar.index.ann import build_index, gated_items, gated_queries
+from smar.index.ann import gated_items, gated_queries
+from smar.index.building import build_index
 from smar.index.hybrid import HybridIndex, write_index
 from smar.index.relevance import Calibration
 from smar.index.words import WordIndex

@@ -13,7 +13,8 @@ from sentence_transformers.sentence_transformer.losses import MultipleNegativesR
 from benchmarks.quality import encoders
 from benchmarks.quality.shop import DEPTH, Trial, arguments
 from benchmarks.quality.training import Batch, fit
-from smar.index.ann import build_index, gated_items
+from smar.index.ann import gated_items
+from smar.index.building import build_index
 from smar.index.hybrid import SHARES, HybridIndex
 from smar.index.words import WordIndex
 from smar.judging.runs import QuerySet, Run

@@ -18,7 +18,8 @@ from smar.datasets.catalogue import Catalogue, differs, read_catalogue
 from smar.datasets.dataset import Dataset, Task
 from smar.datasets.folders import find_source
 from smar.errors import DataError, list_problems
-from smar.index.ann import build_index, gated_items
+from smar.index.ann import gated_items
+from smar.index.building import build_index
 from smar.index.exact import exact_search
 from smar.index.hybrid import HybridIndex
 from smar.index.language import stemmer_of

@@ -57,6 +57,9 @@ def narrowed(index: Any, allowed: Allowed, deep: Any = None) -> Any:
         within = params.SearchParametersIVF(sel=allowed.selector, nprobe=probes)
         factor = index.k_factor if deep is None else deep.k_factor
         return params.IndexRefineSearchParameters(k_factor=factor, base_index_params=within)
+    if isinstance(index, faiss.IndexIVF):
+        probes = min(index.nlist, math.ceil(index.nprobe * further))
+        return params.SearchParametersIVF(sel=allowed.selector, nprobe=probes)
     if isinstance(index, faiss.IndexHNSW):
         effort = math.ceil(index.hnsw.efSearch * further)
         return params.SearchParametersHNSW(sel=allowed.selector, efSearch=effort)

@@ -1,12 +1,11 @@
-"""The vector index over `[S_t ; S_m]`: exact where that is fast, else approximate and measured.
+"""The vector index over `[S_t ; S_m]`.
 
 Shapes: Q queries, N items, D embedding length; vectors in the index are 2 D long.
 """
 
 import errno
-import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -21,17 +20,15 @@ from numpy.typing import NDArray
 from smar.artifacts import Manifest, verify_directory, write_directory
 from smar.errors import ArtifactError, DataError
 from smar.index.allowed import Allowed, narrowed
-from smar.index.exact import exact_search
+from smar.index.compact import two_passes
 from smar.index.query_vectors import Found, search_vectors
-from smar.index.settings import DEPTH, apply, as_deep_as, candidates
+from smar.index.settings import apply, as_deep_as
 from smar.index.store import check_unit_rows, write_item_ids
-from smar.params import IndexParams
-
-logger = logging.getLogger(__name__)
 
 KIND = "index"
 METRIC = "inner_product"
 _FILE = "index.faiss"
+_WHOLE = "whole.faiss"  # beside an index of compact vectors
 # Of no more items than this the best are found exactly whatever the index: what a filter leaves is
 # searched as a catalogue of its size by itself is (`index.exact_below`).
 _EXACT_ROWS = 50_000
@@ -45,11 +42,14 @@ class VectorIndex:
         index: The Faiss index.
         item_ids: Ids, in the order of the index's rows, [N].
         details: How it was built and what was measured.
+        whole: The exact index of whole vectors, where `index` holds compact ones; None: it holds
+            whole ones itself.
     """
 
     index: Any
     item_ids: list[str]
     details: dict[str, Any] = field(default_factory=dict)
+    whole: Any = None
 
     @classmethod
     def load(cls, path: Path) -> "VectorIndex":
@@ -59,20 +59,21 @@ class VectorIndex:
             ArtifactError: If it is missing, damaged, or of another metric, length or size than its
                 manifest says.
         """
-        manifest = verify_directory(path, KIND)
-        try:
-            index = faiss.read_index(str(path / _FILE))
-        except RuntimeError as error:
-            raise ArtifactError(f"{path / _FILE}: cannot be read ({error}).") from error
+        details = verify_directory(path, KIND).details
         item_ids = pq.read_table(path / "items.parquet")["item_id"].to_pylist()
-        seen = (index.metric_type, index.d, index.ntotal)
-        expected = (faiss.METRIC_INNER_PRODUCT, manifest.details["dim"], len(item_ids))
-        if seen != expected:
-            raise ArtifactError(
-                f"{path}: (metric, length, items) is {seen}, expected {expected}. Run `dvc repro`."
-            )
-        apply(index, manifest.details["settings"])
-        return cls(index, item_ids, manifest.details)
+        compact = details.get("compact")
+        length = 2 * compact["dim"] if compact and compact["dim"] else details["dim"]
+        index = _read(path / _FILE, length, len(item_ids))
+        whole = None
+        if compact:  # read where a find is scored, not before
+            whole = _read(path / _WHOLE, details["dim"], len(item_ids), faiss.IO_FLAG_MMAP_IFC)
+        apply(index, details["settings"])
+        return cls(index, item_ids, details, whole)
+
+    @property
+    def length(self) -> int:
+        """Length of a query, 2 D."""
+        return int((self.index if self.whole is None else self.whole).d)
 
     def search(
         self, vectors: NDArray[np.float32], k: int, allowed: Allowed | None = None
@@ -88,10 +89,10 @@ class VectorIndex:
         Raises:
             DataError: If k is below 1 or the vectors have another length.
         """
-        if k < 1 or vectors.shape[-1] != self.index.d:
+        if k < 1 or vectors.shape[-1] != self.length:
             raise DataError(
                 f"search: k = {k} and vectors of length {vectors.shape[-1]}; expected k >= 1 and "
-                f"{self.index.d}."
+                f"{self.length}."
             )
         return search_vectors(partial(self._search, allowed=allowed), vectors, k)
 
@@ -104,6 +105,8 @@ class VectorIndex:
     @cached_property
     def _flat(self) -> Any:
         """The exact index that is part of every kind."""
+        if self.whole is not None:
+            return faiss.downcast_index(self.whole)
         whole: Any = faiss.downcast_index(self.index)
         flat = getattr(whole, "refine_index", None) or getattr(whole, "storage", None) or whole
         return faiss.downcast_index(flat)
@@ -123,9 +126,20 @@ class VectorIndex:
         self, vectors: NDArray[np.float32], k: int, allowed: Allowed | None = None
     ) -> Found:
         vectors = np.ascontiguousarray(vectors, np.float32)
+        is_few = allowed is not None and len(allowed) <= _EXACT_ROWS
+        if self.whole is not None and not is_few:
+            return two_passes(
+                self.index,
+                self.rows,
+                vectors,
+                k,
+                settings=self.details["settings"],
+                length=self.details["compact"]["dim"],
+                params=None if allowed is None else narrowed(self.index, allowed),
+            )
         index, params = self.index, as_deep_as(self.details.get("settings", {}), k)
         if allowed is not None:
-            index = self._flat if len(allowed) <= _EXACT_ROWS else self.index
+            index = self._flat if is_few else self.index
             params = narrowed(index, allowed, params)
         scores, rows = index.search(vectors, k, params=params)
         # Faiss leaves the order of ties open: order by score, then by row, with -1 last.
@@ -171,49 +185,6 @@ def set_faiss_threads(threads: int) -> None:
     faiss.omp_set_num_threads(threads or len(os.sched_getaffinity(0)))
 
 
-def build_index(
-    vectors: NDArray[np.float32],
-    item_ids: list[str],
-    params: IndexParams,
-    sample: Callable[[], NDArray[np.float32]],
-) -> VectorIndex:
-    """Return the cheapest index that reaches the recall target.
-
-    Below `exact_below` items it is flat. Above, inverted lists of 4-bit product codes with exact
-    refinement (`IVF,PQ,RFlat`) are tried, settings that cost less first; if none reaches the
-    target, a graph (`HNSW`) is, and at last the flat index. Recall is that of the first
-    `recall_at` results of a search as deep as searches are (`DEPTH`).
-
-    Args:
-        vectors: Item rows `[S_t ; S_m]`, [N, 2 D].
-        item_ids: Ids, [N].
-        params: The `index` section.
-        sample: Returns query vectors to measure with, [Q, 2 D]; called for approximate ones only.
-    """
-    if len(vectors) < params.exact_below:
-        index = _flat(vectors)
-        reason = f"{len(vectors)} items, exact below {params.exact_below}"
-        return _described(index, item_ids, "flat", {}, 1.0, params, reason)
-    queries = sample()
-    k = min(params.recall_at, len(vectors))
-    depth = min(max(k, DEPTH), len(vectors))
-    truth = exact_search(queries, vectors, k)[1]
-    best = 0.0
-    for kind, build, settings in candidates(vectors):
-        index = build()
-        for setting in settings:
-            apply(index, setting)
-            found = index.search(queries, depth, params=as_deep_as(setting, depth))[1]
-            recall = _recall(found[:, :k], truth)
-            best = max(best, recall)
-            logger.info("index: %s %s: recall@%d %.4f", kind, setting, k, recall)
-            if recall >= params.recall_target:
-                reason = f"the cheapest to reach recall@{k} {params.recall_target}"
-                return _described(index, item_ids, kind, setting, recall, params, reason)
-    reason = f"no approximate index reached {params.recall_target} (best {best:.4f})"
-    return _described(_flat(vectors), item_ids, "flat", {}, 1.0, params, reason)
-
-
 @contextmanager
 def index_directory(path: Path, index: VectorIndex, manifest: Manifest) -> Iterator[Path]:
     """Write an index as a directory artefact, whole or not at all; yield it for further files."""
@@ -221,6 +192,8 @@ def index_directory(path: Path, index: VectorIndex, manifest: Manifest) -> Itera
     with write_directory(path, manifest) as folder:
         try:
             faiss.write_index(index.index, str(folder / _FILE))
+            if index.whole is not None:
+                faiss.write_index(index.whole, str(folder / _WHOLE))
         except RuntimeError as error:
             # Faiss does not keep the error number; a write fails where there is no room.
             raise OSError(errno.ENOSPC, f"No space left on device ({error})") from error
@@ -228,34 +201,20 @@ def index_directory(path: Path, index: VectorIndex, manifest: Manifest) -> Itera
         yield folder
 
 
-def _flat(vectors: NDArray[np.float32]) -> Any:
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(vectors)
+def _read(path: Path, length: int, num_items: int, flags: int = 0) -> Any:
+    """Return the index of a file.
+
+    Raises:
+        ArtifactError: If it cannot be read, or is of another metric, length or size.
+    """
+    try:
+        index = faiss.read_index(str(path), flags)
+    except RuntimeError as error:
+        raise ArtifactError(f"{path}: cannot be read ({error}).") from error
+    seen = (index.metric_type, index.d, index.ntotal)
+    expected = (faiss.METRIC_INNER_PRODUCT, length, num_items)
+    if seen != expected:
+        raise ArtifactError(
+            f"{path}: (metric, length, items) is {seen}, expected {expected}. Run `dvc repro`."
+        )
     return index
-
-
-def _recall(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
-    """Return the mean share of the true top k that was found."""
-    shared = [len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True)]
-    return float(np.mean(shared)) / truth.shape[1]
-
-
-def _described(
-    index: Any,
-    item_ids: list[str],
-    kind: str,
-    settings: dict[str, int],
-    recall: float,
-    params: IndexParams,
-    reason: str,
-) -> VectorIndex:
-    details = {
-        "kind": kind,
-        "settings": settings,
-        "metric": METRIC,
-        "dim": index.d,
-        "recall": recall,
-        "recall_at": params.recall_at,
-        "reason": reason,
-    }
-    return VectorIndex(index, item_ids, details)

@@ -27,8 +27,7 @@ def candidates(
 ) -> Iterator[tuple[str, Callable[[], Any], list[dict[str, int]]]]:
     """Yield (factory string, builder, settings from cheap to dear)."""
     dim = vectors.shape[1]
-    lists = 2 ** max(4, round(math.log2(4 * math.sqrt(len(vectors)))))
-    codes = next(m for m in (dim // 2, dim // 4, 1) if m and dim % m == 0)
+    lists, codes = lists_of(vectors)
 
     def build(factory: str) -> Callable[[], Any]:
         def make() -> Any:
@@ -40,16 +39,31 @@ def candidates(
         return make
 
     ivf = f"IVF{lists},PQ{codes}x4fs,RFlat"
+    if len(vectors) >= max(lists, _CODES):  # fewer points than centres cannot be clustered
+        yield ivf, build(ivf), refined_settings(vectors, lists, codes)
+    yield "HNSW32,Flat", build("HNSW32,Flat"), [{"efSearch": e} for e in (64, 128, 256, 512)]
+
+
+def lists_of(vectors: NDArray[np.float32]) -> tuple[int, int]:
+    """Return how many inverted lists item rows go into, and of how many parts a code is made."""
+    dim = vectors.shape[1]
+    lists = 2 ** max(4, round(math.log2(4 * math.sqrt(len(vectors)))))
+    codes = next(m for m in (dim // 2, dim // 4, 1) if m and dim % m == 0)
+    return lists, codes
+
+
+def refined_settings(vectors: NDArray[np.float32], lists: int, codes: int) -> list[dict[str, int]]:
+    """Return what inverted lists with refinement can be set to, cheap settings first."""
 
     def cost_ns(setting: dict[str, int]) -> float:
         scanned = len(vectors) * setting["nprobe"] / lists
-        return scanned * codes * _PER_CODE_NS + setting["refined"] * dim * _PER_NUMBER_NS
+        return (
+            scanned * codes * _PER_CODE_NS + setting["refined"] * vectors.shape[1] * _PER_NUMBER_NS
+        )
 
-    if len(vectors) >= max(lists, _CODES):  # fewer points than centres cannot be clustered
-        probed = sorted({min(number, lists) for number in _PROBED})
-        settings = [{"nprobe": n, "refined": r} for n in probed for r in _REFINED]
-        yield ivf, build(ivf), sorted(settings, key=cost_ns)
-    yield "HNSW32,Flat", build("HNSW32,Flat"), [{"efSearch": e} for e in (64, 128, 256, 512)]
+    probed = sorted({min(number, lists) for number in _PROBED})
+    settings = [{"nprobe": n, "refined": r} for n in probed for r in _REFINED]
+    return sorted(settings, key=cost_ns)
 
 
 def as_deep_as(settings: dict[str, int], depth: int) -> Any:
@@ -67,10 +81,12 @@ def as_deep_as(settings: dict[str, int], depth: int) -> Any:
 def apply(index: Any, settings: dict[str, int]) -> None:
     """Set an index."""
     if "nprobe" in settings:
-        refined: Any = faiss.downcast_index(index)
-        # Indexes of before say how many items are scored exactly for each result.
-        refined.k_factor = settings.get("k_factor", settings.get("refined", 0) / DEPTH)
-        faiss.extract_index_ivf(refined.base_index).nprobe = settings["nprobe"]
+        whole: Any = faiss.downcast_index(index)
+        if isinstance(whole, faiss.IndexRefine):
+            # Indexes of before say how many items are scored exactly for each result.
+            whole.k_factor = settings.get("k_factor", settings.get("refined", 0) / DEPTH)
+            whole = whole.base_index
+        faiss.extract_index_ivf(whole).nprobe = settings["nprobe"]
     if "efSearch" in settings:
         graph: Any = faiss.downcast_index(index)
         graph.hnsw.efSearch = settings["efSearch"]

@@ -35,6 +35,7 @@ class ModelOptions:
         shared_words: Whether query and text tower share their table of word vectors.
         fusion_params: Parameters of the fusion; a missing one has its default.
         gate_params: Parameters of the gate; a missing one has its default.
+        lengths: Numbers of an embedding that it is trained to be searched by; empty: all alone.
     """
 
     fusion: str
@@ -44,6 +45,11 @@ class ModelOptions:
     shared_words: bool
     fusion_params: dict[str, Any] = field(default_factory=dict)
     gate_params: dict[str, Any] = field(default_factory=dict)
+    lengths: list[int] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the choices as plain JSON types; lengths only where there are any."""
+        return {name: value for name, value in asdict(self).items() if value or name != "lengths"}
 
 
 @dataclass(frozen=True)
@@ -204,7 +210,7 @@ class DualEncoder(nn.Module):
         """Return what, beside the weights, rebuilds the model; plain JSON types."""
         return {
             "dim": self.dim,
-            "options": asdict(self.options),
+            "options": self.options.as_dict(),
             "query_vectors": self.query.vectors,
             "pooling": {"query": self.query.pooling, "text": self.text.pooling},
             "towers": {"query": self.query.settings(), "text": self.text.settings()},
@@ -269,6 +275,7 @@ def build_model(
             field_markers=params.field_markers,
             shared_words=params.shared_words,
             fusion_params=(fusion or FusionParams()).of(params.fusion).model_dump(),
+            lengths=params.matryoshka,
         ),
         query_tokenizer=query_tokenizer,
         text_tokenizer=text_tokenizer,

@@ -7,7 +7,6 @@ computed again at load: wrong pooling, other preprocessing or a half-loaded back
 
 import json
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ _PROBE_TOLERANCE = 1e-3
 
 def save_model(model: DualEncoder, path: Path, manifest: Manifest) -> None:
     """Write a model as a directory artefact, whole or not at all."""
-    manifest.details["model"] = {"dim": model.dim, **asdict(model.options)}
+    manifest.details["model"] = {"dim": model.dim, **model.options.as_dict()}
     with write_directory(path, manifest) as folder:
         config: dict[str, Any] = model.settings()
         config["backbones"] = {

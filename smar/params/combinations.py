@@ -23,7 +23,14 @@ def senseless(params: "Params") -> list[str]:
         CURRICULA[params.curriculum.kind],
     )
     of_kinds = [problem for kind in kinds for problem in kind.senseless(params)]
-    return [*of_kinds, *_towers(params), *_tasks(params), *_metrics(params), *_log(params)]
+    return [
+        *of_kinds,
+        *_towers(params),
+        *_tasks(params),
+        *_metrics(params),
+        *_log(params),
+        *_index(params),
+    ]
 
 
 def _towers(params: "Params") -> Iterator[str]:
@@ -98,6 +105,14 @@ def _metrics(params: "Params") -> Iterator[str]:
                 f"{key}: '{name}' is not computed; expected one of {', '.join(computed)}."
                 f"{near_match(name, computed)}"
             )
+
+
+def _index(params: "Params") -> Iterator[str]:
+    if params.index.dim > params.model.dim:
+        yield (
+            f"index.dim: {params.index.dim} is above model.dim, {params.model.dim}, the length of "
+            "an embedding; expected 0 for all of it, or fewer"
+        )
 
 
 def _log(params: "Params") -> Iterator[str]:

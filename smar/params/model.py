@@ -112,6 +112,9 @@ class ModelParams(Section):
     CLIP or SigLIP, whose towers start aligned."""
     dim: Count = 192
     """Length of every embedding."""
+    matryoshka: list[Count] = []
+    """Lengths at which embeddings are trained to be searched, dim among them, such as
+    [192, 96, 48]: the loss is the mean over these; [] trains dim alone."""
     vocab_size: Annotated[int, Field(ge=256)] = 8192
     """Words and parts of words of the tokenizer that is trained on the catalogue."""
     field_markers: bool = False
@@ -131,6 +134,18 @@ class ModelParams(Section):
         """Return the pretrained model that a tower starts from, "" for none."""
         own: str = getattr(self, tower).pretrained
         return own or self.pretrained
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        lengths = self.matryoshka
+        if not lengths:
+            return self
+        if self.dim not in lengths or max(lengths) > self.dim or len(set(lengths)) < len(lengths):
+            raise ValueError(
+                f"matryoshka: {lengths} with dim {self.dim}; expected different lengths up to dim "
+                f"and dim among them, such as {[self.dim, self.dim // 2, self.dim // 4]}"
+            )
+        return self
 
     @field_validator("fusion")
     @classmethod

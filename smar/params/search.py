@@ -27,6 +27,12 @@ class IndexParams(Section):
 
     exact_below: Annotated[int, Field(ge=0)] = 50000
     """Fewer items than this are searched exactly."""
+    dim: Annotated[int, Field(ge=0)] = 0
+    """Numbers of S_t and of S_m that a search compares first; what it finds is scored again by all
+    of them. 0: all at once. Train at this length: model.matryoshka."""
+    storage: Literal["float32", "int8", "binary"] = "float32"
+    """How the vectors that a search compares first are kept: whole, in 8 bits a number, or in one.
+    What it finds is scored again by whole ones, which are read from a mapped file."""
     recall_target: Annotated[float, Field(gt=0, le=1)] = 0.97
     """Share of the exact results that an approximate index has to find."""
     recall_at: Count = 50

@@ -87,6 +87,8 @@ def run(root: Path) -> None:
     manifest.details = {"model_sha": store.model_sha}
     write_index(paths.index, index, manifest)
     size = {"bytes": (paths.index / "index.faiss").stat().st_size}
+    if (whole := paths.index / "whole.faiss").exists():
+        size["bytes_mapped"] = whole.stat().st_size
     STAGE.write_outcome(root, size | content)
     logger.info("index: %s, %s", index.vectors.details, size | figures)
 
@@ -96,7 +98,8 @@ def _build(
 ) -> "tuple[HybridIndex, dict[float, float]]":
     """Return the index, and recall by share of the words where that is chosen."""
     from smar.data.text import item_codes, item_texts
-    from smar.index.ann import build_index, gated_items
+    from smar.index.ann import gated_items
+    from smar.index.building import build_index
     from smar.index.hybrid import HybridIndex
     from smar.index.language import stemmer_of
     from smar.index.words import WordIndex

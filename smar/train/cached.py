@@ -133,7 +133,7 @@ def _losses(step: Step, model: DualEncoder, batch: LargeBatch, encoded: Encoded)
     losses: dict[str, Tensor] = {}
     chances: dict[str, Tensor] = {}
     for part, known, portion in _blocks(step, batch, encoded, model.device):
-        terms = step.terms(model.gate, part, known, portion)
+        terms = step.at_all_lengths(model, part, known, portion)
         loss = step.total(terms, portion.share)
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]

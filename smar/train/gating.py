@@ -11,10 +11,10 @@ from smar.models.gate.base import Gate
 from smar.models.gate.mixture import gated_scores
 from smar.models.gate.teaching import Lesson
 from smar.train.batching import Batch
-from smar.train.scoring import Encoded, Portion, pairs_of
+from smar.train.scoring import WHOLE, Encoded, Portion, pairs_of
 
 
-def mixed_pairs(encoded: Encoded, batch: Batch, portion: Portion) -> ScoredPairs:
+def mixed_pairs(encoded: Encoded, batch: Batch, portion: Portion = WHOLE) -> ScoredPairs:
     """Return the pairs with the scores a search gives: `(1-P) Q.S_t + P Q.S_m`."""
     scores = gated_scores(
         encoded.similarity(encoded.item.text),

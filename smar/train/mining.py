@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from smar.data.item_source import ItemSource
-from smar.index.ann import build_index, gated_items, gated_queries
+from smar.index.ann import gated_items, gated_queries
+from smar.index.building import build_index
 from smar.models.dual_encoder import DualEncoder
 from smar.models.encode import encode_items, encode_queries
 from smar.params import IndexParams, NegativeParams

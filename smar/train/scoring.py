@@ -3,7 +3,7 @@
 Shapes: Q queries, K vectors a query, B items, D embedding length.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from smar.losses.scored import ScoredPairs
 from smar.models.dual_encoder import DualEncoder, ItemOutput, QueryOutput
+from smar.models.lengths import cut
 from smar.models.query_vectors import merge_vectors
 from smar.train.batching import Batch
 
@@ -63,6 +64,19 @@ class Encoded:
         """Return items alone, for a step that looks at no query."""
         none = item.text.new_zeros(0)
         return cls(QueryOutput(item.text[:0].detach(), none, item.text_norm), item, 1.0)
+
+    def cut(self, length: int) -> Self:
+        """Return the same with the first `length` numbers of every vector, at unit norm again."""
+        if length == self.item.text.shape[-1]:
+            return self
+        item = replace(
+            self.item,
+            text=cut(self.item.text, length),
+            image=cut(self.item.image, length),
+            multimodal=cut(self.item.multimodal, length),
+        )
+        query = replace(self.query, embedding=cut(self.query.embedding, length))
+        return replace(self, query=query, item=item)
 
     def similarity(self, items: Tensor) -> Tensor:
         """Return dot products of every query vector with items [B, D]: [Q, B] or [Q, K, B].

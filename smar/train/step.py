@@ -76,8 +76,21 @@ class Step:
             encoded = Encoded.of_items(encode_items_of(model, batch))
         else:
             encoded = encode_batch(model, batch)
-        terms = self.terms(model.gate, encoded, batch, WHOLE)
+        terms = self.at_all_lengths(model, encoded, batch, WHOLE)
         return self.output(self.total(terms), terms, encoded)
+
+    def at_all_lengths(
+        self, model: DualEncoder, encoded: Encoded, batch: Batch, portion: Portion
+    ) -> Terms:
+        """Return the losses of some rows, the mean over the lengths that the model is trained at.
+
+        `1/|M| sum_m L(first m numbers)` (Kusupati et al., 2022, with equal weights).
+        """
+        lengths = model.options.lengths
+        if not lengths:
+            return self.terms(model.gate, encoded, batch, portion)
+        found = [self.terms(model.gate, encoded.cut(n), batch, portion) for n in lengths]
+        return Terms(_mean([t.losses for t in found]), _mean([t.chances for t in found]))
 
     def sees_pictures(self, model: DualEncoder) -> bool:
         """Return whether anything that is trained looks at pictures."""
@@ -162,6 +175,10 @@ def finetune_step(weights: TaskWeights, loss: Loss) -> Step:
         return _norms(encoded) | {"gate_mean": gate_mean}
 
     return Step(terms, weights, frozenset(weights.tasks), logged, is_by_rows(loss))
+
+
+def _mean(found: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.stack([each[name] for each in found]).mean() for name in found[0]}
 
 
 def _without_pictures(batch: Batch) -> Batch:

@@ -8,7 +8,8 @@ import pytest
 
 from smar.artifacts import Manifest
 from smar.errors import ArtifactError, DataError
-from smar.index.ann import VectorIndex, build_index, gated_items, gated_queries, index_directory
+from smar.index.ann import VectorIndex, gated_items, gated_queries, index_directory
+from smar.index.building import build_index
 from smar.index.exact import exact_search
 from smar.params import IndexParams
 

@@ -10,7 +10,8 @@ from scipy.sparse import csr_matrix
 
 from smar.artifacts import Manifest
 from smar.errors import DataError
-from smar.index.ann import build_index, gated_items, gated_queries, index_directory
+from smar.index.ann import gated_items, gated_queries, index_directory
+from smar.index.building import build_index
 from smar.index.hybrid import (
     SHARES,
     HybridIndex,

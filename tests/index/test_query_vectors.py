@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from smar.index.ann import build_index, gated_items, gated_queries
+from smar.index.ann import gated_items, gated_queries
+from smar.index.building import build_index
 from smar.index.exact import exact_search
 from smar.index.query_vectors import search_vectors
 from smar.params import IndexParams

@@ -9,7 +9,8 @@ from scipy.sparse import csr_matrix
 
 from smar.artifacts import Manifest
 from smar.errors import DataError
-from smar.index.ann import build_index, gated_items
+from smar.index.ann import gated_items
+from smar.index.building import build_index
 from smar.index.calibrating import with_calibration
 from smar.index.hybrid import HybridIndex, write_index
 from smar.index.relevance import Calibration

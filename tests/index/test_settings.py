@@ -6,7 +6,8 @@ import pytest
 
 from smar.index import settings
 from smar.index.allowed import Allowed
-from smar.index.ann import VectorIndex, build_index
+from smar.index.ann import VectorIndex
+from smar.index.building import build_index
 from smar.index.settings import apply, candidates
 from smar.params import IndexParams
 
@@ -62,7 +63,8 @@ def test_first_setting_that_reaches_the_target_is_the_cheapest(
 ):
     tried: list[dict[str, int]] = []
     monkeypatch.setattr(
-        "smar.index.ann.apply", lambda built, one: (tried.append(one), settings.apply(built, one))
+        "smar.index.building.apply",
+        lambda built, one: (tried.append(one), settings.apply(built, one)),
     )
     params = IndexParams(
         exact_below=100, recall_target=0.95, recall_at=10, sample_queries=50, word_share=0.0

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from smar.data import schema
 from smar.data.text import item_texts
-from smar.index.ann import VectorIndex, build_index, gated_items, gated_queries
+from smar.index.ann import VectorIndex, gated_items, gated_queries
+from smar.index.building import build_index
 from smar.index.hybrid import HybridIndex
 from smar.index.words import WordIndex
 from smar.models.dual_encoder import DualEncoder

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from smar.data.images import ImageStore
-from smar.index.ann import build_index, gated_items, gated_queries
+from smar.index.ann import gated_items, gated_queries
+from smar.index.building import build_index
 from smar.models.dual_encoder import DualEncoder
 from smar.models.encode import encode_items, encode_queries
 from smar.models.gate import build_gate
