@@ -30,10 +30,11 @@ from smar.params import Params
 from smar.paths import Paths
 from smar.seeding import generator, seed_torch
 from smar.stages.pretrain import _build
-from smar.train.batching import BatchMaker, PairSampler
+from smar.train.batching import BatchMaker
 from smar.train.course import pretraining_weights
 from smar.train.optim import build_optimizer, learning_rate
 from smar.train.prepare import build_maker, build_sampler, read_training_data
+from smar.train.sampling import PairSampler
 from smar.train.step import pretrain_step
 
 _GRAIN = 1000  # parts of the time that the learning rate follows
