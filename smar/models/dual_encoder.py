@@ -11,12 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from smar.errors import ParamsError
 from smar.models.building import build_image_tower, build_text_tower
 from smar.models.fusion import build_fusion
 from smar.models.gate import build_gate
 from smar.models.gate.base import GateWidths
 from smar.models.image import ImageTower
 from smar.models.low_rank import add_low_rank, is_added, merge_low_rank
+from smar.models.origin import depths_of
 from smar.models.pretrained import Checkpoint
 from smar.models.text import TextTower
 from smar.models.tokenizer import TextTokenizer
@@ -146,6 +148,30 @@ class DualEncoder(nn.Module):
             for parameter in tower.pretrained_parameters()
             if id(parameter) not in added
         ]
+
+    def depths(self) -> dict[int, int]:
+        """Return how many layers lie above each pretrained parameter, by its `id`."""
+        found: dict[int, int] = {}
+        for tower in (self.query, self.text, self.image):
+            found |= depths_of(tower.backbone) if tower.source else {}
+        return found
+
+    def recompute(self) -> None:
+        """Let pretrained towers compute states again in the backward pass instead of keeping them.
+
+        Raises:
+            ParamsError: If a model of transformers cannot.
+        """
+        for name in ("query", "text", "image"):
+            tower = getattr(self, name)
+            if not tower.source or tower.origin.is_frozen:
+                continue
+            if not tower.backbone.supports_gradient_checkpointing:
+                raise ParamsError(
+                    f"recompute: {type(tower.backbone).__name__} of the {name} tower cannot "
+                    "compute its states again. Set it to false, or take smaller steps."
+                )
+            tower.backbone.activation_checkpointing_enable()
 
     def adapt(self) -> None:
         """Give towers with `unfreeze: lora` what training moves; `merge` takes it in."""

@@ -63,6 +63,25 @@ def held(backbone: nn.Module, head: nn.Module, origin: Origin) -> Iterator[nn.Pa
             yield parameter
 
 
+def depths_of(backbone: nn.Module) -> dict[int, int]:
+    """Return how many layers lie above each parameter, by the parameter's `id`.
+
+    0 in the last layer and behind it, one more than the first layer's for what lies before. All
+    are 0 in a backbone without a list of layers.
+    """
+    lists = any(isinstance(each, nn.ModuleList) and len(each) > 1 for each in backbone.modules())
+    if not lists:
+        return {id(parameter): 0 for parameter in backbone.parameters()}
+    name, layers = layers_of(backbone)
+    found, depth = {}, len(layers)
+    for key, parameter in backbone.named_parameters():
+        if key.startswith(f"{name}."):
+            number = int(key[len(name) + 1 :].partition(".")[0])
+            depth = len(layers) - 1 - number  # what comes behind the last layer has its depth
+        found[id(parameter)] = depth
+    return found
+
+
 def layers_of(backbone: nn.Module) -> tuple[str, nn.ModuleList]:
     """Return the list of layers that makes up most of a backbone, with its name in it.
 

@@ -23,6 +23,12 @@ class TrainParams(Section):
     """Highest learning rate."""
     pretrained_rate: Fraction = 0.02
     """Learning rate of what came with a pretrained model, as a share of learning_rate."""
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Learning rate of a pretrained layer, as a share of that of the layer above it; 1 = equal."""
+    head_start: Fraction = 0.0
+    """Share of the steps in which what is new learns alone, before pretrained parts move."""
+    recompute: bool = False
+    """Pretrained towers compute their states again for gradients: less memory, more time."""
     warmup_frac: Fraction = 0.1
     """Share of the steps in which the rate rises from zero."""
     weight_decay: NonNegative = 0.01

@@ -66,9 +66,16 @@ def train(
         TrainingError: If a loss or a gradient is not finite; names the step.
     """
     model.adapt()
+    if params.recompute:
+        model.recompute()
     trained = nn.ModuleList([model, course.weights])
     optimizer = build_optimizer(
-        model, params.weight_decay, model.pretrained_parameters(), params.pretrained_rate
+        model,
+        params.weight_decay,
+        model.pretrained_parameters(),
+        params.pretrained_rate,
+        model.depths(),
+        params.layer_decay,
     )
     add_weights(optimizer, course.weights)
     precision = _precision(model, sampler, maker, course.phases[-1].step, params, places)
@@ -132,7 +139,8 @@ def _set_rate(optimizer: Optimizer, phase: Phase, number: int, params: TrainPara
     steps = phase.last - phase.first
     rate = learning_rate(number - phase.first, steps, params.learning_rate, params.warmup_frac)
     for group in optimizer.param_groups:
-        group["lr"] = rate * group.get("rate_scale", 1.0)
+        waits = group.get("is_old", False) and number - phase.first < params.head_start * steps
+        group["lr"] = 0.0 if waits else rate * group.get("rate_scale", 1.0)
     return rate
 
 

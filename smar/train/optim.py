@@ -1,7 +1,8 @@
 """Optimiser and learning rate."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 import torch
 from torch import nn
@@ -15,6 +16,8 @@ def build_optimizer(
     weight_decay: float,
     pretrained: Collection[nn.Parameter] = (),
     pretrained_rate: float = 1.0,
+    depths: Mapping[int, int] = MappingProxyType({}),
+    layer_decay: float = 1.0,
 ) -> torch.optim.AdamW:
     """Return AdamW; weights are decayed, biases and norms are not.
 
@@ -24,21 +27,25 @@ def build_optimizer(
         pretrained: Its parameters that others have trained before.
         pretrained_rate: Their learning rate, as a share of that of the others: what took others
             weeks is undone by a few hundred steps at a rate for new layers.
+        depths: How many layers lie above each of these, by the parameter's `id`.
+        layer_decay: The rate of a layer, as a share of that of the next one above it.
     """
     before = {id(parameter) for parameter in pretrained}
     groups = []
-    for is_old, scale in ((False, 1.0), (True, pretrained_rate)):
-        chosen = [
-            parameter
-            for parameter in model.parameters()
-            if parameter.requires_grad and (id(parameter) in before) is is_old
-        ]
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    place = {
+        id(p): depths.get(id(p), 0) if layer_decay < 1 else 0 for p in trained if id(p) in before
+    }
+    for depth in (None, *sorted(set(place.values()))):
+        chosen = [p for p in trained if place.get(id(p)) == depth]
+        scale = 1.0 if depth is None else pretrained_rate * layer_decay**depth
         for decay, part in (
             (weight_decay, [p for p in chosen if p.dim() > 1]),
             (0.0, [p for p in chosen if p.dim() <= 1]),
         ):
             if part:
-                groups.append({"params": part, "weight_decay": decay, "rate_scale": scale})
+                facts = {"weight_decay": decay, "rate_scale": scale, "is_old": depth is not None}
+                groups.append({"params": part, **facts})
     return torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
 
 
