@@ -24,6 +24,7 @@ import pandas as pd
 
 from smar.artifacts import read_manifest
 from smar.service import registry
+from smar.service.http.log_folder import log_folder
 from smar.service.request import SearchRequest
 from smar.service.retriever import Retriever
 
@@ -86,7 +87,7 @@ def _measure(root: Path, texts: list[str], options: argparse.Namespace) -> dict[
     finally:
         server.terminate()
         server.wait()
-    files = (root / "data/raw/ubi").glob("*")
+    files = log_folder(root)[0].glob("*")
     records = sum(len(file.read_bytes().splitlines()) for file in files)
     return {
         "items": len(shop.items),

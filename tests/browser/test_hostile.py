@@ -94,11 +94,12 @@ def test_texts_of_items_stay_texts(page: Any, address: str):
     page.reload()
     settled(page)
     assert page.get_by_text("Similar to").is_visible()
-    page.goto(f"{address}?q=lamp&mode=judge")
+    page.goto(f"{address}?q=linked+lamp&mode=judge")
     settled(page)
     link = card(page, "linked").locator("h3 a")
     assert link.get_attribute("href") == "https://shop.example/a?b=1&c='2'"
     assert link.get_attribute("rel") == "noopener"
+    look(page, HARM)
     item = card(page, ITEMS[0][0])
     item.locator('[data-grade="3"]').click()
     page.wait_for_selector('[data-grade="3"][aria-pressed="true"]')

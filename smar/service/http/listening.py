@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from smar.params import load_params
+from smar.service.http.log_folder import AUTO, log_folder
 from smar.service.http.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -37,14 +37,13 @@ def say_where(host: str, port: int) -> None:
 
 def say_who_reads(root: Path, settings: Settings) -> None:
     """Say what to set where ingest does not read the log that is written."""
-    params = load_params(root / "params.yaml").ingest
-    reads = params.source == "feed" and params.log.kind == "ubi"
-    names = {params.log.queries.strip("/"), params.log.events.strip("/")}
-    if settings.log and not (reads and settings.log_folder.strip("/") in names):
+    folder, is_read = log_folder(root, settings.log_folder)
+    if settings.log and not is_read:
+        name = "ubi" if settings.log_folder == AUTO else settings.log_folder
         logger.warning(
-            "searches are logged to %s, which ingest does not read: set ingest.source: feed and "
-            "ingest.log: {kind: ubi, queries: %s, events: %s} in params.yaml",
-            root / params.folder / settings.log_folder,
-            settings.log_folder,
-            settings.log_folder,
+            "searches are logged to %s, which ingest does not read; for a shop's own feed set "
+            "ingest.log: {kind: ubi, queries: %s, events: %s} in params.yaml, and start again",
+            folder,
+            name,
+            name,
         )

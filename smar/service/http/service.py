@@ -16,6 +16,7 @@ from smar.service.grades import Grades
 from smar.service.http.batching import Batcher
 from smar.service.http.keys import Keys
 from smar.service.http.live import Live
+from smar.service.http.log_folder import log_folder
 from smar.service.http.metrics import Metrics
 from smar.service.http.query_towers import QueryTowers
 from smar.service.http.settings import Settings
@@ -75,7 +76,7 @@ class Service:
             prepare=self.towers.give,
         )
         self.metrics.switched(self.live.release, is_taken=True)
-        self.log = self._open_log(raw) if settings.log else None
+        self.log = self._open_log() if settings.log else None
         self.batcher: Batcher[Ask, Answer] = Batcher(
             self._answer,
             max_waiting=settings.max_waiting,
@@ -93,7 +94,7 @@ class Service:
         )
         self.is_stopping = False
 
-    def _open_log(self, raw: Path) -> EventLog:
+    def _open_log(self) -> EventLog:
         settings = self.settings
         limits = LogLimits(
             file_bytes=settings.log_file_mb * _MIB,
@@ -101,7 +102,8 @@ class Service:
             total_bytes=int(settings.log_total_gb * _GIB),
             free_bytes=int(settings.log_free_mb * _MIB),
         )
-        return EventLog(raw / settings.log_folder, self.root / ".smar" / "events", limits)
+        folder, _ = log_folder(self.root, settings.log_folder)
+        return EventLog(folder, self.root / ".smar" / "events", limits)
 
     def close(self) -> None:
         """Answer what waits, and bring the log to where ingest reads it."""

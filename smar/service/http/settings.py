@@ -56,8 +56,8 @@ class Settings(Section):
     """Whether UBI records need a key too; false for a shop whose pages post them from browsers."""
     log: bool = True
     """Whether searches and events are logged for the next training."""
-    log_folder: str = "ubi"
-    """Where closed event files go, below ingest.folder."""
+    log_folder: str = "auto"
+    """Where closed event files go, below ingest.folder; auto: where ingest reads, else aside."""
     log_file_mb: Count = 256
     """An event file is closed when it is as large."""
     log_file_s: Positive = 86400.0

@@ -61,7 +61,7 @@ def metric(ask: Callable[..., httpx.Response], line: str) -> float:
 
 
 def logged(root: Path) -> int:
-    files = [*(root / "data/raw/ubi").glob("*"), *(root / ".smar/events").glob("*.ndjson")]
+    files = [*(root / ".smar/ubi").glob("*"), *(root / ".smar/events").glob("*.ndjson")]
     return sum(len(file.read_bytes().splitlines()) for file in files)
 
 

@@ -35,7 +35,7 @@ def click(answer: dict[str, Any], place: int, **changes: Any) -> dict[str, Any]:
 
 def logged(root: Path) -> list[dict[str, Any]]:
     """Return the records of the closed files of the log."""
-    files = sorted((root / "data/raw/ubi").glob("*.ndjson"))
+    files = sorted((root / ".smar/ubi").glob("*.ndjson"))
     return [orjson.loads(line) for file in files for line in file.read_bytes().splitlines()]
 
 
@@ -53,7 +53,7 @@ def test_what_was_searched_and_clicked_is_read_by_ingest(serve: Serve, small_pro
     item_ids = {hit["item_id"] for hit in answer["hits"] + second["hits"]}
     quarantine = Quarantine()
     log = read_log(
-        small_project / "data/raw", LogParams(queries="ubi", events="ubi"), item_ids, quarantine
+        small_project / ".smar", LogParams(queries="ubi", events="ubi"), item_ids, quarantine
     )
     assert quarantine.frame().empty
     assert log.searches["query"].tolist() == ["red lamp", "bag", "boots"]
