@@ -27,7 +27,7 @@ from dagster_dvc.settings import TranslatorSettings, unmatched
 from dagster_dvc.translator import DvcTranslator
 
 logger = logging.getLogger(__name__)
-_PRELOAD = ("dagster_dvc.resources", "dvc.cli", "dvc.commands.repro")
+_PRELOAD = ("dagster_dvc.running.launch", "dvc.cli.parser", "dvc.commands.repro")
 
 
 @dataclass

@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from dagster_dvc.errors import DvcBridgeError
-from dagster_dvc.private import MultiprocessExecutor, RetryMode
+from dagster_dvc.private import MultiprocessExecutor, RetryMode, get_ready
 from dagster_dvc.repository import open_repository
 
 
@@ -89,7 +90,6 @@ def _is_work(wanted: Mapping[str, set[str]]) -> bool:
 
 
 def _import(modules: Sequence[str]) -> None:
-    from importlib import import_module
-
-    for name in ["dvc.cli", "dvc.commands.repro", *modules]:
+    get_ready()
+    for name in modules:
         import_module(name)

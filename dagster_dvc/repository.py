@@ -1,5 +1,6 @@
 """A DVC repository as this process knows it: read once, brought up to date where it changed."""
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -8,9 +9,11 @@ from pathlib import Path
 
 from dagster_dvc import private
 from dagster_dvc.errors import ManifestError
+from dagster_dvc.ignoring import put_in_order
 from dagster_dvc.loading import read, stamps
 from dagster_dvc.locks import Locks, lock_of, read_lock, stamp
 from dagster_dvc.manifest import Manifest, Source, Stage
+from dagster_dvc.paths import overlaps
 
 _SETTLED_NS = 100_000_000
 _READS = 20
@@ -159,14 +162,21 @@ class Repository:
         return [file for file in stage.tracked if private.status(self._loaded[f"{file}\0"])]
 
     def ignore_outputs(self, names: Iterable[str]) -> None:
-        """Write what these stages add to .gitignore, in pipeline order.
+        """Write what these stages add to .gitignore, in pipeline order: see `ignoring`.
 
-        A folder that a stage reads may hold a .gitignore: stages that end in another order would
-        otherwise leave another file, and DVC would see a changed folder.
+        Where they make the folder themselves it is put in order by `order_ignored`, in this process
+        or a copy of it.
         """
         wanted = set(names)
         stages = [s for s in self.manifest.stages.values() if s.name in wanted]
-        private.ignore_outputs(self.entry(stage) for stage in stages)
+        _to_order[self.root] = private.ignore_outputs(self.entry(stage) for stage in stages)
+
+    def order_ignored(self, stage: Stage) -> None:
+        """Put the .gitignore of new folders that a stage reads in order: all is written by now."""
+        for folder, names in _to_order.get(self.root, {}).items():
+            path = Path(os.path.relpath(folder, self.root)).as_posix()
+            if any(overlaps(path, dep) for dep in stage.deps):
+                put_in_order(Path(folder) / ".gitignore", names)
 
     def hash(self, path: str) -> str:
         """Return the hash that DVC would record for a path or address as it is now.
@@ -229,6 +239,8 @@ def open_repository(root: Path) -> Repository:
 
 
 _known: dict[Path, Repository] = {}
+# By root: folders that did not exist when a run began, and the outputs that will lie there.
+_to_order: dict[Path, dict[str, list[str]]] = {}
 
 
 def load_manifest(root: Path) -> Manifest:

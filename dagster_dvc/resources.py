@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -13,11 +13,12 @@ from dagster_dvc.manifest import Stage
 from dagster_dvc.metadata import Reader, stage_metadata
 from dagster_dvc.private import DagsterExecutionInterruptedError, set_param
 from dagster_dvc.repository import Repository, open_repository
-from dagster_dvc.running.job import Job
-from dagster_dvc.running.launch import Launched, launch
 from dagster_dvc.sync import observe, observed_version, version_tags
 from dagster_dvc.translator import DvcTranslator
 from dagster_dvc.versions import recorded_source_version
+
+if TYPE_CHECKING:
+    from dagster_dvc.running.launch import Launched
 
 TRANSIENT_EXITS = (75, 137, 143)  # EX_TEMPFAIL; killed, for example for want of memory; terminated
 
@@ -75,6 +76,7 @@ class DvcResource(dg.ConfigurableResource):
         stage = repository.manifest.stage(name)
         if stage.problem:
             raise dg.Failure(f"stage '{name}' cannot run: {stage.problem}", allow_retries=False)
+        repository.order_ignored(stage)
         reasons, data = repository.reasons(stage), repository.uncommitted(stage)
         report: dict[str, Any] = {"outcome": "unchanged", "seconds": 0.0}
         if reasons or data:
@@ -141,6 +143,10 @@ class DvcResource(dg.ConfigurableResource):
             stage: The stage.
             data: The .dvc files whose changed data DVC takes in first, as `dvc repro` would.
         """
+        # Definitions do without what runs stages; the executor imports it before it forks.
+        from dagster_dvc.running.job import Job
+        from dagster_dvc.running.launch import launch
+
         # DVC leaves outputs that persist in place.
         outs = [out for out in stage.outs if not out.is_kept]
         launched = launch(
@@ -182,7 +188,7 @@ class DvcResource(dg.ConfigurableResource):
         for result in hooks.results(Path(self.root), key, stage, old):
             context.instance.report_runless_asset_event(checks.as_event(result))
 
-    def _wait(self, context: dg.AssetExecutionContext, launched: Launched) -> tuple[int, Any]:
+    def _wait(self, context: dg.AssetExecutionContext, launched: "Launched") -> tuple[int, Any]:
         """Return the runner's exit code, and the session that took in what was reported."""
         with dg.open_pipes_session(
             context,

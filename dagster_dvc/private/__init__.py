@@ -5,7 +5,7 @@ status, so that the bridge has to read DVC's own objects. Every use, its reason 
 stand in `tests/test_private.py`, which fails first where another version differs.
 """
 
-from dagster_dvc.private.actions import ignore_outputs, run_command, set_param
+from dagster_dvc.private.actions import get_ready, ignore_outputs, run_command, set_param
 from dagster_dvc.private.from_dagster import (
     CODE_VERSION_TAG,
     DATA_VERSION_IS_USER_PROVIDED_TAG,
@@ -42,6 +42,7 @@ __all__ = [
     "UnresolvedAssetJobDefinition",
     "get_input_data_version_tag",
     "get_input_event_pointer_tag",
+    "get_ready",
     "hash_address",
     "hash_paths",
     "ignore_outputs",

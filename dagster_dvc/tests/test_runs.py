@@ -1,6 +1,7 @@
 """What runs in Dagster is what DVC would run, and leaves nothing to do for it."""
 
 import shutil
+import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -12,6 +13,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from dagster_dvc.ignoring import put_in_order
 from dagster_dvc.repository import Repository, open_repository
 from dagster_dvc.tests.support import Pipeline, run, write_pipeline
 from dagster_dvc.tests.test_status import changed
@@ -78,6 +80,40 @@ def test_folder_that_a_stage_makes_is_left_to_it(empty: Path):
     Repository(empty).ignore_outputs(stages)
     assert not (empty / "m").exists()
     assert (empty / ".gitignore").read_text() == "/b\n"
+
+
+def test_folder_that_stages_make_is_as_dvc_would_leave_it(
+    empty: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The stage that comes first ends last: DVC adds its entry after the other's."""
+    stages: dict[str, Any] = {
+        "a": {"cmd": "mkdir -p data && until [ -e b.txt ]; do sleep 0.1; done; sleep 1; "
+                     "touch data/a", "outs": ["data/a"]},
+        "b": {"cmd": "mkdir -p data && touch data/b b.txt", "outs": ["data/b", "b.txt"]},
+        "all": {"cmd": "ls data > all.txt", "deps": ["data"], "outs": ["all.txt"]},
+    }  # fmt: skip
+    write_pipeline(empty, {"stages": stages})
+    (empty / "defs.py").write_text(
+        "from pathlib import Path\nimport dagster as dg\n"
+        "from dagster_dvc import DvcProjectComponent\n"
+        "component = DvcProjectComponent(root='.', max_concurrent=2)\n"
+        "defs = component.definitions(Path(__file__).parent)\n"
+    )
+    monkeypatch.setenv("DAGSTER_HOME", str(empty))
+    run(empty, sys.executable, "-m", "dagster", "asset", "materialize", "--select", "*",
+        "-f", "defs.py")  # fmt: skip
+    assert (empty / "data" / ".gitignore").read_text() == "/a\n/b\n"
+    assert is_clean(empty)
+
+
+def test_order_of_entries_leaves_other_lines_where_they_are(tmp_path: Path):
+    file = tmp_path / ".gitignore"
+    assert not put_in_order(file, ["a"])
+    file.write_text("# mine\n/b\\ c\n*.log\n/a\n")
+    assert put_in_order(file, ["a", "b c", "gone"])
+    assert file.read_text() == "# mine\n/a\n*.log\n/b\\ c\n"
+    assert not put_in_order(file, ["a", "b c", "gone"])
+    assert [*tmp_path.iterdir()] == [file]
 
 
 @pytest.mark.parametrize("file", ["vars.yaml", "params.yaml", "deep/v.toml"])
