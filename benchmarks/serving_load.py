@@ -1,6 +1,10 @@
-"""Shoppers for `benchmarks.serving`, in a process of their own that imports nothing heavy.
+"""Shoppers for `benchmarks.serving`, in a process of their own that does as little as it can.
 
-python -m benchmarks.serving_load PORT QUERIES.json CONNECTIONS SECONDS
+python -m benchmarks.serving_load PORT PATHS.json CONNECTIONS SECONDS
+
+Requests are bytes before the clock starts, connections stay open, and of an answer no more is
+looked at than its status, its length and its release. What the process itself takes of the
+processor is told too: it shares the machine with what it measures.
 """
 
 import argparse
@@ -8,62 +12,135 @@ import asyncio
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-_HITS = 10
+import uvloop
+
+_END = b"\r\n\r\n"
+_RELEASE = b'"release":"'
 
 
-async def load(port: int, texts: list[str], connections: int, seconds: float) -> dict[str, Any]:
-    spent: list[float] = []
-    codes: dict[str, int] = {}
-    releases: dict[str, int] = {}
-    until = time.perf_counter() + seconds
+class Shopper(asyncio.Protocol):
+    """One connection: the next request goes out when the last answer is there.
 
-    async def shopper(number: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while time.perf_counter() < until:
-            text = texts[number % len(texts)]
-            number += connections
-            start = time.perf_counter()
-            path = f"/search?q={quote(text)}&limit={_HITS}&client_id=c{number % 97}"
-            writer.write(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
-            body = await reader.readexactly(int(length))
-            spent.append(time.perf_counter() - start)
-            code = head[9:12].decode()
-            codes[code] = codes.get(code, 0) + 1
-            if code == "200":
-                release = body.partition(b'"release":"')[2].partition(b'"')[0].decode()
-                releases[release] = releases.get(release, 0) + 1
-        writer.close()
+    Args:
+        requests: Sent in turns.
+        until: On `time.perf_counter`; no request begins after it.
+        found: Is told status, release and seconds of each answer.
+    """
 
-    await asyncio.gather(*(shopper(number) for number in range(connections)))
-    ordered = sorted(spent)
-    return {
-        "answered": codes.get("200", 0),
-        "per_s": len(spent) / seconds,
-        "p50_ms": 1e3 * ordered[len(ordered) // 2],
-        "p99_ms": 1e3 * ordered[int(0.99 * len(ordered))],
-        "errors": sum(number for code, number in codes.items() if code != "200"),
-        "codes": codes,
-        "releases": releases,
-    }
+    def __init__(self, requests: list[bytes], until: float, found: "Found") -> None:
+        self._requests, self._until, self._found = requests, until, found
+        self._number = 0
+        self._begun = 0.0
+        self._body = bytearray()
+        self._missing = -1  # bytes of the answer; below 0 before its head is there
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin."""
+        self._transport = transport
+        self._send()
+
+    def _send(self) -> None:
+        if time.perf_counter() >= self._until:
+            self._transport.close()
+            return
+        request = self._requests[self._number % len(self._requests)]
+        self._number += 1
+        self._body.clear()
+        self._missing = -1
+        self._begun = time.perf_counter()
+        self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of an answer."""
+        self._body += data
+        if self._missing < 0:
+            head = self._body.find(_END)
+            if head < 0:
+                return
+            lowered = bytes(self._body[:head]).lower()
+            length = int(lowered.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            self._missing = head + len(_END) + length
+        if len(self._body) >= self._missing:
+            self._found.add(self._body, time.perf_counter() - self._begun)
+            self._send()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End; before the time is over the service hung up."""
+        if time.perf_counter() < self._until:
+            self._found.codes["lost"] = self._found.codes.get("lost", 0) + 1
+        if not self.done.done():
+            self.done.set_result(None)
+
+
+class Found:
+    """What the answers were."""
+
+    def __init__(self) -> None:
+        self.spent: list[float] = []
+        self.codes: dict[str, int] = {}
+        self.releases: dict[str, int] = {}
+
+    def add(self, answer: bytearray, seconds: float) -> None:
+        """Count an answer."""
+        self.spent.append(seconds)
+        code = answer[9:12].decode()
+        self.codes[code] = self.codes.get(code, 0) + 1
+        place = answer.find(_RELEASE)
+        if place >= 0:
+            start = place + len(_RELEASE)
+            release = answer[start : answer.find(b'"', start)].decode()
+            self.releases[release] = self.releases.get(release, 0) + 1
+
+    def summary(self, seconds: float, cpu_s: float) -> dict[str, Any]:
+        """Return the figures."""
+        ordered = sorted(self.spent) or [float("nan")]
+        ok = self.codes.get("200", 0)
+        return {
+            "answered": ok,
+            "per_s": ok / seconds,
+            "p50_ms": 1e3 * ordered[len(ordered) // 2],
+            "p99_ms": 1e3 * ordered[int(0.99 * len(ordered))],
+            "most_ms": 1e3 * ordered[-1],
+            "errors": sum(number for code, number in self.codes.items() if code != "200"),
+            "codes": self.codes,
+            "releases": self.releases,
+            "load_cpu_ms": 1e3 * cpu_s / max(ok, 1),
+            "load_cpu_share": cpu_s / seconds,
+        }
+
+
+async def load(port: int, paths: list[str], connections: int, seconds: float) -> dict[str, Any]:
+    """Return what shoppers found who search for so many seconds."""
+    heads = [f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode() for path in paths]
+    loop, found = asyncio.get_running_loop(), Found()
+    until, cpu = time.perf_counter() + seconds, time.process_time()
+    shoppers = []
+    for number in range(connections):
+        own = heads[number::connections] or heads
+        _, shopper = await loop.create_connection(
+            partial(Shopper, own, until, found), "127.0.0.1", port
+        )
+        shoppers.append(shopper)
+    await asyncio.gather(*(shopper.done for shopper in shoppers))
+    return found.summary(seconds, time.process_time() - cpu)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("port", type=int)
-    parser.add_argument("queries", type=Path)
+    parser.add_argument("paths", type=Path)
     parser.add_argument("connections", type=int)
     parser.add_argument("seconds", type=float)
     options = parser.parse_args()
     sys.stdout.write("begun\n")
     sys.stdout.flush()
-    texts = json.loads(options.queries.read_text())
-    found = asyncio.run(load(options.port, texts, options.connections, options.seconds))
+    paths = json.loads(options.paths.read_text())
+    found = uvloop.run(load(options.port, paths, options.connections, options.seconds))
     sys.stdout.write(json.dumps(found) + "\n")
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import faiss
 import numpy as np
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, verify_directory, write_directory
-from smar.data import schema
 from smar.errors import ArtifactError, DataError
 from smar.index.allowed import Allowed, narrowed
 from smar.index.compact import two_passes
@@ -60,13 +60,13 @@ class VectorIndex:
                 manifest says.
         """
         details = verify_directory(path, KIND).details
-        item_ids = schema.read_arrow(path / "items.parquet")["item_id"].to_pylist()
+        item_ids = pq.read_table(path / "items.parquet")["item_id"].to_pylist()
         compact = details.get("compact")
         length = 2 * compact["dim"] if compact and compact["dim"] else details["dim"]
         index = _read(path / _FILE, length, len(item_ids))
         whole = None
-        if compact:  # read where a find is scored, not before
-            whole = _read(path / _WHOLE, details["dim"], len(item_ids), faiss.IO_FLAG_MMAP_IFC)
+        if compact:
+            whole = _read(path / _WHOLE, details["dim"], len(item_ids))
         apply(index, details["settings"])
         return cls(index, item_ids, details, whole)
 
@@ -100,6 +100,7 @@ class VectorIndex:
     def rows(self) -> NDArray[np.float32]:
         """The item rows `[S_t ; S_m]` that every kind of index keeps, not a copy, [N, 2 D]."""
         stored = faiss.rev_swig_ptr(self._flat.get_xb(), self._flat.ntotal * self._flat.d)
+        stored.flags.writeable = False  # those of a file are mapped and cannot be
         return stored.reshape(self._flat.ntotal, self._flat.d)
 
     @cached_property
@@ -201,14 +202,17 @@ def index_directory(path: Path, index: VectorIndex, manifest: Manifest) -> Itera
         yield folder
 
 
-def _read(path: Path, length: int, num_items: int, flags: int = 0) -> Any:
-    """Return the index of a file.
+def _read(path: Path, length: int, num_items: int) -> Any:
+    """Return the index of a file, its vectors mapped.
+
+    They are read where a find is scored and not before, and processes that serve one index have
+    them in memory once.
 
     Raises:
         ArtifactError: If it cannot be read, or is of another metric, length or size.
     """
     try:
-        index = faiss.read_index(str(path), flags)
+        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
     except RuntimeError as error:
         raise ArtifactError(f"{path}: cannot be read ({error}).") from error
     seen = (index.metric_type, index.d, index.ntotal)

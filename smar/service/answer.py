@@ -113,17 +113,22 @@ class Hit:
     @property
     def link(self) -> str:
         """Its page in the shop, "" if the feed names none."""
-        return item_link(self.item["more"])
+        more = self.item["more"]
+        return item_link(more) if more else ""
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the hit in plain types, the item's fields beside rank and score."""
+    def as_dict(self, pictures: str = "") -> dict[str, Any]:
+        """Return the hit in plain types, the item's fields beside rank and score.
+
+        Args:
+            pictures: What stands before the SHA-256 of each picture, such as an address.
+        """
         return {
             "rank": self.rank,
             "score": self.score,
             "relevance": self.relevance,
             **self.item,
             "link": self.link,
-            "pictures": list(self.pictures),
+            "pictures": [pictures + sha for sha in self.pictures],
             "others": self.others,
             **({"why": self.why.as_dict()} if self.why else {}),
         }
@@ -238,8 +243,8 @@ class Answer:
         told = [hit.relevance for hit in self.hits if hit.relevance is not None]
         return bool(told) and max(told) < WEAK
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the answer in plain types."""
+    def as_dict(self, pictures: str = "") -> dict[str, Any]:
+        """Return the answer in plain types; as `Hit.as_dict`."""
         return {
             "query_id": self.query_id,
             "query": self.query,
@@ -249,7 +254,7 @@ class Answer:
             "limit": self.limit,
             "gate": self.gate,
             "shares": self.shares.as_dict(),
-            "hits": [hit.as_dict() for hit in self.hits],
+            "hits": [hit.as_dict(pictures) for hit in self.hits],
             "facets": {name: facet.as_dict() for name, facet in self.facets.items()},
             "milliseconds": self.milliseconds,
         }

@@ -216,6 +216,8 @@ def _read(
                 f"{items}: {len(missing)} items of the index are not there (first: '{missing[0]}')."
             )
         rows = np.array([place[item_id] for item_id in found.item_ids], np.int64)
-        return load_model(model), found, table.take(pa.array(rows))
+        if not np.array_equal(rows, np.arange(len(table))):  # a copy; mostly they are in its order
+            table = table.take(pa.array(rows))
+        return load_model(model), found, table
     except ArtifactError as error:
         raise ArtifactError(f"{error} {hint}") from error

@@ -17,6 +17,8 @@ from smar.service.retriever import Retriever
 
 router = APIRouter()
 
+_PICTURES = "/pictures/"
+
 
 def service_of(request: Request) -> Service:
     """Return the service that a request is for."""
@@ -66,7 +68,7 @@ async def ask(
         HttpError: If too many wait.
     """
     retriever = await _retriever(service, request, search.release)
-    if is_current(search.release):
+    if search.release and is_current(search.release):
         search = replace(search, release="")
     loop = asyncio.get_running_loop()
     start = loop.time()
@@ -96,12 +98,11 @@ async def _retriever(service: Service, request: Request, release: str) -> Retrie
 
 def hit_json(hit: Hit) -> dict[str, Any]:
     """Return a hit in plain types; pictures are addresses."""
-    return hit.as_dict() | {"pictures": [f"/pictures/{sha}" for sha in hit.pictures]}
+    return hit.as_dict(_PICTURES)
 
 
 def answer_json(answer: Answer, waited_ms: float) -> dict[str, Any]:
     """Return an answer in plain types; pictures are addresses."""
-    content = answer.as_dict()
-    content["hits"] = [hit_json(hit) for hit in answer.hits]
+    content = answer.as_dict(_PICTURES)
     content["milliseconds"] = answer.milliseconds | {"served": round(waited_ms, 3)}
     return content
