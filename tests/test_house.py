@@ -13,7 +13,7 @@ from smar.stages import declared
 
 ROOT = Path(__file__).parent.parent
 STAGES = declared()
-SHARED_SECTIONS = {"seed", "threads", "model", "fusion", "loss", "gate", "curriculum"}
+SHARED_SECTIONS = {"seed", "threads", "model", "fusion", "loss", "gate", "curriculum", "clicks"}
 
 
 def test_dvc_yaml_is_what_the_stages_declare():

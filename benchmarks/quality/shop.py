@@ -91,7 +91,9 @@ class Shop:
 
     def training_data(self) -> TrainingData:
         """Return the pairs that smar itself is trained on."""
-        data = read_training_data(self.paths, self.items, self.params.gate.visual_categories)
+        data = read_training_data(
+            self.paths, self.items, self.params.gate.visual_categories, self.params.clicks
+        )
         return _misspelled(data, self.misspelled_frac) if self.misspelled_frac else data
 
     def query_sets(self) -> tuple[QuerySet, QuerySet]:

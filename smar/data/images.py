@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from smar.artifacts import read_manifest, verify_directory
+from smar.data import schema
 from smar.errors import ArtifactError
 
 KIND = "images"
@@ -59,7 +59,7 @@ class ImageStore:
             ArtifactError: If the directory is missing or damaged, or of an earlier form.
         """
         manifest = (verify_directory if verify else read_manifest)(path, KIND)
-        table = pq.read_table(path / TABLE)
+        table = schema.read_arrow(path / TABLE)
         if not {"shard", "place"} <= set(table.column_names):
             raise ArtifactError(f"{path}: was packed by an earlier version. Run `dvc repro` again.")
         shards = {

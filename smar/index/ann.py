@@ -14,10 +14,10 @@ from typing import Any
 
 import faiss
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, verify_directory, write_directory
+from smar.data import schema
 from smar.errors import ArtifactError, DataError
 from smar.index.allowed import Allowed, narrowed
 from smar.index.compact import two_passes
@@ -60,7 +60,7 @@ class VectorIndex:
                 manifest says.
         """
         details = verify_directory(path, KIND).details
-        item_ids = pq.read_table(path / "items.parquet")["item_id"].to_pylist()
+        item_ids = schema.read_arrow(path / "items.parquet")["item_id"].to_pylist()
         compact = details.get("compact")
         length = 2 * compact["dim"] if compact and compact["dim"] else details["dim"]
         index = _read(path / _FILE, length, len(item_ids))

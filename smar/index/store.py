@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, verify_directory, write_directory
+from smar.data import schema
 from smar.data.images import ImageStore
 from smar.data.text import item_texts
 from smar.errors import ArtifactError
@@ -62,7 +62,7 @@ class EmbeddingStore:
             parts = {
                 n: np.load(path / f"{n}.npy", mmap_mode="r", allow_pickle=False) for n in PARTS
             }
-            table = pq.read_table(path / "items.parquet")
+            table = schema.read_arrow(path / "items.parquet")
         except (OSError, ValueError) as error:
             raise ArtifactError(
                 f"{path}: cannot be read ({error}). Run `dvc repro` again."

@@ -4,6 +4,7 @@ A file for each owner of sections; `choices` holds those that choose a kind. All
 reported at once, before any work starts.
 """
 
+from smar.params.clicks import ClicksParams
 from smar.params.curriculum import CurriculumParams
 from smar.params.drift import DriftParams
 from smar.params.evaluate import EvaluateParams
@@ -42,6 +43,7 @@ from smar.params.validate import (
 from smar.params.whole import Params
 
 __all__ = [
+    "ClicksParams",
     "CurriculumParams",
     "DemoParams",
     "DriftParams",

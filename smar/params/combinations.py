@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from smar.errors import near_match
 from smar.params import names
-from smar.params.kinds import CURRICULA, GATES, LOSSES
+from smar.params.kinds import CLICKS, CURRICULA, GATES, LOSSES
 
 if TYPE_CHECKING:
     from smar.params import Params
@@ -21,6 +21,7 @@ def senseless(params: "Params") -> list[str]:
         LOSSES[params.loss.kind],
         GATES[params.gate.kind],
         CURRICULA[params.curriculum.kind],
+        CLICKS[params.clicks.kind],
     )
     of_kinds = [problem for kind in kinds for problem in kind.senseless(params)]
     return [

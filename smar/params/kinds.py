@@ -106,8 +106,9 @@ LOSSES = Family(
 FUSIONS = Family("smar.models.fusion", "model.fusion", "fusion", {"SEES_PICTURES": True})
 GATES = Family("smar.models.gate", "gate.kind", "gate", {"SETTLES": False})
 CURRICULA = Family("smar.train.curricula", "curriculum.kind", "curriculum", {})
+CLICKS = Family("smar.train.clicks", "clicks.kind", "clicks", {})
 GENERATORS = Family("smar.synthetic.generators", "synthesize.shares", "synthesize", {})
-FAMILIES = (LOSSES, FUSIONS, GATES, CURRICULA, GENERATORS)
+FAMILIES = (LOSSES, FUSIONS, GATES, CURRICULA, CLICKS, GENERATORS)
 
 
 def with_kinds(family: Family) -> Callable[[type[S]], type[S]]:

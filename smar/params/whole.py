@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from smar.params.clicks import ClicksParams
 from smar.params.combinations import senseless
 from smar.params.curriculum import CurriculumParams
 from smar.params.drift import DriftParams
@@ -39,6 +40,7 @@ class Params(Section):
     loss: LossParams = LossParams()
     gate: GateParams = GateParams()
     curriculum: CurriculumParams = CurriculumParams()
+    clicks: ClicksParams = ClicksParams()
     ingest: IngestParams = IngestParams()
     validate_: ValidateParams = Field(ValidateParams(), alias="validate")
     features: FeaturesParams = FeaturesParams()

@@ -43,8 +43,7 @@ class ItemTable:
             texts = self._cells[_MORE]
             self._cells[_MORE] = lambda rows: [orjson.loads(c) if c else {} for c in texts(rows)]
         lists = _chunk(self.table, _PICTURES)
-        self._image_ids = lists.values.to_numpy(zero_copy_only=False)
-        self._first_image = lists.offsets.to_numpy()
+        self._image_ids, self._first_image = _numbers(lists.values), _numbers(lists.offsets)
         ids = _chunk(self.table, "item_id").to_pylist()
         self._row_of: dict[str, int] = {item_id: row for row, item_id in enumerate(ids)}
 
@@ -103,11 +102,28 @@ def _cells(column: Any) -> _Cells:
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return _texts(column)
     if pa.types.is_timestamp(column.type):
-        micros = column.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        micros = _numbers(column.cast(pa.int64()))
         return lambda rows: [_time(value) for value in micros[rows].tolist()]
-    numbers = column.to_numpy(zero_copy_only=False)
+    numbers = _numbers(column)
     # NaN stands for what is unknown, and is the one number that is not itself.
     return lambda rows: [value if value == value else None for value in numbers[rows].tolist()]  # noqa: PLR0124
+
+
+def _numbers(column: Any) -> NDArray[Any]:
+    """Return a column of numbers, as float64 with NaN for null where there is any.
+
+    Arrow's own `to_numpy` loads pandas, which takes longer than a search.
+    """
+    validity, held = column.buffers()
+    if not len(column):
+        return np.empty(0, np.int64)
+    whole = pa.Array.from_buffers(column.type, len(column), [None, held], offset=column.offset)
+    numbers = np.from_dlpack(whole)
+    if not column.null_count:
+        return numbers
+    bits = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")
+    is_there = bits[column.offset :][: len(column)] == 1
+    return np.where(is_there, numbers.astype(np.float64), np.nan)
 
 
 def _texts(column: Any) -> _Cells:

@@ -6,10 +6,10 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
+from smar.data import schema
 from smar.data.images import ImageStore
 from smar.errors import ArtifactError, DataError
 
@@ -57,8 +57,8 @@ class Pictures:
             table: A parquet file with the column sha256, in the order of the image ids.
         """
         if self._store is None:
-            return [""] * (pq.read_metadata(table).num_rows if table.is_file() else 0)
-        shas = pq.read_table(table, columns=["sha256"])["sha256"].to_pylist()
+            return [""] * (schema.num_rows(table) if table.is_file() else 0)
+        shas = schema.read_arrow(table)["sha256"].to_pylist()
         return [sha if sha in self.place else "" for sha in shas]
 
     def pixels(self, sha: str) -> NDArray[np.uint8]:

@@ -43,6 +43,8 @@ STAGE = Stage(
         "loss.kind",
         "loss.weights",
         "loss.${loss.kind}",
+        "clicks.kind",
+        "clicks.${clicks.kind}",
         "gate.kind",
         "gate.visual_categories",
         "gate.${gate.kind}",
@@ -136,16 +138,20 @@ def _settings(params: "Params") -> dict[str, Any]:
         "seed": params.seed,
         "loss": params.loss.settings(),
         "gate": params.gate.settings(),
+        "clicks": params.clicks.settings(),
         "finetune": params.finetune.model_dump(),
     }
 
 
 def _places(paths: Paths, params: "Params", fusion: str, made_of: dict[str, Any]) -> "Places":
     """Return where the run keeps its checkpoint: one for the parts that it is made of."""
-    from smar.params.kinds import FUSIONS, GATES, LOSSES
+    from smar.params.kinds import CLICKS, FUSIONS, GATES, LOSSES
     from smar.train.prepare import places
 
-    kinds = [FUSIONS[fusion], LOSSES[params.loss.kind], GATES[params.gate.kind]]
+    kinds = [
+        FUSIONS[fusion], LOSSES[params.loss.kind], GATES[params.gate.kind],
+        CLICKS[params.clicks.kind],
+    ]  # fmt: skip
     return places(paths, "finetune", made_of, kinds)
 
 
@@ -167,6 +173,7 @@ def _read(params: "Params", paths: Paths, items: "pd.DataFrame") -> "TrainingDat
         paths,
         items,
         params.gate.visual_categories,
+        params.clicks,
         with_shown=LOSSES[params.loss.kind].facts["NEEDS_SHOWN"] or by_shown,
         clicks_suffice=True,
     )

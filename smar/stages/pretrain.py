@@ -51,6 +51,8 @@ STAGE = Stage(
         "loss.weights",
         "loss.${loss.kind}",
         "gate.visual_categories",
+        "clicks.kind",
+        "clicks.${clicks.kind}",
         "curriculum.kind",
         "curriculum.${curriculum.kind}",
         "pretrain",
@@ -80,7 +82,7 @@ def run(root: Path) -> dict[str, float]:
     from smar.models.pretrained import checkpoints
     from smar.models.pretrained_checks import check_pretrained
     from smar.params import load_params
-    from smar.params.kinds import CURRICULA, LOSSES
+    from smar.params.kinds import CLICKS, CURRICULA, LOSSES
     from smar.seeding import seed_torch
     from smar.train.curricula import build_course
     from smar.train.loop import finish, train
@@ -98,12 +100,17 @@ def run(root: Path) -> dict[str, float]:
     items = schema.read_table(paths.items, schema.ITEMS)
     pictures = ImageStore.open(paths.images)
     with_shown = LOSSES[params.loss.kind].facts["NEEDS_SHOWN"]
-    data = read_training_data(paths, items, params.gate.visual_categories, with_shown=with_shown)
+    data = read_training_data(
+        paths, items, params.gate.visual_categories, params.clicks, with_shown=with_shown
+    )
     model = _build(params, data.queries, items, (pictures.height, pictures.width), starts)
     images = open_source(paths.features, pictures, model)
     prove_round_trip(model, paths.work / "round_trip")
     _save_start(paths, model, inputs)
-    kinds = [params.fusion_kind, LOSSES[params.loss.kind], CURRICULA[params.curriculum.kind]]
+    kinds = [
+        params.fusion_kind, LOSSES[params.loss.kind], CURRICULA[params.curriculum.kind],
+        CLICKS[params.clicks.kind],
+    ]  # fmt: skip
     where = places(paths, "pretrain", settings | inputs, kinds)
     is_learned = params.loss.weights == "learned"
     loss = build_loss(params.loss)
@@ -156,6 +163,7 @@ def _settings(params: "Params") -> dict[str, Any]:
         "fusion": params.fusion.of(params.model.fusion).model_dump(),
         "loss": params.loss.settings(),
         "curriculum": params.curriculum.settings(),
+        "clicks": params.clicks.settings(),
         "pretrain": params.pretrain.model_dump(),
         "visual_categories": params.gate.visual_categories,
     }

@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from smar.data.categories import is_visual
-from smar.data.schema import ACTIONS
 from smar.train.pairs import Pairs, gather_synthetic
 
-_TOP_GRADE = 4.0
 _WORD = re.compile(r"\w+")
 
 
@@ -125,7 +123,7 @@ def build_training_data(
     Args:
         items: Item table (`schema.ITEMS`).
         texts: What the text tower sees of each item.
-        graded: Columns query (text), item_id and grade, as `grade_engagements` gives.
+        graded: Columns query (text), item_id and grade, as `clicks.grade_engagements` gives.
         synthetic: Columns query and item_id of the synthetic training queries.
         visual_categories: Category prefixes of items that are bought by eye.
         folder: Where there is room for the synthetic pairs; nothing is left there.
@@ -148,23 +146,6 @@ def build_training_data(
         visual=is_visual(items["category"], visual_categories),
         shown=None if shown is None else _shown_matrix(shown, queries, pd.Index(logged), row_of),
     )
-
-
-def grade_engagements(engagements: pd.DataFrame) -> pd.DataFrame:
-    """Return one grade per engaged (query_id, item_id), in (0, 4].
-
-    `4 (a P + b A + c C) / max over the query's items`, with purchases P, adds to cart A, clicks C,
-    and a = 1, b = |P|/|A|, c = |P|/|C|: an action counts the more the rarer it is (Target,
-    2609.31498). Where a kind of action never occurs, the rarest that does takes its place.
-    """
-    counts = engagements.groupby(["query_id", "item_id", "action"], observed=True).size()
-    table = counts.unstack("action", fill_value=0).reindex(columns=list(ACTIONS), fill_value=0)
-    totals = table.sum()
-    scarcest = totals[totals > 0].min() if len(table) else 1.0
-    weights = (scarcest / totals.where(totals > 0, np.inf)).clip(upper=1.0)
-    value = (table * weights).sum(axis=1)
-    grade = _TOP_GRADE * value / value.groupby(level="query_id").transform("max")
-    return grade.rename("grade").reset_index()
 
 
 def words_held(of_query: csr_matrix, of_item: csr_matrix) -> NDArray[np.bool_]:

@@ -21,11 +21,12 @@ from smar.data.tokens import PictureTable
 from smar.models.dual_encoder import DualEncoder
 from smar.models.pretrained import Checkpoint
 from smar.models.tokenizer import TextTokenizer, tokenizer_of, train_tokenizer
-from smar.params import ModelParams, TextTowerParams, TrainParams
+from smar.params import ClicksParams, ModelParams, TextTowerParams, TrainParams
 from smar.params.kinds import Kind
 from smar.paths import Paths
 from smar.train.batching import BatchMaker
-from smar.train.dataset import TrainingData, build_training_data, grade_engagements
+from smar.train.clicks import grade_engagements
+from smar.train.dataset import TrainingData, build_training_data
 from smar.train.loop import Places
 from smar.train.negatives import HardPool, impressions
 from smar.train.sampling import PairSampler
@@ -37,6 +38,7 @@ def read_training_data(
     paths: Paths,
     items: pd.DataFrame,
     visual_categories: list[str],
+    clicks: ClicksParams,
     *,
     with_shown: bool = False,
     clicks_suffice: bool = False,
@@ -47,19 +49,25 @@ def read_training_data(
         paths: The project's paths.
         items: Item table (`schema.ITEMS`).
         visual_categories: Category prefixes of items that are bought by eye.
+        clicks: How much an engagement says.
         with_shown: Whether what was shown and not engaged is read too.
         clicks_suffice: Whether the synthetic queries are left out if the log has engagements.
     """
     queries = schema.read_table(paths.queries, schema.QUERIES)
     engagements = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
     training = queries[queries["split"] == "train"].set_index("query_id")["query"]
-    graded = grade_engagements(engagements[engagements["query_id"].isin(training.index)])
+    engaged = engagements[engagements["query_id"].isin(training.index)]
+
+    def searches() -> pd.DataFrame:
+        table = schema.read_table(paths.searches, schema.SEARCHES)
+        return table[table["query_id"].isin(training.index)]
+
+    graded = grade_engagements(engaged, searches, clicks)
     graded["query"] = graded["query_id"].map(training)
     with_synthetic = graded.empty or not clicks_suffice
     shown = None
     if with_shown:
-        searches = schema.read_table(paths.searches, schema.SEARCHES)
-        shown = impressions(searches[searches["query_id"].isin(training.index)], engagements)
+        shown = impressions(searches(), engagements)
         shown["query"] = shown["query_id"].map(training)
     data = build_training_data(
         items,

@@ -7,32 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from smar.train.dataset import build_training_data, grade_engagements, is_visual
-
-
-def engagements(rows: list[tuple[str, str, str]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["query_id", "item_id", "action"])
-
-
-def test_grades_weigh_rare_actions_more_and_reach_four():
-    log = engagements(
-        [("q", "a", "click")] * 4
-        + [("q", "b", "purchase"), ("q", "b", "add_to_cart")] * 1
-        + [("q", "c", "add_to_cart")]
-    )
-    grades = grade_engagements(log).set_index("item_id")["grade"]
-    # P = 1, A = 2, C = 4: weights 1, 1/2, 1/4; a = 4/4 = 1, b = 1 + 1/2, c = 1/2.
-    assert grades.to_dict() == pytest.approx({"a": 4 / 1.5, "b": 4.0, "c": 4 * 0.5 / 1.5})
-
-
-def test_grades_without_purchases_scale_on_the_rarest_action():
-    log = engagements([("q", "a", "click"), ("q", "a", "click"), ("q", "b", "click")])
-    grades = grade_engagements(log).set_index("item_id")["grade"]
-    assert grades.to_dict() == pytest.approx({"a": 4.0, "b": 2.0})
-
-
-def test_grades_of_an_empty_log_are_empty():
-    assert grade_engagements(engagements([])).empty
+from smar.train.dataset import build_training_data, is_visual
 
 
 def test_is_visual_takes_a_category_and_what_lies_below_it():
