@@ -67,8 +67,9 @@ def build_assets(
             items = dg.StaticPartitionsDefinition([stage.item for stage in stages])
             deps = partition_deps(stages, members, manifest, translator)
             spec = spec.replace_attributes(
-                partitions_def=items, deps=deps, code_version=None, description=stages[0].desc
-            )
+                partitions_def=items, deps=deps, code_version=None,
+                description=_description_of(stages),
+            )  # fmt: skip
         elif dates is not None and translator.is_dated(stages[0], manifest):
             spec = spec.replace_attributes(partitions_def=dates.definition(), code_version=None)
         pool = translator.pool_of(stages[0], pools or {})
@@ -84,6 +85,12 @@ def build_assets(
             _source_asset(source, repository, translator, hooks)
             for source in translator.sources(manifest)
         ]
+
+
+def _description_of(stages: Sequence[Stage]) -> str:
+    """Return what is shown of an asset of items: their `desc`, and which of them cannot run."""
+    broken = [f"**Cannot run:** {stage.item}: {stage.problem}" for stage in stages if stage.problem]
+    return "\n\n".join([*([stages[0].desc] if stages[0].desc else []), *broken])
 
 
 class _Running:

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_dvc import names
+from dagster_dvc.errors import SettingsError
 from dagster_dvc.manifest import Manifest, Source, Stage
 from dagster_dvc.partitions import day_of, stages_of_days
 from dagster_dvc.repository import Repository
@@ -136,7 +137,22 @@ class DvcTranslator:
     def _translated(self, stage: Stage, key: dg.AssetKey) -> dg.AssetKey:
         if self.settings.translation is None:
             return key
-        return self.settings.translation(dg.AssetSpec(key), stage).key
+        return self._translate(dg.AssetSpec(key), stage).key
+
+    def _translate(self, spec: dg.AssetSpec, stage: Stage) -> dg.AssetSpec:
+        """Return a spec after the settings' translation.
+
+        Raises:
+            SettingsError: If Dagster takes nothing that it makes of the stage.
+        """
+        assert self.settings.translation is not None  # noqa: S101 - the callers have looked
+        try:
+            return self.settings.translation(spec, stage)
+        except dg.DagsterInvalidDefinitionError as error:
+            raise SettingsError(
+                f"{stage.file}: stage '{stage.local_name}': translation: {error} "
+                "Change the template in defs.yaml."
+            ) from error
 
     def get_group_name(self, stage: Stage) -> str | None:
         """Return the group; without one in the settings a foreach stage is its own group."""
@@ -251,7 +267,7 @@ class DvcTranslator:
         )
         if self.settings.translation is None:
             return spec
-        translated = self.settings.translation(spec, stage)
+        translated = self._translate(spec, stage)
         return translated.replace_attributes(key=spec.key)
 
     def stages(self, manifest: Manifest) -> list[Stage]:

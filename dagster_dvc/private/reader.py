@@ -99,18 +99,23 @@ class Reader:
             return
         for name, definition in definitions.items():
             is_plain = isinstance(definition, EntryDefinition)
+            written = dvcfile.contents["stages"][name]
             try:
                 names = [name] if is_plain else list(definition.get_generated_names())
-                made = [self._facts(stages[single]) for single in names]
-            except DvcException as error:
-                yield self._broken(file, name, definition.definition, reason(error)[0])
-            else:
-                yield from made
+            except DvcException as error:  # what it runs over is not known
+                yield self._broken(file, name, written, reason(error)[0])
+                continue
+            for single in names:
+                try:
+                    made = self._facts(stages[single])
+                except DvcException as error:
+                    made = self._broken(file, single, written, reason(error)[0])
+                yield made
 
     def _broken(self, file: Path, name: str, written: Mapping[str, Any], why: str) -> Loaded:
         """Return what can be told of a stage whose templates do not resolve."""
         content = written.get("do", written)
-        outs = [next(iter(o)) if isinstance(o, Mapping) else o for o in content.get("outs", [])]
+        outs = [next(iter(o)) if isinstance(o, Mapping) else o for o in content.get("outs") or []]
         folder = (file.parent / str(content.get("wdir", "."))).resolve()
         known = [str(out) for out in outs if "${" not in f"{out}{content.get('wdir', '')}"]
         return Loaded(

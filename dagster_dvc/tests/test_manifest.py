@@ -153,6 +153,23 @@ def test_stage_without_its_parameters_says_so_and_stops_no_other(
     assert stages["prepare"].problem == stages["page"].problem == ""
 
 
+def test_item_that_does_not_resolve_stops_no_other(empty: Path):
+    made = {"cmd": "cp ${item.x} ${item.y}", "outs": ["${item.y}"]}
+    items = {"one": {"x": 1, "y": "o"}, "two": {"x": 2}}
+    stages = {
+        "each": {"foreach": items, "do": made},
+        "grid": {"matrix": {"a": [1, 2]}, "cmd": "echo ${item.a} ${gone}"},
+        "none": {"foreach": "${no.such}", "do": {"cmd": "echo"}},
+        "plain": {"cmd": "true"},
+    }
+    write_pipeline(empty, {"stages": stages})
+    found = load_manifest(empty).stages
+    assert {name for name, stage in found.items() if not stage.problem} == {"each@one", "plain"}
+    assert "Could not find 'item.y'" in found["each@two"].problem
+    assert {"grid@1", "grid@2", "none"} <= set(found)
+    assert found["each@two"].template == "each"
+
+
 def test_all_shared_outputs_are_listed_at_once(repository: Path):
     stage = {"cmd": "true", "outs": ["total.txt", "numbers.txt"]}
     (repository / "sub").mkdir()

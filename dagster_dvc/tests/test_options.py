@@ -100,6 +100,12 @@ def test_translation_is_a_template_over_stage_and_spec(project: Path):
     assert [d.asset_key for d in spec(found, "my/train/a").deps] == [dg.AssetKey(["my", "prepare"])]
 
 
+def test_translation_that_dagster_does_not_take_names_stage_and_file(project: Path):
+    made = component(project, translation={"tags": {"stage": "{{ stage.name }}!"}})
+    with pytest.raises(SettingsError, match=r"dvc\.yaml: stage '.*': translation: Invalid tag"):
+        made.definitions(project)
+
+
 def test_owners_tags_and_kinds(project: Path):
     found = definitions(project, owners=["team:search"], tags={"cost": "low"}, kinds=["python"])
     assert spec(found, "prepare").owners == ["ann@example.org"]
