@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from smar.artifacts import verify_directory
+from smar.artifacts import read_manifest, verify_directory
 from smar.cli import STAGES, main
 from smar.data import schema
 from smar.data.stems import bag_of_stems
@@ -368,7 +368,10 @@ def test_training_killed_by_the_system_goes_on_to_the_same_model(
 
 
 def test_other_models_go_all_the_way(copy: Path):
-    """Stages, query vectors, markers, masks, misspellings, hard negatives, gates per item."""
+    """Stages, query vectors, markers, masks, misspellings, hard negatives, gates per item.
+
+    Steps in chunks, vectors that are trained to be cut, searched short and in 8 bits.
+    """
     set_params(
         copy,
         {
@@ -382,7 +385,20 @@ def test_other_models_go_all_the_way(copy: Path):
             "pretrain.field_mask_frac": 0.2,
             "pretrain.misspelled_frac": 0.2,
             "finetune.steps": 20,
-            "finetune.negatives": {"impressed": 8, "mined": 8, "first_rank": 3, "last_rank": 20},
+            "finetune.negatives": {
+                "impressed": 8,
+                "mined": 8,
+                "first_rank": 3,
+                "last_rank": 20,
+                "margin": 0.05,
+                "guided": True,
+            },
+            "pretrain.chunk_items": 9,
+            "finetune.chunk_items": 9,
+            "model.matryoshka": [32, 16],
+            "index.dim": 16,
+            "index.storage": "int8",
+            "index.recall_target": 0.7,
         },
     )
     for stage in ("pretrain", "finetune", "embed", "index", "evaluate"):
@@ -394,6 +410,9 @@ def test_other_models_go_all_the_way(copy: Path):
     hits = Retriever.load(copy).search("red dress", k=5)
     assert [hit.rank for hit in hits] == [1, 2, 3, 4, 5]
     assert len({hit.item_id for hit in hits}) == 5
+    manifest = read_manifest(Paths(copy).index, "index")
+    assert manifest.details["compact"] == {"dim": 16, "storage": "int8"}
+    assert metrics(copy, "index")["bytes_mapped"] > 6 * metrics(copy, "index")["bytes"]
 
 
 def test_report_says_whether_the_gate_can_be_believed(project: Path):

@@ -71,6 +71,12 @@ class NegativeParams(Section):
     """Best rank of a mined item; the very first are too often right."""
     last_rank: Annotated[int, Field(ge=1, le=1000)] = 100
     """Mined items lie on these ranks; the very first are too often right."""
+    margin: Fraction = 0.0
+    """A mined item scores below the mean of the query's own items by at least this share of it;
+    0.05 is common, 0 does not look. With guided an item of the batch has to lie below it too."""
+    guided: bool = False
+    """An item that the pretrained model finds nearer to a query than the query's own item is no
+    negative of it (GIST); one that was shown and not engaged stays one."""
 
     @model_validator(mode="after")
     def _check_ranks(self) -> Self:

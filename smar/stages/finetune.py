@@ -1,6 +1,7 @@
 """Click fine-tuning with the gate."""
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,8 +80,9 @@ def run(root: Path) -> dict[str, float]:
     from smar.params.kinds import GATES
     from smar.seeding import seed_torch
     from smar.train.benefit import picture_benefit
+    from smar.train.guide import Guide
     from smar.train.loop import finish, train
-    from smar.train.mining import hard_pools
+    from smar.train.mining import hard_pools, needs_guide
     from smar.train.prepare import build_maker, build_sampler
     from smar.train.start import Trial, check_against_start
 
@@ -94,7 +96,10 @@ def run(root: Path) -> dict[str, float]:
     data = _read(params, paths, items)
     model = place_model(load_model(paths.pretrained), params.threads)
     images = open_source(paths.features, ImageStore.open(paths.images), model)
-    hard = hard_pools(model, data, items, images, params.finetune.negatives, params.seed)
+    negatives = params.finetune.negatives
+    guide = Guide.of(model, data, items, images) if needs_guide(negatives) else None
+    hard = hard_pools(guide, data, negatives, params.seed)
+    nearer = partial(guide.nearer, margin=negatives.margin) if guide and negatives.guided else None
     settles = GATES[params.gate.kind].facts["SETTLES"]
     if not settles:  # else the header that pre-training left is taught by the clicks meanwhile
         _set_gate(model, params)
@@ -103,7 +108,7 @@ def run(root: Path) -> dict[str, float]:
     figures = train(
         model,
         build_sampler(data, params.finetune, real_frac, params.seed + 1, hard),
-        build_maker(model, data, items, images),
+        build_maker(model, data, items, images, nearer),
         course=_course(params),
         params=params.finetune,
         places=where,

@@ -19,7 +19,7 @@ from smar.data.tokens import PictureTable, TokenTable, mask_fields, text_tensors
 from smar.train.dataset import TrainingData
 from smar.train.misspell import misspell
 from smar.train.sampling import Draw
-from smar.train.standing import Standing
+from smar.train.standing import Nearer, Standing
 
 B = TypeVar("B")
 _PREFETCH = 2
@@ -80,6 +80,7 @@ class BatchMaker:
         pictures: Which pictures belong to which item.
         images: The picture store, or the features of frozen towers.
         item_texts: What the text tower sees of each item, by which its states may be kept.
+        nearer: Which items a trained model finds as near to a query as its own (`Guide.nearer`).
     """
 
     def __init__(
@@ -91,7 +92,9 @@ class BatchMaker:
         pictures: PictureTable,
         images: ItemSource,
         item_texts: Sequence[str] = (),
+        nearer: Nearer | None = None,
     ) -> None:
+        self._nearer = nearer
         self._data, self._images, self._item_texts = data, images, item_texts
         self._encode_queries, self._item_tokens = encode_queries, item_tokens
         self._pictures = pictures
@@ -147,7 +150,7 @@ class BatchMaker:
 
     def standing(self, draw: Draw) -> Standing:
         """Return which of a draw's items may stand against which of its queries."""
-        return Standing(self._data, draw.queries, draw.items, draw.target)
+        return Standing(self._data, draw.queries, draw.items, draw.target, self._nearer)
 
     def _queries_of(self, draw: Draw) -> list[str]:
         """Return the texts of a draw's queries, misspelled where they are to be."""

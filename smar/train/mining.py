@@ -6,24 +6,19 @@ Shapes: Q queries, R ranks.
 import logging
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from smar.data.item_source import ItemSource
-from smar.index.ann import gated_items, gated_queries
 from smar.index.building import build_index
-from smar.models.dual_encoder import DualEncoder
-from smar.models.encode import encode_items, encode_queries
 from smar.params import IndexParams, NegativeParams
 from smar.seeding import generator
 from smar.train.dataset import TrainingData
+from smar.train.guide import Guide
 from smar.train.negatives import HardPool
 from smar.train.pairs import Pairs
 
 logger = logging.getLogger(__name__)
 
-_BATCH = 512
 _BLOCK = 400_000  # pairs whose words are compared at once
 _ITEMS = 65_536  # whose pairs are looked at at once
 _EXACT_BELOW = 50_000  # an approximate index is good enough: a missed hard negative costs nothing
@@ -31,52 +26,37 @@ _RECALL = 0.8
 
 
 def hard_pools(
-    model: DualEncoder,
-    data: TrainingData,
-    items: pd.DataFrame,
-    images: ItemSource,
-    params: NegativeParams,
-    seed: int,
+    guide: Guide | None, data: TrainingData, params: NegativeParams, seed: int
 ) -> list[HardPool]:
     """Return the pools of hard negatives that were asked for; arguments as `mine_negatives`."""
     pools = []
     if params.impressed and data.shown is not None:
         pools.append(HardPool(data.shown, params.impressed))
-    if params.mined:
-        pools.append(mine_negatives(model, data, items, images, params, seed))
+    if params.mined and guide is not None:
+        pools.append(mine_negatives(guide, data, params, seed))
     return pools
 
 
-def mine_negatives(
-    model: DualEncoder,
-    data: TrainingData,
-    items: pd.DataFrame,
-    images: ItemSource,
-    params: NegativeParams,
-    seed: int,
-) -> HardPool:
+def needs_guide(params: NegativeParams) -> bool:
+    """Return whether what the pretrained model says of pairs is asked for."""
+    return params.mined > 0 or params.guided
+
+
+def mine_negatives(guide: Guide, data: TrainingData, params: NegativeParams, seed: int) -> HardPool:
     """Return for every logged query the items that a model ranks high, but that are not right.
 
     Searched as the model searches: `[(1-g) Q ; g Q]` over `[S_t ; S_m]`. Right, and so left out,
     is what was engaged for the query (or is its source, if it is synthetic), what equals such an
-    item, and what holds every word of the query.
+    item, and what holds every word of the query. With a margin an item is left out too that scores
+    as high as the query's own ones do in the mean, but for that share of it: it probably fits.
 
     Args:
-        model: The model, in evaluation mode or not; it is left as it was.
+        guide: What the model says.
         data: The training data.
-        items: Item table (`schema.ITEMS`).
-        images: The picture store.
-        params: Ranks and how many join a step.
+        params: Ranks, margin and how many join a step.
         seed: Decides which queries an approximate index is measured with.
     """
-    training = model.training
-    model.eval()
-    made = encode_items(model, items, images, _BATCH)
-    pairs = data.real if len(data.real) else data.synthetic
-    queries = np.unique(pairs.query)
-    encoded = encode_queries(model, [data.queries[row] for row in queries])
-    model.train(training)
-    vectors = gated_queries(encoded.vector, encoded.gate)
+    vectors = guide.query_vectors
 
     def sample() -> NDArray[np.float32]:
         flat = vectors.reshape(-1, vectors.shape[-1])
@@ -89,19 +69,33 @@ def mine_negatives(
         sample_queries=500,
         word_share=0.0,
     )
-    index = build_index(
-        gated_items(made.text, made.multimodal), list(items["item_id"]), settings, sample
-    )
-    rows = index.search(vectors, params.last_rank)[1][:, params.first_rank - 1 :]  # [Q, R]
-    query = np.repeat(queries, rows.shape[1])
+    item_ids = [str(row) for row in range(data.num_items)]
+    index = build_index(guide.item_vectors, item_ids, settings, sample)
+    scores, rows = index.search(vectors, params.last_rank)
+    scores, rows = scores[:, params.first_rank - 1 :], rows[:, params.first_rank - 1 :]  # [Q, R]
+    query = np.repeat(guide.queries, rows.shape[1])
     item = rows.ravel()
     wrong = item >= 0
+    if params.margin:
+        own = _own_scores(guide, data)
+        limit = own - params.margin * np.abs(own)
+        wrong &= (scores <= limit[:, None]).ravel()
     wrong[wrong] = ~_is_right(data, query[wrong], item[wrong])
     shape = (len(data.queries), data.num_items)
     ones = np.ones(int(wrong.sum()), np.float32)
     pool = HardPool(csr_matrix((ones, (query[wrong], item[wrong])), shape=shape), params.mined)
-    logger.info("mined %d negatives for %d queries", len(ones), len(queries))
+    logger.info("mined %d negatives for %d queries", len(ones), len(guide.queries))
     return pool
+
+
+def _own_scores(guide: Guide, data: TrainingData) -> NDArray[np.float64]:
+    """Return the mean score of the items of each query that the guide knows, [Q]."""
+    pairs = data.real if len(data.real) else data.synthetic
+    query = np.asarray(pairs.query, np.int64)
+    place = np.searchsorted(guide.queries, query)
+    total = np.bincount(place, guide.of_pairs(query, pairs.item), len(guide.queries))
+    mean: NDArray[np.float64] = total / np.bincount(place, minlength=len(guide.queries))
+    return mean
 
 
 def _is_right(

@@ -30,6 +30,7 @@ from smar.train.dataset import TrainingData, build_training_data
 from smar.train.loop import Places
 from smar.train.negatives import HardPool, impressions
 from smar.train.sampling import PairSampler
+from smar.train.standing import Nearer
 
 logger = logging.getLogger(__name__)
 
@@ -121,9 +122,13 @@ def build_tokenizers(
 
 
 def build_maker(
-    model: DualEncoder, data: TrainingData, items: pd.DataFrame, images: ItemSource
+    model: DualEncoder,
+    data: TrainingData,
+    items: pd.DataFrame,
+    images: ItemSource,
+    nearer: Nearer | None = None,
 ) -> BatchMaker:
-    """Return the batch maker of a model."""
+    """Return the batch maker of a model; arguments as `BatchMaker`."""
     markers = model.options.field_markers
     texts = item_texts(items, markers=markers)
     return BatchMaker(
@@ -133,6 +138,7 @@ def build_maker(
         pictures=PictureTable.of(items),
         images=images,
         item_texts=texts,
+        nearer=nearer,
     )
 
 

@@ -3,12 +3,16 @@
 Shapes: Q queries, B items.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smar.train.dataset import TrainingData, words_held
+
+Nearer = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]
+"""Queries [Q], items [B] and places of the own items [Q] to which items are too near, [Q, B]."""
 
 _BLOCK = 2**23  # pairs that are looked at in one go
 
@@ -17,15 +21,16 @@ class Standing:
     """Which items of a step may stand against which of its queries, and which were shown.
 
     Left out are items engaged for the same query text, items that hold every word of the query in
-    their text or in queries they were engaged for (they probably fit it as well), and items equal
-    to the query's own. What the shop showed for the query without anybody engaging may stand
-    although it holds every word.
+    their text or in queries they were engaged for (they probably fit it as well), items equal to
+    the query's own, and items that a guide finds as near as that. What the shop showed for the
+    query without anybody engaging may stand although it holds every word or is near.
 
     Args:
         data: The training data.
         queries: Rows of the query texts, [Q].
         items: Rows of the item table, [B].
         target: Position in `items` of each query's own item, [Q].
+        nearer: Returns which items a trained model finds as near as a query's own; None: not asked.
     """
 
     def __init__(
@@ -34,7 +39,10 @@ class Standing:
         queries: NDArray[np.int64],
         items: NDArray[np.int64],
         target: NDArray[np.int64],
+        nearer: Nearer | None = None,
     ) -> None:
+        self._queries, self._items, self._target = queries, items, target
+        self._nearer = nearer
         self._known = data.known_pairs(queries, items)
         self._words_of_query, self._words_of_item = data.words(queries, items)
         self._group = data.group[items]
@@ -50,7 +58,11 @@ class Standing:
         shown = np.zeros(known.shape, bool)
         if self._shown is not None:
             shown = (self._shown[rows].toarray() > 0) & ~known & ~same
-        return ~(known | same | (holds_all & ~shown)), shown
+        may_fit = holds_all
+        if self._nearer is not None:
+            parts = self._queries[rows], self._items, self._target[rows]
+            may_fit = holds_all | self._nearer(*parts)
+        return ~(known | same | (may_fit & ~shown)), shown
 
     def packed(self) -> tuple["Bits", "Bits"]:
         """Return the same for all queries, a bit a pair."""
