@@ -148,8 +148,10 @@ def _first_filled(frame: pd.DataFrame, columns: Columns, ours: str, tidy: Any) -
         return pd.Series(filled, index=frame.index, dtype=object)
     result = [""] * len(frame)
     for name in columns.sources[ours]:
-        pairs = zip(result, frame[name], strict=True)
-        result = [text or tidy(first_element(cell)) for text, cell in pairs]
+        cells = frame[name].tolist()
+        if frame[name].dtype == object:  # a column of texts has no repeated elements
+            cells = [first_element(cell) for cell in cells]
+        result = [text or tidy(cell) for text, cell in zip(result, cells, strict=True)]
     return pd.Series(result, index=frame.index, dtype=object)
 
 
