@@ -18,7 +18,7 @@ from dagster_dvc.errors import DuplicateError, ManifestError, list_problems
 from dagster_dvc.locks import Locks, lock_of, read_lock, stamp
 from dagster_dvc.manifest import Manifest, Source, Stage
 from dagster_dvc.paths import PathIndex, is_inside
-from dagster_dvc.private import Loaded, Reader
+from dagster_dvc.private import AmbiguousError, Loaded, Reader
 from dagster_dvc.problems import problem_text
 
 
@@ -144,6 +144,9 @@ def _values(
         made = tuple(path for path in entry.params if any(written.overlapping(path)))
         try:
             values = reader.param_values(entry)
+        except AmbiguousError as error:
+            found.append(({}, made, f"{error}. Name its keys one by one in dvc.yaml."))
+            continue
         except Exception as error:  # noqa: BLE001 - any parser of DVC's may raise anything
             paths = list(entry.params)
             first = next((path for path in paths if f"{path}'" in str(error)), paths[0])

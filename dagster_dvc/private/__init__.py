@@ -22,7 +22,7 @@ from dagster_dvc.private.from_dagster import (
     stringify_asset_key_to_input_name,
 )
 from dagster_dvc.private.loaded import Loaded
-from dagster_dvc.private.reader import Reader
+from dagster_dvc.private.reader import AmbiguousError, Reader
 from dagster_dvc.private.reasons import reason
 from dagster_dvc.private.speed import without_garbage
 from dagster_dvc.private.status import hash_address, hash_paths, refill, status
@@ -32,6 +32,7 @@ __all__ = [
     "DATA_VERSION_IS_USER_PROVIDED_TAG",
     "DATA_VERSION_TAG",
     "NULL_EVENT_POINTER",
+    "AmbiguousError",
     "DagsterExecutionInterruptedError",
     "Loaded",
     "MultiprocessExecutor",

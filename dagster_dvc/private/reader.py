@@ -15,6 +15,10 @@ from dagster_dvc.private.speed import lookup, quick_loading
 Problem = Callable[[Path, str, str], None]
 
 
+class AmbiguousError(Exception):
+    """A key of parameters that stands for several."""
+
+
 @contextmanager
 def _errors_of_dvc() -> Iterator[None]:
     """Have whatever DVC meets in a file be an error of that file.
@@ -202,11 +206,21 @@ class Reader:
 
         Raises:
             DvcException: If a file cannot be parsed.
+            AmbiguousError: If a key with a star stands for several; DVC lists the stage and cannot
+                run it.
         """
         from dvc.dependency import ParamsDependency
 
         deps = [d for d in getattr(entry.stage, "deps", ()) if isinstance(d, ParamsDependency)]
-        return {self.path(dep): dict(dep.read_params()) for dep in deps}
+        found = {}
+        for dep in deps:
+            try:
+                found[self.path(dep)] = dict(dep.read_params())
+            except ValueError as error:
+                if "globs must match only one" in str(error):
+                    raise AmbiguousError(f"{self.path(dep)}: {error}") from error
+                raise
+        return found
 
     def graph_error(self) -> tuple[str, str]:
         """Return DVC's reason against the graph: cycles, overlapping outputs."""

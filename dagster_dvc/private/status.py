@@ -39,7 +39,8 @@ def _entries(item: Any) -> Iterator[tuple[str, str]]:
 
     try:
         said = item.status()
-    except (DvcException, OSError) as error:  # an address that does not answer
+    # An address that does not answer, a key of parameters that stands for several.
+    except (DvcException, OSError, ValueError) as error:
         yield str(item), f"cannot be compared: {reason(error)[0]}"
         return
     for path, state in said.items():

@@ -6,7 +6,7 @@ import pytest
 
 from dagster_dvc.errors import DuplicateError, ManifestError
 from dagster_dvc.paths import overlaps
-from dagster_dvc.repository import load_manifest
+from dagster_dvc.repository import Repository, load_manifest
 from dagster_dvc.tests.support import run, write_pipeline
 
 
@@ -151,6 +151,25 @@ def test_stage_without_its_parameters_says_so_and_stops_no_other(
     stages = load_manifest(repository).stages
     assert stages["total"].problem.startswith(message)
     assert stages["prepare"].problem == stages["page"].problem == ""
+
+
+def test_key_that_stands_for_several_stops_no_other_stage(empty: Path):
+    """DVC lists the stage, and says so only when it runs it."""
+    (empty / "params.yaml").write_text("lr_a: 1\nlr_b: 2\nsize: 3\n")
+    write_pipeline(
+        empty,
+        {
+            "stages": {
+                "a": {"cmd": "true", "params": ["lr*"]},
+                "b": {"cmd": "true", "params": ["s*"]},
+            }
+        },
+    )
+    repository = Repository(empty)
+    stages = repository.manifest.stages
+    assert stages["a"].problem.startswith("params.yaml: dpath.get() globs must match only one leaf")
+    assert (stages["b"].problem, stages["b"].params) == ("", {"params.yaml": {"s*": 3}})
+    assert {change.stage for change in repository.changes()} == {"a", "b"}
 
 
 def test_item_that_does_not_resolve_stops_no_other(empty: Path):

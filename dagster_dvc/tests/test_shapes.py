@@ -1,4 +1,4 @@
-"""Ten shapes that public repositories have, rebuilt with content of their own.
+"""Shapes that public repositories have, rebuilt with content of their own.
 
 Each is held against DVC: the graph, what changed before and after everything ran, and a definition
 for every stage and raw input.
@@ -158,9 +158,79 @@ def no_stages(root: Path) -> int:
     return 0
 
 
+def anchors_and_merges(root: Path) -> int:
+    """Templates that are written once and merged, over mappings of a list, with an empty item."""
+    (root / "dvc.yaml").write_text("""\
+vars:
+  - corpora:
+      - {name: news-1.2, folder: n}
+      - {name: mail, folder: m}
+  - kinds: [quick, one_by-one]
+stages:
+  tune: &tune
+    matrix:
+      corpus: ${corpora}
+      kind: ${kinds}
+      flag: ['']
+    wdir: ./
+    cmd:
+      - mkdir -p ${item.corpus.folder}
+      - echo ${item.kind} ${item.flag} > ${item.corpus.folder}/${item.kind}.txt
+    outs: ["./${item.corpus.folder}/${item.kind}.txt"]
+  tune_more:
+    <<: *tune
+    matrix:
+      corpus: ${corpora}
+      kind: [slow]
+      flag: ['--all']
+  sum:
+    foreach: ${corpora}
+    do:
+      cmd: cat ${item.folder}/* > ${item.name}.txt
+      deps: ["${item.folder}/"]
+      outs: ["${item.name}.txt"]
+""")
+    return 4 + 2 + 2
+
+
+def names_with_slashes(root: Path) -> int:
+    """Stages that are called as the pages they make, in the root and in folders."""
+    stages: dict[str, Any] = {
+        f"page/{name}/index": {
+            "cmd": f"mkdir -p site/{name} && cp {name}/total.txt site/{name}/index",
+            "deps": [f"{name}/total.txt"], "outs": [f"site/{name}/index"],
+        }
+        for name in ("north", "south")
+    }  # fmt: skip
+    write_pipeline(root, {"stages": stages})
+    for name in ("north", "south"):
+        (root / name).mkdir()
+        total = {"cmd": "echo 1 > total.txt", "outs": ["total.txt"]}
+        write_pipeline(root / name, {"stages": {f"total-{name}": total}})
+    return 4
+
+
+def parameters_of_globs_and_of_outputs(root: Path) -> int:
+    """Keys with a star, a whole file, and a file that is read as data and as parameters."""
+    (root / "sets.yaml").write_text("kwargs:\n  moons: {n: 1}\n  rings: {}\n")
+    stages: dict[str, Any] = {
+        "search": {"cmd": "echo 'lr: 0.1' > best.yaml",
+                   "params": [{"sets.yaml": ["kwargs.moons*"]}],
+                   "outs": [{"best.yaml": {"cache": False}}]},
+        "fit": {"cmd": "mkdir -p db && touch db/runs.db", "deps": ["best.yaml"],
+                "params": [{"best.yaml": None}, {"sets.yaml": None}],
+                "outs": [{"db": {"cache": False, "persist": True}}]},
+        "page": {"cmd": "touch page.md", "deps": ["db/runs.db"],
+                 "outs": [{"page.md": {"cache": False, "persist": False}}]},
+    }  # fmt: skip
+    write_pipeline(root, {"stages": stages})
+    return 3
+
+
 SHAPES: list[Shape] = [
     datasets_times_models, twelve_folders, three_hundred_files, imported, working_directories,
     other_formats, awkward_names, metrics_and_plots, folder_of_outputs, no_stages,
+    anchors_and_merges, names_with_slashes, parameters_of_globs_and_of_outputs,
 ]  # fmt: skip
 
 
