@@ -86,10 +86,12 @@ whole: env  ## the tests that run DVC, Dagster and trainings in processes of the
 	@HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "whole and not slow"
 
 # Another browser: SMAR_BROWSER=/path/to/chromium.
-browser: env  ## the page and what shops load from npm, in a real browser (two minutes)
-	@cd tests/browser && { command -v npm >/dev/null || { echo "npm is not there: tests that need its packages are skipped"; exit 0; }; \
-	  test node_modules/.package-lock.json -nt package-lock.json || npm ci --ignore-scripts --no-audit --no-fund --silent; }
-	@HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser tests/browser
+browser: env  ## the page and shops' clients in a real browser, engines' published types; needs npm
+	@command -v npm >/dev/null || echo "npm is not there: tests that need its packages are skipped"
+	@! command -v npm >/dev/null || for folder in tests/browser tests/export; do (cd $$folder && { \
+	  test node_modules/.package-lock.json -nt package-lock.json \
+	  || npm ci --ignore-scripts --no-audit --no-fund --silent; }) || exit 1; done
+	@HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser tests/browser tests/export
 
 faults: env  ## break a small pipeline on purpose; SMAR_KILLS=50 for that many kill -9
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m faults tests/faults
