@@ -1,11 +1,18 @@
 """Searches a second over HTTP, beside the bare model and index in one process.
 
-    python -m benchmarks.serving [--root FOLDER] [--seconds 5] [--rounds 3]
+    python -m benchmarks.serving [--items 100000 --folder SHOP] [--workers 2] [--kind mixed]
+    python -m benchmarks.serving --folder SHOP --workers 2 --soak 600 --rate 400
 
-The service runs as people start it (`smar serve`, with its event log), the load comes from a
-process of its own over connections that stay open, and both take turns with the bare library in
-this process: what the machine does beside it hits all alike. Seconds of the processor are told too,
-for they say the most on a machine that is busy. Then releases are switched under load.
+The service runs as people start it (`smar serve`, with its event log and ONNX Runtime), the load
+comes from a process of its own over connections that stay open, and both take turns with the bare
+library in this process: what the machine does beside it hits all alike. Seconds of the processor
+are told too, for they say the most on a machine that is busy. Then releases are switched under
+load. `--soak` sends searches and clicks at a rate, and tells memory at the beginning and the end,
+and events that were acknowledged beside those on the disk.
+
+`--items` makes a shop (`benchmarks.serving_shop`), which `--folder` keeps for the next time;
+without them the current release is served. One search in ten of the kind "mixed" has two filters
+and counts two facets.
 """
 
 import argparse
@@ -17,86 +24,182 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import faiss
 import pandas as pd
+import psutil
 
+from benchmarks.serving_shop import build_project
 from smar.artifacts import read_manifest
+from smar.models.onnx_kept import graph_path, made_queries
 from smar.service import registry
-from smar.service.http.log_folder import log_folder
+from smar.service.filters import read_filter
+from smar.service.finding import ONNX, QueryTower
 from smar.service.request import SearchRequest
 from smar.service.retriever import Retriever
 
 _BATCH = 32
 _HITS = 10
+_FILTERS = {"price": {"lt": 20}, "availability": "in_stock"}
+_FACETS = ("brand", "price")
+_PLAIN, _MIXED = "plain", "mixed"
+_SETTINGS = {"per_client_s": 0, "access_log": False, "log_free_mb": 0}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--root", type=Path, default=Path())
+    parser.add_argument("--items", type=int, default=0)
+    parser.add_argument("--folder", type=Path, help="a made shop, or where to make one")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--kind", choices=(_PLAIN, _MIXED), default=_PLAIN)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--load", metavar="PORT", type=int, help="be the load generator")
+    parser.add_argument("--soak", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument("--rate", type=float, default=0.0)
     options = parser.parse_args()
-    texts = _queries(options.root)
-    with tempfile.TemporaryDirectory() as folder:
-        root = _project(options.root, Path(folder))
-        print(json.dumps(_measure(root, texts, options), indent=2))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary) / "project"
+        if not folder.exists():
+            if options.items:
+                build_project(options.root, folder, options.items)
+            else:
+                _copy(options.root, folder)
+        _write_paths(folder)
+        (folder / "serve.yaml").write_text(json.dumps(_SETTINGS | {"workers": options.workers}))
+        found = _soak(folder, options) if options.soak else _measure(folder, options)
+        print(json.dumps(found, indent=2))
 
 
-def _queries(root: Path) -> list[str]:
-    """Return the queries of the log, as often as it has them no more."""
-    return pd.read_parquet(root / "data/accepted/queries.parquet")["query"].tolist()[:2000]
-
-
-def _project(source: Path, folder: Path) -> Path:
-    """Return a project with the current release alone, in which releases may be switched."""
-    root = folder / "project"
-    root.mkdir()
+def _copy(source: Path, root: Path) -> None:
+    """Write a project with the current release alone, in which releases may be switched."""
+    root.mkdir(parents=True)
     shutil.copy(source / "params.yaml", root)
-    (root / "data/accepted").mkdir(parents=True)
-    shutil.copy(source / "data/accepted/queries.parquet", root / "data/accepted")
+    queries = pd.read_parquet(source / "data/accepted/queries.parquet")["query"].tolist()[:2000]
+    (root / "data").mkdir()
     (root / "data/images").symlink_to((source / "data/images").resolve())
     shutil.copytree(source / "releases", root / "releases", symlinks=True)
-    settings = {"per_client_s": 0, "access_log": False, "log_free_mb": 0}
-    (root / "queries.json").write_text(json.dumps(_queries(source)))
-    (root / "serve.yaml").write_text(json.dumps(settings))
-    return root
+    (root / "queries.json").write_text(json.dumps(queries))
 
 
-def _measure(root: Path, texts: list[str], options: argparse.Namespace) -> dict[str, Any]:
+def _write_paths(root: Path) -> None:
+    """Write what the load generator asks for."""
+    texts = json.loads((root / "queries.json").read_text())
+    plain = [
+        f"/search?q={quote(text)}&limit={_HITS}&client_id=c{number % 97}"
+        for number, text in enumerate(texts)
+    ]
+    more = f"&filters={quote(json.dumps(_FILTERS))}&facets={','.join(_FACETS)}"
+    mixed = [path + (more if n % 10 == 0 else "") for n, path in enumerate(plain)]
+    for name, paths in ((_PLAIN, plain), (_MIXED, mixed)):
+        (root / f"{name}.json").write_text(json.dumps(paths))
+
+
+def _library(root: Path) -> Retriever:
+    """Return the bare library, its queries encoded by what encodes the service's."""
+    faiss.omp_set_num_threads(len(os.sched_getaffinity(0)))
     shop = Retriever.load(root)
-    shop.answer_many([SearchRequest(query=text) for text in texts[:_BATCH]])
+    model = root / "releases" / shop.release / "model"
+    queries = made_queries(shop.model, model, graph_path(model, root / ".smar/onnx"))
+    if queries is not None:
+        shop.tower = QueryTower(ONNX, queries.encode)
+    return shop
+
+
+def _requests(root: Path, kind: str) -> list[SearchRequest]:
+    filters = read_filter(_FILTERS)[0]
+    texts = json.loads((root / "queries.json").read_text())
+    return [
+        SearchRequest(query=text, limit=_HITS, filters=filters, facets=_FACETS)
+        if kind == _MIXED and number % 10 == 0
+        else SearchRequest(query=text, limit=_HITS)
+        for number, text in enumerate(texts)
+    ]
+
+
+def _measure(root: Path, options: argparse.Namespace) -> dict[str, Any]:
+    shop, requests = _library(root), _requests(root, options.kind)
+    shop.answer_many(requests[:_BATCH])
+    before = _records(root)
     server, port = _serve(root)
     rounds: list[dict[str, float]] = []
     answered = 0
     try:
-        answered += _generator(root, port, 4, 1.0)["answered"]  # warm
+        answered += _generator(root, port, options.kind, 4, 1.0)["answered"]  # warm
         for _ in range(options.rounds):
-            bare = _bare(shop, texts, options.seconds)
-            before = _cpu_s(server.pid)
-            many = _generator(root, port, options.connections, options.seconds)
-            spent = _cpu_s(server.pid) - before
-            single = _generator(root, port, 1, options.seconds)
+            bare = _bare(shop, requests, options.seconds)
+            cpu = _cpu_s(server.pid)
+            many = _generator(root, port, options.kind, options.connections, options.seconds)
+            spent = _cpu_s(server.pid) - cpu
+            single = _generator(root, port, options.kind, 1, options.seconds)
             answered += many["answered"] + single["answered"]
-            rounds.append(_figures(bare, many, single, 1e3 * spent / many["answered"]))
+            rounds.append(_figures(bare, many, single, 1e3 * spent / max(1, many["answered"])))
+        memory = _memory_mb(server.pid)
         switched = _switch_under_load(root, port, options)
         answered += switched["answered"]
     finally:
         server.terminate()
         server.wait()
-    files = log_folder(root)[0].glob("*")
-    records = sum(len(file.read_bytes().splitlines()) for file in files)
     return {
         "items": len(shop.items),
+        "workers": options.workers,
+        "kind": options.kind,
         "word_share": shop.word_share,
+        "index": shop.index.vectors.details["settings"],
         "medians": {k: round(statistics.median(r[k] for r in rounds), 3) for k in rounds[0]},
         "rounds": rounds,
         "switched": switched,
+        "memory_mb": memory,
         "answered": answered,
-        "records_in_log": records,
+        "records_in_log": _records(root) - before,
+    }
+
+
+def _soak(root: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Return what a long time of searches and clicks did to memory, and what the log has of it."""
+    before = _records(root)
+    server, port = _serve(root)
+    try:
+        warm = _generator(root, port, options.kind, options.connections, 20, options.rate, 5)
+        begin = _memory_mb(server.pid)
+        values = options.connections, options.soak, options.rate, 5
+        found = _generator(root, port, options.kind, *values)
+        end = _memory_mb(server.pid)
+    finally:
+        server.terminate()
+        server.wait()
+    return found | {
+        "memory_mb": {"begin": begin, "end": end},
+        "acknowledged": warm["answered"] + found["answered"],
+        "records_in_log": _records(root) - before,
+    }
+
+
+def _records(root: Path) -> int:
+    """Return the records of closed event files, wherever the service puts them."""
+    files = [*root.glob("data/raw/ubi/*.ndjson"), *root.glob(".smar/ubi/*.ndjson")]
+    return sum(file.read_bytes().count(b"\n") for file in files)
+
+
+def _processes(pid: int) -> list[psutil.Process]:
+    first = psutil.Process(pid)
+    return [first, *first.children(recursive=True)]
+
+
+def _memory_mb(pid: int) -> dict[str, float]:
+    """Return what the processes of a service have: of their own, and their share of the rest."""
+    infos = [each.memory_full_info() for each in _processes(pid)]
+    return {
+        "processes": len(infos),
+        "pss": round(sum(info.pss for info in infos) / 1e6),
+        "rss": round(sum(info.rss for info in infos) / 1e6),
     }
 
 
@@ -110,6 +213,7 @@ def _figures(
         "http_per_s": many["per_s"],
         "http_p50_ms": many["p50_ms"],
         "http_p99_ms": many["p99_ms"],
+        "load_cpu_share": many["load_cpu_share"],
         "http_cpu_ms": cpu_ms,
         "http_one_p50_ms": single["p50_ms"],
         "errors": many["errors"] + single["errors"],
@@ -120,32 +224,38 @@ def _figures(
 
 
 def _cpu_s(pid: int) -> float:
-    """Return the seconds of the processor that a process has had, all its threads together."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Return the seconds of the processor that the processes of a service have had."""
+    times = [each.cpu_times() for each in _processes(pid)]
+    return sum(each.user + each.system for each in times)
 
 
 def _serve(root: Path) -> tuple[subprocess.Popen[str], int]:
+    """Start the service, and return it with its port once ONNX Runtime encodes its queries."""
     command = [sys.executable, "-m", "smar", "serve", "--root", str(root), "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None  # noqa: S101 - for the types
-    line = server.stdout.readline()
-    return server, int(line.split()[0].rpartition(":")[2])
+    port = int(server.stdout.readline().split()[0].rpartition(":")[2])
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as response:
+            if json.load(response)["encoder"] == ONNX:
+                break
+        time.sleep(0.5)
+    return server, port
 
 
-def _bare(shop: Retriever, texts: list[str], seconds: float) -> dict[str, float]:
+def _bare(shop: Retriever, requests: list[SearchRequest], seconds: float) -> dict[str, float]:
     """Return how fast the library answers: one by one, and in batches as the service forms them."""
     spent, number = [], 0
     until = time.perf_counter() + seconds / 2
     while time.perf_counter() < until:
         start = time.perf_counter()
-        shop.answer(SearchRequest(query=texts[number % len(texts)], limit=_HITS))
+        shop.answer(requests[number % len(requests)])
         spent.append(time.perf_counter() - start)
         number += 1
     cpu, start, done = time.process_time(), time.perf_counter(), 0
     while time.perf_counter() - start < seconds / 2:
-        some = [texts[(done + place) % len(texts)] for place in range(_BATCH)]
-        shop.answer_many([SearchRequest(query=text, limit=_HITS) for text in some])
+        shop.answer_many([requests[(done + place) % len(requests)] for place in range(_BATCH)])
         done += _BATCH
     return {
         "one_p50_ms": 1e3 * statistics.median(spent),
@@ -154,22 +264,22 @@ def _bare(shop: Retriever, texts: list[str], seconds: float) -> dict[str, float]
     }
 
 
-def _generator(root: Path, port: int, connections: int, seconds: float) -> dict[str, Any]:
+def _generator(root: Path, port: int, kind: str, *values: float) -> dict[str, Any]:
     """Return what the load generator found, in a process of its own."""
-    out, _ = _start_load(root, port, connections, seconds).communicate()
+    out, _ = _start_load(root, port, kind, *values).communicate()
     return json.loads(out.splitlines()[-1])
 
 
-def _start_load(root: Path, port: int, connections: int, seconds: float) -> subprocess.Popen[str]:
-    values = [str(port), str(root / "queries.json"), str(connections), str(seconds)]
-    command = [sys.executable, "-m", "benchmarks.serving_load", *values]
+def _start_load(root: Path, port: int, kind: str, *values: float) -> subprocess.Popen[str]:
+    given = [str(port), str(root / f"{kind}.json"), *map(str, values)]
+    command = [sys.executable, "-m", "benchmarks.serving_load", *given]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
 def _switch_under_load(root: Path, port: int, options: argparse.Namespace) -> dict[str, Any]:
     """Return what shoppers saw while a release was promoted and rolled back."""
     seconds = max(9.0, 3 * options.seconds)
-    load = _start_load(root, port, 8, seconds)
+    load = _start_load(root, port, options.kind, 8, seconds)
     assert load.stdout is not None  # noqa: S101 - for the types
     load.stdout.readline()  # it has begun
     now = registry.current_version(root)
@@ -180,10 +290,12 @@ def _switch_under_load(root: Path, port: int, options: argparse.Namespace) -> di
         (folder / "manifest.json").unlink()
 
     time.sleep(seconds / 9)
-    registry.publish(root, fill, read_manifest(source, registry.KIND), expected=now)
+    made = registry.publish(root, fill, read_manifest(source, registry.KIND), expected=now)
     time.sleep(seconds / 2)
     registry.rollback(root)
-    return json.loads(load.communicate()[0].splitlines()[-1])
+    found = json.loads(load.communicate()[0].splitlines()[-1])
+    shutil.rmtree(root / "releases" / made)
+    return found
 
 
 if __name__ == "__main__":

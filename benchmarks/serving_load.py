@@ -1,10 +1,11 @@
 """Shoppers for `benchmarks.serving`, in a process of their own that does as little as it can.
 
-python -m benchmarks.serving_load PORT PATHS.json CONNECTIONS SECONDS
+python -m benchmarks.serving_load PORT PATHS.json CONNECTIONS SECONDS [RATE [EVENTS]]
 
-Requests are bytes before the clock starts, connections stay open, and of an answer no more is
-looked at than its status, its length and its release. What the process itself takes of the
-processor is told too: it shares the machine with what it measures.
+All connections together send RATE requests a second, 0 for as many as are answered; of EVENTS
+requests one is a click that is posted. Requests are bytes before the clock starts, connections stay
+open, and of an answer no more is looked at than its status, its length and its release. What the
+process itself takes of the processor is told too: it shares the machine with what it measures.
 """
 
 import argparse
@@ -27,12 +28,14 @@ class Shopper(asyncio.Protocol):
 
     Args:
         requests: Sent in turns.
+        pause: Seconds from one request to the next, at least.
         until: On `time.perf_counter`; no request begins after it.
         found: Is told status, release and seconds of each answer.
     """
 
-    def __init__(self, requests: list[bytes], until: float, found: "Found") -> None:
+    def __init__(self, requests: list[bytes], pause: float, until: float, found: "Found") -> None:
         self._requests, self._until, self._found = requests, until, found
+        self._pause = pause
         self._number = 0
         self._begun = 0.0
         self._body = bytearray()
@@ -45,7 +48,7 @@ class Shopper(asyncio.Protocol):
         self._send()
 
     def _send(self) -> None:
-        if time.perf_counter() >= self._until:
+        if time.perf_counter() >= self._until or self._transport.is_closing():
             self._transport.close()
             return
         request = self._requests[self._number % len(self._requests)]
@@ -66,8 +69,12 @@ class Shopper(asyncio.Protocol):
             length = int(lowered.partition(b"content-length: ")[2].partition(b"\r\n")[0])
             self._missing = head + len(_END) + length
         if len(self._body) >= self._missing:
-            self._found.add(self._body, time.perf_counter() - self._begun)
-            self._send()
+            spent = time.perf_counter() - self._begun
+            self._found.add(self._body, spent)
+            if spent < self._pause:
+                asyncio.get_running_loop().call_later(self._pause - spent, self._send)
+            else:
+                self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End; before the time is over the service hung up."""
@@ -84,6 +91,7 @@ class Found:
         self.spent: list[float] = []
         self.codes: dict[str, int] = {}
         self.releases: dict[str, int] = {}
+        self.kept = 0
 
     def add(self, answer: bytearray, seconds: float) -> None:
         """Count an answer."""
@@ -95,6 +103,8 @@ class Found:
             start = place + len(_RELEASE)
             release = answer[start : answer.find(b'"', start)].decode()
             self.releases[release] = self.releases.get(release, 0) + 1
+        elif answer.endswith(b'{"kept":1}'):
+            self.kept += 1
 
     def summary(self, seconds: float, cpu_s: float) -> dict[str, Any]:
         """Return the figures."""
@@ -102,6 +112,7 @@ class Found:
         ok = self.codes.get("200", 0)
         return {
             "answered": ok,
+            "events_kept": self.kept,
             "per_s": ok / seconds,
             "p50_ms": 1e3 * ordered[len(ordered) // 2],
             "p99_ms": 1e3 * ordered[int(0.99 * len(ordered))],
@@ -114,16 +125,28 @@ class Found:
         }
 
 
-async def load(port: int, paths: list[str], connections: int, seconds: float) -> dict[str, Any]:
+def _click(number: int) -> bytes:
+    record = {"action_name": "click", "query_id": f"q{number}", "client_id": f"c{number % 97}"}
+    body = json.dumps([record]).encode()
+    head = "POST /ubi_events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+async def load(
+    port: int, paths: list[str], connections: int, seconds: float, rate: float, events: int
+) -> dict[str, Any]:
     """Return what shoppers found who search for so many seconds."""
     heads = [f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode() for path in paths]
+    if events:
+        heads[::events] = [_click(number) for number in range(len(heads[::events]))]
+    pause = connections / rate if rate else 0.0
     loop, found = asyncio.get_running_loop(), Found()
     until, cpu = time.perf_counter() + seconds, time.process_time()
     shoppers = []
     for number in range(connections):
         own = heads[number::connections] or heads
         _, shopper = await loop.create_connection(
-            partial(Shopper, own, until, found), "127.0.0.1", port
+            partial(Shopper, own, pause, until, found), "127.0.0.1", port
         )
         shoppers.append(shopper)
     await asyncio.gather(*(shopper.done for shopper in shoppers))
@@ -136,11 +159,14 @@ def main() -> None:
     parser.add_argument("paths", type=Path)
     parser.add_argument("connections", type=int)
     parser.add_argument("seconds", type=float)
+    parser.add_argument("rate", type=float, nargs="?", default=0.0)
+    parser.add_argument("events", type=int, nargs="?", default=0)
     options = parser.parse_args()
     sys.stdout.write("begun\n")
     sys.stdout.flush()
     paths = json.loads(options.paths.read_text())
-    found = uvloop.run(load(options.port, paths, options.connections, options.seconds))
+    values = options.connections, options.seconds, options.rate, options.events
+    found = uvloop.run(load(options.port, paths, *values))
     sys.stdout.write(json.dumps(found) + "\n")
 
 
