@@ -33,7 +33,8 @@ from smar.pages.text_table import aligned
 
 ROOT = Path(__file__).parent.parent
 STAGES = (
-    "ingest", "validate", "synthesize", "pretrain", "finetune", "embed", "index", "evaluate",
+    "ingest", "validate", "synthesize", "features", "pretrain", "finetune", "embed", "index",
+    "evaluate",
 )  # fmt: skip
 SEED = 7
 _STEPS = {"steps": 3, "items_per_step": 64, "precision": "float32"}

@@ -22,7 +22,7 @@ from studies.plan import PicturePlan, Settings, StudyPlan, apply_settings
 
 KIND_DATA, KIND_RESULT = "study-data", "study-result"
 _PREPARE = ("ingest", "validate")
-_RUN = ("synthesize", "pretrain", "finetune", "embed", "index", "evaluate")
+_RUN = ("synthesize", "features", "pretrain", "finetune", "embed", "index", "evaluate")
 
 logger = logging.getLogger(__name__)
 

@@ -5,6 +5,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from smar.params.features import FeaturesParams
 from smar.params.kinds import FAMILIES
 
 # Where the value of a key of an earlier version belongs.
@@ -16,6 +17,8 @@ _MOVED = {
     "synthesize.substring_frac": ("synthesize.shares.substring",),
     "synthesize.field_frac": ("synthesize.shares.field",),
 }
+
+_NEW_SECTIONS = {"features": FeaturesParams}
 
 
 def is_earlier(content: object) -> bool:
@@ -52,6 +55,9 @@ def upgraded(text: str) -> str:
         for name, kind in family.kinds.items():
             if not isinstance(section.get(name), Mapping):
                 section[name] = kind.params().model_dump()
+    for section, own in _NEW_SECTIONS.items():  # dvc.yaml names them
+        if section not in content:
+            content[section] = own().model_dump()
     buffer = StringIO()
     reader.dump(content, buffer)
     return buffer.getvalue()

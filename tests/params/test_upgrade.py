@@ -52,6 +52,13 @@ def test_todays_form_is_left_as_it_is(tmp_path: Path):
     assert yaml.safe_load(upgraded(text)) == yaml.safe_load(text)
 
 
+def test_sections_that_the_graph_names_are_added():
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    del content["features"]
+    added = yaml.safe_load(upgraded(yaml.safe_dump(content)))
+    assert added["features"] == {"tokens": "4x4", "levels": 4, "colour": True}
+
+
 def test_the_command_rewrites_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     file = tmp_path / "params.yaml"
     file.write_text(EARLIER)
