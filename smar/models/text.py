@@ -117,8 +117,7 @@ class TextTower(nn.Module):
             hidden, mask = pooled[:, None], lengths[:, None] > 0
         else:
             mask = _pad_mask(ids, lengths)
-            read = torch.no_grad()(self._states) if self.origin.is_frozen else self._states
-            hidden, pooled = read(ids, lengths, mask)
+            hidden, pooled = self._states(ids, lengths, mask)
         projected = self.projection(self.head(pooled)).float()  # [B, K * D]
         if self.vectors > 1:
             projected = projected.unflatten(1, (self.vectors, -1))  # [B, K, D]
