@@ -57,14 +57,14 @@ class Threshold:
 
 
 def thresholds(stage: Stage) -> list[Threshold]:
-    """Return what a stage declares under `meta.checks`.
+    """Return what a stage declares under `meta.checks`; what is no mapping is somebody else's.
 
     Raises:
         SettingsError: If an entry is no threshold; all are listed.
     """
     declared = stage.meta.get("checks") or {}
     problems, found = [], []
-    for metric, bounds in declared.items() if isinstance(declared, Mapping) else [(declared, None)]:
+    for metric, bounds in declared.items() if isinstance(declared, Mapping) else ():
         problem = _problem(bounds)
         if problem or not isinstance(bounds, Mapping):
             problems.append(f"{metric}: {problem}")

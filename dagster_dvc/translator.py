@@ -180,10 +180,13 @@ class DvcTranslator:
         Dagster knows addresses and teams: any other name is shown as a team.
         """
         owners = stage.meta.get("owners", self.settings.owners)
-        listed = [owners] if isinstance(owners, str) else list(owners or ())
+        if isinstance(owners, Mapping):
+            owners = [*owners.values()]
+        listed = list(owners) if isinstance(owners, list | tuple) else [owners] if owners else []
         return [
             o if _ADDRESS.fullmatch(o) or o.startswith("team:") else f"team:{o}"
             for o in map(str, listed)
+            if o.removeprefix("team:")
         ]
 
     def get_tags(self, stage: Stage) -> Mapping[str, str]:

@@ -83,6 +83,24 @@ def test_owner_may_be_one_name(empty: Path):
     assert [spec.owners for spec in specs] == [["team:alice"], ["ann@example.org"]]
 
 
+@pytest.mark.parametrize(
+    ("meta", "owners"),
+    [
+        ("text", []), ([1], []), (None, []), ({"owners": 3}, ["team:3"]), ({"owners": None}, []),
+        ({"checks": "by hand"}, []),
+        ({"checks": ["a"], "owners": ["ann", 4]}, ["team:ann", "team:4"]),
+        ({"owners": {"data": "ann"}}, ["team:ann"]),
+        ({"owners": ["Ann M", "", "team:"]}, ["team:Ann M"]),
+    ],
+)  # fmt: skip
+def test_meta_of_any_form_is_taken(empty: Path, meta: Any, owners: list[str]):
+    """It is the user's: DVC says nothing of what stands there."""
+    write_pipeline(empty, {"stages": {"a": {"cmd": "true", "meta": meta}}})
+    (made,) = build_assets(Repository(empty), DvcTranslator())
+    assert next(iter(made.specs)).owners == owners
+    assert not [*made.check_specs]
+
+
 @pytest.mark.parametrize("kind", ["parameter", "template"])
 def test_stage_that_cannot_run_is_an_asset_that_says_why(pipeline: Pipeline, kind: str):
     if kind == "parameter":

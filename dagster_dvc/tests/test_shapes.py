@@ -263,9 +263,11 @@ def test_table_has_a_row_for_every_checkout(
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split()[:5] == ["repository", "2", "2", "equal", "equal"]
     assert lines[-1] == "1 repositories, 0 that DVC refuses too, 0 wrong"
-    (empty / "dvc.yaml").write_text("stages: 3\n")
-    assert compare.main([str(tmp_path)]) == 0
-    assert "refused: " in capsys.readouterr().out
+    circle = "stages:\n  a: {cmd: x, deps: [b], outs: [a]}\n  b: {cmd: x, deps: [a], outs: [b]}\n"
+    for text in ("stages: 3\n", circle):
+        (empty / "dvc.yaml").write_text(text)
+        assert compare.main([str(tmp_path)]) == 0
+        assert "refused: dvc.yaml: " in capsys.readouterr().out
 
 
 def test_checkout_that_was_not_set_up_has_a_row(
