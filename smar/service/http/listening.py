@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from smar.service.http.log_folder import AUTO, log_folder
+from smar.service.http.patience import impatient
 from smar.service.http.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         "date_header": True,
         "limit_concurrency": _MOST_CONNECTIONS,
         "timeout_keep_alive": 30,
+        "http": impatient(settings.body_s),
         "timeout_graceful_shutdown": int(settings.stop_s) or 1,
     }
 

@@ -77,7 +77,7 @@ class Settings(Section):
     max_body_kb: Count = 256
     """Of a request's body."""
     body_s: Positive = 10.0
-    """A client may take to send it."""
+    """A client may take to send it, and as long for the request's head."""
     max_waiting: Count = 256
     """Searches that wait for their turn; further ones are told to come back."""
     max_batch: Count = 32
