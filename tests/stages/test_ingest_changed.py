@@ -1,5 +1,7 @@
 """A changed shop: what ingest makes of it does not depend on what it had decoded before."""
 
+import gzip
+import random
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -61,3 +63,48 @@ def test_changed_shop_gives_the_bytes_of_a_first_run(grown: Path, tmp_path: Path
     assert len(ids) == SIZE - 1
     pixels = [ImageStore.open(Paths(root).images).read(ids) for root in (grown, fresh)]
     assert np.array_equal(*pixels)
+
+
+def edit(raw: Path, rng: random.Random) -> None:
+    """Change a shop's files in one of the ways that shops do."""
+    feed = raw / "products.csv"
+    header, *rows = feed.read_text().splitlines()
+    days = sorted((raw / "log").glob("events-*"))
+    pictures = sorted((raw / "images").rglob("*.jpg"))
+    match rng.choice(["title", "drop", "order", "twice", "picture", "no day", "part of a day"]):
+        case "title":
+            at = rng.randrange(len(rows))
+            rows[at] = rows[at].replace(",", ",Other ", 1)
+        case "drop":
+            del rows[rng.randrange(len(rows))]
+        case "order":
+            rng.shuffle(rows)
+        case "twice":
+            rows.append(rng.choice(rows))
+        case "picture":
+            rng.choice(pictures).write_bytes(rng.choice(pictures).read_bytes())
+        case "no day":
+            rng.choice(days).unlink()
+        case _:
+            day = rng.choice(days)
+            lines = gzip.decompress(day.read_bytes()).splitlines(keepends=True)
+            day.write_bytes(gzip.compress(b"".join(lines[: len(lines) // 2]), mtime=0))
+    feed.write_text("\n".join([header, *rows, ""]))
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("seed", range(3))
+def test_any_edits_give_the_bytes_of_a_first_run(grown: Path, tmp_path: Path, seed: int):
+    rng = random.Random(seed)
+    for step in range(3):
+        for _ in range(rng.randint(1, 3)):
+            edit(grown / "data" / "raw", rng)
+        fresh = tmp_path / f"fresh-{step}"
+        shutil.copytree(grown, fresh, ignore=shutil.ignore_patterns(".smar", "images.parquet"))
+        shutil.rmtree(Paths(fresh).images, ignore_errors=True)
+        for root in (grown, fresh):
+            run(root)
+        assert outputs(grown) == outputs(fresh)
+        ids = np.arange(len(ImageStore.open(Paths(grown).images)))
+        pixels = [ImageStore.open(Paths(root).images).read(ids) for root in (grown, fresh)]
+        assert np.array_equal(*pixels)
