@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -27,6 +28,7 @@ from smar.train.optim import add_weights, build_optimizer, learning_rate
 from smar.train.precision import Precision, choose_precision
 from smar.train.sampling import PairSampler
 from smar.train.step import Step, StepOutput
+from smar.train.tracking import Log, untracked
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +43,13 @@ class Places:
         checkpoint: Folder of the last checkpoint; outside the stage's outputs.
         history: Tab-separated file of the logged values, for plots.
         precision: JSON file that remembers the measured precision.
+        tracker: Opens what further takes the logged values.
     """
 
     checkpoint: Path
     history: Path
     precision: Path
+    tracker: Callable[[], AbstractContextManager[Log]] = untracked
 
 
 def train(
@@ -65,6 +69,19 @@ def train(
     Raises:
         TrainingError: If a loss or a gradient is not finite; names the step.
     """
+    with places.tracker() as log:
+        return _train(model, sampler, maker, course, params, places, log)
+
+
+def _train(
+    model: DualEncoder,
+    sampler: PairSampler,
+    maker: BatchMaker,
+    course: Course,
+    params: TrainParams,
+    places: Places,
+    log: Log,
+) -> dict[str, float]:
     model.adapt()
     if params.recompute:
         model.recompute()
@@ -104,6 +121,7 @@ def train(
         if number % params.log_every == 0 or number + 1 == params.steps:
             history.append(_row(number, rate, values))
             write_history(places.history, history)
+            log(number, {name: value for name, value in history[-1].items() if name != "step"})
             bar.set_postfix(_told(history[-1], number, params))
         if time.perf_counter() - saved > params.checkpoint_s:
             save_checkpoint(places.checkpoint, trained, optimizer, Progress(number + 1, history))

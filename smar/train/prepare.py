@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from itertools import chain
 from types import MappingProxyType
@@ -23,6 +24,7 @@ from smar.models.pretrained import Checkpoint
 from smar.models.tokenizer import TextTokenizer, tokenizer_of, train_tokenizer
 from smar.params import ClicksParams, ModelParams, TextTowerParams, TrainParams
 from smar.params.kinds import Kind
+from smar.params.tracking import read_tracking
 from smar.paths import Paths
 from smar.train.batching import BatchMaker
 from smar.train.clicks import grade_engagements
@@ -31,6 +33,7 @@ from smar.train.loop import Places
 from smar.train.negatives import HardPool, impressions
 from smar.train.sampling import PairSampler
 from smar.train.standing import Nearer
+from smar.train.tracking import tracked
 
 logger = logging.getLogger(__name__)
 
@@ -190,4 +193,7 @@ def places(
         checkpoint=paths.work / "checkpoints" / f"{stage}-{key}",
         history=paths.history(stage),
         precision=paths.work / f"precision-{stage}.json",
+        tracker=partial(
+            tracked, read_tracking(paths.root), paths.work / "tracking", stage, settings
+        ),
     )
