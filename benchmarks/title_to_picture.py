@@ -94,7 +94,7 @@ def main() -> None:
     pictures = ImageStore.open(paths.images)
     with_picture = np.flatnonzero(items["image_ids"].str.len() > 0)
     held = generator(params.seed, "held out").permutation(with_picture)[: options.held_out]
-    data = read_training_data(paths, items, params.gate.visual_categories)
+    data = read_training_data(paths, items, params.gate.visual_categories, params.clicks)
     starts = checkpoints(params.model, paths.backbones)
     model = _build(params, data.queries, items, (pictures.height, pictures.width), starts)
     source = open_source(paths.features, pictures, model)
