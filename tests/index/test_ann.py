@@ -121,6 +121,14 @@ def test_index_reloads_to_the_same_results(saved: Path):
     assert index.item_ids == ids(5)
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="tells maps on Linux alone")
+def test_loaded_vectors_are_mapped_and_cannot_be_written(saved: Path):
+    index = VectorIndex.load(saved)
+    assert str(saved / "index.faiss") in Path("/proc/self/maps").read_text()
+    with pytest.raises(ValueError, match="read-only"):
+        index.rows[0, 0] = 1
+
+
 def test_index_of_another_metric_is_refused(saved: Path, reseal: Callable[[Path], None]):
     import faiss
 
