@@ -110,7 +110,7 @@ tag:  ## the git tags smar@vN and smar@vN.0.0 of the current release, after dvc.
 	    -m "Release $$(readlink releases/current)" || exit 1; done
 	@git tag -n1 -l "smar@$$(readlink releases/current)*"
 
-test-daemon: env  ## the daemon for real: a new day of search log is trained on (some minutes)
+test-daemon: env  ## the daemon for real: a day of log, and shoppers of a running service, become releases (minutes)
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m daemon tests/orchestration
 
 check: env home  ## lint, format, types and Dagster's definitions

@@ -11,7 +11,7 @@ export async function choices(state, changed) {
   } }, ...["", ...names].map((name) => el("option", { value: name, selected: name === state[side] },
     name || `current (${known.answers || "working tree"})`)));
   if (!state.right && names.length > 1) state.right = names.find((name) => name !== known.answers) || "";
-  return [el("span", {}, "Left"), select("left"), el("span", {}, "Right"), select("right")];
+  return ["Left", "Right"].map((side) => el("span", { class: "pair" }, side, select(side.toLowerCase())));
 }
 
 export async function draw(root, body, state, options, signal) {
