@@ -1,6 +1,6 @@
 """Title to own picture: how well a start's pictures are found by titles that were never trained on.
 
-    python benchmarks/title_to_picture.py PROJECT --seconds 60 [--held-out 500] KEY=VALUE ...
+    python -m benchmarks.title_to_picture PROJECT [KEY=VALUE ...] --seconds 60
 
 PROJECT is a folder in which ingest, validate, synthesize and, for frozen towers, features have
 run. Items are held out of training with their queries; then the towers are pre-trained for so many
@@ -29,7 +29,7 @@ from smar.models.pretrained import checkpoints
 from smar.params import Params
 from smar.paths import Paths
 from smar.seeding import generator, seed_torch
-from smar.stages.pretrain import _build
+from smar.stages.pretrain import build_untrained
 from smar.train.batching import BatchMaker
 from smar.train.course import pretraining_weights
 from smar.train.optim import build_optimizer, learning_rate
@@ -49,7 +49,7 @@ def changed(path: Path, changes: list[str]) -> Params:
         *parts, last = key.split(".")
         for part in parts:
             section = section.setdefault(part, {})
-        section[last] = yaml.safe_load(value)
+        section[last] = yaml.safe_load(value) if value else ""
     return Params.model_validate(content)
 
 
@@ -96,11 +96,10 @@ def main() -> None:
     held = generator(params.seed, "held out").permutation(with_picture)[: options.held_out]
     data = read_training_data(paths, items, params.gate.visual_categories, params.clicks)
     starts = checkpoints(params.model, paths.backbones)
-    model = _build(params, data.queries, items, (pictures.height, pictures.width), starts)
+    model = build_untrained(params, data.queries, items, (pictures.height, pictures.width), starts)
     source = open_source(paths.features, pictures, model)
-    kept = np.setdiff1d(np.arange(len(items)), held)
     sampler = build_sampler(data, params.pretrain, params.pretrain.real_frac, params.seed)
-    sampler._candidates = np.intersect1d(sampler._candidates, kept)
+    sampler.leave_out(held)
     maker = build_maker(model, data, items, source)
     steps = train(model, sampler, maker, params, options.seconds)
     model.eval()
@@ -113,3 +112,7 @@ def main() -> None:
     found = {f"r@{k}": round(float((rank < k).mean()), 4) for k in (1, 10)}
     line: dict[str, Any] = {"steps": steps, "items": len(items), "held_out": len(held), **found}
     sys.stdout.write(json.dumps(line) + "\n")
+
+
+if __name__ == "__main__":
+    main()

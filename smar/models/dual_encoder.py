@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from smar.errors import ParamsError
 from smar.models.building import build_image_tower, build_text_tower
 from smar.models.fusion import build_fusion
 from smar.models.gate import build_gate
@@ -155,23 +154,6 @@ class DualEncoder(nn.Module):
         for tower in (self.query, self.text, self.image):
             found |= depths_of(tower.backbone) if tower.source else {}
         return found
-
-    def recompute(self) -> None:
-        """Let pretrained towers compute states again in the backward pass instead of keeping them.
-
-        Raises:
-            ParamsError: If a model of transformers cannot.
-        """
-        for name in ("query", "text", "image"):
-            tower = getattr(self, name)
-            if not tower.source or tower.origin.is_frozen:
-                continue
-            if not tower.backbone.supports_gradient_checkpointing:
-                raise ParamsError(
-                    f"recompute: {type(tower.backbone).__name__} of the {name} tower cannot "
-                    "compute its states again. Set it to false, or take smaller steps."
-                )
-            tower.backbone.activation_checkpointing_enable()
 
     def adapt(self) -> None:
         """Give towers with `unfreeze: lora` what training moves; `merge` takes it in."""

@@ -103,7 +103,7 @@ def run(root: Path) -> dict[str, float]:
     data = read_training_data(
         paths, items, params.gate.visual_categories, params.clicks, with_shown=with_shown
     )
-    model = _build(params, data.queries, items, (pictures.height, pictures.width), starts)
+    model = build_untrained(params, data.queries, items, (pictures.height, pictures.width), starts)
     images = open_source(paths.features, pictures, model)
     prove_round_trip(model, paths.work / "round_trip")
     _save_start(paths, model, inputs)
@@ -169,7 +169,7 @@ def _settings(params: "Params") -> dict[str, Any]:
     }
 
 
-def _build(
+def build_untrained(
     params: "Params",
     queries: "Sequence[str]",
     items: "pd.DataFrame",

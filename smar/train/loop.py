@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from smar.errors import TrainingError
 from smar.models.dual_encoder import DualEncoder
+from smar.models.recompute import recompute_states
 from smar.params import TrainParams
 from smar.replace import write_file
 from smar.train.batching import Batch, BatchMaker, prefetch
@@ -84,7 +85,7 @@ def _train(
 ) -> dict[str, float]:
     model.adapt()
     if params.recompute:
-        model.recompute()
+        recompute_states(model)
     trained = nn.ModuleList([model, course.weights])
     optimizer = build_optimizer(
         model,

@@ -98,6 +98,11 @@ class PairSampler:
         self._field_mask_frac, self._misspelled_frac = field_mask_frac, misspelled_frac
         self._hard = hard
 
+    def leave_out(self, items: NDArray[np.int64]) -> None:
+        """Draw none of these rows of the item table, so that they can be tried later."""
+        self._candidates = np.setdiff1d(self._candidates, items)
+        self._items_per_step = min(self._items_per_step, len(self._candidates))
+
     def draw(self, step: int) -> Draw:
         """Return the pairs of a step, counted from 0."""
         items = self._items_of(step)

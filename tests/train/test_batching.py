@@ -151,3 +151,10 @@ def test_item_with_every_word_is_no_negative_and_one_that_lacks_a_word_is(tiny_d
     data = wordless(tiny_data, queries=["boot red"], texts=texts)
     allowed, _ = Standing(data, np.array([0]), np.array([0, 1, 2]), np.array([0])).rows(slice(None))
     assert allowed.tolist() == [[False, False, True]]
+
+
+def test_items_that_are_left_out_are_never_drawn(tiny_data: TrainingData):
+    sampler = PairSampler(tiny_data, items_per_step=16, queries_per_item=1, real_frac=0.5, seed=3)
+    sampler.leave_out(np.arange(20))
+    drawn = [sampler.draw(step).items for step in range(3)]
+    assert all(np.array_equal(items, np.arange(20, 24)) for items in drawn)

@@ -10,10 +10,11 @@ import torch
 
 from smar.models.dual_encoder import DualEncoder
 from smar.params import ModelParams, PretrainParams
-from smar.train.batching import BatchMaker, PairSampler
+from smar.train.batching import BatchMaker
 from smar.train.course import Course
 from smar.train.dataset import TrainingData
 from smar.train.loop import Places, train
+from smar.train.sampling import PairSampler
 from tests.models.backbones.conftest import zoo
 from tests.models.backbones.test_backbones import Zoo, built
 
