@@ -102,7 +102,9 @@ class WordIndex:
                 orjson.loads((folder / name).read_bytes()) for name in (_PARAMS, _VOCABULARY)
             )
             starts, rows, weights = (
-                np.load(folder / f"{name}.csc.index.npy", mmap_mode="r").view(np.ndarray)
+                np.load(folder / f"{name}.csc.index.npy", mmap_mode="r", allow_pickle=False).view(
+                    np.ndarray
+                )
                 for name in _ARRAYS
             )
             forms = folder / _FORMS
