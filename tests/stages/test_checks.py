@@ -13,7 +13,7 @@ import torch
 from smar.artifacts import digest
 from smar.cli import main
 from smar.data import schema
-from smar.index import ann
+from smar.index import ann, building
 from smar.models import encode
 from smar.paths import Paths
 from smar.stages import declared
@@ -69,12 +69,12 @@ def turn_items(root: Path, _: pytest.MonkeyPatch) -> None:
 
 def mix_up_index(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Build an index that answers, and finds the wrong items."""
-    build = ann.build_index
+    build = building.build_index
 
     def built(vectors: Any, *arguments: Any) -> ann.VectorIndex:
         return build(np.ascontiguousarray(vectors[::-1]), *arguments)
 
-    monkeypatch.setattr(ann, "build_index", built)
+    monkeypatch.setattr(building, "build_index", built)
 
 
 @pytest.mark.parametrize(
