@@ -49,6 +49,7 @@ def test_manifest_of_a_model_names_all_that_may_change_its_bytes(small_project: 
         "data/accepted/queries.parquet",
         "data/accepted/searches.parquet",
         "data/accepted/engagements.parquet",
+        "data/features",
         "data/images",
         "data/synthetic",
         "models/pretrained",
