@@ -126,7 +126,7 @@ def _written(folder: Path, path: Path, is_wanted: Callable[[], bool]) -> bool:
     while reader.is_alive():
         reader.join(_LOOK_S)
         if reader.is_alive() and not is_wanted():
-            process.terminate()
+            process.kill()  # nothing half-written has the graph's name
             reader.join()
             return False
     if process.returncode:
