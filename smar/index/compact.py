@@ -6,6 +6,7 @@ vectors in the index are 2 D long.
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import faiss
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smar.index.query_vectors import Found
-from smar.index.settings import DEPTH, as_deep_as, lists_of, refined_settings
+from smar.index.settings import DEPTH, as_deep_as, built, lists_of, refined_settings
 from smar.params import IndexParams
 
 _LEAST = 1e-12  # norm of what is left of a half that lay in the numbers cut away
@@ -99,17 +100,6 @@ def compact_candidates(
         "int8": ("SQ8", "PQ{codes}x4fs,Refine(SQ8)"),
         "binary": ("RaBitQ", "RaBitQ"),
     }[storage]
-    dim = vectors.shape[1]
-
-    def build(factory: str) -> Callable[[], Any]:
-        def make() -> Any:
-            index = faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT)
-            index.train(vectors)
-            index.add(vectors)
-            return index
-
-        return make
-
     rescored = [{"rescored": depth} for depth in (200, 400, 800, 1600, 3200)]
     if not is_exhaustive:
         lists, codes = lists_of(vectors)
@@ -117,8 +107,8 @@ def compact_candidates(
         settings = refined_settings(vectors, lists, codes)
         if storage == "binary":  # the finds of its lists are scored again by whole vectors alone
             settings = [{"nprobe": s["nprobe"], "rescored": s["refined"]} for s in settings]
-        yield factory, build(factory), settings
-    yield whole, build(whole), rescored
+        yield factory, partial(built, factory, vectors), settings
+    yield whole, partial(built, whole, vectors), rescored
 
 
 def bytes_of(index: Any) -> int:

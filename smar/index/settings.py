@@ -5,6 +5,7 @@ Shapes: N items; vectors in the index are 2 D long.
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import faiss
@@ -26,22 +27,20 @@ def candidates(
     vectors: NDArray[np.float32],
 ) -> Iterator[tuple[str, Callable[[], Any], list[dict[str, int]]]]:
     """Yield (factory string, builder, settings from cheap to dear)."""
-    dim = vectors.shape[1]
     lists, codes = lists_of(vectors)
-
-    def build(factory: str) -> Callable[[], Any]:
-        def make() -> Any:
-            index = faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT)
-            index.train(vectors)
-            index.add(vectors)
-            return index
-
-        return make
-
     ivf = f"IVF{lists},PQ{codes}x4fs,RFlat"
     if len(vectors) >= max(lists, _CODES):  # fewer points than centres cannot be clustered
-        yield ivf, build(ivf), refined_settings(vectors, lists, codes)
-    yield "HNSW32,Flat", build("HNSW32,Flat"), [{"efSearch": e} for e in (64, 128, 256, 512)]
+        yield ivf, partial(built, ivf, vectors), refined_settings(vectors, lists, codes)
+    graph = "HNSW32,Flat"
+    yield graph, partial(built, graph, vectors), [{"efSearch": e} for e in (64, 128, 256, 512)]
+
+
+def built(factory: str, vectors: NDArray[np.float32]) -> Any:
+    """Return the Faiss index of a factory string over item rows."""
+    index = faiss.index_factory(vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
+    index.train(vectors)
+    index.add(vectors)
+    return index
 
 
 def lists_of(vectors: NDArray[np.float32]) -> tuple[int, int]:

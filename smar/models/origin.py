@@ -55,12 +55,10 @@ def held(backbone: nn.Module, head: nn.Module, origin: Origin) -> Iterator[nn.Pa
         )
     first = len(layers) - origin.unfreeze
     for key, parameter in backbone.named_parameters():
-        if key.startswith(f"{name}."):
-            if int(key[len(name) + 1 :].partition(".")[0]) >= first:
-                return
-            yield parameter
-        else:
-            yield parameter
+        layer = _layer_of(key, name)
+        if layer is not None and layer >= first:
+            return
+        yield parameter
 
 
 def depths_of(backbone: nn.Module) -> dict[int, int]:
@@ -75,9 +73,9 @@ def depths_of(backbone: nn.Module) -> dict[int, int]:
     name, layers = layers_of(backbone)
     found, depth = {}, len(layers)
     for key, parameter in backbone.named_parameters():
-        if key.startswith(f"{name}."):
-            number = int(key[len(name) + 1 :].partition(".")[0])
-            depth = len(layers) - 1 - number  # what comes behind the last layer has its depth
+        layer = _layer_of(key, name)
+        if layer is not None:
+            depth = len(layers) - 1 - layer  # what comes behind the last layer has its depth
         found[id(parameter)] = depth
     return found
 
@@ -100,6 +98,11 @@ def layers_of(backbone: nn.Module) -> tuple[str, nn.ModuleList]:
         )
     name = max(lists, key=lambda each: (_size(lists[each]), -each.count(".")))
     return name, lists[name]
+
+
+def _layer_of(key: str, name: str) -> int | None:
+    """Return the layer that a parameter belongs to, None for one outside of the list `name`."""
+    return int(key[len(name) + 1 :].partition(".")[0]) if key.startswith(f"{name}.") else None
 
 
 def _size(module: Any) -> int:

@@ -43,6 +43,19 @@ def examined(
     return impressions, estimate(impressions, trust=trust)
 
 
+def times_worth(attraction: pd.Series, engagements: pd.DataFrame) -> pd.Series:
+    """Return each engaged pair's attraction times the mean worth of its engagements.
+
+    Args:
+        attraction: Of every pair that was shown; an engaged one that no search had shown has the
+            mean of the others that were engaged.
+        engagements: Table as `schema.ENGAGEMENTS`.
+    """
+    mean = engagements.assign(value=worth(engagements)).groupby(PAIR)["value"].mean()
+    of_pair = attraction.reindex(mean.index)
+    return mean * of_pair.fillna(of_pair.mean())
+
+
 def chance_seen(engagements: pd.DataFrame, model: Examination, least: float) -> NDArray[np.float64]:
     """Return the chance that what was engaged was looked at, at least `least`, [rows].
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from smar.params.section import Section
-from smar.train.clicks._actions import PAIR, examined, worth
+from smar.train.clicks._actions import examined, times_worth
 
 
 class Params(Section):
@@ -49,6 +49,4 @@ def values(
     """
     impressions, model = examined(engagements, searches, "attraction", trust=own.trust)
     of_pair = pd.Series(model.attraction(impressions), index=impressions.pairs)
-    mean = engagements.assign(value=worth(engagements)).groupby(PAIR)["value"].mean()
-    attraction = of_pair.reindex(mean.index)
-    return mean * attraction.fillna(attraction.mean())
+    return times_worth(of_pair, engagements)

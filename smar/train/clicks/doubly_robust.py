@@ -8,7 +8,7 @@ import pandas as pd
 from pydantic import Field
 
 from smar.params.section import Section
-from smar.train.clicks._actions import PAIR, examined, worth
+from smar.train.clicks._actions import examined, times_worth
 
 _LEAST_VALUE = 0.01  # a pair that was engaged stays one
 
@@ -63,6 +63,4 @@ def values(
     expected += (1 - attraction) * (shown @ (weight * model.misled))
     surprise = (impressions.engaged @ weight - expected) / np.asarray(shown.sum(1)).ravel()
     of_pair = pd.Series(attraction + surprise, index=impressions.pairs).clip(lower=_LEAST_VALUE)
-    mean = engagements.assign(value=worth(engagements)).groupby(PAIR)["value"].mean()
-    value = of_pair.reindex(mean.index)
-    return mean * value.fillna(value.mean())
+    return times_worth(of_pair, engagements)
