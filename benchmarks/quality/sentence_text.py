@@ -15,7 +15,8 @@ from benchmarks.quality.shop import DEPTH, Trial, arguments
 from benchmarks.quality.training import Batch, fit
 from smar.index.ann import gated_items
 from smar.index.building import build_index
-from smar.index.hybrid import SHARES, HybridIndex
+from smar.index.choice import SHARES
+from smar.index.hybrid import HybridIndex
 from smar.index.words import WordIndex
 from smar.judging.runs import QuerySet, Run
 from smar.models.embeddings import QueryEmbeddings

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from smar.evaluation.systems import HYBRID, SetResult
+from smar.judging.unseen_words import REPORT
 
-_BESIDE = ("recall@50", "ndcg@10", "mrr@10", "precision@10")
+_BY_RANK = "ndcg@10"
+_BESIDE = ("recall@50", _BY_RANK, "mrr@10", "precision@10")
 
 
 def headline(results: Sequence[SetResult], primary: str) -> dict[str, dict[str, float]]:
@@ -12,7 +14,7 @@ def headline(results: Sequence[SetResult], primary: str) -> dict[str, dict[str, 
 
     Of it: the primary metric and a few known ones of the search as served, the primary metric of
     every other system and of every slice, and the expected calibration errors. Of the other
-    sets: the primary metric of the search as served.
+    sets: the primary metric of the search as served, and nDCG@10 of words that no search has used.
 
     Args:
         results: The sets in the order in which they count.
@@ -25,6 +27,8 @@ def headline(results: Sequence[SetResult], primary: str) -> dict[str, dict[str, 
         found[name] = {primary: result.mean(HYBRID, primary)}
         if result is measured[0]:
             found[name] |= _of_first(result, primary)
+        elif name == REPORT and _BY_RANK in result.values[HYBRID]:
+            found[name][_BY_RANK] = result.mean(HYBRID, _BY_RANK)
         found[name] = {key: round(float(value), 6) for key, value in found[name].items()}
     return found
 

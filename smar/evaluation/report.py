@@ -37,6 +37,11 @@ _HEADINGS = {
         "Synthetic queries",
         "Held-out words of an item's own text; the item is the only answer.",
     ),
+    "unseen_words": (
+        "Words that no search has used",
+        "A word of titles that is in no training query, and a type; relevant are the items of the "
+        "type that have the word. None of these words chose anything.",
+    ),
 }
 _MOST_WEAK = 30  # that the page shows; weak.csv has all
 _TABLE_METRICS = ("recall", "capped_recall", "precision", "f1", "ndcg", "mrr")

@@ -4,43 +4,125 @@ Shapes: Q queries, K vectors a query, N items, D embedding length.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from smar.index.ann import gated_queries
-from smar.index.hybrid import SHARES, HybridIndex, recall_by_share, safest_share
-from smar.judging.runs import QuerySet
+from smar.index.hybrid import HybridIndex
+from smar.judging.metrics import judge, ndcg, recall
+from smar.judging.runs import QuerySet, Run
 from smar.models.embeddings import QueryEmbeddings
 from smar.seeding import generator
 
 Encode = Callable[[list[str]], QueryEmbeddings]
 
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+"""The shares of the words that are tried."""
 _MOST_QUERIES = 2000  # that the words' share is chosen by
+_TOP = 10  # results that words no search has used are measured at
+_NO_LOSS = 0.002  # of a metric; less is given away for safety, however sure it is
+
+
+@dataclass(frozen=True)
+class ShareChoice:
+    """The words' share that was chosen, and why.
+
+    Args:
+        share: w, in [0, 1).
+        recalls: Mean recall by share on the queries that it was chosen by.
+        unseen: Mean nDCG@10 by share on queries of words that no search has used; empty without.
+    """
+
+    share: float
+    recalls: dict[float, float]
+    unseen: dict[float, float]
 
 
 def choose_word_share(
-    index: HybridIndex, chosen_by: QuerySet, encode: Encode, k: int, seed: int
-) -> tuple[HybridIndex, dict[float, float]]:
-    """Return the index with the largest share of words that loses nothing, and recall@k by share.
+    index: HybridIndex,
+    chosen_by: QuerySet,
+    unseen: QuerySet,
+    encode: Encode,
+    k: int,
+    seed: int,
+) -> ShareChoice:
+    """Return the share of the words that is safest among those that lose nothing.
 
-    Without a query to choose by the index stays as it is and no recall is returned.
+    Without a query to choose by the index keeps its own share.
 
     Args:
         index: The index; its own share does not matter.
         chosen_by: Queries that nothing is reported of; at most 2,000 of them are searched.
+        unseen: Queries of words that no search has used, of which nothing is reported either.
         encode: Returns queries as the model sees them.
-        k: Results per query.
+        k: Results per query that recall is measured at.
         seed: Draws the queries.
     """
     rows = generator(seed, "words").permutation(len(chosen_by))[:_MOST_QUERIES]
     if not len(rows):
-        return index, {}
-    texts = [chosen_by.texts[row] for row in rows]
-    recalls = recall_by_share(index, texts, encode(texts), chosen_by.relevant[rows], k)
-    means = dict(zip(SHARES, recalls.mean(0).tolist(), strict=True))
-    return replace(index, word_share=safest_share(recalls)), means
+        return ShareChoice(index.word_share, {}, {})
+    recalls = metric_by_share(index, chosen_by.some(rows), encode, k)
+    top = metric_by_share(index, unseen, encode, _TOP, by_rank=True)
+    return ShareChoice(safest_share(recalls, top), _means(recalls), _means(top))
+
+
+def metric_by_share(
+    index: HybridIndex, queries: QuerySet, encode: Encode, k: int, *, by_rank: bool = False
+) -> NDArray[np.float64]:
+    """Return recall@k of every query with each of `SHARES`, or nDCG@k by rank, [Q, shares].
+
+    Args:
+        index: The index; its own share does not matter.
+        queries: The queries.
+        encode: Returns queries as the model sees them.
+        k: Results per query.
+        by_rank: Whether the ranks of the results count.
+    """
+    if not len(queries):
+        return np.zeros((0, len(SHARES)))
+    encoded = encode(queries.texts)
+    found = index.candidates(queries.texts, gated_queries(encoded.vector, encoded.gate), k)
+    bar = tqdm(found, desc="words", unit="query", total=len(queries), disable=None)
+    rows = np.full((len(SHARES), len(queries), k), -1, np.int64)
+    for query, candidates in enumerate(bar):
+        for place, share in enumerate(SHARES):
+            best = candidates.best(share, k)[1]
+            rows[place, query, : len(best)] = best
+    scores = np.zeros(rows.shape[1:], np.float32)
+    metric = ndcg if by_rank else recall
+    judged = (judge(Run("words", of_share, scores), queries, k) for of_share in rows)
+    return np.stack([metric(one, k) for one in judged], axis=1)
+
+
+def safest_share(recalls: NDArray[np.float64], unseen: NDArray[np.float64] | None = None) -> float:
+    """Return the share that is best for the unseen among those that are as good as the best.
+
+    As good is a mean at most .002 below, or at most one standard error of the paired difference
+    (Breiman's rule). What the queries at hand leave open, others decide: a word that no search has
+    used yet is found by words and not by vectors. Of shares that are level for such words, within
+    .002 too, the one with the best recall is taken; where there are none, the largest share.
+
+    Args:
+        recalls: Recall of each query with each of `SHARES`, [Q, shares], Q >= 1.
+        unseen: nDCG of each query of unseen words, [U, shares].
+    """
+    means = recalls.mean(0)
+    gaps = recalls[:, [int(means.argmax())]] - recalls  # [Q, shares]
+    error = gaps.std(0) / np.sqrt(len(recalls))
+    as_good = np.flatnonzero(gaps.mean(0) <= np.maximum(error, _NO_LOSS))
+    if unseen is None or not len(unseen):
+        return SHARES[int(as_good.max())]
+    of_unseen = unseen.mean(0)[as_good]
+    level = as_good[of_unseen >= of_unseen.max() - _NO_LOSS]
+    return SHARES[int(level[means[level].argmax()])]
+
+
+def _means(values: NDArray[np.float64]) -> dict[float, float]:
+    """Return the mean by share, empty without a query."""
+    return dict(zip(SHARES, values.mean(0).tolist(), strict=True)) if len(values) else {}
 
 
 def draw_queries(

@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from smar.artifacts import Manifest
 from smar.errors import DataError
@@ -24,14 +22,7 @@ from smar.index.settings import DEPTH
 from smar.index.words import LEAST, Shares, WordIndex
 from smar.models.embeddings import QueryEmbeddings
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
-
-SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-"""The shares of the words that `recall_by_share` tries."""
-
 _ROUNDING = 1e-5  # of a share of the words in float32
-_NO_LOSS = 0.002  # of recall; less is given away for safety, however sure it is
 _WORDS = "words"
 
 
@@ -229,51 +220,6 @@ class Candidates:
         scores = (1 - word_share) * similarity + word_share * words
         order = np.lexsort((rows, -scores))[:k]
         return scores[order], rows[order]
-
-
-def recall_by_share(
-    index: HybridIndex,
-    texts: Sequence[str],
-    encoded: QueryEmbeddings,
-    relevant: "csr_matrix",
-    k: int,
-) -> NDArray[np.float64]:
-    """Return the recall@k of every validation query with each of `SHARES`, [Q, shares].
-
-    Args:
-        index: The index; its own share does not matter.
-        texts: Normalised query texts, [Q].
-        encoded: The same queries as the model sees them.
-        relevant: 1 where an item is relevant, at least once in every row, [Q, N].
-        k: Results per query.
-    """
-    queries = gated_queries(encoded.vector, encoded.gate)
-    found = index.candidates(texts, queries, k)
-    bar = tqdm(found, desc="words", unit="query", total=len(texts), disable=None)
-    recalls = np.zeros((len(texts), len(SHARES)))
-    for query, candidates in enumerate(bar):
-        wanted = relevant.indices[relevant.indptr[query] : relevant.indptr[query + 1]]
-        for place, share in enumerate(SHARES):
-            found_rows = candidates.best(share, k)[1]
-            recalls[query, place] = np.isin(found_rows, wanted).sum() / len(wanted)
-    return recalls
-
-
-def safest_share(recalls: NDArray[np.float64]) -> float:
-    """Return the largest share whose recall is as good as the best one's, as far as one can tell.
-
-    As good is a mean at most .002 below, or at most one standard error of the paired difference
-    (Breiman's rule). What the queries at hand leave open, others decide: a word that no search has
-    used yet is found by words and not by vectors.
-
-    Args:
-        recalls: Recall of each query with each of `SHARES`, [Q, shares], Q >= 1.
-    """
-    best = int(recalls.mean(0).argmax())
-    gaps = recalls[:, [best]] - recalls  # [Q, shares]
-    error = gaps.std(0) / np.sqrt(len(recalls))
-    as_good = gaps.mean(0) <= np.maximum(error, _NO_LOSS)
-    return SHARES[int(np.flatnonzero(as_good).max())]
 
 
 def write_index(path: Path, index: HybridIndex, manifest: Manifest) -> None:

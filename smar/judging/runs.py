@@ -4,7 +4,7 @@ Shapes: Q queries, N items, K results.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ class QuerySet:
     """Queries with their judgements.
 
     Args:
-        name: "test", "trial", "validation" or "synthetic".
+        name: "test", "trial", "validation", "synthetic", or what else it is made of.
         query_ids: Ids, [Q].
         texts: Normalised texts, [Q].
         num_searches: Searches of the text in the log, [Q].
@@ -40,6 +40,16 @@ class QuerySet:
 
     def __len__(self) -> int:
         return len(self.query_ids)
+
+    def some(self, rows: NDArray[np.int64]) -> "QuerySet":
+        """Return some of the queries, in the order given."""
+        return replace(
+            self,
+            query_ids=[self.query_ids[row] for row in rows],
+            texts=[self.texts[row] for row in rows],
+            num_searches=self.num_searches[rows],
+            qrels=self.qrels[rows],
+        )
 
     @property
     def size(self) -> str:

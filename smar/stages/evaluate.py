@@ -112,6 +112,7 @@ def _measure_all(
     from smar.index.hybrid import HybridIndex
     from smar.index.store import EmbeddingStore
     from smar.judging.shop_sets import ShopSets
+    from smar.judging.unseen_words import unseen_word_sets
     from smar.models.device import place_model
     from smar.models.encode import encode_queries
     from smar.models.io import load_model
@@ -120,8 +121,9 @@ def _measure_all(
     model = place_model(load_model(paths.retriever), params.threads)
     settings = params.evaluate
     shop = ShopSets.read(paths, store.item_ids, settings.relevant_grade, params.seed)
+    unseen = unseen_word_sets(items, shop.log.trained, store.item_ids, params.seed)[1]
     results = []
-    for queries in shop.sets:
+    for queries in (*shop.sets, unseen):
         if not len(queries):
             logger.info("evaluate: no %s query with a relevant item", queries.name)
             continue

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from smar.index.choice import Encode
+    from smar.index.choice import Encode, ShareChoice
     from smar.index.hybrid import HybridIndex
     from smar.index.store import EmbeddingStore
     from smar.params import Params
@@ -72,13 +72,14 @@ def run(root: Path) -> None:
     coverage = check_coverage("every_item_is_indexed", list(items["item_id"]), store.item_ids)
     if not coverage.passed:  # words and vectors would be of different items
         STAGE.with_checks(paths.outcome("index"), {}, [coverage])
-    index, recalls = _build(paths, params, store, items)
+    index, choice = _build(paths, params, store, items)
     figures = {
         "items": len(store.item_ids),
         "recall": index.vectors.details["recall"],
         "exact": int(index.vectors.details["kind"] == "flat"),
         "word_share": index.word_share,
-        **{f"recall_with_word_share_{share:g}": recall for share, recall in recalls.items()},
+        **{f"recall_with_word_share_{share:g}": mean for share, mean in choice.recalls.items()},
+        **{f"unseen_ndcg_with_word_share_{share:g}": mean for share, mean in choice.unseen.items()},
     }
     found = [coverage, check_recall(index.vectors, store, params.index, params.seed)]
     content = STAGE.with_checks(paths.outcome("index"), figures, found)
@@ -95,8 +96,8 @@ def run(root: Path) -> None:
 
 def _build(
     paths: Paths, params: "Params", store: "EmbeddingStore", items: "pd.DataFrame"
-) -> "tuple[HybridIndex, dict[float, float]]":
-    """Return the index, and recall by share of the words where that is chosen."""
+) -> "tuple[HybridIndex, ShareChoice]":
+    """Return the index, and what its words' share was chosen by."""
     from smar.data.text import item_codes, item_texts
     from smar.index.ann import gated_items
     from smar.index.building import build_index
@@ -115,8 +116,9 @@ def _build(
         WordIndex.build(texts, item_codes(items), stemmer),
         0.0,
     )
-    index, recalls = _with_word_share(index, paths, params, encode)
-    return _with_calibration(index, paths, params, encode), recalls
+    choice = _word_share(index, paths, params, items, encode)
+    index = replace(index, word_share=choice.share)
+    return _with_calibration(index, paths, params, encode), choice
 
 
 def _encoder(path: Path) -> "Encode":
@@ -141,26 +143,31 @@ def _sample(
     return draw_queries(texts, vectors, encode, params.index.sample_queries, params.seed)
 
 
-def _with_word_share(
-    index: "HybridIndex", paths: Paths, params: "Params", encode: "Encode"
-) -> "tuple[HybridIndex, dict[float, float]]":
-    """Return the index with the share of params.yaml, or the best one and recall by share."""
+def _word_share(
+    index: "HybridIndex",
+    paths: Paths,
+    params: "Params",
+    items: "pd.DataFrame",
+    encode: "Encode",
+) -> "ShareChoice":
+    """Return the words' share of params.yaml, or the one that is chosen."""
     from smar.data import schema
-    from smar.index.choice import choose_word_share
+    from smar.index.choice import ShareChoice, choose_word_share
     from smar.judging import sets
     from smar.judging.held_out import held_out_synthetic
+    from smar.judging.slices import LogFacts
+    from smar.judging.unseen_words import unseen_word_sets
 
     share = params.index.word_share
     if share != "auto":
-        return replace(index, word_share=share), {}
-    chosen_by = sets.choice_set(
-        schema.read_table(paths.queries, schema.QUERIES),
-        schema.read_table(paths.engagements, schema.ENGAGEMENTS),
-        held_out_synthetic(paths),
-        index.item_ids,
-        params.seed,
-    )
-    return choose_word_share(index, chosen_by, encode, params.index.recall_at, params.seed)
+        return ShareChoice(share, {}, {})
+    queries = schema.read_table(paths.queries, schema.QUERIES)
+    engagements = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
+    ids = index.item_ids
+    chosen_by = sets.choice_set(queries, engagements, held_out_synthetic(paths), ids, params.seed)
+    trained = LogFacts.of(queries, engagements, ids).trained
+    unseen, _ = unseen_word_sets(items, trained, ids, params.seed)
+    return choose_word_share(index, chosen_by, unseen, encode, params.index.recall_at, params.seed)
 
 
 def _with_calibration(

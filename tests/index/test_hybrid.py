@@ -1,4 +1,4 @@
-"""Hybrid search against a slow oracle, the choice of the share of words, files."""
+"""Hybrid search against a slow oracle, files."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,19 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from smar.artifacts import Manifest
 from smar.errors import DataError
 from smar.index.ann import gated_items, gated_queries, index_directory
 from smar.index.building import build_index
-from smar.index.hybrid import (
-    SHARES,
-    HybridIndex,
-    recall_by_share,
-    safest_share,
-    write_index,
-)
+from smar.index.hybrid import HybridIndex, write_index
 from smar.index.words import WordIndex
 from smar.models.embeddings import QueryEmbeddings
 from smar.params import IndexParams
@@ -121,38 +114,6 @@ def test_item_is_found_by_its_words_where_its_vector_is_far():
 def test_search_refuses_what_is_no_number_of_results(share: float, k: int):
     with pytest.raises(DataError, match=rf"k is {k!r}, expected a whole number of at least 1"):
         make(6, share)[0].search(QUERIES, encoded(), k)
-
-
-def test_recall_by_share_is_that_of_a_search_with_it():
-    index, _ = make(60, 0.0)
-    relevant = csr_matrix(np.random.default_rng(3).random((4, 60)) < 0.2)
-    recalls = recall_by_share(index, QUERIES, encoded(), relevant, 5)
-    assert recalls.shape == (len(QUERIES), len(SHARES))
-    for share, recall in zip(SHARES, recalls.T, strict=True):
-        rows = replace(index, word_share=share).search(QUERIES, encoded(), 5)[1]
-        hits = np.take_along_axis(relevant.toarray(), rows, 1).sum(1) / relevant.sum(1).A1
-        assert recall == pytest.approx(hits)
-
-
-def test_of_equal_shares_the_largest_is_taken():
-    """It is safe for words that no search has used."""
-    recalls = np.tile([0.5, 0.6, 0.7, 0.7, 0.7, 0.6, 0.5, 0.4], (10, 1))
-    assert safest_share(recalls) == SHARES[4]
-
-
-def test_two_thousandths_are_given_away_for_safety_and_no_more():
-    recalls = np.tile([0.5, 0.6, 0.7, 0.6985, 0.6975, 0.6, 0.5, 0.4], (10, 1))
-    assert safest_share(recalls) == SHARES[3]
-
-
-def test_share_within_one_standard_error_of_the_best_is_as_good():
-    """Differences to the best: none but in one query of 16, of 0.32: mean 0.02, error 0.077 / 4."""
-    recalls = np.full((16, len(SHARES)), 0.8)
-    recalls[:, 4:] = 0.1
-    recalls[0, 3] = 0.8 - 0.32
-    assert safest_share(recalls) == SHARES[2]  # 0.02 > 0.0194
-    recalls[1, 3] = 0.8 + 0.16  # mean 0.01, error 0.0212
-    assert safest_share(recalls) == SHARES[3]
 
 
 def test_index_reloads_with_its_words_and_share(tmp_path: Path):
