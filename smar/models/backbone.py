@@ -13,8 +13,14 @@ from transformers.utils.logging import disable_progress_bar
 from smar.errors import ParamsError
 from smar.models.backbones import Family, family_of
 from smar.models.efficientnet_lite import EfficientNetLiteModel
-from smar.models.own_configs import OWN, EfficientNetLiteConfig, register_configs
+from smar.models.own_configs import (
+    OWN,
+    EfficientNetLiteConfig,
+    TimmPictureConfig,
+    register_configs,
+)
 from smar.models.pretrained import Checkpoint
+from smar.models.timm_picture import TimmPictureModel
 
 logger = logging.getLogger(__name__)
 
@@ -181,6 +187,7 @@ def _dense_layers(checkpoint: Checkpoint) -> list[nn.Module]:
 def _register() -> None:
     register_configs()
     AutoModel.register(EfficientNetLiteConfig, EfficientNetLiteModel, exist_ok=True)
+    AutoModel.register(TimmPictureConfig, TimmPictureModel, exist_ok=True)
 
 
 def _without_dropout(config: PretrainedConfig) -> PretrainedConfig:

@@ -31,6 +31,7 @@ def run(options: Namespace) -> None:
     Raises:
         ParamsError: If there is none, or it cannot be used; nothing is written then.
     """
+    from smar.models.layouts import convert, layout_of
     from smar.models.pretrained import SUFFIX, Checkpoint
     from smar.models.pretrained_checks import uses
     from smar.replace import replacement
@@ -47,6 +48,11 @@ def run(options: Namespace) -> None:
         folder = Path(source) if is_folder else Path(temporary) / "model"
         if not is_folder:
             _download(source, options.revision, folder)
+        if layout_of(folder):
+            converted = Path(temporary) / "converted"
+            converted.mkdir()
+            convert(folder, converted)
+            folder = converted
         found = uses(Checkpoint(options.name, folder))
         with replacement(target) as place:
             for pattern in _FILES:

@@ -9,6 +9,7 @@ from torch import nn
 from smar.errors import ParamsError
 from smar.models.low_rank import is_added
 
+_SEQUENCES = frozenset({"blocks", "stages", "layers"})  # as timm calls a network's layers
 Unfreeze = int | str  # "all", "none", "lora", or how many of the last layers
 
 
@@ -67,8 +68,7 @@ def depths_of(backbone: nn.Module) -> dict[int, int]:
     0 in the last layer and behind it, one more than the first layer's for what lies before. All
     are 0 in a backbone without a list of layers.
     """
-    lists = any(isinstance(each, nn.ModuleList) and len(each) > 1 for each in backbone.modules())
-    if not lists:
+    if not _lists_of(backbone):
         return {id(parameter): 0 for parameter in backbone.parameters()}
     name, layers = layers_of(backbone)
     found, depth = {}, len(layers)
@@ -80,17 +80,13 @@ def depths_of(backbone: nn.Module) -> dict[int, int]:
     return found
 
 
-def layers_of(backbone: nn.Module) -> tuple[str, nn.ModuleList]:
+def layers_of(backbone: nn.Module) -> tuple[str, nn.ModuleList | nn.Sequential]:
     """Return the list of layers that makes up most of a backbone, with its name in it.
 
     Raises:
         ParamsError: If it has no such list.
     """
-    lists = {
-        name: module
-        for name, module in backbone.named_modules()
-        if isinstance(module, nn.ModuleList) and len(module) > 1
-    }
+    lists = _lists_of(backbone)
     if not lists:
         raise ParamsError(
             f"unfreeze: {type(backbone).__name__} has no list of layers to count; set it to all, "
@@ -98,6 +94,16 @@ def layers_of(backbone: nn.Module) -> tuple[str, nn.ModuleList]:
         )
     name = max(lists, key=lambda each: (_size(lists[each]), -each.count(".")))
     return name, lists[name]
+
+
+def _lists_of(backbone: nn.Module) -> dict[str, nn.ModuleList | nn.Sequential]:
+    """Return the lists of more than one layer by name; timm keeps its layers in sequences."""
+    found: dict[str, nn.ModuleList | nn.Sequential] = {}
+    for name, module in backbone.named_modules():
+        is_sequence = isinstance(module, nn.Sequential) and name.rpartition(".")[2] in _SEQUENCES
+        if isinstance(module, nn.ModuleList) or is_sequence:
+            found |= {name: module} if len(module) > 1 else {}
+    return found
 
 
 def _layer_of(key: str, name: str) -> int | None:

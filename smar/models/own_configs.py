@@ -4,6 +4,7 @@ from typing import Any
 
 from transformers import AutoConfig, PreTrainedConfig
 
+from smar.models.backbones import timm_picture
 from smar.models.backbones.efficientnet_lite import MODEL_TYPE
 
 # Repeats, kernel, stride, expansion, channels of each stage of B0 (table 1 of the paper).
@@ -44,9 +45,41 @@ class EfficientNetLiteConfig(PreTrainedConfig):  # type: ignore[misc]  # transfo
         super().__init__(**others)
 
 
-OWN = frozenset({MODEL_TYPE})
+class TimmPictureConfig(PreTrainedConfig):  # type: ignore[misc]  # as above
+    """What builds a network of timm, and how its states lie.
+
+    Args:
+        architecture: As timm calls it.
+        model_args: Further arguments of its constructor.
+        image_size: Height and width of its pictures in pixels, or the edge of square ones.
+        hidden_size: Width of its states.
+        prefix: States before those of patches.
+        patch_size: Edge of a patch in pixels; 1 where states are a map.
+        others: Of every config.
+    """
+
+    model_type = timm_picture.MODEL_TYPE
+
+    def __init__(
+        self,
+        architecture: str = "",
+        model_args: Any = None,
+        image_size: Any = 224,
+        hidden_size: int = 0,
+        prefix: int = 0,
+        patch_size: int = 1,
+        **others: Any,
+    ) -> None:
+        self.architecture, self.model_args = architecture, dict(model_args or {})
+        self.image_size, self.hidden_size = image_size, hidden_size
+        self.prefix, self.patch_size = prefix, patch_size
+        super().__init__(**others)
+
+
+OWN = frozenset({MODEL_TYPE, timm_picture.MODEL_TYPE})
 
 
 def register_configs() -> None:
     """Let transformers read the configs of smar's own models; torch is not imported."""
     AutoConfig.register(MODEL_TYPE, EfficientNetLiteConfig, exist_ok=True)
+    AutoConfig.register(timm_picture.MODEL_TYPE, TimmPictureConfig, exist_ok=True)

@@ -7,24 +7,16 @@ from typing import Any
 
 from smar.errors import ParamsError, list_problems
 from smar.models.backbones import family_of
+from smar.models.layouts import layout_of
 from smar.models.pretrained import Checkpoint, checkpoints
 from smar.params import ImageTowerParams, ModelParams, TextTowerParams
 
 _LONGEST = 400  # characters of another library's error
 _LEAST_SHARE = 0.9  # of a model's rows that its own tokenizer uses; tables are rounded up
 
-_OPEN_CLIP = (
-    "it is in open_clip's layout; expected that of transformers: config.json beside "
-    "model.safetensors. Take the model's own repository for transformers, which OpenAI's, LAION's "
-    "and Google's SigLIP models have, or convert it once with "
-    "src/transformers/models/clip/convert_clip_original_pytorch_to_hf.py (or "
-    "siglip/convert_siglip_to_hf.py) of the source of transformers, then `smar backbone NAME "
-    "FOLDER`"
-)
-_TIMM = (
-    "it is in timm's layout, which smar does not read; take the same model in transformers' own "
-    "(model_type in config.json: ViT, DINOv2, ConvNeXt, ResNet, Swin and EfficientNet have one). "
-    "For tf_efficientnet_lite0 examples/pretrained_demo.py writes one"
+_OTHER_LAYOUT = (
+    "it is in {}'s layout: move it out of backbones/, then `smar backbone {} FOLDER` takes it in "
+    "as a model of transformers"
 )
 
 
@@ -56,18 +48,21 @@ def uses(checkpoint: Checkpoint) -> list[str]:
     Raises:
         ParamsError: If it can be used as nothing.
     """
-    found, problems = [], []
-    for part, params in (("text", TextTowerParams()), ("vision", ImageTowerParams())):
+    found, problems, useless = [], [], []
+    shortest = TextTowerParams(max_tokens=4)  # how many a tower takes is chosen later
+    for part, params in (("texts", shortest), ("pictures", ImageTowerParams())):
         wrong = _problems(checkpoint, params)
         problems += [text for text in wrong if text not in problems]
         if not wrong:
-            found.append(_texts(checkpoint) if part == "text" else _pictures(checkpoint))
+            found.append(_texts(checkpoint) if part == "texts" else _pictures(checkpoint))
+        else:
+            useless.append(f"{part}: cannot be used: {'; '.join(wrong)}")
     if not found:
         headline = f"{checkpoint.name} cannot be used; nothing was written:"
         raise ParamsError(list_problems(headline, [f"{text}." for text in problems]))
     if len(found) > 1 and checkpoint.is_pair:
         found.append(f"texts and pictures in one space: set model.pretrained to {checkpoint.name}")
-    return found
+    return found + (useless if checkpoint.is_pair else [])
 
 
 def _texts(checkpoint: Checkpoint) -> str:
@@ -122,8 +117,8 @@ def _layout_problem(checkpoint: Checkpoint) -> str:
             "the folder holds a LoRA/PEFT adapter, not a model. Merge it into its base first: "
             "peft's merge_and_unload(), then save_pretrained()"
         )
-    if any(name.startswith("open_clip") for name in has) and "config.json" not in has:
-        return _OPEN_CLIP
+    if layout := layout_of(folder):
+        return _OTHER_LAYOUT.format(layout, checkpoint.name)
     if "config.json" not in has:
         return (
             "config.json is missing; expected the layout of transformers: config.json beside "
@@ -138,8 +133,6 @@ def _layout_problem(checkpoint: Checkpoint) -> str:
 
 def _type_problem(content: Mapping[str, Any]) -> str:
     model_type = content.get("model_type", "")
-    if model_type == "timm_wrapper" or (not model_type and "architecture" in content):
-        return _TIMM
     if not model_type:
         return "config.json names no model_type"
     if "auto_map" in content and family_of(model_type) is None:

@@ -8,13 +8,24 @@ from smar.models.backbones import (
     feature_map,
     siglip,
     t5,
+    timm_picture,
     vit,
 )
 from smar.models.backbones.family import Family, PictureFacts, TextFacts
 
 FAMILIES: tuple[Family, ...] = tuple(
     module.FAMILY
-    for module in (encoder, decoder, t5, clip, siglip, vit, feature_map, efficientnet_lite)
+    for module in (
+        encoder,
+        decoder,
+        t5,
+        clip,
+        siglip,
+        vit,
+        feature_map,
+        efficientnet_lite,
+        timm_picture,
+    )
 )
 
 __all__ = ["FAMILIES", "Family", "PictureFacts", "TextFacts", "family_of"]

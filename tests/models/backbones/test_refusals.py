@@ -54,14 +54,14 @@ CASES: dict[str, tuple[str, str, Edit, dict[str, Any], str]] = {
         "clip",
         rename("config.json", "open_clip_config.json"),
         {},
-        "in open_clip's layout.*convert_clip_original_pytorch_to_hf",
+        "in open_clip's layout.*`smar backbone chosen FOLDER`",
     ),
     "timm": (
         "image",
         "resnet",
         write("config.json", {"architecture": "resnet50"}),
         {},
-        "in timm's layout.*in transformers' own",
+        "in timm's layout.*`smar backbone chosen FOLDER`",
     ),
     "not json": (
         "text",
