@@ -18,7 +18,7 @@ from dagster_dvc.hooks import Hooks
 from dagster_dvc.manifest import Manifest, Stage
 from dagster_dvc.metadata import Reader
 from dagster_dvc.partitions import Dates
-from dagster_dvc.private import TranslationFn, TranslationFnResolver, without_garbage
+from dagster_dvc.private import TranslationFn, TranslationFnResolver, keep_for_good, without_garbage
 from dagster_dvc.repository import Repository, open_repository
 from dagster_dvc.resources import TRANSIENT_EXITS, DvcResource
 from dagster_dvc.scaffold import DvcProjectScaffolder
@@ -203,7 +203,9 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
     def definitions(self, root: Path) -> dg.Definitions:
         """Return the definitions of the repository at `root`, for code that loads no defs.yaml."""
         with without_garbage():
-            return self._definitions(root)
+            made = self._definitions(root)
+        keep_for_good(root)
+        return made
 
     def _definitions(self, root: Path) -> dg.Definitions:
         repository = open_repository(root)

@@ -24,7 +24,7 @@ from dagster_dvc.private.from_dagster import (
 from dagster_dvc.private.loaded import Loaded
 from dagster_dvc.private.reader import AmbiguousError, Reader
 from dagster_dvc.private.reasons import reason
-from dagster_dvc.private.speed import without_garbage
+from dagster_dvc.private.speed import keep_for_good, without_garbage
 from dagster_dvc.private.status import hash_address, hash_paths, refill, status
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "hash_address",
     "hash_paths",
     "ignore_outputs",
+    "keep_for_good",
     "reason",
     "refill",
     "run_command",

@@ -1,5 +1,6 @@
 """What reading is quickened by changes nothing of what is read."""
 
+import gc
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from dagster_dvc.private import speed
 from dagster_dvc.private.speed import lookup, quick_loading
 from dagster_dvc.repository import Repository, open_repository
-from dagster_dvc.tests.support import write_pipeline
+from dagster_dvc.tests.support import component, write_pipeline
 
 scalar = st.one_of(
     st.text(alphabet="0123456789+-.eExXob_: aAnNyYtTfF~=<|>&*!%@`'\"#,[]{}?\\\n", max_size=8),
@@ -114,6 +115,16 @@ def test_repository_is_read_once(empty: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("dagster_dvc.repository.read", read.append)
     assert open_repository(empty) is first
     assert read == []
+
+
+def test_definitions_are_left_alone_by_the_collector_once_a_repository(empty: Path):
+    write_pipeline(empty, {"stages": {"a": {"cmd": "true"}}})
+    counts = [gc.get_freeze_count()]
+    for _ in range(2):
+        component(empty).definitions(empty)
+        counts.append(gc.get_freeze_count())
+    assert gc.isenabled()
+    assert counts[0] < counts[2] <= counts[1]
 
 
 def test_time_grows_with_the_stages_and_no_faster(empty: Path):
