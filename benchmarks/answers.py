@@ -133,7 +133,7 @@ def main() -> None:
         params = IndexParams(exact_below=exact_below, recall_at=50, word_share=0.0)
         found = build_index(vectors, ids, params, lambda: queries)
         start = time.perf_counter()
-        shop = Retriever(model, HybridIndex(found, words, 0.4), items, Path())
+        shop = Retriever(lambda: model, HybridIndex(found, words, 0.4), items, Path())
         told["fields_s"] = round(time.perf_counter() - start, 3)
         print(json.dumps({"part": "load", "index": found.details["kind"], **told}), flush=True)
         _filters(shop, asked, encoded, vectors)

@@ -107,7 +107,7 @@ def _library(root: Path) -> Retriever:
     faiss.omp_set_num_threads(len(os.sched_getaffinity(0)))
     shop = Retriever.load(root)
     model = root / "releases" / shop.release / "model"
-    queries = made_queries(shop.model, model, graph_path(model, root / ".smar/onnx"))
+    queries = made_queries(model, graph_path(model, root / ".smar/onnx"))
     if queries is not None:
         shop.tower = QueryTower(ONNX, queries.encode)
     return shop

@@ -12,7 +12,7 @@ import dagster as dg
 from dagster_dvc import names
 from dagster_dvc.assets import RETRIES, build_assets
 from dagster_dvc.errors import SettingsError
-from dagster_dvc.executor import build_executor
+from dagster_dvc.executor import dvc_executor, say_how
 from dagster_dvc.experiments import build_experiment_job, build_experiment_sensor
 from dagster_dvc.hooks import Hooks
 from dagster_dvc.manifest import Manifest, Stage
@@ -27,7 +27,6 @@ from dagster_dvc.settings import TranslatorSettings, unmatched
 from dagster_dvc.translator import DvcTranslator
 
 logger = logging.getLogger(__name__)
-_PRELOAD = ("dagster_dvc.running.launch", "dvc.cli.parser", "dvc.commands.repro")
 
 
 @dataclass
@@ -110,6 +109,8 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
         taggers: Functions ("module:name") that give tags of a materialisation and its run.
         reports_url: Where the root folder is served, for links to HTML reports.
         grace_s: Seconds a cancelled stage has to end by itself.
+        executor: Whether steps are run in the way that suits DVC; false where the code location has
+            an executor of its own, of which Dagster takes one.
         max_concurrent: Stages and checks run side by side; 0 for one per processor.
         preload: Modules that the step processes share; those that are slow to import.
     """  # noqa: D205 - Dagster shows the first paragraph
@@ -148,6 +149,7 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
     taggers: Sequence[str] = ()
     reports_url: str = ""
     grace_s: float = 4.0
+    executor: bool = True
     max_concurrent: int = 0
     preload: Sequence[str] = ()
 
@@ -222,6 +224,7 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
             job = build_experiment_job(root, name=self.own("dvc_experiment"))
             jobs.append(job)
             sensors.append(build_experiment_sensor(root, job, name=self.own("dvc_experiments")))
+        say_how(root, max_concurrent=self.max_concurrent, preload=self.preload)
         return dg.Definitions(
             assets=self._assets(repository, translator, readers, hooks),
             resources={
@@ -273,13 +276,12 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
             hooks=hooks,
         )
 
-    def get_executor(self) -> dg.ExecutorDefinition:
+    def get_executor(self) -> dg.ExecutorDefinition | None:
         """Return the executor: a process per step, a copy of one that has done the imports.
 
         Where no stage changed all steps share one process.
         """
-        preload = [*_PRELOAD, *self.preload]
-        return build_executor(max_concurrent=self.max_concurrent, preload=preload)
+        return dvc_executor if self.executor else None
 
 
 def _imported(attribute: str, functions: Sequence[str]) -> list[Any]:

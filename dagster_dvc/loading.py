@@ -18,8 +18,8 @@ from dagster_dvc.errors import DuplicateError, ManifestError, list_problems
 from dagster_dvc.locks import Locks, lock_of, read_lock, stamp
 from dagster_dvc.manifest import Manifest, Source, Stage
 from dagster_dvc.paths import PathIndex, is_inside
-from dagster_dvc.private import AmbiguousError, Loaded, Reader
-from dagster_dvc.problems import problem_text
+from dagster_dvc.private import AmbiguousError, Loaded, Reader, reason
+from dagster_dvc.problems import located, problem_text
 
 
 def read(root: Path) -> tuple[Reader, Manifest, Locks]:
@@ -150,10 +150,10 @@ def _values(
         except Exception as error:  # noqa: BLE001 - any parser of DVC's may raise anything
             paths = list(entry.params)
             first = next((path for path in paths if f"{path}'" in str(error)), paths[0])
-            broken[first] = problem_text(root, root / first, " ".join(str(error).split()))
+            broken[first] = problem_text(root, root / first, *reason(error))
             found.append(({}, made, ""))
             continue
-        problem = entry.problem or " ".join(
+        problem = located(root, root / entry.file, entry.problem) if entry.problem else " ".join(
             _lacks(root, path, [key for key in keys if key not in values[path]])
             for path, (_, keys) in entry.params.items()
             if path not in made and (not values[path] or set(keys) - set(values[path]))

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import md5
 from pathlib import Path
@@ -200,23 +200,14 @@ class Repository:
         return value
 
     def _hash_address(self, path: str) -> str:
-        from dvc.exceptions import DvcException
-
         for entry in self.reader.loaded:
-            if path in entry.deps:
-                try:
-                    return private.hash_address(entry, entry.deps[path])
-                except (DvcException, OSError):
-                    return UNREACHABLE
+            if path in entry.deps and entry.stage is not None:
+                return private.hash_address(entry, entry.deps[path]) or UNREACHABLE
         return MISSING
 
     def source_version(self, source: Source) -> str:
         """Return the hash of a source as it is now."""
         return self.hash(source.path)
-
-    def order(self) -> Iterator[str]:
-        """Yield the names of the stages in the order DVC would run them."""
-        yield from self.manifest.stages
 
 
 def open_repository(root: Path) -> Repository:

@@ -21,6 +21,8 @@ from smar.sources import fetch_command as pictures
 from smar.stages import declared
 
 STAGES = declared()
+# A search reads no parameter; params checks them itself.
+_WITHOUT_PARAMS = {"params", "search"}
 _UP_TO_TRAINING = list(STAGES)[: list(STAGES).index("pretrain") + 1]
 
 
@@ -129,7 +131,7 @@ def run_safely(name: str, work: Callable[[], None]) -> int:
 
 def _run(command: str, options: argparse.Namespace) -> None:
     check_root(options.root)
-    if command != "params":
+    if command not in _WITHOUT_PARAMS:
         check_params_of(options.root, with_models=command in _UP_TO_TRAINING)
     if command in STAGES:
         from smar.running import run_stage
@@ -145,11 +147,12 @@ def check_params_of(root: Path, *, with_models: bool = False) -> None:
     Raises:
         ParamsError: Lists all problems.
     """
-    from smar.models.pretrained_checks import check_pretrained
     from smar.params import load_params
 
     params = load_params(root / "params.yaml")
     if with_models:
+        from smar.models.pretrained_checks import check_pretrained
+
         check_pretrained(params.model, root / "backbones")
 
 

@@ -26,12 +26,7 @@ assert not heavy, sorted(heavy)
 _MODELS = "torch transformers onnx onnxruntime"
 _TABLES = "pandas scipy sklearn bm25s"
 _PAGES = "fastapi uvicorn plotly great_expectations evidently requests"
-# What a search loads beside the model of its queries.
-_SEARCH = (
-    "smar.service.answer", "smar.service.fields", "smar.service.items", "smar.service.pictures",
-    "smar.service.registry", "smar.service.request", "smar.service.suggesting",
-    "smar.index.hybrid", "smar.index.explain", "smar.models.embeddings",
-)  # fmt: skip
+_SEARCH = ("smar.cli", "smar.service.retriever", "smar.service.request", "smar.service.table")
 _INGEST = ("smar.running", "smar.sources.folder", "smar.sources.decoded_pictures", "smar.demo.shop")
 
 
@@ -40,7 +35,7 @@ _INGEST = ("smar.running", "smar.sources.folder", "smar.sources.decoded_pictures
     [
         (("smar.cli",), f"{_MODELS} {_TABLES} {_PAGES} faiss numpy pyarrow pydantic yaml PIL"),
         (("smar.release.listing",), f"{_MODELS} {_TABLES} {_PAGES} faiss numpy pyarrow PIL"),
-        (_SEARCH, f"{_MODELS} {_TABLES} {_PAGES}"),
+        (_SEARCH, f"{_MODELS} {_TABLES} {_PAGES} pydantic yaml"),
         (_INGEST, f"{_MODELS} {_PAGES} faiss scipy sklearn bm25s"),
         (("smar.synthetic.synthesize",), f"{_MODELS} {_PAGES} faiss scipy sklearn bm25s PIL"),
     ],

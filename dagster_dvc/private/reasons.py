@@ -41,8 +41,11 @@ def reason(error: BaseException) -> tuple[str, str]:
         mark = getattr(marked, "problem_mark", None)
         if mark is not None:
             said += f"; line {mark.line + 1}: {getattr(marked, 'problem', '')}"
-    elif cause is not None and str(cause) and str(cause) not in said:
-        said += f": {' '.join(str(cause).split())}"
+    else:
+        while cause is not None:
+            why = " ".join(str(cause).split())
+            said += f": {why}" if why and why not in said else ""
+            cause = cause.__cause__
     hint = str(getattr(error, "hint", "") or "")
     if hint.startswith(" ("):  # a remark, no advice
         return said + hint, ""

@@ -70,9 +70,15 @@ def hash_paths(repo: Any, paths: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def hash_address(entry: Loaded, name: str) -> str:
-    """Return what DVC would record of a dependency that is no local path, such as an ETag."""
-    for dep in entry.stage.deps:
-        if dep.def_path == name:
-            return str(dep.get_hash().value)
-    raise KeyError(name)
+def hash_address(entry: Loaded, name: str) -> str | None:
+    """Return what DVC would record of a dependency that is no local path, such as an ETag.
+
+    None if its host does not answer, or says that nothing is there.
+    """
+    from dvc.exceptions import DvcException
+
+    dep = next(dep for dep in entry.stage.deps if dep.def_path == name)
+    try:
+        return str(dep.get_hash().value)
+    except (DvcException, OSError):
+        return None

@@ -35,7 +35,11 @@ def write(root: Path, file: str, text: str) -> None:
         ("dvc.yaml", "stages:\n  a:\n    command: x\n", ["dvc.yaml: ", "line 3", "'stages.a"]),
         ("dvc.yaml", "stages:\n  a:\n    cmd: x\n    outs: 3\n", ["line 4, key 'stages.a.outs"]),
         ("sub/dvc.yaml", "vars: [none.yaml]\nstages:\n  a:\n    cmd: x\n",
-         ["sub/dvc.yaml: ", "none.yaml' does not exist"]),
+         ["sub/dvc.yaml: ", "none.yaml' does not exist; line 1, key 'vars'"]),
+        ("sub/dvc.yaml", "vars:\n- a: 1\n- none.yaml\nstages:\n  a:\n    cmd: x\n",
+         ["none.yaml' does not exist; line 3, key 'vars'"]),
+        ("dvc.yaml", "stages:\n  a:\n    cmd: x ${none}\n",
+         ["'none'; line 3, key 'stages.a.cmd'"]),
         ("dvc.yaml", "stages:\n  a:\n    cmd: x\nlive:\n  dir: l\n", ["line 4, key 'live'", "3.0"]),
         ("train.dvc", "stages: [", ["train.dvc: "]),
         ("train.dvc", "outs:\n- path: x\n  checksum_of: 3\n", ["train.dvc: ", "key 'outs"]),
@@ -45,13 +49,19 @@ def write(root: Path, file: str, text: str) -> None:
         ("dvc.lock", "stages:\n<<<<<<< a\n  a: 1\n=======\n", ["/dvc.lock: ", "merge conflict"]),
         ("dvc.yaml", "stages:\n  a: {cmd: x, deps: ['hdfs://b/k']}\n",
          ["dvc.yaml: ", "`pip install dvc-hdfs`"]),
-        (".dvc/config", "[core]\nno_such_thing = x\n", [".dvc/config: ", "no_such_thing"]),
+        (".dvc/config", "[core]\nno_such_thing = x\n",
+         [".dvc/config: ", "line 2, key 'core.no_such_thing'"]),
+        (".dvc/config", "[core]\n['remote \"a\"']\nurl = /x\nold = 1\n",
+         ["line 4, key 'remote.a.old'"]),
+        ("dvc.lock", "a:\n  cmd: x\n", ["/dvc.lock: ", "line 1, key 'a'", "of DVC 1.x"]),
+        ("params.toml", "a = [\n", ["/params.toml: ", "TOML", "line 1"]),
     ],
 )  # fmt: skip
 def test_reason_is_dvc_s_own_with_file_line_and_next_step(
     empty: Path, file: str, text: str, parts: list[str]
 ):
-    write(empty, "dvc.yaml", "stages:\n  a: {cmd: x, params: [day]}\n")
+    params = "[{params.toml: [day]}]" if file == "params.toml" else "[day]"
+    write(empty, "dvc.yaml", f"stages:\n  a: {{cmd: x, params: {params}}}\n")
     write(empty, file, text)
     with pytest.raises(ManifestError) as caught:
         load_manifest(empty)
@@ -59,6 +69,36 @@ def test_reason_is_dvc_s_own_with_file_line_and_next_step(
     for part in parts:
         assert part in message
     assert "Next: " in message
+
+
+@pytest.mark.parametrize("place", [".", "..", "/"])
+def test_stage_that_cannot_be_resolved_says_where(
+    empty: Path, place: str, monkeypatch: pytest.MonkeyPatch
+):
+    write(
+        empty,
+        "sub/dvc.yaml",
+        """\
+stages:
+  lost:
+    vars:
+    - none.yaml
+    cmd: x
+  each:
+    foreach: [1, 2]
+    do:
+      cmd: echo ${nothing}
+  good: {cmd: y, deps: [../sub/x]}
+""",
+    )
+    monkeypatch.chdir(empty / place)
+    said = {s.local_name: s.problem for s in load_manifest(empty).stages.values()}
+    assert said["lost"] == (
+        "failed to parse stage 'lost' in 'sub/dvc.yaml': 'sub/none.yaml' does not exist; "
+        "line 4, key 'stages.lost'"
+    )
+    assert said["each@1"].endswith("line 9, key 'stages.each@1.cmd'")
+    assert said["good"] == ""
 
 
 def test_all_broken_files_are_told_at_once(empty: Path):

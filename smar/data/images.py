@@ -45,7 +45,8 @@ class ImageStore:
         number = {name: place for place, name in enumerate(self.names)}
         shards_of = (number.get(name, -1) for name in table["shard"].to_pylist())
         self._shard = np.fromiter(shards_of, np.int64, len(table))
-        self._place = table["place"].to_numpy().astype(np.int64)
+        # Not by `to_numpy`, which loads pandas: a search waits for it.
+        self._place = np.fromiter(table["place"].to_pylist(), np.int64, len(table))
 
     @classmethod
     def open(cls, path: Path, *, verify: bool = True) -> "ImageStore":

@@ -65,12 +65,13 @@ def encoded(
         embeddings: The same queries as the model sees them.
     """
     vectors = gated_queries(embeddings.vector, embeddings.gate)
+    share = index.word_share
     return [
         EncodedQuery(
             query=text,
             vector=vector,
             gate=float(gate),
-            word_share=(share := index.share_of(text)),
+            word_share=share,
             words={
                 word: share * weight
                 for word, weight in (index.words.query_weights(text) if share else {}).items()

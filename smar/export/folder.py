@@ -26,7 +26,7 @@ from smar.export.targets import load_target, write_target
 from smar.export.tokenizer import whole_tokenizer
 from smar.export.words import words_content
 from smar.index import word_forms
-from smar.models.onnx import write_int8, write_query_graph, write_token_graph
+from smar.models.onnx_graph import write_int8, write_query_graph, write_token_graph
 
 logger = logging.getLogger(__name__)
 

@@ -47,9 +47,7 @@ class Queries:
         from tokenizers import Tokenizer
 
         words = json.loads((folder / "words.json").read_text(encoding="utf-8"))
-        self._share: float = words["share"]
-        self._unseen_share: float = max(words["share"], words["unseen_share"])
-        self._unseen = frozenset(words["unseen"])
+        self.share: float = words["share"]
         self._words: dict[str, tuple[int, float]] = words["words"]
         self._unknown: float = words["unknown_idf"]
         self._forms = WordForms(words["stemmer"])
@@ -63,8 +61,8 @@ class Queries:
         gated, gate = self._graph.run(["gated", "gate"], feed)
         return gated[0], float(gate[0])
 
-    def sparse(self, query: str) -> tuple[dict[int, float], float]:
-        """Return the weight of each word of a query that items have, by column, and their w."""
+    def sparse(self, query: str) -> dict[int, float]:
+        """Return the weight of each word of a query that an item has, by its column."""
         text = normalize(query)
         units = self._forms.of_query(text)
         code = code_of(text)  # "wh 1000 xm4" is one code
@@ -74,10 +72,7 @@ class Queries:
         reachable = sum(idf for unit in known for _, idf in unit)
         reachable += self._unknown * sum(not unit for unit in known)
         counts = Counter(column for unit in known for column, _ in unit)
-        share = self._share
-        if any(unit and self._unseen.issuperset(column for column, _ in unit) for unit in known):
-            share = self._unseen_share
-        return {column: share * count / reachable for column, count in counts.items()}, share
+        return {column: self.share * count / reachable for column, count in counts.items()}
 
 
 class Items:
@@ -107,7 +102,7 @@ class Items:
         Args:
             vector: As `Queries.dense` gives it.
             words: As `Queries.sparse` gives it.
-            share: w, from there too.
+            share: w.
         """
         of_query = np.zeros(max(int(self._words.max(initial=0)), *words, 0) + 1)
         of_query[list(words)] = list(words.values())
@@ -133,9 +128,9 @@ def check(folder: Path) -> list[str]:
     problems = []
     for entry in expected:
         vector, gate = queries.dense(entry["query"])
-        words, share = queries.sparse(entry["query"])
+        words = queries.sparse(entry["query"])
         wanted = dict(zip(entry["word_ids"], entry["word_weights"], strict=True))
-        best = items.best(items.scores(vector, words, share))
+        best = items.best(items.scores(vector, words, queries.share))
         seen = {
             "vector": np.abs(vector - np.array(entry["vector"], np.float32)).max(),
             "gate": abs(gate - entry["gate"]),

@@ -7,7 +7,7 @@ vectors in the index are 2 D long.
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from smar.index.query_vectors import Found
 from smar.index.settings import DEPTH, as_deep_as, built, lists_of, refined_settings
-from smar.params import IndexParams
+
+if TYPE_CHECKING:
+    from smar.params import IndexParams
 
 _LEAST = 1e-12  # norm of what is left of a half that lay in the numbers cut away
 
 
-def is_compact(params: IndexParams) -> bool:
+def is_compact(params: "IndexParams") -> bool:
     """Return whether a search looks at something else than whole float32 vectors first."""
     return params.storage != "float32" or params.dim > 0
 

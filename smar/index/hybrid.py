@@ -19,7 +19,6 @@ from smar.index.clock import Clock
 from smar.index.query_vectors import Found
 from smar.index.relevance import Calibration
 from smar.index.settings import DEPTH
-from smar.index.unseen import UnseenWords
 from smar.index.words import LEAST, Shares, WordIndex
 from smar.models.embeddings import QueryEmbeddings
 
@@ -38,16 +37,14 @@ class HybridIndex:
     Args:
         vectors: The vector index.
         words: The word index over the same items.
-        word_share: w, in [0, 1), of a query whose words searches have used.
+        word_share: w, in [0, 1).
         calibration: Makes probabilities of scores, None where there was nothing to fit it to.
-        unseen: Words whose queries have a share of their own, None where all have the same.
     """
 
     vectors: VectorIndex
     words: WordIndex
     word_share: float
     calibration: Calibration | None = None
-    unseen: UnseenWords | None = None
 
     @classmethod
     def load(cls, path: Path) -> "HybridIndex":
@@ -62,22 +59,12 @@ class HybridIndex:
             return cls(vectors, WordIndex.build([""] * num_items), 0.0)
         words = WordIndex.load(path / _WORDS, num_items)
         calibration = Calibration.read(vectors.details.get("relevance"))
-        share = float(vectors.details["word_share"])
-        unseen = None
-        if "unseen_share" in vectors.details:
-            unseen = UnseenWords.load(path / _WORDS, float(vectors.details["unseen_share"]))
-        return cls(vectors, words, share, calibration, unseen)
+        return cls(vectors, words, float(vectors.details["word_share"]), calibration)
 
     @property
     def item_ids(self) -> list[str]:
         """Ids, in the order of the rows, [N]."""
         return self.vectors.item_ids
-
-    def share_of(self, text: str) -> float:
-        """Return w of a normalised query: a word that no search has used is found by words."""
-        if self.unseen is None or not self.words.any_of(text, self.unseen.mask):
-            return self.word_share
-        return max(self.word_share, self.unseen.share)
 
     def search(
         self,
@@ -107,8 +94,7 @@ class HybridIndex:
         queries = gated_queries(encoded.vector, encoded.gate)
         k = whole_k(k, len(self.item_ids))
         clock = clock or Clock()
-        shares = [self.share_of(text) for text in texts]
-        if not any(shares):
+        if not self.word_share:
             with clock("vectors"):
                 return self.vectors.search(queries, k, allowed)
         scores = np.full((len(texts), k), -np.inf, np.float32)
@@ -117,7 +103,7 @@ class HybridIndex:
             return scores, rows
         for place, found in enumerate(self.candidates(texts, queries, k, allowed, clock)):
             with clock("ranking"):
-                best_scores, best_rows = found.best(shares[place], k)
+                best_scores, best_rows = found.best(self.word_share, k)
             scores[place, : len(best_rows)] = best_scores
             rows[place, : len(best_rows)] = best_rows
         return scores, rows
@@ -130,7 +116,7 @@ class HybridIndex:
         """
         if self.calibration is None:
             raise DataError("this index has no calibration: no judged query, click or word to fit.")
-        return self.calibration.of(scores, *self.words.missing(text, self.calibration.asked))
+        return self.calibration.of(scores, self.words.known(text)[0])
 
     def candidates(
         self,
@@ -158,10 +144,10 @@ class HybridIndex:
         for place, (text, query) in enumerate(zip(texts, queries, strict=True)):
             with clock("words"):
                 mask = None if allowed is None else allowed.mask
-                best = self.words.best(text, depth, mask)[0]
+                best, shares = self.words.best(text, depth, mask)
             near = nearest[place][nearest[place] >= 0]
             with clock("ranking"):
-                rows = np.union1d(near, best)
+                rows = _together(near, best)
                 similarity = self.vectors.similarities(query, rows)
                 words = self.words.shares_of(text, rows)
             is_all = len(near) == size
@@ -170,6 +156,7 @@ class HybridIndex:
                 similarity=similarity,
                 words=words,
                 farthest=-np.inf if is_all else float(similarities[place][: len(near)].min()),
+                least=float(shares[-1]) if len(best) == depth else 0.0,
                 reaching=partial(self.words.reaching, text, allowed=mask),
                 similarities=partial(self.vectors.similarities, query),
             )
@@ -184,6 +171,7 @@ class Candidates:
         similarity: Gated similarity of each, [C].
         words: Share of the query's words in each, [C].
         farthest: No item beyond `rows` is more similar than this.
+        least: No item beyond `rows` has a larger share of the query's words than this.
         reaching: Returns the rows of all items whose words have at least a share, and their shares.
         similarities: Returns the similarity of given rows.
     """
@@ -192,6 +180,7 @@ class Candidates:
     similarity: NDArray[np.float32]
     words: NDArray[np.float32]
     farthest: float
+    least: float
     reaching: Callable[[float], Shares]
     similarities: Callable[[NDArray[np.int64]], NDArray[np.float32]]
 
@@ -216,10 +205,13 @@ class Candidates:
 
     def _further(self, word_share: float, least: float) -> Shares:
         """Return the rows left out whose words could bring them to a score of `least`."""
+        nothing = np.empty(0, np.int64), np.empty(0, np.float32)
         if not word_share:
-            return np.empty(0, np.int64), np.empty(0, np.float32)
-        needed = (least - (1 - word_share) * self.farthest) / word_share - _ROUNDING
-        rows, words = self.reaching(max(needed, LEAST))
+            return nothing
+        needed = max((least - (1 - word_share) * self.farthest) / word_share - _ROUNDING, LEAST)
+        if needed > self.least:
+            return nothing
+        rows, words = self.reaching(needed)
         is_new = ~np.isin(rows, self.rows)
         return rows[is_new], words[is_new]
 
@@ -236,14 +228,19 @@ class Candidates:
         return scores[order], rows[order]
 
 
+def _together(rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return all rows of two lists, ascending; so few are sorted faster than `union1d` does it."""
+    both = np.concatenate([rows, others])
+    both.sort()
+    is_first = np.ones(len(both), bool)
+    np.not_equal(both[1:], both[:-1], out=is_first[1:])
+    return both[is_first]
+
+
 def write_index(path: Path, index: HybridIndex, manifest: Manifest) -> None:
     """Write an index as a directory artefact, whole or not at all."""
     manifest.details |= {"word_share": index.word_share}
-    if index.unseen is not None:
-        manifest.details["unseen_share"] = index.unseen.share
     if index.calibration is not None:
         manifest.details["relevance"] = index.calibration.as_dict()
     with index_directory(path, index.vectors, manifest) as folder:
         index.words.write(folder / _WORDS)
-        if index.unseen is not None:
-            index.unseen.write(folder / _WORDS)

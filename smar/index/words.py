@@ -5,7 +5,9 @@ Shapes: N items.
 
 import json
 import logging
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,25 @@ _EARLIER = {"stemmer": "english"}  # of an index made before the form of its wor
 Shares = tuple[NDArray[np.int64], NDArray[np.float32]]
 """Rows of items, and how much of a query each holds."""
 
+_REMEMBERED = 4096  # queries: one is asked for several times in a search, and often again
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A query as the index sees it.
+
+    Args:
+        units: Its words with their other forms, each after how it is written.
+        words: Those that a text has.
+        numbers: Of each of these.
+        reachable: The idf of all its words together.
+    """
+
+    units: list[tuple[str, list[str]]]
+    words: list[str]
+    numbers: list[int]
+    reachable: float
+
 
 class WordIndex:
     """BM25 (Lucene's form, k1 1.5, b 0.75) over one text per item, and the item's codes.
@@ -57,6 +78,7 @@ class WordIndex:
         found_in = np.diff(postings.starts)  # texts by word
         self._idf = _idf(found_in, len(self))
         self._unknown = float(_idf(np.zeros(1, np.int64), len(self))[0])
+        self._asked = lru_cache(_REMEMBERED)(self._read)
 
     @classmethod
     def build(
@@ -151,18 +173,18 @@ class WordIndex:
 
     def query_weights(self, query: str) -> dict[str, float]:
         """Return a query as weights of words: how often it has each, by what it could reach."""
-        words, reachable = self._reached(query)
-        return {word: words.count(word) / reachable for word in words}
+        asked = self._asked(query)
+        return {word: asked.words.count(word) / asked.reachable for word in asked.words}
 
     def shares(self, query: str) -> NDArray[np.float32]:
         """Return how much of a query each text holds, in [0, 1), [N]; 0 without a common word."""
-        numbers, reachable = self._numbers(query)
-        return _share(self.postings.sums(numbers), reachable)
+        asked = self._asked(query)
+        return _share(self.postings.sums(asked.numbers), asked.reachable)
 
     def shares_of(self, query: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return what `shares` says of the texts of some rows."""
-        numbers, reachable = self._numbers(query)
-        return _share(self.postings.sums_of(numbers, rows), reachable)
+        asked = self._asked(query)
+        return _share(self.postings.sums_of(asked.numbers, rows), asked.reachable)
 
     def best(self, query: str, k: int, allowed: NDArray[np.bool_] | None = None) -> Shares:
         """Return the rows of the k largest shares above 0 and these, best first, ties by row.
@@ -172,9 +194,9 @@ class WordIndex:
             k: How many at most.
             allowed: The rows that may be found, [N]; None for all.
         """
-        numbers, reachable = self._numbers(query)
-        rows, sums = self.postings.best(numbers, k, allowed=allowed)
-        shares = _share(sums, reachable)
+        asked = self._asked(query)
+        rows, sums = self.postings.best(asked.numbers, k, allowed=allowed)
+        shares = _share(sums, asked.reachable)
         order = np.lexsort((rows, -shares))[:k]
         return rows[order], shares[order]
 
@@ -182,26 +204,22 @@ class WordIndex:
         self, query: str, least: float, allowed: NDArray[np.bool_] | None = None
     ) -> Shares:
         """Return the rows whose share is at least `least`, > 0, and these; arguments as `best`."""
-        numbers, reachable = self._numbers(query)
-        near = least * reachable * (1 - _ROUNDING)
-        rows, sums = self.postings.best(numbers, least=near, allowed=allowed)
-        shares = _share(sums, reachable)
+        asked = self._asked(query)
+        near = least * asked.reachable * (1 - _ROUNDING)
+        rows, sums = self.postings.best(asked.numbers, least=near, allowed=allowed)
+        shares = _share(sums, asked.reachable)
         return rows[shares >= least], shares[shares >= least]
 
-    def _numbers(self, query: str) -> tuple[list[int], float]:
-        """Return the numbers of a query's words that a text has, and the idf of all its words."""
-        words, reachable = self._reached(query)
-        return [self.vocabulary[word] for word in words], reachable
-
-    def _reached(self, query: str) -> tuple[list[str], float]:
-        """Return the words of a query that a text has, and the idf of all its words together."""
+    def _read(self, query: str) -> _Asked:
+        """Return a query as the index sees it."""
         units = self._units(query)
         known = [[word for word in unit if word in self.vocabulary] for _, unit in units]
         words = [word for unit in known for word in unit]
+        numbers = [self.vocabulary[word] for word in words]
         reachable = self._unknown * sum(not unit for unit in known) + sum(
-            float(self._idf[self.vocabulary[word]]) for word in words
+            float(self._idf[number]) for number in numbers
         )
-        return words, reachable
+        return _Asked(units, words, numbers, reachable)
 
     def known(self, query: str) -> tuple[float, int]:
         """Return the share of a query's idf that no text has, in [0, 1], and its known words.
@@ -214,58 +232,16 @@ class WordIndex:
                 (float(self._idf[vocabulary[word]]) for word in unit if word in vocabulary),
                 default=0,
             )
-            for _, unit in self._units(query)
+            for _, unit in self._asked(query).units
         ]
         known = [idf for idf in rarest if idf]
         missing = self._unknown * (len(rarest) - len(known))
         return (missing / (missing + sum(known)) if known else 1.0), len(known)
 
-    def missing(self, query: str, asked: Container[str]) -> tuple[float, float]:
-        """Return the shares of a query's idf that no text has: in words no one uses, and in others.
-
-        Both in [0, 1]; a query without a word is unknown: (1.0, 0.0).
-
-        Args:
-            query: The query.
-            asked: Words that searches use, in their first form, though no text has them.
-        """
-        known = no_one = others = 0.0
-        for _, unit in self._units(query):
-            rarest = max(
-                (self._idf[self.vocabulary[w]] for w in unit if w in self.vocabulary), default=0
-            )
-            known += float(rarest)
-            if not rarest:
-                no_one += self._unknown * (unit[0] not in asked)
-                others += self._unknown * (unit[0] in asked)
-        whole = known + no_one + others
-        return (no_one / whole, others / whole) if whole else (1.0, 0.0)
-
-    def numbers(self, query: str) -> list[int]:
-        """Return the numbers of a query's words that a text has."""
-        return self._numbers(query)[0]
-
-    def any_of(self, query: str, mask: NDArray[np.bool_]) -> bool:
-        """Return whether a word of a query that texts have is one of some words in every form.
-
-        Args:
-            query: The query.
-            mask: The words, by number, [V].
-        """
-        for _, unit in self._units(query):
-            known = [self.vocabulary[word] for word in unit if word in self.vocabulary]
-            if known and mask[known].all():
-                return True
-        return False
-
-    def lacking(self, query: str) -> list[str]:
-        """Return the words of a query that no text has, in their first form."""
-        return [unit[0] for _, unit in self._units(query) if not self.vocabulary.keys() & unit]
-
     def matched(self, query: str, rows: NDArray[np.int64]) -> list[list[str]]:
         """Return the words of a query that the text of each row has, as the query writes them."""
         matched: list[list[str]] = [[] for _ in rows]
-        for written, unit in self._units(query):
+        for written, unit in self._asked(query).units:
             numbers = [self.vocabulary[word] for word in unit if word in self.vocabulary]
             found = self.postings.sums_of(numbers, rows) > 0
             for place in np.flatnonzero(found):

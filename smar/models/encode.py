@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from smar.data.item_source import ItemSource
 from smar.data.text import item_texts
-from smar.data.tokens import PictureTable, TokenTable, text_tensors, token_tensors
+from smar.data.token_table import TokenTable
+from smar.data.tokens import PictureTable, text_tensors, token_tensors
 from smar.models.dual_encoder import DualEncoder
 from smar.models.embeddings import ItemEmbeddings, QueryEmbeddings
 

@@ -1,8 +1,7 @@
 """Models on disk: one directory that rebuilds itself and proves that it did.
 
-config.json holds the configs of the backbones and the preprocessing, model.safetensors the weights,
-*_tokenizer.json the tokenizers, and probe.safetensors the embeddings of fixed inputs, which are
-computed again at load: wrong pooling, other preprocessing or a half-loaded backbone cannot pass.
+`saved` says what is in it. The embeddings of fixed inputs are computed again at load: wrong
+pooling, other preprocessing or a half-loaded backbone cannot pass.
 """
 
 import json
@@ -27,13 +26,13 @@ from smar.models.frozen_image import FrozenImageTower
 from smar.models.image import ImageTower
 from smar.models.origin import Origin
 from smar.models.preprocessing import PictureSettings
+from smar.models.saved import CONFIG, KIND, PROBE, PROBE_TEXTS, PROBE_TOLERANCE, tokenizer_file
 from smar.models.text import TextTower
 from smar.models.tokenizer import TextTokenizer
 
-KIND = "model"
+__all__ = ["KIND", "load_model", "prove_round_trip", "save_model", "state_of"]
+
 _TEXT_TOWERS = ("query", "text")
-_PROBE_TEXTS = ("red striped dress", "usb c cable 2m", "sofa")
-_PROBE_TOLERANCE = 1e-3
 
 
 def save_model(model: DualEncoder, path: Path, manifest: Manifest) -> None:
@@ -48,16 +47,16 @@ def save_model(model: DualEncoder, path: Path, manifest: Manifest) -> None:
         for name in _TEXT_TOWERS:
             tokenizer: TextTokenizer = getattr(model, f"{name}_tokenizer")
             text = tokenizer.tokenizer.to_str(pretty=True)
-            (folder / f"{name}_tokenizer.json").write_text(text, encoding="utf-8")
+            (folder / tokenizer_file(name)).write_text(text, encoding="utf-8")
             config["tokenizers"][name] = {
                 "pad_id": tokenizer.pad_id,
                 "max_tokens": tokenizer.max_tokens,
             }
-        write_json(folder / "config.json", config)
+        write_json(folder / CONFIG, config)
         weights = state_of(model)
         # Written from memory, so that a full disk is an OSError as everywhere else.
         (folder / "model.safetensors").write_bytes(save(weights))
-        (folder / "probe.safetensors").write_bytes(save(_probe(model)))
+        (folder / PROBE).write_bytes(save(_probe(model)))
 
 
 def prove_round_trip(model: DualEncoder, folder: Path) -> None:
@@ -94,9 +93,9 @@ def load_model(path: Path) -> DualEncoder:
     """
     verify_directory(path, KIND)
     try:
-        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
         weights = load_file(path / "model.safetensors")
-        expected = load_file(path / "probe.safetensors")
+        expected = load_file(path / PROBE)
         model = _rebuild(config, path)
         model.load_state_dict(weights, strict=True)
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
@@ -107,10 +106,10 @@ def load_model(path: Path) -> DualEncoder:
     model.eval()
     for name, value in _probe(model).items():
         difference = float((value - expected[name]).abs().max())
-        if not difference <= _PROBE_TOLERANCE:
+        if not difference <= PROBE_TOLERANCE:
             raise ArtifactError(
                 f"{path}: the loaded model gives other {name} embeddings than the saved one did "
-                f"(difference {difference:.2g}, expected at most {_PROBE_TOLERANCE}). A file was "
+                f"(difference {difference:.2g}, expected at most {PROBE_TOLERANCE}). A file was "
                 "changed, or a library computes differently; make it again with `dvc repro`."
             )
     return model
@@ -119,7 +118,7 @@ def load_model(path: Path) -> DualEncoder:
 def _rebuild(config: dict[str, Any], path: Path) -> DualEncoder:
     backbones = {name: rebuild(content) for name, content in config["backbones"].items()}
     tokenizers = {
-        name: TextTokenizer(Tokenizer.from_file(str(path / f"{name}_tokenizer.json")), **settings)
+        name: TextTokenizer(Tokenizer.from_file(str(path / tokenizer_file(name))), **settings)
         for name, settings in config["tokenizers"].items()
     }
     towers = config.get("towers", {})  # a model of an earlier version has none
@@ -187,6 +186,6 @@ def _probe(model: DualEncoder) -> dict[str, Tensor]:
 
 
 def _probe_tokens(tokenizer: TextTokenizer, device: torch.device) -> tuple[Tensor, Tensor]:
-    table = tokenizer.encode(_PROBE_TEXTS)
-    rows = np.arange(len(_PROBE_TEXTS))
+    table = tokenizer.encode(PROBE_TEXTS)
+    rows = np.arange(len(PROBE_TEXTS))
     return token_tensors(table, rows, device)

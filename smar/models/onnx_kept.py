@@ -4,7 +4,8 @@
 
 A graph is written by a process of its own (`onnx_making`), whole or not at all: the exporter takes
 some seconds of a core and a lot of memory, which a service that answers meanwhile does not have.
-What is kept is compared with the model whenever it is loaded, so that no old graph answers.
+The writer compares it with the model, and whoever loads it with what the model gave when it was
+saved (`onnx.proven_queries`), so that no old graph answers.
 """
 
 import fcntl
@@ -16,20 +17,20 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from smar.artifacts import read_manifest
 from smar.errors import ExportError
-from smar.models.dual_encoder import DualEncoder
-from smar.models.io import KIND
-from smar.models.onnx import OPSET, OnnxQueries, check_queries, import_runtime
+from smar.models.onnx import OPSET, OnnxQueries, import_runtime, proven_queries
+from smar.models.saved import CONFIG, KIND, tokenizer_file
 
 logger = logging.getLogger(__name__)
 
 KEPT = 8
 """Graphs that are kept, those used last."""
 _FORM = 1  # of the graph that is written; another one has other names
-_OF_QUERIES = ("config.json", "model.safetensors", "query_tokenizer.json")
+_OF_QUERIES = (CONFIG, "model.safetensors", tokenizer_file("query"))
 _LOOK_S = 0.1
 
 
@@ -44,29 +45,29 @@ def graph_path(folder: Path, cache: Path) -> Path:
         ArtifactError: If there is no model.
     """
     files = read_manifest(folder, KIND).files
-    named = [f"{_FORM}/{OPSET}", *(files[name]["sha256"] for name in _OF_QUERIES)]
+    named = [f"{_FORM}/{OPSET}/{_runtime()}", *(files[name]["sha256"] for name in _OF_QUERIES)]
     return cache / f"{sha256('/'.join(named).encode()).hexdigest()[:32]}.onnx"
 
 
-def kept_queries(model: DualEncoder, path: Path, threads: int = 1) -> OnnxQueries | None:
-    """Return a kept graph, None where none is there that gives what the model gives.
+def kept_queries(folder: Path, path: Path, threads: int = 1) -> OnnxQueries | None:
+    """Return a kept graph, None where none is there that gives what the model gave.
 
     Args:
-        model: The model that it was written from.
+        folder: The directory artefact of the model that it was written from.
         path: As `graph_path` gives it.
         threads: As for `OnnxQueries.load`.
 
     Raises:
+        ArtifactError: If what is read of the model is missing or damaged.
         ExportError: If ONNX Runtime is missing.
     """
     import_runtime()
     if not path.is_file():
         return None
     try:
-        queries = OnnxQueries.load(path, model.query_tokenizer, threads)
-        check_queries(queries, model, path)
+        queries = proven_queries(folder, path, threads)
     except (ExportError, OSError) as error:
-        logger.warning("%s is written anew: %s", path, error)
+        logger.warning("%s is not used: %s", path, error)
         return None
     with suppress(OSError):  # a folder that may only be read
         os.utime(path)  # it was used last
@@ -74,7 +75,6 @@ def kept_queries(model: DualEncoder, path: Path, threads: int = 1) -> OnnxQuerie
 
 
 def made_queries(
-    model: DualEncoder,
     folder: Path,
     path: Path,
     threads: int = 1,
@@ -85,8 +85,7 @@ def made_queries(
     Of several processes that want one graph, one writes it and the others wait.
 
     Args:
-        model: The model, loaded.
-        folder: Its directory artefact.
+        folder: The model's directory artefact.
         path: As `graph_path` gives it.
         threads: As for `OnnxQueries.load`.
         is_wanted: Asked ten times a second; when it says no the writing is broken off.
@@ -98,12 +97,20 @@ def made_queries(
         ExportError: As `write_query_graph`, or if the writing process dies.
     """
     with _held(path.parent, is_wanted):
-        queries = kept_queries(model, path, threads)
+        queries = kept_queries(folder, path, threads)
         if queries is None and is_wanted() and _written(folder, path, is_wanted):
-            queries = kept_queries(model, path, threads)
+            queries = kept_queries(folder, path, threads)
             if queries is None:
                 raise ExportError(f"{path}: is no graph of {folder}. Serve this model with torch.")
         return queries
+
+
+def _runtime() -> str:
+    """Return the version of ONNX Runtime, by which a kept graph was compared with its model."""
+    try:
+        return version("onnxruntime")
+    except PackageNotFoundError:  # whoever loads a graph says so
+        return ""
 
 
 def forget_unused(cache: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from smar.errors import SmarError
 from smar.models.io import load_model
-from smar.models.onnx import write_query_graph
+from smar.models.onnx_graph import write_query_graph
 from smar.models.onnx_kept import forget_unused
 
 _NICE = 10

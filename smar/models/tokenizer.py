@@ -1,6 +1,7 @@
 """Tokenizers: trained on the catalogue, or the one that belongs to a pretrained backbone."""
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,12 @@ from tokenizers import (
     trainers,
 )
 
-from smar.data.tokens import TokenTable
+from smar.data.token_table import TokenTable
 from smar.errors import ParamsError
-from smar.models.pretrained import Checkpoint
-from smar.params import TextTowerParams
+
+if TYPE_CHECKING:
+    from smar.models.pretrained import Checkpoint
+    from smar.params import TextTowerParams
 
 _SPECIAL = ["[PAD]", "[CLS]"]
 _BLOCK = 8192  # texts whose tokens are objects at once
@@ -124,7 +127,7 @@ def train_tokenizer(
 
 
 def tokenizer_of(
-    checkpoint: Checkpoint, params: TextTowerParams, *, is_query: bool
+    checkpoint: "Checkpoint", params: "TextTowerParams", *, is_query: bool
 ) -> TextTokenizer:
     """Return the tokenizer of a tower that starts from a pretrained model."""
     sentence = checkpoint.sentence
@@ -135,7 +138,7 @@ def tokenizer_of(
 
 
 def pretrained_tokenizer(
-    checkpoint: Checkpoint, max_tokens: int, *, prefix: str = "", lowers: bool = False
+    checkpoint: "Checkpoint", max_tokens: int, *, prefix: str = "", lowers: bool = False
 ) -> TextTokenizer:
     """Return the tokenizer of a pretrained model.
 

@@ -1,6 +1,5 @@
 """Pages of pictures: rows of item tiles under headings, in one self-contained HTML file."""
 
-import json
 import math
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from smar.pages.links import item_link
 from smar.pages.render import write_page
 
 _QUALITY = 85
@@ -131,17 +131,6 @@ def price_text(price: float | None, currency: str) -> str:
         return ""
     digits = 0 if float(price).is_integer() and price >= _WHOLE else 2
     return f"{price:,.{digits}f} {currency}".rstrip()
-
-
-def item_link(more: str | Mapping[str, str]) -> str:
-    """Return an item's page in the shop from `more` of its row, "" if the feed names none.
-
-    Args:
-        more: The JSON text of the item table, or what it says.
-    """
-    values = more if isinstance(more, Mapping) else json.loads(more or "{}")
-    link = next((v for k, v in values.items() if k.lower().removeprefix("g:") == "link"), "")
-    return str(link) if str(link).startswith(("https://", "http://")) else ""
 
 
 def picture_uri(pixels: NDArray[np.uint8]) -> str:

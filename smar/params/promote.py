@@ -33,6 +33,8 @@ class PromoteParams(Section):
     """CPU time of one search on one thread, 95th percentile."""
     max_latency_ratio: Annotated[float, Field(ge=1)] = 2.0
     """Of that time to the current release's, measured in turns."""
+    graph: bool = True
+    """Write the query tower into the release as an ONNX graph too, which answers without torch."""
     examples: Annotated[int, Field(ge=0)] = 6
     """Queries that moved, shown with pictures."""
 

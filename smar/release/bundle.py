@@ -1,6 +1,7 @@
 """What a release is made of: copies of everything that answers queries, and where it comes from."""
 
 import json
+import logging
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -19,14 +20,18 @@ from smar.artifacts import (
     write_json,
 )
 from smar.data.images import ImageStore
-from smar.errors import ArtifactError
+from smar.errors import ArtifactError, ExportError
 from smar.judging.judged import JudgedQueries
+from smar.models.onnx_graph import write_query_graph
 from smar.monitoring.snapshot import Snapshot
 from smar.paths import Paths
 from smar.provenance import origin, provenance
 from smar.service.registry import KIND
 from smar.service.retriever import Retriever
 from smar.service.suggestions import FILE, suggestions_of_tree, write_suggestions
+from smar.service.towers import GRAPH
+
+logger = logging.getLogger(__name__)
 
 SEARCHES = "searches.json"
 _ABOUT_RELEASES = {"promote", "drift"}  # what these stages find is no part of a release
@@ -143,6 +148,14 @@ def fill_release(
     lock = paths.root / "dvc.lock"
     if lock.is_file():
         _write_lock(lock, folder / "dvc.lock")
+
+
+def write_graph(folder: Path, retriever: Retriever) -> None:
+    """Write the query tower of a release's model as a graph, where it can be one."""
+    try:
+        write_query_graph(retriever.model, folder / GRAPH)
+    except ExportError as error:
+        logger.warning("the release has no graph, and its searches load torch: %s", error)
 
 
 def _write_lock(lock: Path, path: Path) -> None:

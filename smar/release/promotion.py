@@ -12,7 +12,13 @@ from smar.errors import ArtifactError
 from smar.monitoring.snapshot import read_shop, take_snapshot
 from smar.paths import Paths
 from smar.release.anchor import as_details
-from smar.release.bundle import fill_release, identity, identity_of_release, release_manifest
+from smar.release.bundle import (
+    fill_release,
+    identity,
+    identity_of_release,
+    release_manifest,
+    write_graph,
+)
 from smar.release.rules import PASSED, PROMOTED
 from smar.release.trial import Project, Trial, try_candidate
 from smar.service import registry
@@ -66,6 +72,8 @@ def _release(project: Project, trial: Trial, decision: Path, current: str, twin:
 
     def fill(folder: Path) -> None:
         fill_release(folder, paths, trial.judged, trial.retriever, decision, reference)
+        if project.promote.graph:
+            write_graph(folder, trial.retriever)
 
     return registry.publish(paths.root, fill, manifest, expected=current)
 

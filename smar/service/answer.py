@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smar.index.relevance import WEAK
-from smar.pages.gallery import item_link
+from smar.pages.links import item_link
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 _CLOSE = "close"  # touched by who wants all open files closed
 _TIDY_S = 60.0  # how often a living process looks for what a killed one left
+_SYNC_S = 0.1  # between two times that what nobody waits for is brought to the disk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +101,6 @@ class EventLog:
             self._open_file().write(lines)
             self._written += len(lines)
             self._total += len(lines)
-            self._wake.notify()
             return self._written
 
     def synced(self, ticket: int) -> "Future[None]":
@@ -111,6 +111,7 @@ class EventLog:
                 future.set_result(None)
             else:
                 self._waiting.append((ticket, future))
+                self._wake.notify()
         return future
 
     def close_file(self) -> Path | None:
@@ -203,11 +204,14 @@ class EventLog:
             self._tidied_at = time.monotonic()
 
     def _run(self) -> None:
-        """Bring to the disk what was written since the last time, all of it at once."""
+        """Bring to the disk what was written since the last time, all of it at once.
+
+        At once where somebody waits for it, else ten times a second.
+        """
         while True:
             with self._lock:
-                if self._written == self._synced and not self._is_closed:
-                    self._wake.wait(1.0)
+                if not self._waiting and not self._is_closed:
+                    self._wake.wait(_SYNC_S)
                 if self._is_closed:
                     return
                 file, upto = self._file, self._written

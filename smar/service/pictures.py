@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from smar.data import schema
 from smar.data.images import ImageStore
@@ -87,6 +86,8 @@ class Pictures:
             raise DataError(f"size: {size!r}, expected pixels from 1 to {LARGEST}, 0 for its own.")
         if form not in FORMATS:
             raise DataError(f"form: {form!r}, expected one of {', '.join(FORMATS)}.")
+        from PIL import Image  # a search shows no pixels
+
         picture = Image.fromarray(self.pixels(sha))
         if size:
             scale = size / max(picture.size)

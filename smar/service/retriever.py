@@ -1,6 +1,7 @@
 """Search: a text query to the items of the index."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,7 @@ from smar.data.schema import normalize_query
 from smar.errors import ArtifactError, DataError
 from smar.index.ann import whole_k
 from smar.index.hybrid import HybridIndex
-from smar.models.dual_encoder import DualEncoder
-from smar.models.encode import encode_queries
-from smar.models.io import load_model
+from smar.models.embeddings import QueryEmbeddings
 from smar.paths import Paths
 from smar.service.answer import Answer, Hit
 from smar.service.answering import answer_all
@@ -35,16 +34,19 @@ from smar.service.suggestions import (
     suggestions_of_release,
     suggestions_of_tree,
 )
+from smar.service.towers import graph_tower
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from smar.models.dual_encoder import DualEncoder
 
 
 class Retriever:
     """A project's model, index and item table, ready to search.
 
     Args:
-        model: The model.
+        model: Returns the model, asked with the first need: a graph may stand in for it.
         index: The index of its embeddings and words.
         items: Its items, in its order.
         root: The project's root folder.
@@ -56,7 +58,7 @@ class Retriever:
 
     def __init__(
         self,
-        model: DualEncoder,
+        model: "Callable[[], DualEncoder]",
         index: HybridIndex,
         items: ItemTable,
         root: Path,
@@ -64,11 +66,12 @@ class Retriever:
         pictures: Pictures | None = None,
         suggestions: "Callable[[], pd.DataFrame] | None" = None,
     ) -> None:
-        self.model, self.index, self.items, self.root = model, index, items, root
+        self.index, self.items, self.root = index, items, root
+        self._load_model = model
         self.release = release
         self.pictures = pictures or Pictures(None)
         self.fields = Fields(items.table)
-        self.tower = QueryTower(TORCH, partial(encode_queries, model))
+        self.tower = QueryTower(TORCH, self._encode_by_model)
         self._suggestions = suggestions
         self.relevance: Relevance | None = index.likely if index.calibration else None
 
@@ -90,23 +93,51 @@ class Retriever:
         pictures = Pictures.open(paths.images)
         folder = find_release(paths.root, release)
         if folder is None:
-            model, index, table = _read(
-                paths.retriever, paths.index, paths.items, hint="Run `dvc repro`."
-            )
-            items = ItemTable(table, pictures.at_hand(paths.images / TABLE))
-            suggested = partial(suggestions_of_tree, paths, table)
-            return cls(model, index, items, paths.root, "", pictures, suggested)
-        hint = f"`smar verify` tells what is wrong with {folder}, `smar rollback` leaves it."
-        folder = folder.resolve()
-        try:
-            version = str(read_manifest(folder, KIND).details["version"])
-        except ArtifactError as error:
-            raise ArtifactError(f"{error} {hint}") from error
-        parts = folder / "model", folder / "index", folder / "items.parquet"
-        model, index, table = _read(*parts, hint=hint)
-        items = ItemTable(table, pictures.at_hand(folder / "pictures.parquet"))
-        suggested = partial(suggestions_of_release, folder, table)
-        return cls(model, index, items, paths.root, version, pictures, suggested)
+            manifest, version = None, ""
+            parts = paths.retriever, paths.index, paths.items
+            sha256, hint = paths.images / TABLE, "Run `dvc repro`."
+        else:
+            folder = folder.resolve()
+            hint = f"`smar verify` tells what is wrong with {folder}, `smar rollback` leaves it."
+            with _hinted(hint):
+                manifest = read_manifest(folder, KIND)
+            version = str(manifest.details["version"])
+            parts = folder / "model", folder / "index", folder / "items.parquet"
+            sha256 = folder / "pictures.parquet"
+        with _hinted(hint):
+            index, table = _read(*parts)
+            tower = graph_tower(paths.root, parts[0], folder, manifest)
+        suggested = (
+            partial(suggestions_of_release, folder, table)
+            if folder
+            else partial(suggestions_of_tree, paths, table)
+        )
+        items = ItemTable(table, pictures.at_hand(sha256))
+        model = partial(_model, parts[0], hint)
+        made = cls(model, index, items, paths.root, version, pictures, suggested)
+        if tower is None:
+            made.encode_by_model()
+        else:
+            made.tower = tower
+        return made
+
+    @cached_property
+    def model(self) -> "DualEncoder":
+        """The model, loaded with the first need.
+
+        Raises:
+            ArtifactError: If it is damaged.
+        """
+        return self._load_model()
+
+    def encode_by_model(self) -> None:
+        """Have queries encoded by the model itself, which is loaded now.
+
+        Raises:
+            ArtifactError: If it is damaged.
+        """
+        self._encode_by_model([""])
+        self.tower = QueryTower(TORCH, self._encode_by_model)
 
     def answer(self, request: SearchRequest) -> Answer:
         """Return what a search finds.
@@ -182,6 +213,11 @@ class Retriever:
         """How much of a score an item's words are, in [0, 1); the vectors are the rest."""
         return self.index.word_share
 
+    def _encode_by_model(self, texts: Sequence[str]) -> QueryEmbeddings:
+        from smar.models.encode import encode_queries
+
+        return encode_queries(self.model, texts)
+
     @property
     def _parts(self) -> Parts:
         return Parts(
@@ -200,24 +236,36 @@ class Retriever:
         return Suggester(build_suggestions(self.items.table.to_pandas()))
 
 
-def _read(
-    model: Path, index: Path, items: Path, *, hint: str
-) -> tuple[DualEncoder, HybridIndex, pa.Table]:
-    """Return a model, its index, and the items in the order of the index."""
+@contextmanager
+def _hinted(hint: str) -> Iterator[None]:
+    """Have errors of artefacts end with what can be done."""
     try:
-        found = HybridIndex.load(index)
-        if found.vectors.details["model_sha"] != digest(model):
-            raise ArtifactError(f"{index}: was built with another model than {model} holds.")
-        table = schema.read_columns(items, schema.ITEMS)
-        place = {item_id: row for row, item_id in enumerate(table.column("item_id").to_pylist())}
-        missing = [item_id for item_id in found.item_ids if item_id not in place]
-        if missing:
-            raise ArtifactError(
-                f"{items}: {len(missing)} items of the index are not there (first: '{missing[0]}')."
-            )
-        rows = np.array([place[item_id] for item_id in found.item_ids], np.int64)
-        if not np.array_equal(rows, np.arange(len(table))):  # a copy; mostly they are in its order
-            table = table.take(pa.array(rows))
-        return load_model(model), found, table
+        yield
     except ArtifactError as error:
         raise ArtifactError(f"{error} {hint}") from error
+
+
+def _model(folder: Path, hint: str) -> "DualEncoder":
+    """Return the model of a folder; torch is slow to import, and needed for this alone."""
+    from smar.models.io import load_model
+
+    with _hinted(hint):
+        return load_model(folder)
+
+
+def _read(model: Path, index: Path, items: Path) -> tuple[HybridIndex, pa.Table]:
+    """Return the index of a model, and the items in its order."""
+    found = HybridIndex.load(index)
+    if found.vectors.details["model_sha"] != digest(model):
+        raise ArtifactError(f"{index}: was built with another model than {model} holds.")
+    table = schema.read_columns(items, schema.ITEMS)
+    place = {item_id: row for row, item_id in enumerate(table.column("item_id").to_pylist())}
+    missing = [item_id for item_id in found.item_ids if item_id not in place]
+    if missing:
+        raise ArtifactError(
+            f"{items}: {len(missing)} items of the index are not there (first: '{missing[0]}')."
+        )
+    rows = np.array([place[item_id] for item_id in found.item_ids], np.int64)
+    if not np.array_equal(rows, np.arange(len(table))):  # a copy; mostly they are in its order
+        table = table.take(pa.array(rows))
+    return found, table

@@ -43,7 +43,9 @@ def run(root: Path) -> None:
     from smar.artifacts import Manifest, write_directory
     from smar.data import schema
     from smar.params import load_params
-    from smar.synthetic.leakage import check_leakage
+    from smar.synthetic.drawn import number_of
+    from smar.synthetic.kept import Earlier, keeping
+    from smar.synthetic.leakage import Numbered, check_leakage
     from smar.synthetic.synthesize import COLUMNS, Synthesis
 
     params = load_params(Paths(root).params)
@@ -53,14 +55,20 @@ def run(root: Path) -> None:
     queries = schema.read_table(paths.queries, schema.QUERIES)
     made = Synthesis(queries, schema.num_rows(paths.items), params.synthesize, params.seed)
     manifest = Manifest(kind="synthetic", inputs=STAGE.digests(root), params=settings)
-    with write_directory(paths.synthetic, manifest) as folder:
+    kept, held_out = paths.work / "synthetic", made.held_out
+    earlier = Earlier.open(kept, made.how, held_out)
+    with (
+        write_directory(paths.synthetic, manifest) as folder,
+        keeping(kept, made.how, held_out) as keeper,
+    ):
         file = folder / "queries.parquet"
         items = schema.read_batches(paths.items, schema.ITEMS, COLUMNS, rows=_ITEMS)
-        schema.write_batches(file, schema.SYNTHETIC, made.batches(items))
+        schema.write_batches(file, schema.SYNTHETIC, made.batches(items, earlier, keeper))
         manifest.counts = _counts(made, int((queries["split"] == "train").sum()))
         manifest.dropped = made.dropped
         columns = partial(schema.read_batches, file, schema.SYNTHETIC, ("query", "split"))
-        leakage = check_leakage(queries, columns)
+        numbered = Numbered(held_out, keeper.bags, partial(number_of, seed=params.seed))
+        leakage = check_leakage(queries, columns, numbered)
         figures = STAGE.with_checks(paths.outcome("synthesize"), manifest.counts, [leakage])
     STAGE.write_outcome(root, figures)
     logger.info("synthesize: %s, left out %s", manifest.counts, made.dropped)

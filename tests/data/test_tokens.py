@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from smar.data.text import MARKERS, field_starts, item_texts
-from smar.data.tokens import TokenTable, mask_fields
+from smar.data.token_table import TokenTable
+from smar.data.tokens import mask_fields
 from smar.errors import ShapeError
 from smar.models.tokenizer import TextTokenizer, train_tokenizer
 

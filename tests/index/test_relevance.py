@@ -162,26 +162,3 @@ def test_unknown_words_weigh_as_the_rarest(shop: tuple[HybridIndex, QuerySet]):
     idf, rarest = words.idf()
     red = idf[words.vocabulary["red"]]
     assert words.known("red kettle") == (pytest.approx(rarest / (rarest + red)), 1)
-
-
-def test_words_that_searches_use_are_told_from_words_that_no_one_uses(
-    shop: tuple[HybridIndex, QuerySet],
-):
-    """Three training queries ask for a "gown", two for a "clog"; "red" is in items."""
-    trained = ["red gown", "gown", "blue gowns", "clog", "red clog"]
-    index = with_calibration(shop[0], [shop[1]], encode, trained)
-    assert index.calibration is not None
-    assert index.calibration.asked == {"gown"}
-    unknown, asked = index.words.missing("red gown kettle", index.calibration.asked)
-    assert unknown == asked > 0
-    assert index.words.missing("red", {"red"}) == (0.0, 0.0)
-    assert index.words.missing("", {"gown"}) == (1.0, 0.0)
-    assert Calibration.read(index.calibration.as_dict()) == index.calibration
-
-
-def test_calibration_of_before_knows_no_asked_words():
-    content = CURVE.as_dict()
-    del content["asked"]
-    read = Calibration.read(content)
-    assert read == CURVE
-    assert read.of(np.array([0.5], np.float32), 0.0, 0.7) == pytest.approx([0.5])

@@ -13,14 +13,8 @@ from torch import nn
 from smar.errors import ExportError
 from smar.models.dual_encoder import DualEncoder, build_model
 from smar.models.encode import encode_queries
-from smar.models.onnx import (
-    TOLERANCE,
-    OnnxQueries,
-    token_feed,
-    write_int8,
-    write_query_graph,
-    write_token_graph,
-)
+from smar.models.onnx import TOLERANCE, OnnxQueries, token_feed
+from smar.models.onnx_graph import write_int8, write_query_graph, write_token_graph
 from smar.models.tokenizer import train_tokenizer
 from smar.params import ModelParams
 from smar.params.kinds import GATES
@@ -151,7 +145,7 @@ def test_what_cannot_be_a_graph_is_refused_in_words(build: Build, tmp_path: Path
 def test_graph_that_differs_from_its_model_is_not_written(
     build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("smar.models.onnx.TOLERANCE", 0.0)
+    monkeypatch.setattr("smar.models.onnx_graph.TOLERANCE", 0.0)
     with pytest.raises(ExportError, match=r"differs from the model by .*it is not used"):
         write_query_graph(build(), tmp_path / "query.onnx")
     assert not list(tmp_path.iterdir())

@@ -45,7 +45,7 @@ def test_name_is_of_what_the_queries_depend_on(tiny_model_params: ModelParams, t
     saved(tiny_model_params, tmp_path / "other", seed=4)
     names = [graph_path(tmp_path / name, tmp_path).name for name in ("one", "same", "other")]
     assert names[0] == names[1] != names[2]
-    assert kept_queries(saved(tiny_model_params, tmp_path / "one"), tmp_path / names[0]) is None
+    assert kept_queries(tmp_path / "one", tmp_path / names[0]) is None
 
 
 def test_graphs_that_were_not_used_for_long_go(tmp_path: Path):
@@ -59,10 +59,10 @@ def test_graphs_that_were_not_used_for_long_go(tmp_path: Path):
 def test_missing_runtime_is_named_before_any_work(
     tiny_model_params: ModelParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    model = saved(tiny_model_params, tmp_path / "model")
+    saved(tiny_model_params, tmp_path / "model")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ExportError, match=r"onnxruntime.*pip install 'smar\[export\]'"):
-        made_queries(model, tmp_path / "model", tmp_path / "kept" / "query.onnx")
+        made_queries(tmp_path / "model", tmp_path / "kept" / "query.onnx")
     assert [path.name for path in (tmp_path / "kept").iterdir()] == [".lock"]
 
 
@@ -75,7 +75,7 @@ def test_graph_is_written_once_and_neither_an_old_nor_a_damaged_one_answers(
     found: list[np.ndarray] = []
 
     def make() -> None:
-        queries = made_queries(model, tmp_path / "model", path)
+        queries = made_queries(tmp_path / "model", path)
         assert queries is not None
         found.append(queries.encode(TEXTS).vector)
 
@@ -90,10 +90,10 @@ def test_graph_is_written_once_and_neither_an_old_nor_a_damaged_one_answers(
     make()
     assert path.stat().st_ino == written
 
-    other = saved(tiny_model_params, tmp_path / "other", seed=4)
-    assert kept_queries(other, path) is None  # a graph, and not of this model
+    saved(tiny_model_params, tmp_path / "other", seed=4)
+    assert kept_queries(tmp_path / "other", path) is None  # a graph, and not of this model
     path.write_bytes(path.read_bytes()[:-1000])
-    assert kept_queries(model, path) is None
+    assert kept_queries(tmp_path / "model", path) is None
     make()
     assert np.abs(found[-1] - expected.vector).max() <= TOLERANCE
 
@@ -102,13 +102,11 @@ def test_graph_is_written_once_and_neither_an_old_nor_a_damaged_one_answers(
 def test_writer_that_is_killed_or_not_wanted_leaves_no_graph(
     tiny_model_params: ModelParams, tmp_path: Path
 ):
-    model = saved(tiny_model_params, tmp_path / "model")
+    saved(tiny_model_params, tmp_path / "model")
     path = graph_path(tmp_path / "model", tmp_path / "kept")
     begun = time.monotonic()
     until = begun + 2
-    assert (
-        made_queries(model, tmp_path / "model", path, 1, lambda: time.monotonic() < until) is None
-    )
+    assert made_queries(tmp_path / "model", path, 1, lambda: time.monotonic() < until) is None
     assert time.monotonic() - begun < 15
 
     def kill() -> None:
@@ -119,7 +117,7 @@ def test_writer_that_is_killed_or_not_wanted_leaves_no_graph(
     killer = threading.Thread(target=kill)
     killer.start()
     with pytest.raises(ExportError, match=r"no graph of .* was written: .* -9"):
-        made_queries(model, tmp_path / "model", path)
+        made_queries(tmp_path / "model", path)
     killer.join()
     assert list((tmp_path / "kept").glob("*.onnx")) == []
 

@@ -60,7 +60,7 @@ def test_items_of_one_side_only_count_where_shoppers_are_served_alone(small_proj
     flat.add(np.ascontiguousarray(vectors))
     index = HybridIndex(VectorIndex(flat, kept), WordIndex.build([""] * len(kept)), 0.0)
     items = whole.items.take(np.arange(0, len(whole.items), 2))
-    half = Retriever(whole.model, index, items, whole.root, "half")
+    half = Retriever(lambda: whole.model, index, items, whole.root, "half")
     params = load_params(small_project / "params.yaml")
     shared = compare(whole, half, judged(small_project), params.evaluate, 1)
     served = compare_as_served(whole, half, judged(small_project), params.evaluate, 1)

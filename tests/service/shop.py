@@ -81,7 +81,9 @@ def build_shop(
     words = WordIndex.build(item_texts(frame))
     shas = [f"sha{image_id}" for image_id in range(_PICTURES)]
     items = ItemTable(table, shas)
-    return Retriever(model, HybridIndex(found, words, word_share), items, root=None, release="v1")
+    return Retriever(
+        lambda: model, HybridIndex(found, words, word_share), items, root=None, release="v1"
+    )
 
 
 @cache

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -223,3 +224,25 @@ class EventLogs(EventLog):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def test_what_nobody_waits_for_is_synced_a_few_times_a_second(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch
+):
+    sync, syncs = event_files.OpenFile.sync, []
+
+    def counted(file: event_files.OpenFile) -> None:
+        syncs.append(time.monotonic())
+        sync(file)
+
+    monkeypatch.setattr(event_files.OpenFile, "sync", counted)
+    start, written = time.monotonic(), 0
+    while time.monotonic() - start < 0.35:
+        log.append([{"number": written}])
+        written += 1
+        time.sleep(0.005)
+    seen = len(syncs)
+    assert 1 <= seen <= 5 < written
+    while log.unsynced_bytes and time.monotonic() - start < 5:
+        time.sleep(0.01)
+    assert not log.unsynced_bytes

@@ -9,7 +9,9 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse
+from starlette.routing import Match, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from smar.service.http import algolia_route, health, items, nearby, searching, writing
 from smar.service.http.guards import AccessLog, Guard
@@ -40,6 +42,12 @@ def build_app(service: Service) -> FastAPI:
         telemetry={"auto_configure": False},  # nothing is sent anywhere unless someone sets it up
     )
     app.state.service = service
+    # Searches go past what FastAPI does for a request whose parameters it reads, which took half of
+    # a core's time between two of them; its own routes of the same paths describe them.
+    app.router.routes += [
+        _Straight("/search", searching.search_get, methods=["GET"], include_in_schema=False),
+        _Straight("/search", searching.search_post, methods=["POST"], include_in_schema=False),
+    ]
     for module in _ROUTERS:
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
@@ -47,6 +55,15 @@ def build_app(service: Service) -> FastAPI:
     add_handlers(app)
     _add_guards(app, service)
     return app
+
+
+class _Straight(Route):
+    """A route that the access log knows by its path, as it does those of FastAPI."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return how far a request is for this route, and what it then knows."""
+        match, child = super().matches(scope)
+        return match, {**child, "route": self}
 
 
 async def _watch(service: Service) -> None:

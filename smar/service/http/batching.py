@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -16,6 +17,7 @@ from smar.service.http.problems import HttpError
 
 Asked = TypeVar("Asked")
 Told = TypeVar("Told")
+_Arrived = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Told]", "Future[Told]"]
 
 
 @dataclass
@@ -48,6 +50,7 @@ class Batcher(Generic[Asked, Told]):
         self._deadline_s = deadline_s
         self._queue: deque[_Waiting[Asked, Told]] = deque()
         self._wake = threading.Condition()
+        self._arrived: deque[_Arrived[Told]] = deque()
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="searches", daemon=True)
         self._thread.start()
@@ -63,7 +66,13 @@ class Batcher(Generic[Asked, Told]):
         Raises:
             HttpError: If too many wait, or it has waited too long.
         """
-        return await asyncio.wrap_future(self.submit(asked))
+        loop, future = asyncio.get_running_loop(), self.submit(asked)
+        waiter: asyncio.Future[Told] = loop.create_future()
+        future.add_done_callback(lambda done: self._arrived.append((loop, waiter, done)))
+        try:
+            return await waiter
+        finally:
+            future.cancel()  # of a client that hung up; what is answered already stays so
 
     def submit(self, asked: Asked) -> "Future[Told]":
         """Return what will hold the answer.
@@ -99,6 +108,15 @@ class Batcher(Generic[Asked, Told]):
                 size = min(len(self._queue), self._max_batch)
                 batch = [self._queue.popleft() for _ in range(size)]
             self._settle(batch)
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Wake every loop once for all answers of a batch: one for each would wake it for each."""
+        arrived = [self._arrived.popleft() for _ in range(len(self._arrived))]
+        for loop in {loop for loop, _, _ in arrived}:
+            own = [(waiter, done) for of, waiter, done in arrived if of is loop]
+            with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
+                loop.call_soon_threadsafe(_tell, own)
 
     def _settle(self, batch: list[_Waiting[Asked, Told]]) -> None:
         now = time.monotonic()
@@ -122,3 +140,14 @@ class Batcher(Generic[Asked, Told]):
                 each.future.set_exception(one)
             else:
                 each.future.set_result(one)
+
+
+def _tell(arrived: list[tuple["asyncio.Future[Told]", "Future[Told]"]]) -> None:
+    """Give those who wait in this loop what arrived for them."""
+    for waiter, done in arrived:
+        if waiter.done() or done.cancelled():
+            continue
+        if error := done.exception():
+            waiter.set_exception(error)
+        else:
+            waiter.set_result(done.result())

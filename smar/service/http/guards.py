@@ -5,10 +5,12 @@ import logging
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from itertools import count
+from typing import Any
 
 import orjson
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smar.service.http.metrics import Metrics
@@ -19,14 +21,17 @@ access = logging.getLogger("smar.access")
 _MOST_CLIENTS = 10_000  # whose rate is remembered
 _FREE = ("/pictures/", "/static/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 _HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    b"content-security-policy": (
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-resource-policy": "cross-origin",
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"cross-origin-resource-policy": b"cross-origin",
 }
+_OUR_ID = b"x-request-id"
+_START = uuid.uuid4().hex[:8]  # of the names of this process's requests
+_numbers = count(1)
 
 
 class AccessLog:
@@ -50,17 +55,14 @@ class AccessLog:
             return
         start = time.perf_counter()
         state = scope.setdefault("state", {})
-        request_id = state["request_id"] = uuid.uuid4().hex[:16]
+        request_id = state["request_id"] = f"{_START}{next(_numbers):08x}"
         status, size = 499, 0  # the client went away before there was a response
 
         async def sent(message: Message) -> None:
             nonlocal status, size
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = request_id
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
+                message["headers"] = _with_ours(message.get("headers", ()), request_id)
             else:
                 size += len(message.get("body", b""))
             await send(message)
@@ -74,8 +76,7 @@ class AccessLog:
             spent = time.perf_counter() - start
             # Never the path itself: it may hold what was searched for, and it has no end of values.
             route = getattr(scope.get("route"), "path", "(none)")
-            self._metrics.requests.labels(route, str(status)).inc()
-            self._metrics.seconds.labels(route).observe(spent)
+            self._metrics.answered(route, status, spent)
             if self._is_logged:
                 line = {
                     "at": time.time(),
@@ -90,6 +91,14 @@ class AccessLog:
                 if self._with_text and "said" in state:
                     line["query"] = state["said"]
                 access.info(orjson.dumps(line).decode())
+
+
+def _with_ours(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[Any]:
+    """Return the headers of a response with those of safety, which it may have its own of."""
+    own = [(name, value) for name, value in headers if name.lower() != _OUR_ID]
+    named = {name.lower() for name, _ in own}
+    more = [(name, value) for name, value in _HEADERS.items() if name not in named]
+    return [*own, (_OUR_ID, request_id.encode()), *more]
 
 
 class Guard:

@@ -25,7 +25,9 @@ class Metrics:
         self._folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
         self._watched: dict[Gauge, Callable[[], float]] = {}
         self._releases: set[str] = set()
+        # To look a label up takes longer than to count.
         self._of_part: dict[str, Histogram] = {}
+        self._of_route: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self.registry = registry = CollectorRegistry()
         self.requests = Counter(
             "smar_requests", "Requests answered.", ["route", "status"], registry=registry
@@ -94,10 +96,19 @@ class Metrics:
         for gauge, value in self._watched.items():
             gauge.set(value())
 
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        if (route, status) not in self._of_route:
+            counts = self.requests.labels(route, str(status)), self.seconds.labels(route)
+            self._of_route[route, status] = counts
+        requests, spent = self._of_route[route, status]
+        requests.inc()
+        spent.observe(seconds)
+
     def see(self, answer: Answer) -> None:
         """Count an answer."""
         for part, milliseconds in answer.milliseconds.items():
-            if part not in self._of_part:  # to look a label up takes longer than to count
+            if part not in self._of_part:
                 self._of_part[part] = self.parts.labels(part)
             self._of_part[part].observe(milliseconds / 1000)
         if answer.query:

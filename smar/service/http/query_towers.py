@@ -4,8 +4,9 @@ import logging
 import threading
 from pathlib import Path
 
-from smar.errors import SmarError
-from smar.models.onnx_kept import graph_path, kept_queries, made_queries
+from smar.errors import ExportError, SmarError
+from smar.models.onnx import import_runtime
+from smar.models.onnx_kept import graph_path, made_queries
 from smar.paths import Paths
 from smar.service.finding import ONNX, TORCH, Encode, QueryTower
 from smar.service.http.settings import Runtime
@@ -19,8 +20,8 @@ class QueryTowers:
 
     Args:
         root: The project's root folder; graphs are kept below `.smar/onnx`.
-        runtime: "torch" leaves retrievers as they are; "onnx" waits for a graph and takes no
-            release without one; "auto" takes a kept graph at once, and another when it is written,
+        runtime: "torch" has the model itself encode; "onnx" waits for a graph and takes no release
+            without one; "auto" takes one that is there at once, and another when it is written,
             until when torch answers.
     """
 
@@ -36,16 +37,17 @@ class QueryTowers:
             ExportError: If only a graph will do, and there can be none.
         """
         if self._runtime == TORCH:
+            retriever.encode_by_model()
+            return
+        if retriever.tower.runtime == ONNX:
+            self._take(retriever, retriever.tower.encode)
             return
         if self._runtime == ONNX:
             self._make(retriever)
             return
         try:
-            path = self._path(retriever)
-            if found := kept_queries(retriever.model, path):
-                self._take(retriever, found.encode)
-                return
-        except SmarError as error:
+            import_runtime()
+        except ExportError as error:
             logger.info("queries are encoded by torch: %s", error)
             return
         thread = threading.Thread(target=self._try, args=(retriever,), name="onnx", daemon=True)
@@ -66,9 +68,7 @@ class QueryTowers:
 
     def _make(self, retriever: Retriever) -> None:
         folder, path = self._folder(retriever), self._path(retriever)
-        found = made_queries(
-            retriever.model, folder, path, is_wanted=lambda: not self._stop.is_set()
-        )
+        found = made_queries(folder, path, is_wanted=lambda: not self._stop.is_set())
         if found is not None:
             self._take(retriever, found.encode)
 

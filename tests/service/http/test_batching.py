@@ -1,9 +1,11 @@
 """Searches that wait together are answered together; too many and too late ones end well."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -114,3 +116,35 @@ def test_closing_answers_what_waits_and_refuses_the_rest(held: Callable[..., Slo
     assert [future.result(5) for future in futures] == [0, 2]
     with pytest.raises(HttpError, match="stops"):
         batcher.submit(2)
+
+
+def test_a_batch_wakes_the_loop_once_and_who_hung_up_is_passed_over(held: Callable[..., Slow]):
+    batcher, go, batches = held(max_batch=8)
+
+    async def shoppers() -> tuple[list[object], int]:
+        loop, woken = asyncio.get_running_loop(), 0
+        wake = loop.call_soon_threadsafe
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            nonlocal woken
+            woken += 1
+            return wake(*args, **kwargs)
+
+        first = asyncio.ensure_future(batcher.ask(0))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(begun, batches)
+        rest = [asyncio.ensure_future(batcher.ask(number)) for number in (1, 2, 3, 7)]
+        await asyncio.sleep(0)
+        rest[1].cancel()
+        await asyncio.sleep(0)
+        loop.call_soon_threadsafe = counted  # type: ignore[method-assign]
+        go.set()
+        return await asyncio.gather(first, *rest, return_exceptions=True), woken
+
+    told, woken = asyncio.run(shoppers())
+    assert told[0] == 0
+    assert (told[1], told[3]) == (2, 6)
+    assert isinstance(told[2], asyncio.CancelledError)
+    assert isinstance(told[4], ValueError)
+    assert batches == [[0], [1, 3, 7]]
+    assert woken == 2  # the first search, and the batch of the others
