@@ -35,6 +35,9 @@ class TrainParams(Section):
     """Decay of weights, biases and norms apart."""
     max_grad_norm: Positive = 1.0
     """Gradients are clipped to this norm."""
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of a moving average of the weights, which is what is validated and saved: 0.99 is a
+    mean over about the last 100 steps; 0: the last weights."""
     field_mask_frac: Annotated[float, Field(ge=0, le=0.9)] = 0.0
     """Chance that a field of an item's text is left out of a step; one field always stays."""
     misspelled_frac: Fraction = 0.2

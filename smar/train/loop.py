@@ -20,6 +20,7 @@ from smar.models.dual_encoder import DualEncoder
 from smar.models.recompute import recompute_states
 from smar.params import TrainParams
 from smar.replace import write_file
+from smar.train.averaging import WeightAverage
 from smar.train.batching import Batch, BatchMaker, prefetch
 from smar.train.cached import cached_step
 from smar.train.checkpoint import Progress, load_checkpoint, remove_checkpoint, save_checkpoint
@@ -86,7 +87,8 @@ def _train(
     model.adapt()
     if params.recompute:
         recompute_states(model)
-    trained = nn.ModuleList([model, course.weights])
+    average = WeightAverage(model.parameters(), params.average)
+    trained = nn.ModuleList([model, course.weights, average])
     optimizer = build_optimizer(
         model,
         params.weight_decay,
@@ -118,6 +120,7 @@ def _train(
             values, tasks = _update(trained, batch, optimizer, phase.step, precision, params)
         except TrainingError as error:
             raise TrainingError(f"step {number} of {params.steps}: {error}") from error
+        average.update()
         queries += batch.num_queries
         if number % params.log_every == 0 or number + 1 == params.steps:
             history.append(_row(number, rate, values))
@@ -127,6 +130,7 @@ def _train(
         if time.perf_counter() - saved > params.checkpoint_s:
             save_checkpoint(places.checkpoint, trained, optimizer, Progress(number + 1, history))
             saved = time.perf_counter()
+    average.take_over()
     model.merge()
     model.eval().requires_grad_()
     model.hold()
