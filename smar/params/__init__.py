@@ -31,7 +31,13 @@ from smar.params.model import (
 from smar.params.promote import PromoteParams
 from smar.params.search import EmbedParams, IndexParams
 from smar.params.synthesize import SynthesizeParams
-from smar.params.train import FinetuneParams, NegativeParams, PretrainParams, TrainParams
+from smar.params.train import (
+    FinetuneParams,
+    NegativeParams,
+    PretrainParams,
+    TeacherParams,
+    TrainParams,
+)
 from smar.params.validate import (
     ItemRules,
     JudgementRules,
@@ -74,6 +80,7 @@ __all__ = [
     "QueryTowerParams",
     "QueryVectorParams",
     "SynthesizeParams",
+    "TeacherParams",
     "TextTowerParams",
     "TrainParams",
     "ValidateParams",

@@ -88,6 +88,23 @@ class NegativeParams(Section):
         return self
 
 
+class TeacherParams(Section):
+    """A larger model, or scores that somebody made, whose ranking is learned beside the clicks."""
+
+    name: str = ""
+    """backbones/NAME.model holds a trained model (models/retriever of another project), one of
+    texts and pictures as `smar backbone` took it in, or scores.parquet (query, item_id, score),
+    such as a cross-encoder's; "" for none."""
+    weight: Positive = 1.0
+    """Weight of its loss beside the gated one, which has 1."""
+    temperature: Positive = 0.05
+    """Softmax temperature of the student's scores, which are in [-1, 1]."""
+    teacher_temperature: Positive = 0.05
+    """That of the teacher's: 0.05 for vectors, about 1 for the logits of a cross-encoder."""
+    joined: Annotated[int, Field(ge=0)] = 32
+    """Items of the file that join a step, so that what it scores meets; a model scores all."""
+
+
 class FinetuneParams(TrainParams):
     """Click fine-tuning."""
 
@@ -100,3 +117,4 @@ class FinetuneParams(TrainParams):
     gamma: NonNegative = 0.3
     """Weights of the pre-training tasks that are kept beside the gated loss."""
     negatives: NegativeParams = NegativeParams()
+    teacher: TeacherParams = TeacherParams()

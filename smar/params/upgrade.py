@@ -58,6 +58,8 @@ def upgraded(text: str) -> str:
     for section, own in _NEW_SECTIONS.items():  # dvc.yaml names them
         if section not in content:
             content[section] = own().model_dump()
+    if "finetune" in content and "teacher" not in content["finetune"]:
+        content["finetune"]["teacher"] = {"name": ""}  # as above
     buffer = StringIO()
     reader.dump(content, buffer)
     return buffer.getvalue()

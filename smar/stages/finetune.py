@@ -12,11 +12,15 @@ from smar.paths import Paths
 if TYPE_CHECKING:
     import pandas as pd
 
+    from smar.data.item_source import ItemSource
     from smar.models.dual_encoder import DualEncoder
+    from smar.models.pretrained import Checkpoint
     from smar.params import Params
+    from smar.train.batching import BatchMaker
     from smar.train.course import Course
     from smar.train.dataset import TrainingData
     from smar.train.loop import Places
+    from smar.train.sampling import PairSampler
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +35,7 @@ STAGE = Stage(
         "data/synthetic",
         "data/features",
         "models/pretrained",
+        "backbones/${finetune.teacher.name}.model",
     ],
     writes=[
         "models/retriever",
@@ -80,35 +85,30 @@ def run(root: Path) -> dict[str, float]:
     from smar.params.kinds import GATES
     from smar.seeding import seed_torch
     from smar.train.benefit import picture_benefit
-    from smar.train.guide import Guide
     from smar.train.loop import finish, train
-    from smar.train.mining import hard_pools, needs_guide
-    from smar.train.prepare import build_maker, build_sampler
     from smar.train.start import Trial, check_against_start
+    from smar.train.teacher import find_teacher
 
     paths = Paths(root)
     params = load_params(paths.params)
     settings = _settings(params)
     logger.info("finetune: %s", settings)
-    inputs = STAGE.digests(root)
+    teacher = find_teacher(params.finetune.teacher.name, paths.backbones)
+    inputs = STAGE.digests(root) | ({teacher.folder.name: teacher.digest()} if teacher else {})
     seed_torch(params.seed)
     items = schema.read_table(paths.items, schema.ITEMS)
     data = _read(params, paths, items)
     model = place_model(load_model(paths.pretrained), params.threads)
     images = open_source(paths.features, ImageStore.open(paths.images), model)
-    negatives = params.finetune.negatives
-    guide = Guide.of(model, data, items, images) if needs_guide(negatives) else None
-    hard = hard_pools(guide, data, negatives, params.seed)
-    nearer = partial(guide.nearer, margin=negatives.margin) if guide and negatives.guided else None
+    sampler, maker = _drawn(params, paths, model, data, items, images, teacher)
     settles = GATES[params.gate.kind].facts["SETTLES"]
     if not settles:  # else the header that pre-training left is taught by the clicks meanwhile
         _set_gate(model, params)
     where = _places(paths, params, model.options.fusion, settings | inputs)
-    real_frac = 1.0 if len(data.real) else 0.0
     figures = train(
         model,
-        build_sampler(data, params.finetune, real_frac, params.seed + 1, hard),
-        build_maker(model, data, items, images, nearer),
+        sampler,
+        maker,
         course=_course(params),
         params=params.finetune,
         places=where,
@@ -131,6 +131,33 @@ def run(root: Path) -> dict[str, float]:
     STAGE.write_outcome(root, content)
     finish(where)
     return times
+
+
+def _drawn(
+    params: "Params",
+    paths: Paths,
+    model: "DualEncoder",
+    data: "TrainingData",
+    items: "pd.DataFrame",
+    images: "ItemSource",
+    teacher: "Checkpoint | None",
+) -> "tuple[PairSampler, BatchMaker]":
+    """Return what draws the pairs of a step, hard negatives among them, and makes its tensors."""
+    from smar.data.images import ImageStore
+    from smar.train.guide import Guide
+    from smar.train.mining import hard_pools, needs_guide
+    from smar.train.prepare import build_maker, build_sampler
+    from smar.train.teacher import read_teacher
+
+    negatives = params.finetune.negatives
+    guide = Guide.of(model, data, items, images) if needs_guide(negatives) else None
+    hard = hard_pools(guide, data, negatives, params.seed)
+    pictures = ImageStore.open(paths.images)  # a teacher has its own towers
+    taught, scored = read_teacher(teacher, params.finetune.teacher, data, items, pictures)
+    nearer = partial(guide.nearer, margin=negatives.margin) if guide and negatives.guided else None
+    real_frac = 1.0 if len(data.real) else 0.0
+    sampler = build_sampler(data, params.finetune, real_frac, params.seed + 1, [*hard, *scored])
+    return sampler, build_maker(model, data, items, images, nearer, taught)
 
 
 def _set_gate(model: "DualEncoder", params: "Params") -> None:

@@ -5,7 +5,7 @@ Shapes: Q queries, B items, F fields of an item's text, M pictures, L tokens.
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from random import Random
 from typing import TypeVar
 
@@ -23,6 +23,7 @@ from smar.train.sampling import Draw
 from smar.train.standing import Nearer, Standing
 
 B = TypeVar("B")
+Taught = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]]
 _PREFETCH = 2
 
 
@@ -43,6 +44,7 @@ class Batch:
         grade: Engagement grade of each query with its own item, in (0, 4], [Q].
         visual: 1.0 where the query's own item is bought by eye, [Q].
         group: Items with equal numbers are one thing to a shopper, [B].
+        taught: A teacher's scores, [Q, B], NaN where it has none; empty without a teacher.
     """
 
     query_ids: Tensor
@@ -57,6 +59,7 @@ class Batch:
     grade: Tensor
     visual: Tensor
     group: Tensor
+    taught: Tensor = field(default_factory=lambda: torch.empty(0))
 
     @property
     def num_queries(self) -> int:
@@ -82,6 +85,7 @@ class BatchMaker:
         images: The picture store, or the features of frozen towers.
         item_texts: What the text tower sees of each item, by which its states may be kept.
         nearer: Which items a trained model finds as near to a query as its own (`Guide.nearer`).
+        taught: A teacher's scores of rows of query texts with rows of items, [Q, B].
     """
 
     def __init__(
@@ -94,8 +98,9 @@ class BatchMaker:
         images: ItemSource,
         item_texts: Sequence[str] = (),
         nearer: Nearer | None = None,
+        taught: Taught | None = None,
     ) -> None:
-        self._nearer = nearer
+        self._nearer, self._taught = nearer, taught
         self._data, self._images, self._item_texts = data, images, item_texts
         self._encode_queries, self._item_tokens = encode_queries, item_tokens
         self._pictures = pictures
@@ -111,7 +116,17 @@ class BatchMaker:
             owner=torch.from_numpy(owner),
             allowed=torch.from_numpy(allowed),
             shown=torch.from_numpy(shown),
+            taught=self.taught(draw, slice(None)),
         )
+
+    def taught(self, draw: Draw, queries: slice) -> Tensor:
+        """Return a teacher's scores of some of a draw's queries, rightly spelled, with its items.
+
+        [Q, B]; empty without a teacher.
+        """
+        if self._taught is None:
+            return torch.empty(0)
+        return torch.from_numpy(self._taught(draw.queries[queries], draw.items))
 
     def texts(self, draw: Draw) -> dict[str, Tensor]:
         """Return the tokens of a draw's queries and items, and how many each has."""

@@ -66,5 +66,9 @@ def finetune_course(params: FinetuneParams, loss: Loss, *, is_learned: bool) -> 
         "image": params.beta,
         "multimodal": params.gamma,
     }
+    teacher = params.teacher if params.teacher.name else None
+    if teacher:
+        tasks["taught"] = teacher.weight
     weights = TaskWeights(tasks, is_learned=is_learned)
-    return Course([Phase("gated", 0, params.steps, finetune_step(weights, loss))], weights)
+    step = finetune_step(weights, loss, teacher)
+    return Course([Phase("gated", 0, params.steps, step)], weights)

@@ -19,6 +19,12 @@ _BATCH = 512
 _BLOCK = 65_536  # pairs that are scored at once
 
 
+def known_queries(data: TrainingData) -> NDArray[np.int64]:
+    """Return the rows of the logged query texts, or of the synthetic ones where there is no log."""
+    pairs = data.real if len(data.real) else data.synthetic
+    return np.unique(pairs.query).astype(np.int64)
+
+
 @dataclass(frozen=True)
 class Guide:
     """Gated vectors of what is trained on, by the model that training starts from.
@@ -50,8 +56,7 @@ class Guide:
         training = model.training
         model.eval()
         made = encode_items(model, items, images, _BATCH)
-        pairs = data.real if len(data.real) else data.synthetic
-        queries = np.unique(pairs.query).astype(np.int64)
+        queries = known_queries(data)
         encoded = encode_queries(model, [data.queries[row] for row in queries])
         model.train(training)
         vectors = gated_queries(encoded.vector, encoded.gate)
@@ -87,11 +92,16 @@ class Guide:
             target: Position in `items` of each query's own item, [Q].
             margin: A share of the own item's score, at least 0.
         """
+        scores = self.scores(queries, items)
+        own = np.take_along_axis(scores, target[:, None], 1)
+        found: NDArray[np.bool_] = scores > own - margin * np.abs(own)  # NaN is above nothing
+        return found
+
+    def scores(self, queries: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the scores of queries with items, [Q, B]; NaN for queries that are not known."""
         place = np.minimum(np.searchsorted(self.queries, queries), len(self.queries) - 1)
         is_known = self.queries[place] == queries
         scores = self.query_vectors[place] @ self.item_vectors[items].T  # [Q, B] or [Q, K, B]
         if scores.ndim == 3:
             scores = scores.max(1)
-        own = np.take_along_axis(scores, target[:, None], 1)
-        found: NDArray[np.bool_] = scores > own - margin * np.abs(own)
-        return found & is_known[:, None]
+        return np.where(is_known[:, None], scores, np.float32(np.nan))

@@ -3,8 +3,9 @@
 Shapes: Q queries, B items, L tokens.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,6 +17,10 @@ from smar.train.sampling import Draw
 from smar.train.standing import Bits
 
 _NONE = slice(0, 0)
+
+
+def _untaught(_queries: slice) -> Tensor:
+    return torch.empty(0)
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class LargeBatch:
         owner: Position of the item that each picture belongs to, ascending.
         maker: Reads the pictures.
         chunk_items: Items that go through the towers at once.
+        taught: A teacher's scores of some of the queries with all items.
     """
 
     texts: dict[str, Tensor]
@@ -42,6 +48,7 @@ class LargeBatch:
     owner: NDArray[np.int64]
     maker: BatchMaker
     chunk_items: int
+    taught: Callable[[slice], Tensor] = _untaught
 
     @classmethod
     def make(cls, maker: BatchMaker, draw: Draw, chunk_items: int) -> "LargeBatch":
@@ -57,6 +64,7 @@ class LargeBatch:
             owner,
             maker,
             chunk_items,
+            partial(maker.taught, draw),
         )
 
     @property
@@ -88,7 +96,8 @@ class LargeBatch:
         bits = {"allowed": self.allowed, "shown": self.shown}
         known = {name: torch.from_numpy(each.rows(queries)) for name, each in bits.items()}
         nothing = self._part(_NONE, _NONE, _NONE)
-        return Batch(**{**vars(nothing), **facts, **known, "group": self.facts["group"]})
+        of_items = {"group": self.facts["group"], "taught": self.taught(queries)}
+        return Batch(**{**vars(nothing), **facts, **known, **of_items})
 
     def _part(self, items: slice, queries: slice, pictures: slice) -> Batch:
         owner = self.owner[pictures] - items.start

@@ -26,7 +26,7 @@ from smar.params import ClicksParams, ModelParams, TextTowerParams, TrainParams
 from smar.params.kinds import Kind
 from smar.params.tracking import read_tracking
 from smar.paths import Paths
-from smar.train.batching import BatchMaker
+from smar.train.batching import BatchMaker, Taught
 from smar.train.clicks import grade_engagements
 from smar.train.dataset import TrainingData, build_training_data
 from smar.train.loop import Places
@@ -130,6 +130,7 @@ def build_maker(
     items: pd.DataFrame,
     images: ItemSource,
     nearer: Nearer | None = None,
+    taught: Taught | None = None,
 ) -> BatchMaker:
     """Return the batch maker of a model; arguments as `BatchMaker`."""
     markers = model.options.field_markers
@@ -142,6 +143,7 @@ def build_maker(
         images=images,
         item_texts=texts,
         nearer=nearer,
+        taught=taught,
     )
 
 

@@ -13,8 +13,10 @@ from smar.losses import Loss, is_by_rows, loss_of_equal_scores
 from smar.losses.scored import ScoredPairs
 from smar.models.dual_encoder import DualEncoder
 from smar.models.gate.base import Gate
+from smar.params import TeacherParams
 from smar.params.kinds import FUSIONS
 from smar.train.batching import Batch
+from smar.train.distilling import distillation_loss
 from smar.train.gating import gated_loss, mixed_pairs
 from smar.train.scoring import WHOLE, Encoded, Portion, encode_batch, encode_items_of, pairs_of
 from smar.train.weighting import TaskWeights
@@ -159,8 +161,11 @@ def alignment_step(weights: TaskWeights, loss: Loss) -> Step:
     return Step(terms, weights, trained, logged, is_by_rows(loss), of_items=True)
 
 
-def finetune_step(weights: TaskWeights, loss: Loss) -> Step:
-    """Return the step on clicks with the gate, plus the pre-training tasks at small weights."""
+def finetune_step(weights: TaskWeights, loss: Loss, teacher: TeacherParams | None = None) -> Step:
+    """Return the step on clicks with the gate, plus the pre-training tasks at small weights.
+
+    With a teacher the mixed scores learn its ranking as well.
+    """
 
     def terms(gate: Gate, encoded: Encoded, batch: Batch, portion: Portion) -> Terms:
         found = _task_terms(encoded, batch, loss, portion)
@@ -168,6 +173,13 @@ def finetune_step(weights: TaskWeights, loss: Loss) -> Step:
         with torch.no_grad():
             level = loss_of_equal_scores(mixed_pairs(encoded, batch, portion), loss)
             found.chances["gated"] = level.mean() * portion.share
+        if teacher and len(batch.taught):
+            mixed = mixed_pairs(encoded, batch, portion).scores
+            for held, scores in ((found.losses, mixed), (found.chances, torch.zeros_like(mixed))):
+                parts = distillation_loss(
+                    scores, batch.taught, teacher.temperature, teacher.teacher_temperature
+                )
+                held["taught"] = parts.mean() * portion.share
         return found
 
     def logged(encoded: Encoded) -> dict[str, Tensor]:

@@ -14,6 +14,9 @@ from smar.train.curricula import build_course
 from smar.train.dataset import TrainingData
 from smar.train.loop import Places
 from smar.train.sampling import PairSampler
+from tests.models.backbones.conftest import zoo
+
+__all__ = ["Setup", "course_of", "places", "setup", "zoo"]
 
 Setup = Callable[[], tuple[DualEncoder, PairSampler, BatchMaker]]
 
