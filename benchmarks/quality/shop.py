@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from smar.artifacts import Manifest, read_manifest, write_directory, write_json
 from smar.data import schema
 from smar.data.images import ImageStore
+from smar.data.misspell import misspell
 from smar.data.text import item_texts
 from smar.evaluation.systems import per_query_table
 from smar.judging import sets
@@ -27,7 +28,6 @@ from smar.params import Params, load_params
 from smar.paths import Paths
 from smar.stages import synthesize
 from smar.train.dataset import TrainingData
-from smar.train.misspell import misspell
 from smar.train.pairs import Pairs
 from smar.train.prepare import read_training_data
 from studies.paths import StudyPaths

@@ -108,7 +108,7 @@ def run_systems(
 ) -> dict[str, Run]:
     """Return the runs of all systems, k results each; `hybrid` and `gated` go through the index."""
     runs = {}
-    for name, searched in ((HYBRID, index), (GATED, replace(index, word_share=0.0))):
+    for name, searched in ((HYBRID, index), (GATED, replace(index, word_share=0.0, unseen=None))):
         scores, rows = searched.search(queries.texts, encoded, k)
         runs[name] = Run(name, rows, scores)
     for name in ("multimodal", "text", "image"):

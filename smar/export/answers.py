@@ -41,12 +41,12 @@ def expected_answers(source: Source, most: int) -> dict[str, Any]:
 
 def _best(source: Source, queries: list[EncodedQuery]) -> list[list[tuple[int, float]]]:
     """Return rows and scores of each query's best items, best first, ties by row."""
-    share = source.index.word_share
     words = [source.index.words.shares(query.query) for query in queries]
     best: list[list[tuple[int, float]]] = [[] for _ in queries]
     for start, vectors in vector_parts(source.index):
         for place, query in enumerate(queries):
             similarity = (np.atleast_2d(query.vector) @ vectors.T).max(0).astype(np.float64)
+            share = query.word_share
             scores = (1 - share) * similarity + share * words[place][start : start + len(vectors)]
             best[place] = _merged(best[place], start, scores)
     return best

@@ -65,13 +65,12 @@ def encoded(
         embeddings: The same queries as the model sees them.
     """
     vectors = gated_queries(embeddings.vector, embeddings.gate)
-    share = index.word_share
     return [
         EncodedQuery(
             query=text,
             vector=vector,
             gate=float(gate),
-            word_share=share,
+            word_share=(share := index.share_of(text)),
             words={
                 word: share * weight
                 for word, weight in (index.words.query_weights(text) if share else {}).items()

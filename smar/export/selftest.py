@@ -47,7 +47,9 @@ class Queries:
         from tokenizers import Tokenizer
 
         words = json.loads((folder / "words.json").read_text(encoding="utf-8"))
-        self.share: float = words["share"]
+        self._share: float = words["share"]
+        self._unseen_share: float = max(words["share"], words["unseen_share"])
+        self._unseen = frozenset(words["unseen"])
         self._words: dict[str, tuple[int, float]] = words["words"]
         self._unknown: float = words["unknown_idf"]
         self._forms = WordForms(words["stemmer"])
@@ -61,8 +63,8 @@ class Queries:
         gated, gate = self._graph.run(["gated", "gate"], feed)
         return gated[0], float(gate[0])
 
-    def sparse(self, query: str) -> dict[int, float]:
-        """Return the weight of each word of a query that an item has, by its column."""
+    def sparse(self, query: str) -> tuple[dict[int, float], float]:
+        """Return the weight of each word of a query that items have, by column, and their w."""
         text = normalize(query)
         units = self._forms.of_query(text)
         code = code_of(text)  # "wh 1000 xm4" is one code
@@ -72,7 +74,10 @@ class Queries:
         reachable = sum(idf for unit in known for _, idf in unit)
         reachable += self._unknown * sum(not unit for unit in known)
         counts = Counter(column for unit in known for column, _ in unit)
-        return {column: self.share * count / reachable for column, count in counts.items()}
+        share = self._share
+        if any(unit and self._unseen.issuperset(column for column, _ in unit) for unit in known):
+            share = self._unseen_share
+        return {column: share * count / reachable for column, count in counts.items()}, share
 
 
 class Items:
@@ -102,7 +107,7 @@ class Items:
         Args:
             vector: As `Queries.dense` gives it.
             words: As `Queries.sparse` gives it.
-            share: w.
+            share: w, from there too.
         """
         of_query = np.zeros(max(int(self._words.max(initial=0)), *words, 0) + 1)
         of_query[list(words)] = list(words.values())
@@ -128,9 +133,9 @@ def check(folder: Path) -> list[str]:
     problems = []
     for entry in expected:
         vector, gate = queries.dense(entry["query"])
-        words = queries.sparse(entry["query"])
+        words, share = queries.sparse(entry["query"])
         wanted = dict(zip(entry["word_ids"], entry["word_weights"], strict=True))
-        best = items.best(items.scores(vector, words, queries.share))
+        best = items.best(items.scores(vector, words, share))
         seen = {
             "vector": np.abs(vector - np.array(entry["vector"], np.float32)).max(),
             "gate": abs(gate - entry["gate"]),

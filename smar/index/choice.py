@@ -23,20 +23,21 @@ SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 """The shares of the words that are tried."""
 _MOST_QUERIES = 2000  # that the words' share is chosen by
 _TOP = 10  # results that words no search has used are measured at
-_NO_LOSS = 0.002  # of a metric; less is given away for safety, however sure it is
 
 
 @dataclass(frozen=True)
 class ShareChoice:
-    """The words' share that was chosen, and why.
+    """The words' shares that were chosen, and why.
 
     Args:
-        share: w, in [0, 1).
-        recalls: Mean recall by share on the queries that it was chosen by.
+        share: w of a query whose words searches have used, in [0, 1).
+        unseen_share: w of a query that has another word of items; None for the same.
+        recalls: Mean recall by share on the queries that w was chosen by.
         unseen: Mean nDCG@10 by share on queries of words that no search has used; empty without.
     """
 
     share: float
+    unseen_share: float | None
     recalls: dict[float, float]
     unseen: dict[float, float]
 
@@ -49,7 +50,12 @@ def choose_word_share(
     k: int,
     seed: int,
 ) -> ShareChoice:
-    """Return the share of the words that is safest among those that lose nothing.
+    """Return the share of the words with the best recall, and that of words no search has used.
+
+    A log repeats itself: measured on it, vectors look as if they knew every word. So its queries
+    choose for what has been searched for, and made ones for the rest, where words never count less.
+    Queries that are made of items' words, where there is no log, say nothing about either: every
+    share finds them, and the unseen words choose for all.
 
     Without a query to choose by the index keeps its own share.
 
@@ -63,10 +69,20 @@ def choose_word_share(
     """
     rows = generator(seed, "words").permutation(len(chosen_by))[:_MOST_QUERIES]
     if not len(rows):
-        return ShareChoice(index.word_share, {}, {})
+        return ShareChoice(index.word_share, None, {}, {})
     recalls = metric_by_share(index, chosen_by.some(rows), encode, k)
-    top = metric_by_share(index, unseen, encode, _TOP, by_rank=True)
-    return ShareChoice(safest_share(recalls, top), _means(recalls), _means(top))
+    ranked = metric_by_share(index, unseen, encode, _TOP, by_rank=True)
+    share, of_unseen = _best(recalls), _best(ranked) if len(ranked) else None
+    if of_unseen is not None:
+        of_unseen = max(share, of_unseen)
+        share = of_unseen if chosen_by.name == "synthetic" else share
+    return ShareChoice(share, of_unseen, _means(recalls), _means(ranked))
+
+
+def _best(values: NDArray[np.float64]) -> float:
+    """Return the share with the best mean, [Q, shares], the largest of equals."""
+    means = values.mean(0).round(9)
+    return SHARES[int(np.flatnonzero(means == means.max())[-1])]
 
 
 def metric_by_share(
@@ -95,29 +111,6 @@ def metric_by_share(
     metric = ndcg if by_rank else recall
     judged = (judge(Run("words", of_share, scores), queries, k) for of_share in rows)
     return np.stack([metric(one, k) for one in judged], axis=1)
-
-
-def safest_share(recalls: NDArray[np.float64], unseen: NDArray[np.float64] | None = None) -> float:
-    """Return the share that is best for the unseen among those that are as good as the best.
-
-    As good is a mean at most .002 below, or at most one standard error of the paired difference
-    (Breiman's rule). What the queries at hand leave open, others decide: a word that no search has
-    used yet is found by words and not by vectors. Of shares that are level for such words, within
-    .002 too, the one with the best recall is taken; where there are none, the largest share.
-
-    Args:
-        recalls: Recall of each query with each of `SHARES`, [Q, shares], Q >= 1.
-        unseen: nDCG of each query of unseen words, [U, shares].
-    """
-    means = recalls.mean(0)
-    gaps = recalls[:, [int(means.argmax())]] - recalls  # [Q, shares]
-    error = gaps.std(0) / np.sqrt(len(recalls))
-    as_good = np.flatnonzero(gaps.mean(0) <= np.maximum(error, _NO_LOSS))
-    if unseen is None or not len(unseen):
-        return SHARES[int(as_good.max())]
-    of_unseen = unseen.mean(0)[as_good]
-    level = as_good[of_unseen >= of_unseen.max() - _NO_LOSS]
-    return SHARES[int(level[means[level].argmax()])]
 
 
 def _means(values: NDArray[np.float64]) -> dict[float, float]:

@@ -57,7 +57,7 @@ def explain(
         rows: The items, [k].
         allowed: The items that may be found, None for all.
     """
-    weight = index.word_share
+    weight = index.share_of(text)
     query = np.atleast_2d(gated_queries(encoded.vector, encoded.gate)[0])  # [K, 2 D]
     stored = index.vectors.rows[rows]
     half = stored.shape[1] // 2

@@ -19,6 +19,7 @@ from smar.index.clock import Clock
 from smar.index.query_vectors import Found
 from smar.index.relevance import Calibration
 from smar.index.settings import DEPTH
+from smar.index.unseen import UnseenWords, missing
 from smar.index.words import LEAST, Shares, WordIndex
 from smar.models.embeddings import QueryEmbeddings
 
@@ -37,14 +38,16 @@ class HybridIndex:
     Args:
         vectors: The vector index.
         words: The word index over the same items.
-        word_share: w, in [0, 1).
+        word_share: w, in [0, 1), of a query whose words searches have used.
         calibration: Makes probabilities of scores, None where there was nothing to fit it to.
+        unseen: Words whose queries have a share of their own, None where all have the same.
     """
 
     vectors: VectorIndex
     words: WordIndex
     word_share: float
     calibration: Calibration | None = None
+    unseen: UnseenWords | None = None
 
     @classmethod
     def load(cls, path: Path) -> "HybridIndex":
@@ -59,12 +62,22 @@ class HybridIndex:
             return cls(vectors, WordIndex.build([""] * num_items), 0.0)
         words = WordIndex.load(path / _WORDS, num_items)
         calibration = Calibration.read(vectors.details.get("relevance"))
-        return cls(vectors, words, float(vectors.details["word_share"]), calibration)
+        share = float(vectors.details["word_share"])
+        unseen = None
+        if "unseen_share" in vectors.details:
+            unseen = UnseenWords.load(path / _WORDS, float(vectors.details["unseen_share"]))
+        return cls(vectors, words, share, calibration, unseen)
 
     @property
     def item_ids(self) -> list[str]:
         """Ids, in the order of the rows, [N]."""
         return self.vectors.item_ids
+
+    def share_of(self, text: str) -> float:
+        """Return w of a normalised query: a word that no search has used is found by words."""
+        if self.unseen is None or not self.unseen.has(self.words, text):
+            return self.word_share
+        return max(self.word_share, self.unseen.share)
 
     def search(
         self,
@@ -94,7 +107,8 @@ class HybridIndex:
         queries = gated_queries(encoded.vector, encoded.gate)
         k = whole_k(k, len(self.item_ids))
         clock = clock or Clock()
-        if not self.word_share:
+        shares = [self.share_of(text) for text in texts]
+        if not any(shares):
             with clock("vectors"):
                 return self.vectors.search(queries, k, allowed)
         scores = np.full((len(texts), k), -np.inf, np.float32)
@@ -103,7 +117,7 @@ class HybridIndex:
             return scores, rows
         for place, found in enumerate(self.candidates(texts, queries, k, allowed, clock)):
             with clock("ranking"):
-                best_scores, best_rows = found.best(self.word_share, k)
+                best_scores, best_rows = found.best(shares[place], k)
             scores[place, : len(best_rows)] = best_scores
             rows[place, : len(best_rows)] = best_rows
         return scores, rows
@@ -116,7 +130,7 @@ class HybridIndex:
         """
         if self.calibration is None:
             raise DataError("this index has no calibration: no judged query, click or word to fit.")
-        return self.calibration.of(scores, self.words.known(text)[0])
+        return self.calibration.of(scores, *missing(self.words, text, self.calibration.asked))
 
     def candidates(
         self,
@@ -240,7 +254,11 @@ def _together(rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.
 def write_index(path: Path, index: HybridIndex, manifest: Manifest) -> None:
     """Write an index as a directory artefact, whole or not at all."""
     manifest.details |= {"word_share": index.word_share}
+    if index.unseen is not None:
+        manifest.details["unseen_share"] = index.unseen.share
     if index.calibration is not None:
         manifest.details["relevance"] = index.calibration.as_dict()
     with index_directory(path, index.vectors, manifest) as folder:
         index.words.write(folder / _WORDS)
+        if index.unseen is not None:
+            index.unseen.write(folder / _WORDS)

@@ -18,49 +18,57 @@ WEAK = 0.5
 class Calibration:
     """What makes probabilities of scores.
 
-    `p = curve(b . facts)` over two facts: the score, and the share of the query's words that no
-    item has. The same score says more of a query that the words cannot help with. Of one query p
-    grows with the score.
+    `p = curve(b . facts)` over three facts: the score, and two shares of the query's words that no
+    item has: of words that no search uses either, and of words that searches do use ("gown" where
+    every title says dress). The same score says more of a query that the words cannot help with,
+    and most where the vectors have learned what it means. Of one query p grows with the score.
 
     Args:
-        slopes: b; that of the score is above 0.
+        slopes: b; that of the score is above 0. Indexes of before have no third one.
         points: Where the curve is known, ascending, [P].
         chances: The probability at each point, never falling, [P]; between them it is linear.
         cut: The probability below which one in a hundred of the relevant hits lay that it was
             fitted to; what is below it can be left out, and is weak.
         source: Name of the query set that it was fitted to.
+        asked: The words that searches use and no item has, as `WordIndex.lacking` gives them.
     """
 
-    slopes: tuple[float, float]
+    slopes: tuple[float, ...]
     points: tuple[float, ...]
     chances: tuple[float, ...]
     cut: float
     source: str
+    asked: frozenset[str] = frozenset()
 
-    def of(self, scores: NDArray[np.float32], unknown: float) -> NDArray[np.float64]:
+    def of(
+        self, scores: NDArray[np.float32], unknown: float, asked: float = 0.0
+    ) -> NDArray[np.float64]:
         """Return the probability that each hit of a query is relevant, [k].
 
         Args:
             scores: Of the hits, [k].
-            unknown: Share of the query's words that no item has, in [0, 1].
+            unknown: Share of the query's words that neither items nor searches have, in [0, 1].
+            asked: Share of those that only searches have.
         """
-        line = facts(scores, unknown) @ np.array(self.slopes)
+        line = facts(scores, unknown, asked)[:, : len(self.slopes)] @ np.array(self.slopes)
         return np.asarray(np.interp(line, self.points, self.chances), np.float64)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it in plain types."""
-        return asdict(self)
+        return asdict(self) | {"asked": sorted(self.asked)}
 
     @classmethod
     def read(cls, content: Mapping[str, Any] | None) -> Self | None:
         """Return what `as_dict` gave, None of None."""
         if content is None:
             return None
-        slopes = (content["slopes"][0], content["slopes"][1])
-        points, chances = tuple(content["points"]), tuple(content["chances"])
-        return cls(slopes, points, chances, content["cut"], content["source"])
+        slopes, points, chances = (tuple(content[name]) for name in ("slopes", "points", "chances"))
+        asked = frozenset(content.get("asked", ()))
+        return cls(slopes, points, chances, content["cut"], content["source"], asked)
 
 
-def facts(scores: NDArray[np.float32], unknown: float) -> NDArray[np.float64]:
+def facts(scores: NDArray[np.float32], unknown: float, asked: float) -> NDArray[np.float64]:
     """Return what is known of the hits of a query, [k, F]."""
-    return np.column_stack([scores.astype(np.float64), np.full(len(scores), unknown)])
+    return np.column_stack(
+        [scores.astype(np.float64), np.full(len(scores), unknown), np.full(len(scores), asked)]
+    )

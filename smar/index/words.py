@@ -238,6 +238,14 @@ class WordIndex:
         missing = self._unknown * (len(rarest) - len(known))
         return (missing / (missing + sum(known)) if known else 1.0), len(known)
 
+    def forms(self, query: str) -> list[tuple[str, list[int]]]:
+        """Return each word of a query in its first form, and the numbers of those texts have."""
+        number = self.vocabulary
+        return [
+            (unit[0], [number[word] for word in unit if word in number])
+            for _, unit in self._asked(query).units
+        ]
+
     def matched(self, query: str, rows: NDArray[np.int64]) -> list[list[str]]:
         """Return the words of a query that the text of each row has, as the query writes them."""
         matched: list[list[str]] = [[] for _ in rows]

@@ -40,8 +40,8 @@ class IndexParams(Section):
     sample_queries: Count = 500
     """Queries that an index is measured with."""
     word_share: float | Literal["auto"] = "auto"
-    """How much of an item's score its words are; "auto": of the shares that cost validation queries
-    nothing, the one that is best for words that no search has used."""
+    """How much of an item's score its words are; "auto": what is best on validation queries; of
+    a query with a word that no search has used, what is best for such words. A number: of all."""
     stemmer: Stemmer = "auto"
     """Which language's word endings are one; "auto": that of the catalogue."""
 

@@ -93,7 +93,7 @@ class _Group:
                 gate=gate or 0.0,
                 shares=Shares(0.0, 0.0, 0.0)
                 if gate is None
-                else Shares.of(gate, self._parts.index.word_share),
+                else Shares.of(gate, self._parts.index.share_of(queries.texts[number])),
                 milliseconds=dict(self._clock.milliseconds),
             )
 

@@ -78,6 +78,7 @@ def run(root: Path) -> None:
         "recall": index.vectors.details["recall"],
         "exact": int(index.vectors.details["kind"] == "flat"),
         "word_share": index.word_share,
+        "unseen_word_share": index.unseen.share if index.unseen else index.word_share,
         **{f"recall_with_word_share_{share:g}": mean for share, mean in choice.recalls.items()},
         **{f"unseen_ndcg_with_word_share_{share:g}": mean for share, mean in choice.unseen.items()},
     }
@@ -98,11 +99,13 @@ def _build(
     paths: Paths, params: "Params", store: "EmbeddingStore", items: "pd.DataFrame"
 ) -> "tuple[HybridIndex, ShareChoice]":
     """Return the index, and what its words' share was chosen by."""
+    from smar.data import schema
     from smar.data.text import item_codes, item_texts
     from smar.index.ann import gated_items
     from smar.index.building import build_index
     from smar.index.hybrid import HybridIndex
     from smar.index.language import stemmer_of
+    from smar.index.unseen import UnseenWords
     from smar.index.words import WordIndex
 
     texts = item_texts(items)
@@ -116,9 +119,14 @@ def _build(
         WordIndex.build(texts, item_codes(items), stemmer),
         0.0,
     )
+    queries = schema.read_table(paths.queries, schema.QUERIES)
+    trained = queries.loc[queries["split"] == "train", "query"].tolist()
     choice = _word_share(index, paths, params, items, encode)
-    index = replace(index, word_share=choice.share)
-    return _with_calibration(index, paths, params, encode), choice
+    unseen = None
+    if choice.unseen_share is not None and choice.unseen_share > choice.share:
+        unseen = UnseenWords.of(index.words, trained, choice.unseen_share)
+    index = replace(index, word_share=choice.share, unseen=unseen)
+    return _with_calibration(index, paths, params, trained, encode), choice
 
 
 def _encoder(path: Path) -> "Encode":
@@ -160,7 +168,7 @@ def _word_share(
 
     share = params.index.word_share
     if share != "auto":
-        return ShareChoice(share, {}, {})
+        return ShareChoice(share, None, {}, {})
     queries = schema.read_table(paths.queries, schema.QUERIES)
     engagements = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
     ids = index.item_ids
@@ -171,11 +179,12 @@ def _word_share(
 
 
 def _with_calibration(
-    index: "HybridIndex", paths: Paths, params: "Params", encode: "Encode"
+    index: "HybridIndex", paths: Paths, params: "Params", trained: list[str], encode: "Encode"
 ) -> "HybridIndex":
     """Return the index with probabilities fitted to the trial set, or to what comes nearest."""
     from smar.index.calibrating import with_calibration
     from smar.judging.shop_sets import ShopSets
 
     shop = ShopSets.read(paths, index.item_ids, params.evaluate.relevant_grade, params.seed)
-    return with_calibration(index, [one for one in shop.sets if one.name != "test"], encode)
+    fitted_to = [one for one in shop.sets if one.name != "test"]
+    return with_calibration(index, fitted_to, encode, trained, params.seed)

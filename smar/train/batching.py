@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from smar.data.item_source import ItemSource
+from smar.data.misspell import misspell
 from smar.data.token_table import TokenTable
 from smar.data.tokens import PictureTable, mask_fields, text_tensors, token_tensors
 from smar.train.dataset import TrainingData
-from smar.train.misspell import misspell
 from smar.train.sampling import Draw
 from smar.train.standing import Nearer, Standing
 

@@ -1,13 +1,19 @@
 """The choice of the share of the words."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from smar.index.choice import SHARES, choose_word_share, metric_by_share, safest_share
+from smar.artifacts import Manifest
+from smar.index.ann import gated_queries
+from smar.index.choice import SHARES, choose_word_share, metric_by_share
+from smar.index.hybrid import HybridIndex, write_index
+from smar.index.unseen import UnseenWords
 from smar.judging.runs import QuerySet
+from smar.models.embeddings import QueryEmbeddings
 from tests.index.test_hybrid import QUERIES, encoded, make
 
 
@@ -29,58 +35,56 @@ def test_recall_by_share_is_that_of_a_search_with_it():
         assert recall == pytest.approx(hits)
 
 
-def test_of_equal_shares_the_largest_is_taken_where_no_word_is_unseen():
-    """It is safe for words that no search has used."""
-    recalls = np.tile([0.5, 0.6, 0.7, 0.7, 0.7, 0.6, 0.5, 0.4], (10, 1))
-    assert safest_share(recalls) == SHARES[4]
-    assert safest_share(recalls, np.zeros((0, len(SHARES)))) == SHARES[4]
-
-
-def test_of_equal_shares_the_best_for_unseen_words_is_taken():
-    recalls = np.tile([0.5, 0.6, 0.7, 0.7, 0.7, 0.6, 0.5, 0.4], (10, 1))
-    unseen = np.tile([0.1, 0.9, 0.4, 0.6, 0.5, 0.9, 0.9, 0.9], (3, 1))
-    assert safest_share(recalls, unseen) == SHARES[3]  # .9 costs recall
-
-
-def test_of_shares_level_for_unseen_words_too_the_best_recall_decides():
-    recalls = np.tile([0.5, 0.6, 0.699, 0.7, 0.6985, 0.6, 0.5, 0.4], (10, 1))
-    unseen = np.tile([0.1, 0.2, 0.4, 0.7, 0.7015, 0.9, 0.9, 0.9], (3, 1))
-    assert safest_share(recalls, unseen) == SHARES[3]
-    unseen[:, 4] = 0.703
-    assert safest_share(recalls, unseen) == SHARES[4]
-
-
-def test_two_thousandths_are_given_away_for_safety_and_no_more():
-    recalls = np.tile([0.5, 0.6, 0.7, 0.6985, 0.6975, 0.6, 0.5, 0.4], (10, 1))
-    assert safest_share(recalls) == SHARES[3]
-
-
-def test_share_within_one_standard_error_of_the_best_is_as_good():
-    """Differences to the best: none but in one query of 16, of 0.32: mean 0.02, error 0.077 / 4."""
-    recalls = np.full((16, len(SHARES)), 0.8)
-    recalls[:, 4:] = 0.1
-    recalls[0, 3] = 0.8 - 0.32
-    assert safest_share(recalls) == SHARES[2]  # 0.02 > 0.0194
-    recalls[1, 3] = 0.8 + 0.16  # mean 0.01, error 0.0212
-    assert safest_share(recalls) == SHARES[3]
-
-
-def test_words_that_no_search_used_decide_between_vectors_that_know_nothing():
-    """All shares find all relevant items of the log's queries: what is unseen takes the words."""
-    index, _ = make(60, 0.0)
-    everything = query_set(csr_matrix(np.ones((4, 60))))
+@pytest.mark.parametrize(("name", "is_one"), [("validation", False), ("synthetic", True)])
+def test_words_that_no_search_used_have_a_share_of_their_own(name: str, is_one: bool):
+    """The log's queries are about what vectors find, the others about what words find."""
+    index, items = make(60, 0.0)
+    queries = encoded()
+    similarity = gated_queries(queries.vector, queries.gate) @ items.T
+    near = query_set(csr_matrix((similarity >= np.sort(similarity, 1)[:, [-5]]).astype(float)))
     words = np.stack([index.words.shares(text) for text in QUERIES])
-    best_by_words = words >= np.sort(words, axis=1)[:, [-5]]
-    unseen = query_set(csr_matrix((best_by_words & (words > 0)).astype(float)[:2]))
+    held = (words >= np.sort(words, 1)[:, [-5]]) & (words > 0)
+    unseen = query_set(csr_matrix(held[:2].astype(float)))
 
-    def encode(texts: list[str]):
-        known = encoded()
-        return type(known)(known.vector[: len(texts)], known.gate[: len(texts)])
+    def encode(texts: list[str]) -> QueryEmbeddings:
+        rows = [QUERIES.index(text) for text in texts]
+        return QueryEmbeddings(queries.vector[rows], queries.gate[rows])
 
-    choice = choose_word_share(index, everything, unseen, encode, 60, seed=0)
-    assert set(choice.recalls.values()) == {1.0}
-    assert choice.unseen[choice.share] >= max(choice.unseen.values()) - 0.002
-    assert choice.unseen[choice.share] > choice.unseen[0.0]
-    nothing = query_set(csr_matrix((0, 60)))
-    kept = choose_word_share(replace(index, word_share=0.3), nothing, unseen, encode, 5, seed=0)
-    assert (kept.share, kept.recalls) == (0.3, {})
+    choice = choose_word_share(index, replace(near, name=name), unseen, encode, 5, seed=0)
+    assert choice.recalls[0.0] == max(choice.recalls.values()) == 1
+    assert choice.unseen[0.0] < choice.unseen[choice.unseen_share] == max(choice.unseen.values())
+    assert (choice.share == choice.unseen_share) is is_one
+    assert is_one or choice.recalls[choice.share] == 1
+
+
+def test_of_equal_shares_the_largest_is_taken_and_without_queries_the_share_stays():
+    index, _ = make(60, 0.3)
+    everything, nothing = query_set(csr_matrix(np.ones((4, 60)))), query_set(csr_matrix((0, 60)))
+    choice = choose_word_share(index, everything, nothing, lambda _: encoded(), 60, seed=0)
+    assert (choice.share, choice.unseen_share) == (SHARES[-1], None)
+    kept = choose_word_share(index, nothing, everything, lambda _: encoded(), 5, seed=0)
+    assert (kept.share, kept.unseen_share, kept.recalls) == (0.3, None, {})
+
+
+def test_only_a_query_with_a_word_that_no_search_used_has_the_other_share(tmp_path: Path):
+    index, _ = make(60, 0.1)
+    unseen = UnseenWords.of(index.words, ["red boots", "zzz women"], 0.6)
+    index = replace(index, unseen=unseen)
+    shares = {text: index.share_of(text) for text in ("red boot", "acme boot", "zzz", "red zzz")}
+    assert shares == {"red boot": 0.1, "acme boot": 0.6, "zzz": 0.1, "red zzz": 0.1}
+    queries = encoded()
+    scores, rows = index.search(QUERIES, queries, 10)
+    for number, text in enumerate(QUERIES):
+        alone = replace(index, word_share=index.share_of(text), unseen=None)
+        own_scores, own_rows = alone.search(QUERIES, queries, 10)
+        assert (rows[number] == own_rows[number]).all()
+        assert (scores[number] == own_scores[number]).all()
+    write_index(tmp_path / "index", index, Manifest(kind="index", details={"model_sha": "x"}))
+    again = HybridIndex.load(tmp_path / "index")
+    assert again.share_of("acme boot") == 0.6
+    assert again.share_of("red boot") == 0.1
+
+
+def test_words_never_count_less_where_they_are_unseen():
+    index, _ = make(60, 0.5)
+    assert replace(index, unseen=UnseenWords.of(index.words, [], 0.2)).share_of("acme") == 0.5

@@ -14,6 +14,7 @@ from smar.index.building import build_index
 from smar.index.calibrating import with_calibration
 from smar.index.hybrid import HybridIndex, write_index
 from smar.index.relevance import Calibration
+from smar.index.unseen import missing
 from smar.index.words import WordIndex
 from smar.judging.runs import QuerySet
 from smar.models.embeddings import QueryEmbeddings
@@ -162,3 +163,26 @@ def test_unknown_words_weigh_as_the_rarest(shop: tuple[HybridIndex, QuerySet]):
     idf, rarest = words.idf()
     red = idf[words.vocabulary["red"]]
     assert words.known("red kettle") == (pytest.approx(rarest / (rarest + red)), 1)
+
+
+def test_words_that_searches_use_are_told_from_words_that_no_one_uses(
+    shop: tuple[HybridIndex, QuerySet],
+):
+    """Three training queries ask for a "gown", two for a "clog"; "red" is in items."""
+    trained = ["red gown", "gown", "blue gowns", "clog", "red clog"]
+    index = with_calibration(shop[0], [shop[1]], encode, trained)
+    assert index.calibration is not None
+    assert index.calibration.asked == {"gown"}
+    unknown, asked = missing(index.words, "red gown kettle", index.calibration.asked)
+    assert unknown == asked > 0
+    assert missing(index.words, "red", {"red"}) == (0.0, 0.0)
+    assert missing(index.words, "", {"gown"}) == (1.0, 0.0)
+    assert Calibration.read(index.calibration.as_dict()) == index.calibration
+
+
+def test_calibration_of_before_knows_no_asked_words():
+    content = CURVE.as_dict()
+    del content["asked"]
+    read = Calibration.read(content)
+    assert read == CURVE
+    assert read.of(np.array([0.5], np.float32), 0.0, 0.7) == pytest.approx([0.5])

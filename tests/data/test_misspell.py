@@ -6,10 +6,10 @@ from random import Random
 import numpy as np
 import pytest
 
+from smar.data.misspell import misspell
 from smar.models.dual_encoder import DualEncoder
 from smar.train.batching import BatchMaker
 from smar.train.dataset import TrainingData
-from smar.train.misspell import misspell
 from smar.train.sampling import PairSampler
 
 
