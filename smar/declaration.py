@@ -12,7 +12,7 @@ from typing import Any
 
 from smar.artifacts import digest, write_json
 from smar.checks import Check, Checked, as_records
-from smar.errors import CheckError, list_problems
+from smar.errors import ArtifactError, CheckError, list_problems
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +50,21 @@ class Stage:
             ArtifactError: If a file is missing, or a directory has no manifest.
         """
         return {name: digest(root / name) for name in self.reads if "$" not in name}
+
+    def expect(self, root: Path, digests: Mapping[str, str]) -> None:
+        """Raise unless a project holds what the stage read elsewhere.
+
+        Args:
+            root: The project, as another machine sees it.
+            digests: What the stage found where it runs, as of `digests`.
+
+        Raises:
+            ArtifactError: If something is missing or differs; names it.
+        """
+        here = self.digests(root)
+        parted = [name for name in here if here[name] != digests.get(name)]
+        if parted:
+            raise ArtifactError(f"{root}: {', '.join(parted)} differ here from those of the stage.")
 
     def with_checks(
         self, outcome: Path, figures: Mapping[str, Any], found: Sequence[Checked]

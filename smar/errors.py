@@ -28,6 +28,10 @@ class ShapeError(SmarError, ValueError):
     """Tensors or arrays do not fit each other."""
 
 
+class ClusterError(SmarError, RuntimeError):
+    """The machines that work falls to do not answer, run other code, or are lost."""
+
+
 class ReleaseError(SmarError, ValueError):
     """A release is missing or unknown, or cannot become the current one."""
 

@@ -14,6 +14,7 @@ from smar.stages import declared
 ROOT = Path(__file__).parent.parent
 STAGES = declared()
 SHARED_SECTIONS = {"seed", "threads", "model", "fusion", "loss", "gate", "curriculum", "clicks"}
+SHARED_SECTIONS |= {"cluster"}
 
 
 def test_dvc_yaml_is_what_the_stages_declare():
@@ -46,6 +47,7 @@ def test_stage_declares_exactly_the_parameters_it_reads(stage: str):
     if "getattr(params, name)" in source:  # sections handed on by name
         read |= set(re.findall(r'"(model|loss|gate|curriculum|pretrain|finetune)"', source))
     declared = {entry.partition(".")[0] for entry in STAGES[stage].params}
+    read -= {"cluster"}  # decides where, never what
     assert declared == read, f"smar/stages/{stage}.py: params of STAGE beside what run uses"
 
 
@@ -117,7 +119,7 @@ RANKS = {
             ("errors", "logs", "paths", "seeding", "closure", "replace"),
             ("artifacts", "checks"),
             ("declaration", "params", "provenance"),
-            ("data",),
+            ("data", "shards"),
             ("sources", "demo", "synthetic", "losses", "pages"),
             ("models",),
             ("judging", "features"),

@@ -6,11 +6,11 @@ Shapes: n rows, F numbers of a row.
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from smar.replace import write_file
 logger = logging.getLogger(__name__)
 
 Compute = Callable[[NDArray[np.int64]], NDArray[np.float16]]
+ComputeShards = Callable[[Iterable[NDArray[np.int64]]], Iterable[NDArray[np.float16]]]
 
 _SHARD_BYTES = 16_000_000  # what a killed run loses at most: half a minute of a small network
 _PROBES = 4  # kept rows that are computed again, to see that they are still what they were
@@ -65,7 +66,13 @@ class Wanted:
     compute: Compute
 
 
-def make_rows(target: Path, work: Path, wanted: Wanted, earlier: FeatureRows | None) -> Made:
+def make_rows(
+    target: Path,
+    work: Path,
+    wanted: Wanted,
+    earlier: FeatureRows | None,
+    compute_shards: ComputeShards | None = None,
+) -> Made:
     """Write a part's features into an empty folder, taking over what is there already.
 
     Args:
@@ -73,6 +80,8 @@ def make_rows(target: Path, work: Path, wanted: Wanted, earlier: FeatureRows | N
         work: Where shards wait until all are there; a run that is killed leaves them.
         wanted: What is to be there.
         earlier: The same part of an earlier run with the same backbone, whose rows are taken over.
+        compute_shards: Positions of each shard to its features as of `compute_shard`, in their
+            order; None: here, one after the other.
 
     Raises:
         DataError: If a feature is not finite.
@@ -86,20 +95,24 @@ def make_rows(target: Path, work: Path, wanted: Wanted, earlier: FeatureRows | N
     resumed = int((found["source"] == len(sources) - 1).sum()) if left in sources else 0
     missing = np.flatnonzero(found["source"] < 0)
     at_once = max(1, _SHARD_BYTES // (2 * wanted.width))
+    parts = [missing[start : start + at_once] for start in range(0, len(missing), at_once)]
+    compute = compute_shards or partial(map, partial(compute_shard, wanted))
     with tqdm(total=len(missing), desc=wanted.name, unit="row", disable=None) as bar:
-        for start in range(0, len(missing), at_once):
-            part = missing[start : start + at_once]
-            rows = np.concatenate([*_computed(wanted, part, bar)])
+        for part, rows in zip(parts, compute(parts), strict=True):
             _write_shard(work, f"shard-{_name_of(wanted.keys, part)}.npy", wanted.keys, part, rows)
+            bar.update(len(part))
     sources = [*sources[: len(sources) - (left in sources)], _waiting(work)]
     _gather(target, sources, wanted.keys)
     return Made(len(wanted.keys), len(missing), resumed)
 
 
-def _computed(
-    wanted: Wanted, positions: NDArray[np.int64], bar: Any
-) -> Iterator[NDArray[np.float16]]:
-    """Yield the features of some contents, [n, F]."""
+def compute_shard(wanted: Wanted, positions: NDArray[np.int64]) -> NDArray[np.float16]:
+    """Return the features of some contents, [n, F], computed batch by batch.
+
+    Raises:
+        DataError: If a feature is not finite.
+    """
+    batches = []
     for start in range(0, len(positions), wanted.batch):
         some = positions[start : start + wanted.batch]
         made = wanted.compute(some)
@@ -110,8 +123,8 @@ def _computed(
                 f"as numbers that are not finite (first: {wanted.keys[some[bad][0]]}). Look at its "
                 "weights, or train it instead (unfreeze: all)."
             )
-        yield made
-        bar.update(len(some))
+        batches.append(made)
+    return np.concatenate(batches)
 
 
 def _is_still_true(before: FeatureRows, wanted: Wanted) -> bool:

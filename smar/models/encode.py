@@ -34,14 +34,27 @@ def encode_queries(model: DualEncoder, texts: Sequence[str]) -> QueryEmbeddings:
 
 @torch.inference_mode()
 def encode_items(
-    model: DualEncoder, items: pd.DataFrame, images: ItemSource, batch_size: int
+    model: DualEncoder,
+    items: pd.DataFrame,
+    images: ItemSource,
+    batch_size: int,
+    *,
+    bar: bool = True,
 ) -> ItemEmbeddings:
-    """Return S_t, S_i and S_m of items, a table as in `schema.ITEMS`, with their pictures."""
+    """Return S_t, S_i and S_m of items, a table as in `schema.ITEMS`, with their pictures.
+
+    Args:
+        model: The model, on its device.
+        items: The items.
+        images: Their pictures, or features of them.
+        batch_size: Items encoded at once; those of similar length are.
+        bar: Whether a terminal is shown how far it is.
+    """
     texts = item_texts(items, markers=model.options.field_markers)
     table = model.text_tokenizer.encode(texts)
     pictures = PictureTable.of(items)
     parts = [np.zeros((len(items), model.dim), np.float32) for _ in range(3)]
-    with tqdm(total=len(items), desc="encode", unit="item", disable=None) as bar:
+    with tqdm(total=len(items), desc="encode", unit="item", disable=None if bar else True) as told:
         for rows in _by_length(table, batch_size):
             image_ids, owner = pictures.of_items(rows)
             states = images.states_of([texts[row] for row in rows])
@@ -54,7 +67,7 @@ def encode_items(
                 parts, (output.text, output.image, output.multimodal), strict=True
             ):
                 part[rows] = value.cpu().numpy()
-            bar.update(len(rows))
+            told.update(len(rows))
     return ItemEmbeddings(*parts)
 
 

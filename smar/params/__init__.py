@@ -5,6 +5,7 @@ reported at once, before any work starts.
 """
 
 from smar.params.clicks import ClicksParams
+from smar.params.cluster import ClusterParams
 from smar.params.curriculum import CurriculumParams
 from smar.params.drift import DriftParams
 from smar.params.evaluate import EvaluateParams
@@ -50,6 +51,7 @@ from smar.params.whole import Params
 
 __all__ = [
     "ClicksParams",
+    "ClusterParams",
     "CurriculumParams",
     "DemoParams",
     "DriftParams",

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from smar.params.clicks import ClicksParams
+from smar.params.cluster import ClusterParams
 from smar.params.combinations import senseless
 from smar.params.curriculum import CurriculumParams
 from smar.params.drift import DriftParams
@@ -35,6 +36,7 @@ class Params(Section):
     """Another seed, other draws and weights."""
     threads: Annotated[int, Field(ge=0)] = 0
     """CPU threads of torch and faiss; 0 = as many as the process may use."""
+    cluster: ClusterParams = ClusterParams()
     model: ModelParams = ModelParams()
     fusion: FusionParams = FusionParams()
     loss: LossParams = LossParams()

@@ -1,6 +1,7 @@
 """Item vectors; only items whose content changed are encoded again."""
 
 import logging
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +11,16 @@ from smar.declaration import Stage
 from smar.paths import Paths
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import pandas as pd
 
-    from smar.data.images import ImageStore
     from smar.models.embeddings import ItemEmbeddings
+    from smar.params import Params
 
 logger = logging.getLogger(__name__)
+
+_SHARD = 4096  # items: some seconds of work, in batches of similar length
 
 STAGE = Stage(
     summary=str(__doc__),
@@ -59,14 +64,14 @@ def run(root: Path) -> None:
     logger.info("embed: %s", params.embed.model_dump())
     inputs = STAGE.digests(root)
     items = schema.read_table(paths.items, schema.ITEMS)
-    images = ImageStore.open(paths.images)
+    images = ImageStore.open(paths.images)  # verified here, once for all that read it
     model_sha = inputs["models/retriever"]
     store, encoded = refresh(
         items,
         content_shas(items, images),
         previous_store(paths.embeddings, model_sha),
         model_sha,
-        partial(_encode, paths, images, params.embed.batch_size, params.threads),
+        partial(_encode, root, params, inputs),
     )
     # This run's own figures stay out of the manifest: same items and model, same bytes.
     counts = {
@@ -87,14 +92,56 @@ def run(root: Path) -> None:
 
 
 def _encode(
-    paths: Paths, images: "ImageStore", batch_size: int, threads: int, items: "pd.DataFrame"
+    root: Path, params: "Params", inputs: "Mapping[str, str]", items: "pd.DataFrame"
 ) -> "ItemEmbeddings":
-    """Return the embeddings of items; the model is loaded only if there are any to make."""
+    """Return the embeddings of items, encoded shard by shard."""
+    import numpy as np
+    from tqdm import tqdm
+
+    from smar.models.embeddings import ItemEmbeddings
+    from smar.shards.mapping import map_shards
+
+    threads = params.cluster.threads(params.threads)
+    prepare = partial(encoder, root, params.embed.batch_size, threads, inputs)
+    starts = range(0, max(1, len(items)), _SHARD)
+    shards = (items.iloc[start : start + _SHARD] for start in starts)
+    made = []
+    with tqdm(total=len(items), desc="encode", unit="item", disable=None) as bar:
+        for part in map_shards(prepare, shards, params.cluster, threads=threads, uses_gpu=True):
+            made.append(part)
+            bar.update(len(part.text))
+    names = [each.name for each in fields(ItemEmbeddings)]
+    return ItemEmbeddings(
+        **{name: np.concatenate([getattr(part, name) for part in made]) for name in names}
+    )
+
+
+def encoder(
+    root: Path, batch_size: int, threads: int, inputs: "Mapping[str, str]"
+) -> "Callable[[pd.DataFrame], ItemEmbeddings]":
+    """Return what encodes a shard of items, with the model in memory.
+
+    Args:
+        root: The project.
+        batch_size: Items encoded at once.
+        threads: CPU threads; 0 = as many as the process may use.
+        inputs: Digests of what the stage reads.
+
+    Raises:
+        ArtifactError: If the project here holds something else.
+    """
+    from smar.data.images import ImageStore
     from smar.features.source import open_source
     from smar.models.device import place_model
     from smar.models.encode import encode_items
     from smar.models.io import load_model
 
+    STAGE.expect(root, inputs)
+    paths = Paths(root)
     model = place_model(load_model(paths.retriever), threads)
-    source = open_source(paths.features, images, model)
-    return encode_items(model, items, source, batch_size)
+    source = open_source(paths.features, ImageStore.open(paths.images, verify=False), model)
+
+    def encode(items: "pd.DataFrame") -> "ItemEmbeddings":
+        return encode_items(model, items.reset_index(drop=True), source, batch_size, bar=False)
+
+    return encode

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,12 @@ from smar.declaration import Stage
 from smar.paths import Paths
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from smar.features.frozen_towers import FrozenPart
     from smar.features.store import FeatureRows
     from smar.params import Params
 
@@ -95,29 +102,28 @@ def _make(
     counts: dict[str, int],
 ) -> int:
     """Fill the folder, the details of its manifest and the counts; return what is missing."""
-    import torch
-
-    from smar.data import schema
-    from smar.data.images import ImageStore
-    from smar.features.frozen_towers import frozen_part
-    from smar.features.making import make_rows
+    from smar.features.making import compute_shard, make_rows
     from smar.features.store import PARTS, FeatureRows
-    from smar.models.device import set_threads
-    from smar.models.pretrained import checkpoints
+    from smar.shards.mapping import map_shards
 
-    set_threads(params.threads)
-    items = schema.read_table(paths.items, schema.ITEMS)
-    images = ImageStore.open(paths.images)
-    starts = checkpoints(params.model, paths.backbones)
+    inputs = STAGE.digests(paths.root)
+    threads = params.cluster.threads(params.threads)
     lost = 0
     for name in frozen:
-        with torch.random.fork_rng():
-            part = frozen_part(name, params.model, params.features, starts, items, images)
+        part = _part(paths, params, name, params.threads, verify=name == frozen[0])
         target = folder / name
         target.mkdir()
         earlier = _earlier(paths, name, part.fingerprint)
         work = paths.work / "features" / part.fingerprint[:16]
-        made = make_rows(target, work, part.wanted, earlier)
+        compute_shards = partial(
+            map_shards,
+            partial(computing, paths.root, name, threads, inputs, part.fingerprint),
+            cluster=params.cluster,
+            threads=threads,
+            uses_gpu=True,
+            here=partial(compute_shard, part.wanted),
+        )
+        made = make_rows(target, work, part.wanted, earlier, compute_shards)
         details[name] = {
             "fingerprint": part.fingerprint,
             "source": part.source,
@@ -128,6 +134,51 @@ def _make(
         counts["resumed"] += made.resumed
         lost += int((FeatureRows.open(target).places(part.wanted.keys) < 0).sum())
     return lost
+
+
+def _part(paths: Paths, params: "Params", name: str, threads: int, *, verify: bool) -> "FrozenPart":
+    """Return a frozen tower, and what it is to read."""
+    import torch
+
+    from smar.data import schema
+    from smar.data.images import ImageStore
+    from smar.features.frozen_towers import frozen_part
+    from smar.models.device import set_threads
+    from smar.models.pretrained import checkpoints
+
+    set_threads(threads)
+    items = schema.read_table(paths.items, schema.ITEMS)
+    images = ImageStore.open(paths.images, verify=verify)
+    starts = checkpoints(params.model, paths.backbones)
+    with torch.random.fork_rng():
+        return frozen_part(name, params.model, params.features, starts, items, images)
+
+
+def computing(
+    root: Path, name: str, threads: int, inputs: "Mapping[str, str]", fingerprint: str
+) -> "Callable[[NDArray[np.int64]], NDArray[np.float16]]":
+    """Return what computes a shard of features, with the frozen tower in memory.
+
+    Args:
+        root: The project.
+        name: The tower.
+        threads: CPU threads; 0 = as many as the process may use.
+        inputs: Digests of what the stage reads.
+        fingerprint: Of all that decides the features.
+
+    Raises:
+        ArtifactError: If the project here holds something else.
+    """
+    from smar.errors import ArtifactError
+    from smar.features.making import compute_shard
+    from smar.params import load_params
+
+    STAGE.expect(root, inputs)
+    paths = Paths(root)
+    part = _part(paths, load_params(paths.params), name, threads, verify=False)
+    if part.fingerprint != fingerprint:
+        raise ArtifactError(f"{paths.backbones}: {part.source} differs here from the stage's.")
+    return partial(compute_shard, part.wanted)
 
 
 def _earlier(paths: Paths, name: str, fingerprint: str) -> "FeatureRows | None":

@@ -1,0 +1,1 @@
+"""Work over shards, done here or by many machines, with one result."""
