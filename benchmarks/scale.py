@@ -7,7 +7,8 @@ after 1 % of the items and pictures changed and a day of log came.
 
 Memory is what a process has for itself (anonymous pages), looked at four times a second; in
 brackets with the pages of files it has mapped, which the system takes back when it needs them. A
-stage that has more than `--memory` GB for itself is killed.
+stage that has more than `--memory` GB for itself is killed. `--record FILE` writes what
+`smar plan --measured FILE` predicts other sizes from.
 """
 
 import argparse
@@ -30,6 +31,8 @@ import yaml
 
 from benchmarks.scale_shop import DAYS, LAST_DAY, SETTINGS, change_shop, write_shop
 from smar.pages.text_table import aligned
+from smar.planning.cost import Run
+from smar.stages import declared
 
 ROOT = Path(__file__).parent.parent
 STAGES = (
@@ -55,6 +58,7 @@ class Cost:
         own_gb: Most anonymous memory.
         peak_gb: Most memory, mapped files counted.
         is_killed: Whether it was killed for memory; the other figures are those up to then.
+        written_gb: What its outputs take on disk.
     """
 
     items: int
@@ -65,6 +69,7 @@ class Cost:
     own_gb: float
     peak_gb: float
     is_killed: bool = False
+    written_gb: float = 0.0
 
 
 def write_params(root: Path, *, pictures: bool) -> None:
@@ -112,7 +117,34 @@ def measure(root: Path, stage: str, items: int, memory_gb: float, *, changed: bo
         own_gb=own / _GB,
         peak_gb=usage.ru_maxrss * 1024 / _GB,
         is_killed=is_killed,
+        written_gb=written_gb(root, stage),
     )
+
+
+def written_gb(root: Path, stage: str) -> float:
+    """Return what the outputs of a stage take on disk."""
+    found = [root / name for name in declared()[stage].writes]
+    files = [f for path in found for f in ([path] if path.is_file() else path.rglob("*"))]
+    return sum(file.stat().st_size for file in files if file.is_file()) / _GB
+
+
+def record(path: Path, costs: Sequence[Cost], command: str) -> None:
+    """Write what `smar.planning` reads: full runs of stages that were not killed."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607 - found on PATH
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    ).stdout.strip()  # fmt: skip
+    cores, memory = psutil.cpu_count() or 1, psutil.virtual_memory().total / _GB
+    runs = [
+        Run(cost.items, cost.stage, cost.cpu_s, cost.own_gb, cost.written_gb)
+        for cost in costs
+        if not (cost.changed or cost.is_killed) and cost.stage != "shop"
+    ]
+    rounded = [{name: _rounded(value) for name, value in asdict(run).items()} for run in runs]
+    load = os.getloadavg()[1]
+    machine = f"{cores} cores, {memory:.0f} GB, {load:.1f} processes waiting"
+    content = {"command": command, "commit": commit, "machine": machine, "runs": rounded}
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _anonymous(pid: int) -> int:
@@ -201,7 +233,7 @@ def _told(cost: Cost) -> Cost:
 
 
 def _rounded(value: object) -> object:
-    return round(value, 3) if isinstance(value, float) else value
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def main() -> None:
@@ -213,6 +245,7 @@ def main() -> None:
     parser.add_argument("--no-pictures", action="store_true", help="a shop of texts alone")
     parser.add_argument("--changed", action="store_true", help=f"and after 1 %% and day {DAYS + 1}")
     parser.add_argument("--memory", type=float, default=6.0, help="GB that a stage may have")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="for `smar plan`")
     parser.add_argument("--folder", type=Path, help="where to work, and to leave all (temporary)")
     options = parser.parse_args()
     costs: list[Cost] = []
@@ -223,6 +256,8 @@ def main() -> None:
             root.mkdir(parents=True)
             costs += run_size(root, size, options)
     print("\n".join(table(costs)))
+    if options.record:
+        record(options.record, costs, f"python -m benchmarks.scale {' '.join(sys.argv[1:])}")
 
 
 if __name__ == "__main__":

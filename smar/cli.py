@@ -16,13 +16,14 @@ from smar.errors import ParamsError, SmarError
 from smar.export import command as export
 from smar.logs import set_up_logging
 from smar.models import command as backbone
+from smar.planning import command as planning
 from smar.service.http import command as serve
 from smar.sources import fetch_command as pictures
 from smar.stages import declared
 
 STAGES = declared()
-# A search reads no parameter; params checks them itself.
-_WITHOUT_PARAMS = {"params", "search"}
+# These read no parameter; params checks them itself.
+_WITHOUT_PARAMS = {"params", "search", "plan"}
 _UP_TO_TRAINING = list(STAGES)[: list(STAGES).index("pretrain") + 1]
 
 
@@ -72,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     backbone.add_command(commands, shared)
     dataset.add_command(commands, shared)
     export.add_commands(commands, shared)
+    planning.add_command(commands, shared)
     serve.add_command(commands, shared)
     line = "The demo shop's raw files, to see the formats that a shop's own data can have."
     demo = commands.add_parser("demo", help=line, description=line, parents=[shared])
@@ -130,7 +132,8 @@ def run_safely(name: str, work: Callable[[], None]) -> int:
 
 
 def _run(command: str, options: argparse.Namespace) -> None:
-    check_root(options.root)
+    if command != "plan":
+        check_root(options.root)
     if command not in _WITHOUT_PARAMS:
         check_params_of(options.root, with_models=command in _UP_TO_TRAINING)
     if command in STAGES:
@@ -283,6 +286,7 @@ _COMMANDS = {
     "backbone": backbone.run,
     "fetch-pictures": pictures.run,
     "dataset": dataset.run,
+    "plan": planning.run,
     "encode": export.run_encode,
     "export": export.run_export,
     "register": export.run_register,

@@ -37,6 +37,7 @@ def test_command_line_options_are_frozen():
         "register": {"--name"},
         "fetch-pictures": {"--per-host", "--delay", "--allow-private"},
         "serve": {"--host", "--port", "--release", "--settings", "--workers"},
+        "plan": {"--items", "--cores", "--memory-gb", "--price", "--hours", "--measured", "--json"},
         "dataset": {"--source", "--to", "--part", "--truth", "--release", "--json"},
     }
 

@@ -121,7 +121,7 @@ RANKS = {
             ("declaration", "params", "provenance"),
             ("data", "shards"),
             ("sources", "demo", "synthetic", "losses", "pages"),
-            ("models",),
+            ("models", "planning"),
             ("judging", "features"),
             ("index",),
             ("service",),

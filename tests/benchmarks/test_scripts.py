@@ -207,3 +207,16 @@ def test_pairs_measures_what_it_prepared(start):
 def test_words_measures_the_words_of_the_made_up_shop(start):
     lines = start("benchmarks.words", "--items", "500", "--queries", "20")
     assert json.loads(lines[0])["p50_ms"] > 0
+
+
+@pytest.mark.whole
+def test_index_peers_are_searched_at_equal_recall(start):
+    for package in ("hnswlib", "usearch"):
+        pytest.importorskip(package, reason="pip install '.[peers]' brings it")
+    arguments = ("--items", "2000", "--dim", "16")
+    lines = [json.loads(line) for line in start("benchmarks.index_peers", *arguments)]
+    systems = {line["system"].partition(":")[0] for line in lines}
+    assert systems == {"smar", "Faiss", "hnswlib", "usearch"}
+    assert len(lines) == 2 * len(systems)
+    assert all(line["recall"] >= line["target"] - 0.03 for line in lines)
+    assert all(line["ms"] > 0 for line in lines)

@@ -1,0 +1,1 @@
+"""What a shop of another size will cost, from what was measured."""
