@@ -7,11 +7,13 @@ The service runs as people start it (`smar serve`, with its event log and ONNX R
 comes from a process of its own over connections that stay open, and both take turns with the bare
 library in this process: what the machine does beside it hits all alike. Seconds of the processor
 are told too, for they say the most on a machine that is busy. Then releases are switched under
-load. `--soak` sends searches and clicks at a rate, and tells memory at the beginning and the end,
-and events that were acknowledged beside those on the disk.
+load. Before that searches come at a steady rate, whether others are answered or not: at a share of
+the highest rate that was seen. `--soak` sends searches and clicks at a rate, and tells memory at
+the beginning and the end, and events that were acknowledged beside those on the disk.
 
 `--items` makes a shop (`benchmarks.serving_shop`), which `--folder` keeps for the next time;
-without them the current release is served. One search in ten of the kind "mixed" has two filters
+without them the current release is served. `--share 0` serves a release of it without words. One
+search in ten of the kind "mixed" has two filters
 and counts two facets.
 """
 
@@ -33,7 +35,7 @@ import faiss
 import pandas as pd
 import psutil
 
-from benchmarks.serving_shop import build_project
+from benchmarks.serving_shop import build_project, give_share
 from smar.artifacts import read_manifest
 from smar.models.onnx_kept import graph_path, made_queries
 from smar.service import registry
@@ -47,6 +49,8 @@ _HITS = 10
 _FILTERS = {"price": {"lt": 20}, "availability": "in_stock"}
 _FACETS = ("brand", "price")
 _PLAIN, _MIXED = "plain", "mixed"
+_STEADY = (0.5, 0.8)  # of the highest rate
+_MANY = 128  # connections of shoppers who know of no other
 _SETTINGS = {"per_client_s": 0, "access_log": False, "log_free_mb": 0}
 
 
@@ -58,6 +62,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="a made shop, or where to make one")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--share", type=float, help="of the words, in place of the release's own")
     parser.add_argument("--kind", choices=(_PLAIN, _MIXED), default=_PLAIN)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
@@ -72,6 +77,8 @@ def main() -> None:
                 build_project(options.root, folder, options.items)
             else:
                 _copy(options.root, folder)
+        if options.share is not None:
+            give_share(folder, options.share)
         _write_paths(folder)
         (folder / "serve.yaml").write_text(json.dumps(_SETTINGS | {"workers": options.workers}))
         found = _soak(folder, options) if options.soak else _measure(folder, options)
@@ -142,6 +149,13 @@ def _measure(root: Path, options: argparse.Namespace) -> dict[str, Any]:
             answered += many["answered"] + single["answered"]
             rounds.append(_figures(bare, many, single, 1e3 * spent / max(1, many["answered"])))
         memory = _memory_mb(server.pid)
+        steady = {
+            share: _generator(
+                root, port, options.kind, _MANY, 2 * options.seconds, share * many["per_s"]
+            )
+            for share in _STEADY
+        }
+        answered += sum(each["answered"] for each in steady.values())
         switched = _switch_under_load(root, port, options)
         answered += switched["answered"]
     finally:
@@ -155,6 +169,7 @@ def _measure(root: Path, options: argparse.Namespace) -> dict[str, Any]:
         "index": shop.index.vectors.details["settings"],
         "medians": {k: round(statistics.median(r[k] for r in rounds), 3) for k in rounds[0]},
         "rounds": rounds,
+        "steady": steady,
         "switched": switched,
         "memory_mb": memory,
         "answered": answered,

@@ -2,10 +2,12 @@
 
 python -m benchmarks.serving_load PORT PATHS.json CONNECTIONS SECONDS [RATE [EVENTS]]
 
-All connections together send RATE requests a second, 0 for as many as are answered; of EVENTS
-requests one is a click that is posted. Requests are bytes before the clock starts, connections stay
-open, and of an answer no more is looked at than its status, its length and its release. What the
-process itself takes of the processor is told too: it shares the machine with what it measures.
+All connections together send RATE requests a second, 0 for as many as are answered; a request that
+could not go out in time because the one before was not answered has waited since it was due. Of
+EVENTS requests one is a click that is posted. Requests are bytes before the clock starts,
+connections stay open, and of an answer no more is looked at than its status, its length and its
+release. What the process itself takes of the processor is told too: it shares the machine with what
+it measures.
 """
 
 import argparse
@@ -28,14 +30,17 @@ class Shopper(asyncio.Protocol):
 
     Args:
         requests: Sent in turns.
-        pause: Seconds from one request to the next, at least.
+        pause: Seconds from one request to the next, 0 for as soon as the last is answered.
+        first: Of them, seconds before the first request.
         until: On `time.perf_counter`; no request begins after it.
         found: Is told status, release and seconds of each answer.
     """
 
-    def __init__(self, requests: list[bytes], pause: float, until: float, found: "Found") -> None:
+    def __init__(
+        self, requests: list[bytes], pause: float, first: float, until: float, found: "Found"
+    ) -> None:
         self._requests, self._until, self._found = requests, until, found
-        self._pause = pause
+        self._pause, self._due = pause, time.perf_counter() + first
         self._number = 0
         self._begun = 0.0
         self._body = bytearray()
@@ -45,7 +50,14 @@ class Shopper(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """Begin."""
         self._transport = transport
-        self._send()
+        self._send_when_due()
+
+    def _send_when_due(self) -> None:
+        wait = self._due - time.perf_counter()
+        if wait > 0:
+            asyncio.get_running_loop().call_later(wait, self._send)
+        else:
+            self._send()
 
     def _send(self) -> None:
         if time.perf_counter() >= self._until or self._transport.is_closing():
@@ -55,7 +67,7 @@ class Shopper(asyncio.Protocol):
         self._number += 1
         self._body.clear()
         self._missing = -1
-        self._begun = time.perf_counter()
+        self._begun = self._due if self._pause else time.perf_counter()
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -71,10 +83,8 @@ class Shopper(asyncio.Protocol):
         if len(self._body) >= self._missing:
             spent = time.perf_counter() - self._begun
             self._found.add(self._body, spent)
-            if spent < self._pause:
-                asyncio.get_running_loop().call_later(self._pause - spent, self._send)
-            else:
-                self._send()
+            self._due += self._pause
+            self._send_when_due()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End; before the time is over the service hung up."""
@@ -146,7 +156,9 @@ async def load(
     for number in range(connections):
         own = heads[number::connections] or heads
         _, shopper = await loop.create_connection(
-            partial(Shopper, own, pause, until, found), "127.0.0.1", port
+            partial(Shopper, own, pause, pause * number / connections, until, found),
+            "127.0.0.1",
+            port,
         )
         shoppers.append(shopper)
     await asyncio.gather(*(shopper.done for shopper in shoppers))

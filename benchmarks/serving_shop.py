@@ -8,6 +8,7 @@ arguments give the same release. N items.
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks import scale_shop as shop
-from smar.artifacts import Manifest, digest, write_directory
+from smar.artifacts import Manifest, digest, read_manifest, write_directory
 from smar.data import images, schema
 from smar.data.text import item_codes, item_texts
 from smar.index.ann import gated_items, gated_queries
@@ -71,6 +72,24 @@ def build_project(source: Path, root: Path, num_items: int, seed: int = 7) -> No
         _write_index(folder, frame, queries, share, seed)
 
     registry.publish(root, fill, Manifest(kind=registry.KIND), expected="")
+
+
+def give_share(root: Path, share: float) -> None:
+    """Have the current release of a project give the words a share, in a release of its own."""
+    now = registry.current_version(root)
+    source = root / "releases" / now
+    index = HybridIndex.load(source / "index")
+    if index.word_share == share:
+        return
+
+    def fill(folder: Path) -> None:
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+        (folder / "manifest.json").unlink()
+        shutil.rmtree(folder / "index")
+        manifest = Manifest(kind="index", details={"model_sha": digest(folder / "model")})
+        write_index(folder / "index", replace(index, word_share=share), manifest)
+
+    registry.publish(root, fill, read_manifest(source, registry.KIND), expected=now)
 
 
 def _frame(items: shop.Catalogue) -> pd.DataFrame:

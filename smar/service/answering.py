@@ -13,6 +13,7 @@ from smar.errors import Problem, RequestError
 from smar.index.allowed import Allowed
 from smar.index.clock import Clock
 from smar.index.explain import explain
+from smar.models.embeddings import QueryEmbeddings
 from smar.service.answer import Answer, Facet, Hit, Place, Shares, Why
 from smar.service.filters import EVERYTHING, Filter, without
 from smar.service.finding import Finder, Parts, Queries, Ranked
@@ -22,8 +23,8 @@ from smar.service.request import SearchRequest
 def answer_all(parts: Parts, requests: Sequence[SearchRequest]) -> list[Answer]:
     """Return the answer to each request.
 
-    Equal queries are encoded once, different ones in one batch, and requests with equal filters are
-    searched together.
+    Equal queries are encoded once, different ones in one batch, and requests with equal filters and
+    settings are searched together.
 
     Raises:
         RequestError: If the items cannot do what a request asks for; holds all problems.
@@ -35,12 +36,13 @@ def answer_all(parts: Parts, requests: Sequence[SearchRequest]) -> list[Answer]:
     clock = Clock()
     queries = _encoded(parts, requests, clock)
     answers: dict[int, Answer] = {}
-    for condition, numbers in _by_filter(requests).items():
+    for (condition, word_share), numbers in _by_filter(requests).items():
         own = Clock()
         own.milliseconds |= clock.milliseconds
         with own("filter"):
             mask = None if condition == EVERYTHING else parts.fields.mask(condition)
-        group = _Group(parts, None if mask is None else Allowed(mask), own)
+        asked = _with_share(parts, word_share)
+        group = _Group(asked, None if mask is None else Allowed(mask), own)
         found = group.answers([requests[number] for number in numbers], queries.some(numbers))
         answers |= dict(zip(numbers, found, strict=True))
     spent = (time.perf_counter() - start) * 1e3
@@ -52,7 +54,21 @@ def _encoded(parts: Parts, requests: Sequence[SearchRequest], clock: Clock) -> Q
     place = {text: row for row, text in enumerate(dict.fromkeys(text for text in texts if text))}
     with clock("encode"):
         encoded = parts.encode(list(place)) if place else None
-    return Queries(texts, encoded, [place.get(text, -1) for text in texts])
+    rows = [place.get(text, -1) for text in texts]
+    tried = {n: request.gate for n, request in enumerate(requests) if request.gate is not None}
+    if encoded is not None and tried:  # then each request has a row of its own
+        vector, gate = encoded.vector[rows], encoded.gate[rows].copy()
+        gate[list(tried)] = list(tried.values())
+        encoded = QueryEmbeddings(vector, gate)
+        rows = [number if text else -1 for number, text in enumerate(texts)]
+    return Queries(texts, encoded, rows)
+
+
+def _with_share(parts: Parts, word_share: float | None) -> Parts:
+    """Return what answers requests that give the words a share, None for the release's own."""
+    if word_share is None:
+        return parts
+    return replace(parts, index=replace(parts.index, word_share=float(word_share)))
 
 
 class _Group:
@@ -169,10 +185,11 @@ def _problems(parts: Parts, request: SearchRequest) -> Iterable[Problem]:
     yield from parts.fields.problems(request)
 
 
-def _by_filter(requests: Sequence[SearchRequest]) -> dict[Filter, list[int]]:
-    groups: dict[Filter, list[int]] = {}
+def _by_filter(requests: Sequence[SearchRequest]) -> dict[tuple[Filter, float | None], list[int]]:
+    """Return the numbers of the requests that are searched together."""
+    groups: dict[tuple[Filter, float | None], list[int]] = {}
     for number, request in enumerate(requests):
-        groups.setdefault(request.filters, []).append(number)
+        groups.setdefault((request.filters, request.word_share), []).append(number)
     return groups
 
 

@@ -174,7 +174,7 @@ class Finder:
         rows: NDArray[np.int64],
     ) -> Ranked:
         """Return the ranking of a request whose best rows are known, as deep as they are."""
-        matching, likely = self._rows, self._parts.relevance
+        matching, likely = self._rows, None if request.is_tried else self._parts.relevance
         if request.min_relevance and likely is not None:
             scores, rows = self._relevant(request.min_relevance, query, scores, rows)
             matching = rows

@@ -14,6 +14,7 @@ DEEPEST = 10_000
 MOST_TEXT = 2_000
 """Characters of a query."""
 _MOST_FACETS = 100
+_MOST_WORDS = 0.99  # what is left for the vectors orders items with the same words
 _MOST_VALUES = 1_000
 
 
@@ -39,6 +40,10 @@ class SearchRequest:
             little relevant; those beyond are left out.
         min_relevance: Items below this probability of being relevant do not match; 0 for all.
         explain: Whether hits say why they were found.
+        word_share: How much of a score the words are, in place of the release's own; None for that.
+            Nothing is calibrated for another one, so that hits have no relevance.
+        gate: How much the picture counts beside the text, in [0, 1], in place of what the model
+            says of the query; None for that. Hits then have no relevance.
         release: The version that is to answer; "" for the one that is asked.
         query_id: The name under which the search is logged; "" for a new one.
 
@@ -58,6 +63,8 @@ class SearchRequest:
     sort_among: int = 200
     min_relevance: float = 0.0
     explain: bool = False
+    word_share: float | None = None
+    gate: float | None = None
     release: str = ""
     query_id: str = ""
 
@@ -65,6 +72,11 @@ class SearchRequest:
         problems = list(_problems(self))
         if problems:
             raise RequestError(problems)
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether it is answered with other settings than the release's own."""
+        return self.word_share is not None or self.gate is not None
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> "SearchRequest":
@@ -159,11 +171,21 @@ def _problems_of_numbers(request: SearchRequest) -> Iterable[Problem]:
             f"hits {request.offset + 1:,} to {request.offset + request.limit:,} are asked for, the "
             f"first {DEEPEST:,} can be. Narrow the search with filters.",
         )
-    least_relevant = request.min_relevance
-    if isinstance(least_relevant, bool) or not isinstance(least_relevant, int | float):
-        yield Problem("min_relevance", f"{least_relevant!r}, expected a number from 0 to 1")
-    elif not (math.isfinite(least_relevant) and 0 <= least_relevant <= 1):
-        yield Problem("min_relevance", f"{least_relevant}, expected a number from 0 to 1")
+    if not _is_share(request.min_relevance):
+        yield Problem("min_relevance", f"{request.min_relevance!r}, expected a number from 0 to 1")
+    elif request.min_relevance and request.is_tried:
+        text = "nothing is calibrated for another word_share or gate: leave these or this out"
+        yield Problem("min_relevance", text)
+    if not (request.gate is None or _is_share(request.gate)):
+        yield Problem("gate", f"{request.gate!r}, expected a number from 0 to 1")
+    if not (request.word_share is None or _is_share(request.word_share, _MOST_WORDS)):
+        text = f"{request.word_share!r}, expected a number from 0 to {_MOST_WORDS}"
+        yield Problem("word_share", text)
+
+
+def _is_share(value: object, most: float = 1.0) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value) and 0 <= value <= most  # type: ignore[arg-type]
 
 
 def _is_whole(value: object) -> bool:

@@ -126,6 +126,30 @@ def test_two_releases_stand_side_by_side_and_what_moved_is_marked(page: Any, add
     assert page.get_by_label("Release on the left").input_value() == "v1"
 
 
+def test_two_settings_of_one_release_stand_side_by_side(page: Any, address: str):
+    page.goto(f"{address}?q=red+lamp&mode=compare&right=v2")
+    settled(page)
+    page.get_by_label("Release on the right").select_option("v2")
+    settled(page)
+    assert set(page.locator(".moved").all_inner_texts()) == {"="}
+    page.get_by_label("Words on the right").fill("0")
+    page.keyboard.press("Tab")
+    page.wait_for_selector("h2:has-text('words 0')")
+    settled(page)
+    heads = page.locator(".sides h2").all_inner_texts()
+    assert [head.split(":")[0] for head in heads] == ["v2", "v2, words 0"]
+    assert "words 0%" in page.locator(".sides .shares").nth(1).inner_text()
+    assert any(mark[0] in "\u25b2\u25bco" for mark in page.locator(".moved").all_inner_texts())
+    page.get_by_label("Picture on the left").fill("1")
+    page.keyboard.press("Tab")
+    page.wait_for_selector("h2:has-text('picture 1')")
+    page.reload()
+    settled(page)
+    assert page.get_by_label("Words on the right").input_value() == "0"
+    assert page.get_by_label("Picture on the left").input_value() == "1"
+    assert "text 0%" in page.locator(".sides .shares").first.inner_text()
+
+
 def test_grades_become_a_file_that_ingest_reads(page: Any, address: str):
     page.goto(f"{address}?q=red+lamp&mode=judge")
     settled(page)

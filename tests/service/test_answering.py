@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -10,7 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smar.errors import RequestError
+from smar.index.relevance import Calibration
 from smar.models.dual_encoder import DualEncoder
+from smar.models.encode import encode_queries
+from smar.service.answer import Shares
 from smar.service.filters import All, AnyOf, Between, Either, Filter, Not
 from smar.service.request import SearchRequest
 from smar.service.retriever import Retriever
@@ -367,3 +371,37 @@ def test_approximate_index_is_filtered_as_well_as_it_searches(
         best = ids(shop, expected(shop, request)[:10])
         is_few = shop.fields.mask(condition).mean() <= 0.2
         assert found == best if is_few else len(set(found) & set(best)) >= 9
+
+
+def test_settings_of_one_request_are_those_of_a_release_that_has_them(shops):
+    own, other = shops(0.0), shops(0.4)
+    plain = SearchRequest(query=QUERIES[0], limit=30)
+    tried = SearchRequest(query=QUERIES[0], limit=30, word_share=0.4)
+    gated = SearchRequest(query=QUERIES[0], limit=30, gate=1.0)
+    empty = SearchRequest(limit=3, gate=0.5)
+    together = own.answer_many([plain, tried, gated, empty])
+    alone = [own.answer(each) for each in (plain, tried, gated, empty)]
+    found = [[(hit.item_id, hit.score) for hit in answer.hits] for answer in together]
+    assert found == [[(hit.item_id, hit.score) for hit in answer.hits] for answer in alone]
+    assert found[1] == [(hit.item_id, hit.score) for hit in other.answer(plain).hits]
+    assert found[1] != found[0]
+    assert together[1].shares == other.answer(plain).shares
+    query = encode_queries(own.model, [QUERIES[0]]).vector[0]
+    pictures = own.index.vectors.rows[:, len(query) :] @ query
+    best = [own.items.row(hit.item_id) for hit in together[2].hits]
+    assert together[2].shares == Shares(0.0, 1.0, 0.0)
+    assert best == np.argsort(-pictures, kind="stable")[:30].tolist()
+    assert together[3].gate == 0.0
+
+
+def test_hits_of_other_settings_have_no_relevance(shops):
+    calibration = Calibration((5.0, 0.0), (-5.0, 5.0), (0.0, 1.0), 0.1, "made up")
+    index = replace(shops(0.4).index, calibration=calibration)
+    shop = Retriever(lambda: shops(0.4).model, index, shops(0.4).items, root=None, release="v1")
+    told = [
+        [hit.relevance is None for hit in shop.answer(SearchRequest(query="red boot", **own)).hits]
+        for own in ({}, {"gate": 0.2}, {"word_share": 0.1})
+    ]
+    assert told == [[False] * 10, [True] * 10, [True] * 10]
+    with pytest.raises(RequestError, match="calibrated for another word_share or gate"):
+        SearchRequest(query="red boot", gate=0.2, min_relevance=0.5)

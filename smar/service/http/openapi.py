@@ -48,6 +48,13 @@ _SEARCH: dict[str, Schema] = {
     "sort_among": {"type": "integer", "minimum": 1, "maximum": 10000},
     "min_relevance": _SHARE | {"description": "Least probability of being relevant."},
     "explain": {"type": "boolean", "description": "Whether hits say why they were found."},
+    "word_share": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 0.99,
+        "description": "How much the words count, in place of the release's own share.",
+    },
+    "gate": _SHARE | {"description": "How much the picture counts, in place of the model's word."},
     "release": _TEXT | {"description": "A version; none for the current one."},
     "query_id": _TEXT | {"description": "The name under which the search is logged."},
     "client_id": _TEXT | {"maxLength": 200, "description": "Who searches, for the log."},

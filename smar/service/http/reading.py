@@ -65,7 +65,7 @@ def of_query(parameters: Mapping[str, str]) -> dict[str, Any]:
             content[name] = int(text) if is_number else text
         elif name in {"explain", "facets_apart", "track"}:
             content[name] = _TRUE.get(text.lower(), text)
-        elif name == "min_relevance":
+        elif name in {"min_relevance", "word_share", "gate"}:
             content[name] = _number(text)
         elif name == "filters":
             content[name] = _json(text)

@@ -23,11 +23,13 @@ function fromAddress() {
   for (const [field] of FIELDS) if (field !== "price" && address.has(field)) chosen[field] = address.getAll(field);
   const mode = address.get("mode");
   const page = Number(address.get("page"));
+  const settings = (side) => Object.fromEntries(compare.SETTINGS.map(([key, , most]) => [key, Number(address.get(`${side}.${key}`)) <= most ? amount(`${side}.${key}`) : ""]));
   const amount = (name) => (Number(address.get(name)) >= 0 ? address.get(name) || "" : ""); // a text is no number, NaN
   return {
     query: address.get("q") || "", page: Number.isInteger(page) && page > 0 ? page : 1, similar: address.get("similar") || "",
     sort: address.get("sort") || "relevance", mode: MODES.includes(mode) ? mode : "search",
     least: amount("from"), most: amount("to"), chosen, left: address.get("left") || "", right: address.get("right") || "",
+    tried: Object.fromEntries(compare.SIDES.map((side) => [side, settings(side)])),
   };
 }
 
@@ -36,7 +38,10 @@ function toAddress(isStep) {
   const put = (name, value, usual) => { if (value !== usual && value !== "") address.set(name, value); };
   put("q", state.query, ""); put("page", String(state.page), "1"); put("sort", state.sort, "relevance");
   put("mode", state.mode, "search"); put("from", state.least, ""); put("to", state.most, ""); put("similar", state.similar, "");
-  if (state.mode === "compare") { put("left", state.left, ""); put("right", state.right, ""); }
+  if (state.mode === "compare") for (const side of compare.SIDES) {
+    put(side, state[side], "");
+    for (const [key, value] of Object.entries(state.tried[side])) put(`${side}.${key}`, value, "");
+  }
   for (const [field, values] of Object.entries(state.chosen)) for (const value of values) address.append(field, value);
   const next = address.size ? `?${address}` : location.pathname;
   history[isStep ? "pushState" : "replaceState"](null, "", next);
