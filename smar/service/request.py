@@ -184,8 +184,9 @@ def _problems_of_numbers(request: SearchRequest) -> Iterable[Problem]:
 
 
 def _is_share(value: object, most: float = 1.0) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and 0 <= value <= most  # type: ignore[arg-type]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and 0 <= value <= most
 
 
 def _is_whole(value: object) -> bool:

@@ -35,9 +35,9 @@ FILTERS: Schema = {
 # Of a search by address and by body alike.
 _SEARCH: dict[str, Schema] = {
     "offset": _WHOLE | {"description": "Hits to pass over.", "maximum": 10000},
-    "limit": _WHOLE | {"description": "Hits to return.", "maximum": 1000},
+    "limit": _WHOLE | {"description": "Hits to return.", "maximum": 10000},
     "page": {"type": "integer", "minimum": 1, "description": "In place of offset; from 1."},
-    "per_page": _WHOLE | {"description": "In place of limit.", "maximum": 1000},
+    "per_page": _WHOLE | {"description": "In place of limit.", "maximum": 10000},
     "facets_apart": {
         "type": "boolean",
         "description": "Whether a facet passes over the filters on its own field.",
