@@ -13,6 +13,7 @@ from dagster_dvc.private import (
     CODE_VERSION_TAG,
     DATA_VERSION_IS_USER_PROVIDED_TAG,
     DATA_VERSION_TAG,
+    DEFAULT_DATA_VERSION,
     NULL_EVENT_POINTER,
     get_input_data_version_tag,
     get_input_event_pointer_tag,
@@ -31,11 +32,23 @@ _OWN_TAGS = (CODE_VERSION_TAG, DATA_VERSION_TAG)
 
 
 def version_tags(
-    stage: Stage, lock: Lock, manifest: Manifest, translator: DvcTranslator
+    stage: Stage,
+    lock: Lock,
+    manifest: Manifest,
+    translator: DvcTranslator,
+    forgotten: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return the tags of a materialisation that say exactly what dvc.lock says.
 
     They replace those Dagster would guess from the order of its events.
+
+    Args:
+        stage: The stage.
+        lock: What dvc.lock says of it.
+        manifest: The repository.
+        translator: Names stages and sources.
+        forgotten: Versions that Dagster has on record, by stage that dvc.lock does not know, such
+            as one that has another name by now. That it is changed does not change its readers.
     """
     tags = {
         CODE_VERSION_TAG: recorded_code_version(stage, lock, translator.is_code),
@@ -48,7 +61,12 @@ def version_tags(
         for source in translator.sources_of(stage, manifest)
     }
     for name in stage.upstream:
-        inputs[keys.stages[name]] = input_version(stage, lock, manifest.stages[name], manifest)
+        above = manifest.stages[name]
+        if above.lock:
+            version = input_version(stage, lock, above, manifest)
+        else:
+            version = (forgotten or {}).get(name, DEFAULT_DATA_VERSION.value)
+        inputs[keys.stages[name]] = version
     for key, version in inputs.items():
         tags[get_input_data_version_tag(key)] = version
         tags[get_input_event_pointer_tag(key)] = NULL_EVENT_POINTER
@@ -83,19 +101,21 @@ def unreported_stages(
     }
     plain = [keys[s.name] for s in runnable if s.name not in apart]
     events = instance.get_latest_materialization_events(plain)
+    forgotten: dict[str, str] = {}
     for stage in runnable:
-        event = None if stage.name in apart else events.get(keys[stage.name])
-        if stage.lock is None and event and event.asset_materialization:
-            forgotten = dict(event.asset_materialization.tags or {})
-            if forgotten.get(CODE_VERSION_TAG) != _FORGOTTEN:
-                yield Unreported(
-                    stage=stage,
-                    tags=forgotten | {CODE_VERSION_TAG: _FORGOTTEN},
-                    reasons=(Reason(what="lock", state="dvc.lock does not know it"),),
-                )
+        known = {} if stage.lock or stage.name in apart else _tags_of(events.get(keys[stage.name]))
+        if not known:
+            continue
+        forgotten[stage.name] = known.get(DATA_VERSION_TAG, DEFAULT_DATA_VERSION.value)
+        if known.get(CODE_VERSION_TAG) != _FORGOTTEN:
+            yield Unreported(
+                stage=stage,
+                tags=known | {CODE_VERSION_TAG: _FORGOTTEN},
+                reasons=(Reason(what="lock", state="dvc.lock does not know it"),),
+            )
     for stage in stages:
         assert stage.lock is not None  # noqa: S101 - chosen so above
-        tags = version_tags(stage, stage.lock, manifest, translator)
+        tags = version_tags(stage, stage.lock, manifest, translator, forgotten)
         reasons = tuple(repository.reasons(stage))
         if stage.name in apart:
             partition = translator.partition_of(stage, manifest)
@@ -104,9 +124,7 @@ def unreported_stages(
             reasons = ()
             known = _partition_tags(instance, keys[stage.name], partition)
         else:
-            event = events.get(keys[stage.name])
-            materialization = event.asset_materialization if event else None
-            known = dict(materialization.tags or {}) if materialization else {}
+            known = _tags_of(events.get(keys[stage.name]))
             if reasons and _is_seen(stage, stage.lock, repository, translator):
                 reasons = ()
         if reasons:
@@ -114,6 +132,12 @@ def unreported_stages(
             tags[CODE_VERSION_TAG] = f"changed {md5(text.encode()).hexdigest()}"  # noqa: S324
         if _differs(known, tags, stage, manifest, translator):
             yield Unreported(stage=stage, tags=tags, reasons=reasons)
+
+
+def _tags_of(event: dg.EventLogEntry | None) -> dict[str, str]:
+    """Return the tags of a materialisation, none if there is none."""
+    materialization = event.asset_materialization if event else None
+    return dict(materialization.tags or {}) if materialization else {}
 
 
 def _partition_tags(instance: dg.DagsterInstance, key: dg.AssetKey, item: str) -> dict[str, str]:

@@ -22,6 +22,8 @@ USES: dict[str, tuple[tuple[str, ...], str]] = {
     "dagster._core.definitions.data_version:CODE_VERSION_TAG": ((), "tags of events without a run"),
     "dagster._core.definitions.data_version:DATA_VERSION_TAG": ((), "the same"),
     "dagster._core.definitions.data_version:DATA_VERSION_IS_USER_PROVIDED_TAG": ((), "the same"),
+    "dagster._core.definitions.data_version:DEFAULT_DATA_VERSION": (
+        (), "what Dagster takes for the version of what it never made: no difference"),
     "dagster._core.definitions.data_version:NULL_EVENT_POINTER": ((), "an input without an event"),
     "dagster._core.definitions.data_version:get_input_data_version_tag": (
         ("input_key",), "which version of an input DVC read: the order of events says another"),

@@ -129,6 +129,7 @@ EDITS: dict[str, Edit] = {
     "frozen": lambda _, stages: stages["s0-0"].update(frozen=True),
     "always changed": lambda _, stages: stages["all"].update(always_changed=True),
     "frozen and always changed": lambda _, s: s["all"].update(frozen=True, always_changed=True),
+    "stage that others read under another name": lambda _, s: s.update(first=s.pop("s0-0")),
     "stage taken out": lambda _, stages: stages.pop("pair"),
     "stage added": lambda _, stages: stages.update(new={"cmd": "touch new", "outs": ["new"]}),
     "description edited": lambda _, stages: stages["all"].update(desc="A list."),
