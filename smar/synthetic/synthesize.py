@@ -73,7 +73,7 @@ class Synthesis:
     def how(self) -> str:
         """What stands for the way in which an item's queries are drawn, but for the held-out."""
         settings = self._params.model_dump()
-        return how_drawn(settings | {"seed": self._seed, "per_item": self._per_item})
+        return how_drawn(settings | {"seed": self._seed, "queries_an_item": self._per_item})
 
     def batches(
         self,
