@@ -11,7 +11,7 @@ import yaml
 from smar.params import check_params
 
 ROOT = Path(__file__).parent.parent
-EXAMPLES = sorted((ROOT / "examples").glob("*.args"))
+EXAMPLES = sorted((ROOT / "examples").rglob("*.args"))
 
 
 def apply(content: dict[str, Any], override: str) -> None:
@@ -32,7 +32,7 @@ def test_example_gives_valid_parameters(example: Path):
     for override in words[1::2]:
         apply(content, override)
     params = check_params(content, example.name)
-    assert params.ingest.source == "feed"
+    assert (params.ingest.source == "feed") == (example.parent.name == "examples")
     images, tower = params.ingest.images, params.model.image
     assert images.height % tower.patch == 0
     assert images.width % tower.patch == 0
