@@ -59,6 +59,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     least = "what is less probably relevant is left out (default: 0)"
     search.add_argument("--min-relevance", type=float, default=0.0, metavar="P", help=least)
+    line = "what each word does to the weights, and what text, picture and words add to each score"
+    search.add_argument("--explain", action="store_true", help=line)
     form = search.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--html", type=Path, metavar="FILE", help="write a page of pictures")
@@ -193,7 +195,12 @@ def _search(options: argparse.Namespace) -> None:
     if not options.query.strip():
         raise RequestError([Problem("query", "has no text. Give at least one word.")])
     retriever = Retriever.load(options.root, options.release)
-    asked = SearchRequest(query=options.query, limit=options.k, min_relevance=options.min_relevance)
+    asked = SearchRequest(
+        query=options.query,
+        limit=options.k,
+        min_relevance=options.min_relevance,
+        explain=options.explain,
+    )
     answer = retriever.answer(asked)
     if options.json:
         sys.stdout.write(json.dumps(answer.as_dict(), ensure_ascii=False) + "\n")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from smar.evaluation.examples import Catalogue, chosen_examples
 from smar.evaluation.plot_tables import write_tables
@@ -14,6 +15,7 @@ from smar.evaluation.regression import Regression
 from smar.evaluation.relevance import RelevanceResult
 from smar.evaluation.reliability import Reliability
 from smar.evaluation.systems import HYBRID, LABELS, SetResult, ordered, per_query_table
+from smar.evaluation.weights import Weights
 from smar.judging.runs import write_trec_qrels, write_trec_run
 from smar.pages import plots
 from smar.pages.gallery import Group
@@ -238,12 +240,21 @@ def _set_content(
         "bars": plots.bars(primary),
         "lines": plots.lines([f"@{k}" for k in params.cutoffs], curves),
         "gates": plots.histogram(result.gate),
+        "weights": [] if result.weights is None else _weights(result.weights, result.slices),
+        "moved": [] if result.weights is None else result.weights.words,
         "reliabilities": [
             _reliability("P(q)", reliability, f"{reliability.queries:,} queries")
             for reliability in result.reliability.values()
         ]
         + ([_relevance(result.relevance)] if result.relevance else []),
     }
+
+
+def _weights(weights: Weights, slices: dict[str, NDArray[np.bool_]]) -> list[dict[str, Any]]:
+    return [
+        {"name": name.replace("_", " "), "values": [f"{share:.0%}" for share in shares]}
+        for name, shares in weights.by_slice(slices)
+    ]
 
 
 def _reliability(told: str, reliability: Reliability, of: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from smar.evaluation.baselines import bm25_run
 from smar.evaluation.relevance import RelevanceResult
 from smar.evaluation.reliability import Reliability, gate_reliability
+from smar.evaluation.weights import Weights
 from smar.index.exact import exact_search
 from smar.index.hybrid import HybridIndex
 from smar.index.query_vectors import Found, search_vectors
@@ -56,6 +57,7 @@ class SetResult:
         slices: Masks by slice name.
         reliability: The gate against what it may foretell, by outcome.
         relevance: The relevance of the hits of the search as served, None without a calibration.
+        weights: How much text, picture and words counted, and why; None where that was not asked.
     """
 
     queries: QuerySet
@@ -67,6 +69,7 @@ class SetResult:
     slices: dict[str, NDArray[np.bool_]]
     reliability: dict[str, Reliability]
     relevance: RelevanceResult | None = None
+    weights: Weights | None = None
 
     def mean(self, system: str, metric: str, part: str = "") -> float:
         """Return a mean over the set, or over a slice of it (NaN if that is empty)."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from smar.index.reasons import WordReason
 from smar.index.relevance import WEAK
 from smar.pages.links import item_link
 
@@ -223,6 +224,7 @@ class Answer:
         milliseconds: Time by part: filter, encode, vectors, words, ranking, facets, fetch; and
             total. Queries of one batch are encoded and searched together, so that each has waited
             for all of them.
+        reasons: What each word of the query does to its shares, empty unless asked for.
     """
 
     query_id: str
@@ -236,6 +238,7 @@ class Answer:
     gate: float
     shares: Shares
     milliseconds: dict[str, float] = field(default_factory=dict)
+    reasons: Sequence[WordReason] = ()
 
     @property
     def is_weak(self) -> bool:
@@ -257,4 +260,5 @@ class Answer:
             "hits": [hit.as_dict(pictures) for hit in self.hits],
             "facets": {name: facet.as_dict() for name, facet in self.facets.items()},
             "milliseconds": self.milliseconds,
+            **({"reasons": [one.as_dict() for one in self.reasons]} if self.reasons else {}),
         }

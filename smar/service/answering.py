@@ -13,6 +13,7 @@ from smar.errors import Problem, RequestError
 from smar.index.allowed import Allowed
 from smar.index.clock import Clock
 from smar.index.explain import explain
+from smar.index.reasons import WordReason, reasons_of
 from smar.models.embeddings import QueryEmbeddings
 from smar.service.answer import Answer, Facet, Hit, Place, Shares, Why
 from smar.service.filters import EVERYTHING, Filter, without
@@ -93,9 +94,12 @@ class _Group:
                 facets = {n: self._facet(request, ranked, asked, n) for n in request.facets}
             with self._clock("fetch"):
                 hits = self._hits(request, ranked)
+            reasons: list[WordReason] = []
             if request.explain and queries.texts[number]:
                 with self._clock("explain"):
                     hits = self._explained(hits, queries.some([number]))
+                    text = queries.texts[number]
+                    reasons = reasons_of(self._parts.index, [text], self._parts.encode)[0]
             gate = queries.gate(number)
             yield Answer(
                 query_id=request.query_id or str(uuid.uuid4()),
@@ -111,6 +115,7 @@ class _Group:
                 if gate is None
                 else Shares.of(gate, self._parts.index.share_of(queries.texts[number])),
                 milliseconds=dict(self._clock.milliseconds),
+                reasons=reasons,
             )
 
     def _facet(self, request: SearchRequest, ranked: Ranked, query: Queries, name: str) -> Facet:

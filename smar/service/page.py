@@ -10,7 +10,9 @@ from smar.service.retriever import Retriever
 def write_search_page(path: Path, retriever: Retriever, answer: Answer) -> None:
     """Write a self-contained HTML page with the hits of an answer."""
     strip = Strip("", "", [_tile(hit, retriever) for hit in answer.hits])
-    example = Example(answer.query, "", answer.gate, [strip])
+    changes = ", ".join(map(str, answer.reasons))
+    note = f"What speaks for the picture, in log-odds: {changes}." if changes else ""
+    example = Example(answer.query, note, answer.gate, [strip])
     words = f"words {answer.shares.words:.0%}"
     subtitle = f"{len(answer.hits)} of {answer.total:,} items, {words}"
     write_gallery(path, "Search", subtitle, [Group("", "", [example])])

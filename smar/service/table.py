@@ -9,7 +9,9 @@ _WIDEST = 48
 def answer_table(answer: Answer) -> str:
     """Return what counted, then the hits as an aligned table, one line each.
 
-    Of a release with a calibration it tells the relevance of each hit, and that an answer is weak.
+    Of a release with a calibration it tells the relevance of each hit, and that an answer is weak;
+    of an explained one how much each word speaks for the picture, and what each hit's text,
+    picture and words add to its score.
     """
     origin = answer.release or "working tree"
     shares = answer.shares
@@ -17,15 +19,22 @@ def answer_table(answer: Answer) -> str:
     if answer.is_weak:
         parts += "; weak: no hit is more likely relevant than not"
     is_told = any(hit.relevance is not None for hit in answer.hits)
-    columns = ("relevance",) if is_told else ()
+    columns: tuple[str, ...] = ("relevance",) if is_told else ()
+    columns += ("text", "picture", "words") if any(hit.why for hit in answer.hits) else ()
     rows: list[tuple[str, ...]] = [("#", "score", *columns, "id", "title", "brand", "price")]
     for hit in answer.hits:
         price = "" if hit.price is None else f"{hit.price:.2f} {hit.currency}".strip()
         fields = (hit.item_id, hit.title, hit.brand, price)
         numbers = [f"{hit.score:.3f}"]
         numbers += [] if hit.relevance is None else [f"{hit.relevance:.2f}"]
+        if hit.why:
+            numbers += [f"{part:.3f}" for part in (hit.why.text, hit.why.picture, hit.why.words)]
         rows.append((str(hit.rank), *numbers, *(_cut(field) for field in fields)))
-    return f"{answer.query}   ({parts}; {origin})\n" + "\n".join(aligned(rows)) + "\n"
+    lines = [f"{answer.query}   ({parts}; {origin})"]
+    if answer.reasons:
+        changes = ", ".join(map(str, answer.reasons))
+        lines.append(f"what speaks for the picture, in log-odds: {changes}")
+    return "\n".join([*lines, *aligned(rows)]) + "\n"
 
 
 def _cut(text: str) -> str:

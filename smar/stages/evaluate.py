@@ -108,6 +108,7 @@ def _measure_all(
     from smar.data import schema
     from smar.evaluation.relevance import relevance_of, weak_queries
     from smar.evaluation.systems import HYBRID, measure, run_systems
+    from smar.evaluation.weights import weights_of
     from smar.evaluation.zero_shot import NAME
     from smar.index.hybrid import HybridIndex
     from smar.index.store import EmbeddingStore
@@ -133,6 +134,8 @@ def _measure_all(
             runs[NAME] = start.run(queries.texts, max(settings.cutoffs))
         slices = shop.slices(queries, items["category"], params.gate.visual_categories)
         found = measure(queries, encoded.gate, runs, slices, settings, params.seed)
-        results.append(replace(found, relevance=relevance_of(index, queries, runs[HYBRID])))
+        relevance = relevance_of(index, queries, runs[HYBRID])
+        weights = weights_of(index, model, queries, encoded.gate)
+        results.append(replace(found, relevance=relevance, weights=weights))
     logged = schema.read_table(paths.queries, schema.QUERIES)
     return results, weak_queries(index, model, logged, items["title"])
