@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -164,7 +165,18 @@ def _write(graph: nn.Module, outputs: Sequence[str], path: Path) -> None:
         ) from error
     if program is None:
         raise ExportError("torch wrote no ONNX program. Serve this model with torch.")
+    _forget_origin(program.model)
     program.save(path)
+
+
+def _forget_origin(model: Any) -> None:
+    """Take from an ONNX model where its code lies: equal models are equal bytes everywhere."""
+    values = [*model.graph.inputs, *model.graph.outputs, *model.graph.initializers.values()]
+    nodes = list(model.graph.all_nodes())
+    values += [value for node in nodes for value in node.outputs]
+    for part in (model, model.graph, *nodes, *values):
+        part.metadata_props.clear()
+        part.doc_string = None
 
 
 @contextmanager

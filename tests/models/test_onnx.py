@@ -67,6 +67,10 @@ def written(build: Build, tmp_path: Path) -> SimpleNamespace:
 @pytest.mark.whole
 def test_graph_encodes_as_the_model_does(written: SimpleNamespace, tmp_path: Path):
     assert 0 < written.difference <= TOLERANCE
+    content = written.graph.read_bytes()  # says nothing of where it was made
+    assert not [text for text in (b"site-packages", b".py", b"File ") if text in content]
+    write_query_graph(written.model, tmp_path / "again.onnx")
+    assert (tmp_path / "again.onnx").read_bytes() == content
     queries = OnnxQueries.load(written.graph, written.model.query_tokenizer)
     for texts in (TEXTS, TEXTS[:1], TEXTS * 20):
         found, expected = queries.encode(texts), encode_queries(written.model, texts)
