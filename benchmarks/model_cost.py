@@ -214,7 +214,7 @@ def main() -> None:
     parser.add_argument("arguments", type=Path, nargs="?")
     parser.add_argument("changes", nargs="*")
     parser.add_argument("--tflops", type=float, default=0.1, help="10^12 operations a second")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     params = read_parameters(Path(), options.arguments, options.changes)
     with torch.device("meta"):
         model = build(params)

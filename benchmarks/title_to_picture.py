@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--held-out", type=int, default=500)
     parser.add_argument("changes", nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     paths = Paths(options.project)
     params = changed(paths.params, options.changes)
     seed_torch(params.seed)

@@ -81,13 +81,13 @@ def run(root: Path) -> dict[str, float]:
     from smar.models.device import place_model
     from smar.models.health import check_weights
     from smar.models.io import KIND, load_model, save_model
+    from smar.models.pretrained import find_teacher
     from smar.params import load_params
     from smar.params.kinds import GATES
     from smar.seeding import seed_torch
     from smar.train.benefit import picture_benefit
     from smar.train.loop import finish, train
     from smar.train.start import Trial, check_against_start
-    from smar.train.teacher import find_teacher
 
     paths = Paths(root)
     params = load_params(paths.params)

@@ -26,6 +26,7 @@ from smar.train.cached import cached_step
 from smar.train.checkpoint import Progress, load_checkpoint, remove_checkpoint, save_checkpoint
 from smar.train.course import Course, Phase
 from smar.train.large import LargeBatch
+from smar.train.memory import told_of_memory
 from smar.train.optim import add_weights, build_optimizer, learning_rate
 from smar.train.precision import Precision, choose_precision
 from smar.train.sampling import PairSampler
@@ -117,7 +118,8 @@ def _train(
             phase.freeze(model)
         rate = _set_rate(optimizer, phase, number, params)
         try:
-            values, tasks = _update(trained, batch, optimizer, phase.step, precision, params)
+            with told_of_memory(params):
+                values, tasks = _update(trained, batch, optimizer, phase.step, precision, params)
         except TrainingError as error:
             raise TrainingError(f"step {number} of {params.steps}: {error}") from error
         average.update()
@@ -240,7 +242,8 @@ def _precision(
     batch = maker.make(draw.first(params.chunk_items or len(draw.items)))
 
     def run_step(precision: Precision) -> None:
-        _with_gradients(step, model, batch, precision)
+        with told_of_memory(params):
+            _with_gradients(step, model, batch, precision)
         model.zero_grad(set_to_none=True)
 
     return choose_precision(params.precision, run_step, places.precision)

@@ -18,7 +18,7 @@ from smar.errors import ParamsError
 from smar.models.dual_encoder import DualEncoder, build_model
 from smar.models.encode import encode_items, encode_queries
 from smar.models.io import load_model
-from smar.models.pretrained import PARTS, SUFFIX, Checkpoint
+from smar.models.pretrained import PARTS, Checkpoint
 from smar.models.pretrained_checks import check_pretrained
 from smar.models.tokenizer import tokenizer_of
 from smar.params import ModelParams, TeacherParams
@@ -96,24 +96,6 @@ class ScoredByFile:
             shape=self.scores.shape,
         )
         return HardPool(ones, per_step)
-
-
-def find_teacher(name: str, backbones: Path) -> Checkpoint | None:
-    """Return the teacher of a name, None for "".
-
-    Raises:
-        ParamsError: If there is no such folder.
-    """
-    if not name:
-        return None
-    folder = backbones / f"{name}{SUFFIX}"
-    if not folder.is_dir():
-        raise ParamsError(
-            f"finetune.teacher.name: '{name}': there is no folder {folder}. Copy the teacher there "
-            "(models/retriever of another project, or a folder with scores.parquet), or take one "
-            "of texts and pictures in with `smar backbone`."
-        )
-    return Checkpoint(name, folder)
 
 
 def read_teacher(

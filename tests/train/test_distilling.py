@@ -15,7 +15,7 @@ from smar.data.images import ImageStore
 from smar.errors import ParamsError, ShapeError
 from smar.losses import build_loss
 from smar.models.dual_encoder import DualEncoder
-from smar.models.pretrained import Checkpoint
+from smar.models.pretrained import Checkpoint, find_teacher
 from smar.params import FinetuneParams, LossParams, PretrainParams, TeacherParams
 from smar.paths import Paths
 from smar.train.cached import cached_step
@@ -28,7 +28,7 @@ from smar.train.loop import Places, train
 from smar.train.precision import Precision
 from smar.train.prepare import build_maker
 from smar.train.sampling import PairSampler
-from smar.train.teacher import ScoredByFile, find_teacher, read_teacher
+from smar.train.teacher import ScoredByFile, read_teacher
 from tests.train.conftest import Setup
 
 NAN = float("nan")
@@ -235,5 +235,13 @@ def test_a_stage_learns_from_another_project(
     assert main(["finetune", "--root", str(small_project), "--quiet"]) == 0
     history = pd.read_csv(paths.history("finetune"), sep="\t")
     assert (history["loss_taught"] > 0).all()
+
+
+def test_a_teacher_that_is_not_there_stops_the_first_stage(
+    small_project: Path,
+    change_params: Callable[[Path, dict[str, Any]], None],
+    capsys: pytest.CaptureFixture[str],
+):
     change_params(small_project, {"finetune.teacher": {"name": "gone"}})
-    assert main(["finetune", "--root", str(small_project), "--quiet"]) == 2
+    assert main(["ingest", "--root", str(small_project), "--quiet"]) == 2
+    assert "finetune.teacher.name: 'gone': there is no folder" in capsys.readouterr().err
