@@ -3,18 +3,16 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import dagster as dg
 
 from dagster_dvc import names
 from dagster_dvc.assets import RETRIES, build_assets
-from dagster_dvc.errors import SettingsError
 from dagster_dvc.executor import dvc_executor, say_how
 from dagster_dvc.experiments import build_experiment_job, build_experiment_sensor
-from dagster_dvc.hooks import Hooks
+from dagster_dvc.hooks import Hooks, imported
 from dagster_dvc.manifest import Manifest, Stage
 from dagster_dvc.metadata import Reader
 from dagster_dvc.partitions import Dates
@@ -180,7 +178,7 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
         Raises:
             SettingsError: If one does not exist.
         """
-        return _imported("readers", self.readers)
+        return imported("readers", self.readers)
 
     def get_hooks(self) -> Hooks:
         """Return the functions named by `checkers`, `observers` and `taggers`.
@@ -189,9 +187,9 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
             SettingsError: If one does not exist.
         """
         return Hooks(
-            checkers=_imported("checkers", self.checkers),
-            observers=_imported("observers", self.observers),
-            taggers=_imported("taggers", self.taggers),
+            checkers=imported("checkers", self.checkers),
+            observers=imported("observers", self.observers),
+            taggers=imported("taggers", self.taggers),
         )
 
     def own(self, name: str) -> str:
@@ -282,22 +280,3 @@ class DvcProjectComponent(dg.Component, dg.Resolvable):
         Where no stage changed all steps share one process.
         """
         return dvc_executor if self.executor else None
-
-
-def _imported(attribute: str, functions: Sequence[str]) -> list[Any]:
-    """Return functions by their names.
-
-    Raises:
-        SettingsError: If one does not exist.
-    """
-    found = []
-    for name in functions:
-        module, _, function = name.partition(":")
-        try:
-            found.append(getattr(import_module(module), function))
-        except (ImportError, AttributeError, ValueError) as error:
-            raise SettingsError(
-                f"defs.yaml: {attribute}: '{name}' cannot be imported ({error}). Write it as "
-                "'package.module:function'."
-            ) from error
-    return found

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from dagster_dvc.errors import SettingsError
 from dagster_dvc.manifest import Source, Stage
 
 Checker = Callable[[Path, Stage, Collection[str]], Iterable[dg.AssetCheckResult]]
@@ -54,3 +56,22 @@ class Hooks:
 
 
 NO_HOOKS = Hooks()
+
+
+def imported(attribute: str, functions: Sequence[str]) -> list[Any]:
+    """Return functions by their names.
+
+    Raises:
+        SettingsError: If one does not exist.
+    """
+    found = []
+    for name in functions:
+        module, _, function = name.partition(":")
+        try:
+            found.append(getattr(import_module(module), function))
+        except (ImportError, AttributeError, ValueError) as error:
+            raise SettingsError(
+                f"defs.yaml: {attribute}: '{name}' cannot be imported ({error}). Write it as "
+                "'package.module:function'."
+            ) from error
+    return found
