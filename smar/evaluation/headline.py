@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from smar.evaluation.systems import HYBRID, SetResult
+from smar.judging.slices import SLICES
 from smar.judging.unseen_words import REPORT
 
 _BY_RANK = "ndcg@10"
+_SLICES = {*SLICES, "cold"}  # the report has the others too
 _BESIDE = ("recall@50", _BY_RANK, "mrr@10", "precision@10")
 
 
@@ -13,8 +15,9 @@ def headline(results: Sequence[SetResult], primary: str) -> dict[str, dict[str, 
     """Return named figures by query set; the first set that has queries decides and has most.
 
     Of it: the primary metric and a few known ones of the search as served, the primary metric of
-    every other system and of every slice, and the expected calibration errors. Of the other
-    sets: the primary metric of the search as served, and nDCG@10 of words that no search has used.
+    every other system and of the slices by relevance and traffic, and the expected calibration
+    errors. Of the other sets: the primary metric of the search as served, and nDCG@10 of words that
+    no search has used.
 
     Args:
         results: The sets in the order in which they count.
@@ -44,7 +47,7 @@ def _of_first(result: SetResult, primary: str) -> dict[str, float]:
     figures |= {
         f"{primary} on {name}": result.mean(HYBRID, primary, name)
         for name, mask in result.slices.items()
-        if mask.any()
+        if mask.any() and name in _SLICES
     }
     figures |= {f"gate error ({outcome})": one.error for outcome, one in result.reliability.items()}
     if result.relevance is not None:

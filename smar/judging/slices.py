@@ -3,6 +3,7 @@
 Shapes: Q queries, N items.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from smar.data.schema import LOGGED
 from smar.data.stems import bag_of_stems
 from smar.judging.runs import QuerySet
 
+_SEVERAL = 3
+_DIGIT = re.compile(r"\d")
+_NOT = re.compile(r"\b(?:not|no|non|without)\b[\s-]+\w")
 SLICES = ("visual", "non_visual", "head", "torso", "tail", "seen", "unseen")
 
 
@@ -61,6 +65,11 @@ def slices_of(
     - seen / unseen: whether a training query had the same bag of stems.
     - cold: at least half of the relevant items were never engaged with in a search that is trained
       on.
+    - new_words: a word whose stem no training query has, misspelled ones among them.
+    - new_combination: all words are known to training queries, and no one of those has all of them.
+    - several_wishes: three different words or more ("blue checked shirt").
+    - numbers: a digit, as in sizes and model numbers.
+    - negated: "not", "no", "non" or "without" beside other words.
 
     Args:
         queries: The query set.
@@ -80,6 +89,9 @@ def slices_of(
     logged = searched > 0
     head, torso = logged & (searched >= head_from), logged & (searched >= torso_from)
     seen = np.array([bag_of_stems(text) in log.trained for text in queries.texts], dtype=bool)
+    used = {stem for bag in log.trained for stem in bag.split()}
+    bags = [set(bag_of_stems(text).split()) for text in queries.texts]
+    new_words = np.array([not bag <= used for bag in bags], dtype=bool)
     return {
         "visual": visual,
         "non_visual": ~visual,
@@ -89,4 +101,11 @@ def slices_of(
         "seen": seen,
         "unseen": ~seen,
         "cold": cold,
+        "new_words": new_words,
+        "new_combination": ~seen & ~new_words,
+        "several_wishes": np.array([len(bag) >= _SEVERAL for bag in bags], dtype=bool),
+        "numbers": np.array(
+            [_DIGIT.search(text) is not None for text in queries.texts], dtype=bool
+        ),
+        "negated": np.array([_NOT.search(text) is not None for text in queries.texts], dtype=bool),
     }

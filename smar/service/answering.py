@@ -69,7 +69,7 @@ def _with_share(parts: Parts, word_share: float | None) -> Parts:
     """Return what answers requests that give the words a share, None for the release's own."""
     if word_share is None:
         return parts
-    return replace(parts, index=replace(parts.index, word_share=float(word_share)))
+    return replace(parts, index=replace(parts.index, word_share=float(word_share), unseen=None))
 
 
 class _Group:

@@ -104,6 +104,22 @@ def test_slices_follow_relevance_and_traffic():
     assert slices["cold"].tolist() == [True, False, True]
 
 
+def test_slices_follow_the_words_that_training_queries_have():
+    texts = ["red boots", "boot red wool", "boot red kettle", "size 42 boot", "boot without wool"]
+    table = queries([(str(n), text, "test", 0) for n, text in enumerate(texts)])
+    ids = [str(n) for n in range(len(texts))]
+    labels = pd.DataFrame({"query_id": ids, "item_id": "a", "grade": 2})
+    result = build_query_set("test", table, labels, ITEMS, 2)
+    trained = {bag_of_stems(text) for text in ("red boot", "wool boot", "size 42", "without")}
+    log = LogFacts(pd.Series([], dtype="int64"), trained, np.ones(3, bool))
+    found = slices_of(result, pd.Series(["", "", ""]), [], log)
+    assert found["new_words"].tolist() == [False, False, True, False, False]
+    assert found["new_combination"].tolist() == [False, True, False, True, True]
+    assert found["several_wishes"].tolist() == [False, True, True, True, True]
+    assert found["numbers"].tolist() == [False, False, False, True, False]
+    assert found["negated"].tolist() == [False, False, False, False, True]
+
+
 def test_log_tells_traffic_stems_and_items_by_what_is_trained_on():
     table = queries(
         [

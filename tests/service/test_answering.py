@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from smar.errors import RequestError
 from smar.index.relevance import Calibration
+from smar.index.unseen import UnseenWords
 from smar.models.dual_encoder import DualEncoder
 from smar.models.encode import encode_queries
 from smar.service.answer import Shares
@@ -405,3 +406,15 @@ def test_hits_of_other_settings_have_no_relevance(shops):
     assert told == [[False] * 10, [True] * 10, [True] * 10]
     with pytest.raises(RequestError, match="calibrated for another word_share or gate"):
         SearchRequest(query="red boot", gate=0.2, min_relevance=0.5)
+
+
+def test_share_that_a_request_gives_holds_for_words_that_no_search_used(shops):
+    own = shops(0.4)
+    unseen = UnseenWords.of(own.index.words, [], 0.7)
+    index = replace(own.index, unseen=unseen)
+    shop = Retriever(lambda: own.model, index, own.items, root=None, release="v1")
+    words = [
+        shop.answer(SearchRequest(query=QUERIES[0], word_share=share)).shares.words
+        for share in (None, 0.1)
+    ]
+    assert words == [0.7, 0.1]
