@@ -28,9 +28,11 @@ from smar.index.relevance import Calibration
 from smar.index.words import WordIndex
 from smar.models.encode import encode_queries
 from smar.models.io import load_model
+from smar.models.onnx_graph import write_query_graph
 from smar.params import load_params
 from smar.seeding import generator
 from smar.service import registry
+from smar.service.towers import GRAPH
 
 _BLOCK = 4096
 _NOISE = 0.1
@@ -70,6 +72,7 @@ def build_project(source: Path, root: Path, num_items: int, seed: int = 7) -> No
         pq.write_table(pictures, folder / "pictures.parquet")
         share = json.loads((release / "index/manifest.json").read_text())["details"]["word_share"]
         _write_index(folder, frame, queries, share, seed)
+        write_query_graph(load_model(folder / "model"), folder / GRAPH)
 
     registry.publish(root, fill, Manifest(kind=registry.KIND), expected="")
 

@@ -36,10 +36,11 @@ _INGEST = ("smar.running", "smar.sources.folder", "smar.sources.decoded_pictures
         (("smar.cli",), f"{_MODELS} {_TABLES} {_PAGES} faiss numpy pyarrow pydantic yaml PIL"),
         (("smar.release.listing",), f"{_MODELS} {_TABLES} {_PAGES} faiss numpy pyarrow PIL"),
         (_SEARCH, f"{_MODELS} {_TABLES} {_PAGES} pydantic yaml"),
+        (("smar.service.http.server",), f"{_MODELS} {_TABLES} plotly evidently requests"),
         (_INGEST, f"{_MODELS} {_PAGES} faiss scipy sklearn bm25s"),
         (("smar.synthetic.synthesize",), f"{_MODELS} {_PAGES} faiss scipy sklearn bm25s PIL"),
     ],
-    ids=["help", "releases", "search", "ingest", "synthesize"],
+    ids=["help", "releases", "search", "serve", "ingest", "synthesize"],
 )
 def test_command_loads_no_library_that_it_does_not_use(modules: tuple[str, ...], absent: str):
     command = [sys.executable, "-c", _LOADED, absent, *modules]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import faiss
-import torch
 import uvicorn
 from fastapi import FastAPI
 
@@ -35,8 +34,15 @@ def app_of(root: Path, settings: Settings) -> FastAPI:
     _have_access_logged()
     threads = settings.threads or max(1, len(os.sched_getaffinity(0)) // settings.workers)
     faiss.omp_set_num_threads(threads)
-    torch.set_num_threads(threads)
+    _give_torch(threads)
     return build_app(Service(root, settings))
+
+
+def _give_torch(threads: int) -> None:
+    """Have torch take so many threads, also where it is loaded later: with a graph it never is."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # it looks there when it is loaded
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
 
 
 class _Server(uvicorn.Server):
