@@ -43,7 +43,7 @@ def test_export_gives_every_query_the_items_and_scores_of_smar(exported: SimpleN
     texts = source.queries()
     embeddings = encode_queries(source.model, texts)
     for place, text in enumerate(texts):
-        scores = items.scores(queries.dense(text)[0], queries.sparse(text), queries.share)
+        scores = items.scores(queries.dense(text)[0], *queries.sparse(text))
         one = type(embeddings)(embeddings.vector[[place]], embeddings.gate[[place]])
         found, rows = source.index.search([text], one, 10)
         assert scores[rows[0]] == pytest.approx(found[0], abs=1e-6)
