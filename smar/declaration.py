@@ -30,6 +30,7 @@ class Stage:
             group gives all of its own. Times are not among them: they are the machine's.
         unused_kinds: Sections of params.yaml whose chosen kind it does not use, though it imports
             what could load it.
+        in_ranks: Whether several processes can run it together (`smar.train.ranks`).
         checks: What it checks of its own work before that replaces what lay there, by name.
     """
 
@@ -39,6 +40,7 @@ class Stage:
     params: Sequence[str] = ()
     compared: Sequence[str] = ()
     unused_kinds: Sequence[str] = ()
+    in_ranks: bool = False
     checks: Mapping[str, Check] = field(default_factory=dict)
 
     def digests(self, root: Path) -> dict[str, str]:

@@ -26,8 +26,9 @@ def place_model(model: Model, threads: int) -> Model:
 
 
 def set_threads(threads: int) -> None:
-    """Let torch use so many CPU threads; 0 = as many as the process may use."""
-    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+    """Let torch use so many CPU threads; 0 = all that its ranks may use here, divided."""
+    ranks = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    torch.set_num_threads(threads or max(1, len(os.sched_getaffinity(0)) // ranks))
 
 
 def choose_device() -> tuple[torch.device, str]:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from smar.params.section import Section
+from smar.params.section import Count, Section
 
 
 class ClusterParams(Section):
@@ -18,6 +18,10 @@ class ClusterParams(Section):
     under the same path."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that take shards; 0 = as many as the cluster has CPUs for."""
+
+    ranks: Count = 1
+    """Processes of this machine that train one model together, a GPU each where there are as many:
+    they share every step, whose gradients are those of one process."""
 
     def threads(self, asked: int) -> int:
         """Return the CPU threads of a process that takes shards; 0 = as many as it may use.

@@ -57,6 +57,7 @@ STAGE = Stage(
         "finetune",
     ],
     compared=["loss"],
+    in_ranks=True,
     checks={
         "weights_are_finite": Check(text="Every weight of the model is a number."),
         "not_worse_than_its_start": Check(

@@ -59,6 +59,7 @@ STAGE = Stage(
     ],
     compared=["loss"],
     unused_kinds=["gate"],
+    in_ranks=True,
     checks={
         "weights_are_finite": Check(text="Every weight of the model is a number."),
         "not_worse_than_its_start": Check(

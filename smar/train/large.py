@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from smar.train.batching import Batch, BatchMaker
+from smar.train.ranks import ALONE, Ranks
 from smar.train.sampling import Draw
 from smar.train.standing import Bits
 
@@ -77,17 +78,17 @@ class LargeBatch:
         """Q."""
         return len(self.facts["target"])
 
-    def item_chunks(self, *, with_pictures: bool) -> Iterator[Batch]:
-        """Yield batches of items without a query."""
-        for items in _slices(self.num_items, self.chunk_items):
+    def item_chunks(self, ranks: Ranks = ALONE, *, with_pictures: bool) -> Iterator[Batch]:
+        """Yield a rank's batches of items without a query."""
+        for items in ranks.part(_slices(self.num_items, self.chunk_items)):
             first, last = np.searchsorted(self.owner, [items.start, items.stop])
             here = slice(first, last if with_pictures else first)
             yield self._part(items, _NONE, here)
 
-    def query_chunks(self) -> Iterator[Batch]:
-        """Yield batches of queries without an item, as many as belong to a chunk of items."""
+    def query_chunks(self, ranks: Ranks = ALONE) -> Iterator[Batch]:
+        """Yield a rank's batches of queries, as many as go with a chunk of items; no item."""
         size = max(1, self.chunk_items * self.num_queries // self.num_items)
-        for queries in _slices(self.num_queries, size):
+        for queries in ranks.part(_slices(self.num_queries, size)):
             yield self._part(_NONE, queries, _NONE)
 
     def known_of(self, queries: slice) -> Batch:
@@ -121,7 +122,6 @@ class LargeBatch:
         )
 
 
-def _slices(total: int, size: int) -> Iterator[slice]:
-    """Yield consecutive slices of a size; the last may be shorter."""
-    for start in range(0, total, size):
-        yield slice(start, min(start + size, total))
+def _slices(total: int, size: int) -> list[slice]:
+    """Return consecutive slices of a size; the last may be shorter."""
+    return [slice(start, min(start + size, total)) for start in range(0, total, size)]

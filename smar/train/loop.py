@@ -29,6 +29,8 @@ from smar.train.large import LargeBatch
 from smar.train.memory import told_of_memory
 from smar.train.optim import add_weights, build_optimizer, learning_rate
 from smar.train.precision import Precision, choose_precision
+from smar.train.randomness import random_state, set_random_state
+from smar.train.ranks import ALONE, Ranks, current_ranks
 from smar.train.sampling import PairSampler
 from smar.train.step import Step, StepOutput
 from smar.train.tracking import Log, untracked
@@ -89,7 +91,9 @@ def _train(
     if params.recompute:
         recompute_states(model)
     average = WeightAverage(model.parameters(), params.average)
+    ranks = current_ranks()
     trained = nn.ModuleList([model, course.weights, average])
+    ranks.start_alike(trained)
     optimizer = build_optimizer(
         model,
         params.weight_decay,
@@ -99,15 +103,21 @@ def _train(
         params.layer_decay,
     )
     add_weights(optimizer, course.weights)
-    precision = _precision(model, sampler, maker, course.phases[-1].step, params, places)
+    precision = _precision(model, sampler, maker, course.phases[-1].step, params, places, ranks)
     logger.info("precision: %s (%s)", precision.name, precision.reason)
-    progress = load_checkpoint(places.checkpoint, trained, optimizer) or Progress(0, [])
+    progress = _progress(places.checkpoint, trained, optimizer, ranks)
     if progress.step:
         logger.info("going on from step %d of %d", progress.step, params.steps)
     history = list(progress.history)
     started, saved = time.perf_counter(), time.perf_counter()
-    batches = prefetch(_maker_of(sampler, maker, params), progress.step, params.steps)
-    bar = tqdm(batches, total=params.steps, initial=progress.step, unit="step", disable=None)
+    batches = prefetch(_maker_of(sampler, maker, params, ranks), progress.step, params.steps)
+    bar = tqdm(
+        batches,
+        total=params.steps,
+        initial=progress.step,
+        unit="step",
+        disable=None if ranks.is_first else True,
+    )
     queries = 0
     tasks: frozenset[str] = frozenset()
     model.train()
@@ -119,17 +129,20 @@ def _train(
         rate = _set_rate(optimizer, phase, number, params)
         try:
             with told_of_memory(params):
-                values, tasks = _update(trained, batch, optimizer, phase.step, precision, params)
+                values, tasks = _update(
+                    trained, batch, optimizer, phase.step, precision, params, ranks
+                )
         except TrainingError as error:
             raise TrainingError(f"step {number} of {params.steps}: {error}") from error
         average.update()
         queries += batch.num_queries
         if number % params.log_every == 0 or number + 1 == params.steps:
             history.append(_row(number, rate, values))
-            write_history(places.history, history)
+            if ranks.is_first:
+                write_history(places.history, history)
             log(number, {name: value for name, value in history[-1].items() if name != "step"})
             bar.set_postfix(_told(history[-1], number, params))
-        if time.perf_counter() - saved > params.checkpoint_s:
+        if ranks.is_first and time.perf_counter() - saved > params.checkpoint_s:
             save_checkpoint(places.checkpoint, trained, optimizer, Progress(number + 1, history))
             saved = time.perf_counter()
     average.take_over()
@@ -145,15 +158,27 @@ def _train(
     }
 
 
+def _progress(folder: Path, trained: nn.Module, optimizer: Optimizer, ranks: Ranks) -> Progress:
+    """Return where the run stands; all ranks go on from the first one's checkpoint."""
+    found = load_checkpoint(folder, trained, optimizer) if ranks.is_first else None
+    progress = ranks.sent(found) or Progress(0, [])
+    if progress.step and ranks.number > 1:
+        ranks.start_alike(trained)
+        optimizer.load_state_dict(ranks.sent(optimizer.state_dict()))
+        set_random_state(ranks.sent(random_state()))
+    return progress
+
+
 def _maker_of(
-    sampler: PairSampler, maker: BatchMaker, params: TrainParams
+    sampler: PairSampler, maker: BatchMaker, params: TrainParams, ranks: Ranks
 ) -> Callable[[int], Batch | LargeBatch]:
     """Return what makes the batch of a step."""
 
     def make(step: int) -> Batch | LargeBatch:
         draw = sampler.draw(step)
-        if 0 < params.chunk_items < len(draw.items):
-            return LargeBatch.make(maker, draw, params.chunk_items)
+        chunk = min(params.chunk_items or len(draw.items), len(draw.items) // ranks.number)
+        if chunk < len(draw.items):
+            return LargeBatch.make(maker, draw, max(1, chunk))
         return maker.make(draw)
 
     return make
@@ -196,10 +221,11 @@ def _update(
     step: Step,
     precision: Precision,
     params: TrainParams,
+    ranks: Ranks,
 ) -> tuple[dict[str, Tensor], frozenset[str]]:
     model = cast("DualEncoder", trained[0])
     optimizer.zero_grad(set_to_none=True)
-    output = _with_gradients(step, model, batch, precision)
+    output = _with_gradients(step, model, batch, precision, ranks)
     norm = torch.nn.utils.clip_grad_norm_(trained.parameters(), params.max_grad_norm)
     if not torch.isfinite(norm + output.loss.detach()):
         raise TrainingError(
@@ -211,11 +237,15 @@ def _update(
 
 
 def _with_gradients(
-    step: Step, model: DualEncoder, batch: Batch | LargeBatch, precision: Precision
+    step: Step,
+    model: DualEncoder,
+    batch: Batch | LargeBatch,
+    precision: Precision,
+    ranks: Ranks = ALONE,
 ) -> StepOutput:
     """Return the losses of a batch, its gradients added to those of the weights."""
     if isinstance(batch, LargeBatch):
-        return cached_step(step, model, batch, precision)
+        return cached_step(step, model, batch, precision, ranks)
     with precision.autocast(model.device):
         output = step(model, batch.to(model.device))
     output.loss.backward()  # type: ignore[no-untyped-call]
@@ -237,7 +267,9 @@ def _precision(
     step: Step,
     params: TrainParams,
     places: Places,
+    ranks: Ranks,
 ) -> Precision:
+    """Return the number format of the run, as the first rank chooses it."""
     draw = sampler.draw(0)  # of a large step a chunk tells as much
     batch = maker.make(draw.first(params.chunk_items or len(draw.items)))
 
@@ -246,7 +278,10 @@ def _precision(
             _with_gradients(step, model, batch, precision)
         model.zero_grad(set_to_none=True)
 
-    return choose_precision(params.precision, run_step, places.precision)
+    found = None
+    if ranks.is_first:
+        found = choose_precision(params.precision, run_step, places.precision)
+    return cast("Precision", ranks.sent(found))
 
 
 def _warn_if_stuck(history: list[dict[str, float]], tasks: frozenset[str]) -> None:
