@@ -160,11 +160,14 @@ def summary_text(results: Sequence[SetResult], params: EvaluateParams) -> str:
         lines.append(f"{LABELS[system]:<28}{cells}   {params.primary} in [{low:.3f}, {high:.3f}]")
     lines.append("")
     names = [name for name, mask in result.slices.items() if mask.any()]
-    lines.append(f"{params.primary:<28}" + "".join(f"{name:>14}" for name in names))
+    width = 2 + max([12, *map(len, names)])
+    lines.append(f"{params.primary:<28}" + "".join(f"{name:>{width}}" for name in names))
     for system in ordered(result):
-        cells = "".join(f"{result.mean(system, params.primary, name):>14.4f}" for name in names)
+        means = [result.mean(system, params.primary, name) for name in names]
+        cells = "".join(f"{mean:>{width}.4f}" for mean in means)
         lines.append(f"{LABELS[system]:<28}{cells}")
-    lines.append(f"{'queries':<28}" + "".join(f"{result.slices[n].sum():>14}" for n in names))
+    counts = "".join(f"{result.slices[name].sum():>{width}}" for name in names)
+    lines.append(f"{'queries':<28}{counts}")
     lines.append("")
     lines += [f"{text}  {detail}" for text, detail, _ in _differences(result, params)]
     return "\n".join(lines) + "\n"
