@@ -29,19 +29,11 @@ def test_results_come_in_order_from_all_workers():
 def test_a_slow_shard_does_not_hold_up_the_others():
     shards = [(1.0, 0), *[(0.0, number) for number in range(1, 12)]]
     started = time.perf_counter()
-    found = list(map_shards(sleepers, shards, RAY.model_copy(update={"workers": 2})))
+    found = list(map_shards(work.sleepers, shards, RAY.model_copy(update={"workers": 2})))
     shares = Counter(process for _, process in found)
     assert [number for number, _ in found] == list(range(12))
     assert max(shares.values()) >= 10, "who is done takes the next"
     assert time.perf_counter() - started < 30
-
-
-def sleepers() -> Any:
-    def sleep(shard: tuple[float, int]) -> tuple[int, int]:
-        number, process = work.squares(shard[0])(shard[1])
-        return int(number**0.5), process
-
-    return sleep
 
 
 @pytest.mark.usefixtures("cluster")

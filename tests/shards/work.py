@@ -19,6 +19,16 @@ def squares(delay_s: float = 0.0) -> Callable[[int], tuple[int, int]]:
     return square
 
 
+def sleepers() -> Callable[[tuple[float, int]], tuple[int, int]]:
+    """Return what takes as long over a number as it is told, and says which process did."""
+
+    def sleep(shard: tuple[float, int]) -> tuple[int, int]:
+        time.sleep(shard[0])
+        return shard[1], os.getpid()
+
+    return sleep
+
+
 def fatal(number: int, mark: Path, times: int) -> Callable[[int], int]:
     """Return what kills its process at a number, so many times."""
 
