@@ -93,7 +93,7 @@ def _pretrained(name: str, source: str, dim: int) -> nn.Module:
         raise SystemExit(f"sizes of {source} are not known; expected one of {', '.join(CONFIGS)}")
     config = CONFIGS[source]()
     family, part = family_for(config), PARTS[name]
-    backbone, own = family.take(AutoModel.from_config(config), part)
+    backbone, own = family.take(AutoModel.from_config(config, trust_remote_code=False), part)
     head, origin = nn.Sequential(*([own] if own is not None else [])), Origin(source)
     config = getattr(config, f"{part}_config", config)
     if part == "text" and family.text:

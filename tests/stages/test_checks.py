@@ -49,8 +49,8 @@ def stretch_rows(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (Paths(root).embeddings / "manifest.json").unlink()
     made = encode.encode_items
 
-    def encoded(*arguments: Any) -> encode.ItemEmbeddings:
-        found = made(*arguments)
+    def encoded(*arguments: Any, **named: Any) -> encode.ItemEmbeddings:
+        found = made(*arguments, **named)
         return encode.ItemEmbeddings(2 * found.text, found.image, found.multimodal)
 
     monkeypatch.setattr(encode, "encode_items", encoded)
