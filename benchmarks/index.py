@@ -8,6 +8,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,39 @@ def near(
     return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class Case:
+    """Made-up items with queries that lie around some of them.
+
+    Args:
+        items: `[S_t ; S_m]`, [N, 2 D].
+        chosen: The item that each query lies around, [Q].
+        asked: The queries before their gate.
+    """
+
+    items: NDArray[np.float32]
+    chosen: NDArray[np.int64]
+    asked: QueryEmbeddings
+
+
+def parser_of(description: str) -> argparse.ArgumentParser:
+    """Return a parser of what a case is made from."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--dim", type=int, default=128)
+    parser.add_argument("--spread", type=float, default=0.5, help="of queries around their items")
+    return parser
+
+
+def made_case(options: argparse.Namespace, most: int, rng: np.random.Generator) -> Case:
+    """Return the case that a command line asks for, with so many queries at most."""
+    text = clustered(options.items, options.dim, rng)
+    items = gated_items(text, near(text, 0.5, rng))
+    chosen = rng.choice(options.items, min(most, options.items), replace=False)
+    vector = near(text[chosen], options.spread, rng)
+    return Case(items, chosen, QueryEmbeddings(vector, rng.random(len(chosen), np.float32)))
+
+
 def queries_per_s(search: Callable[[slice], object], number: int, batch: int) -> float:
     """Return the rate of searching 50 items for queries in batches."""
     search(slice(0, batch))
@@ -48,19 +82,11 @@ def queries_per_s(search: Callable[[slice], object], number: int, batch: int) ->
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--items", type=int, default=100_000)
-    parser.add_argument("--dim", type=int, default=128)
-    parser.add_argument("--spread", type=float, default=0.5, help="of queries around their items")
-    options = parser.parse_args()
+    options = parser_of(str(__doc__)).parse_args()
     set_faiss_threads(0)
     rng = np.random.default_rng(0)
-    text = clustered(options.items, options.dim, rng)
-    vectors = gated_items(text, near(text, 0.5, rng))
-    chosen = rng.choice(options.items, min(1000, options.items), replace=False)
-    encoded = QueryEmbeddings(
-        near(text[chosen], options.spread, rng), rng.random(len(chosen), np.float32)
-    )
+    case = made_case(options, 1000, rng)
+    vectors, chosen, encoded = case.items, case.chosen, case.asked
     queries = gated_queries(encoded.vector, encoded.gate)
     shop, forms = make_catalogue(options.items, 7), rng.random(len(chosen))
     wanted = zip(chosen.tolist(), forms, strict=True)

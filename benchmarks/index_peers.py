@@ -7,7 +7,6 @@ setting, on the other half recall and time are taken. One thread, one query afte
 of processor: a busy machine changes them less than those of the clock.
 """
 
-import argparse
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,8 +18,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.index import clustered, near
-from smar.index.ann import gated_items, gated_queries
+from benchmarks.index import made_case, parser_of
+from smar.index.ann import gated_queries
 from smar.index.exact import exact_search
 from smar.index.settings import DEPTH, apply, as_deep_as, candidates
 
@@ -147,18 +146,10 @@ def compare(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--items", type=int, default=100_000)
-    parser.add_argument("--dim", type=int, default=128)
-    parser.add_argument("--spread", type=float, default=0.5, help="of queries around their items")
-    options = parser.parse_args()
+    options = parser_of(str(__doc__)).parse_args()
     faiss.omp_set_num_threads(1)
-    rng = np.random.default_rng(0)
-    text = clustered(options.items, options.dim, rng)
-    vectors = gated_items(text, near(text, 0.5, rng))
-    chosen = rng.choice(options.items, min(_QUERIES, options.items), replace=False)
-    asked = near(text[chosen], options.spread, rng)
-    queries = gated_queries(asked, rng.random(len(chosen), np.float32))
+    case = made_case(options, _QUERIES, np.random.default_rng(0))
+    vectors, queries = case.items, gated_queries(case.asked.vector, case.asked.gate)
     truth = exact_search(queries, vectors, _K)[1]
     for system in (*smar_and_graph(vectors), hnswlib_index(vectors), usearch_index(vectors)):
         for line in compare(system, queries, truth):

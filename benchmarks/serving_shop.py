@@ -90,11 +90,7 @@ def give_share(root: Path, share: float) -> None:
         (folder / "manifest.json").unlink()
         shutil.rmtree(folder / "index")
         manifest = Manifest(kind="index", details={"model_sha": digest(folder / "model")})
-        # What a loaded index says of itself is written again: the share has to be said there.
-        said = {k: v for k, v in index.vectors.details.items() if k != "unseen_share"}
-        vectors = replace(index.vectors, details=said | {"word_share": share})
-        other = replace(index, vectors=vectors, word_share=share, unseen=None)
-        write_index(folder / "index", other, manifest)
+        write_index(folder / "index", replace(index, word_share=share, unseen=None), manifest)
 
     registry.publish(root, fill, read_manifest(source, registry.KIND), expected=now)
 

@@ -4,7 +4,7 @@ Shapes: Q queries, K vectors a query, C candidates, N items, k results, D embedd
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from smar.models.embeddings import QueryEmbeddings
 
 _ROUNDING = 1e-5  # of a share of the words in float32
 _WORDS = "words"
+_DETAILS = ("word_share", "unseen_share", "relevance")  # of a hybrid index, beside its vectors'
 
 
 @dataclass(frozen=True)
@@ -252,13 +253,17 @@ def _together(rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.
 
 
 def write_index(path: Path, index: HybridIndex, manifest: Manifest) -> None:
-    """Write an index as a directory artefact, whole or not at all."""
+    """Write an index as a directory artefact, whole or not at all.
+
+    What it says of itself is what it is now, also where it was loaded and changed.
+    """
     manifest.details |= {"word_share": index.word_share}
     if index.unseen is not None:
         manifest.details["unseen_share"] = index.unseen.share
     if index.calibration is not None:
         manifest.details["relevance"] = index.calibration.as_dict()
-    with index_directory(path, index.vectors, manifest) as folder:
+    of_vectors = {name: v for name, v in index.vectors.details.items() if name not in _DETAILS}
+    with index_directory(path, replace(index.vectors, details=of_vectors), manifest) as folder:
         index.words.write(folder / _WORDS)
         if index.unseen is not None:
             index.unseen.write(folder / _WORDS)

@@ -12,6 +12,7 @@ from smar.errors import DataError
 from smar.index.ann import gated_items, gated_queries, index_directory
 from smar.index.building import build_index
 from smar.index.hybrid import HybridIndex, write_index
+from smar.index.unseen import UnseenWords
 from smar.index.words import WordIndex
 from smar.models.embeddings import QueryEmbeddings
 from smar.params import IndexParams
@@ -125,6 +126,19 @@ def test_index_reloads_with_its_words_and_share(tmp_path: Path):
         again.search(QUERIES, encoded(), 5), index.search(QUERIES, encoded(), 5), strict=True
     ):
         assert (mine == theirs).all()
+
+
+def test_an_index_that_was_loaded_and_changed_is_written_as_it_is_now(tmp_path: Path):
+    index, _ = make(20, 0.4)
+    unseen = UnseenWords.of(index.words, ["red boot"], 0.7)
+    first = replace(index, unseen=unseen)
+    write_index(tmp_path / "first", first, Manifest(kind="index", details={"model_sha": "x"}))
+    loaded = HybridIndex.load(tmp_path / "first")
+    assert (loaded.word_share, loaded.unseen is not None) == (0.4, True)
+    other = replace(loaded, word_share=0.1, unseen=None)
+    write_index(tmp_path / "other", other, Manifest(kind="index", details={"model_sha": "x"}))
+    again = HybridIndex.load(tmp_path / "other")
+    assert (again.word_share, again.unseen) == (0.1, None)
 
 
 def test_index_of_before_there_were_words_is_one_of_vectors(tmp_path: Path):
