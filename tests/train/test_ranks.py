@@ -126,7 +126,7 @@ def test_gradients_are_summed_and_what_has_none_keeps_none(in_ranks: InRanks):
     assert in_ranks(2, work) == [[3.0, 5.0, None]] * 2
 
 
-# Chunks of 5 of 16 items: four; of 1: more than ranks; gcl and adaptive need all rows at once.
+# Chunks of 5 of 16 items: four; of 1: more than ranks; adaptive needs all rows at once.
 CASES = [
     ("pretrain", "softmax", "fixed", 2, 5),
     ("pretrain", "softmax", "learned", 3, 5),
