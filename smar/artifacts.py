@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import file_digest, sha256
@@ -80,12 +80,15 @@ def digests(root: Path, *paths: Path) -> dict[str, str]:
 def write_directory(path: Path, manifest: Manifest) -> Iterator[Path]:
     """Yield an empty folder that replaces `path`, manifest included, when the block succeeds.
 
-    The block may still fill in `manifest`. If it raises or the process dies, `path` is as before.
+    The block may still fill in `manifest`; files that it names there, with their size and SHA-256,
+    are not hashed again. If it raises or the process dies, `path` is as before.
     """
     with replacement(path) as temporary:
         yield temporary
+        known = manifest.files
         manifest.files = {
-            str(file.relative_to(temporary)): {"bytes": file.stat().st_size, "sha256": digest(file)}
+            str(file.relative_to(temporary)): known.get(str(file.relative_to(temporary)))
+            or {"bytes": file.stat().st_size, "sha256": digest(file)}
             for file in sorted(temporary.rglob("*"))
             if file.is_file()
         }
@@ -153,15 +156,22 @@ def read_manifest(path: Path, kind: str) -> Manifest:
     return manifest
 
 
-def verify_directory(path: Path, kind: str) -> Manifest:
+def verify_directory(path: Path, kind: str, *, unchanged: Collection[str] = ()) -> Manifest:
     """Return the manifest after re-hashing every file of the directory.
+
+    Args:
+        path: The directory.
+        kind: What it has to hold.
+        unchanged: Files that are known to be what they were when they were hashed last.
 
     Raises:
         ArtifactError: As `read_manifest`, or if a file's content changed.
     """
     manifest = read_manifest(path, kind)
     changed = [
-        name for name, facts in manifest.files.items() if digest(path / name) != facts["sha256"]
+        name
+        for name, facts in manifest.files.items()
+        if name not in unchanged and digest(path / name) != facts["sha256"]
     ]
     if changed:
         raise ArtifactError(

@@ -250,7 +250,7 @@ def pack(raw: Path, link: str) -> tuple[list[int], str]:
     quarantine, target = Quarantine(), raw.parent / "packed"
     target.mkdir(exist_ok=True)
     files = [PictureFile("good", 1, "images/good.png"), PictureFile("bad", 2, link)]
-    ids, _ = pack_images(raw, files, target, PICTURES, quarantine)
+    ids, *_ = pack_images(raw, files, target, PICTURES, quarantine)
     reasons = quarantine.frame()["reason"]
     return ids, "" if reasons.empty else str(reasons[0])
 

@@ -4,7 +4,7 @@ A shard is named by its content and never changes: what a new run adds lies in s
 that those of before stay the files they are. Shapes: n pictures of H x W pixels, uint8 RGB.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,17 +49,23 @@ class ImageStore:
         self._place = np.fromiter(table["place"].to_pylist(), np.int64, len(table))
 
     @classmethod
-    def open(cls, path: Path, *, verify: bool = True) -> "ImageStore":
+    def open(
+        cls, path: Path, *, verify: bool = True, unchanged: Collection[str] = ()
+    ) -> "ImageStore":
         """Return the store of a directory artefact; pictures are read when asked for.
 
         Args:
             path: The directory.
             verify: Hash every file again, which reads them all once.
+            unchanged: Files that are known to be what they were when they were hashed last.
 
         Raises:
             ArtifactError: If the directory is missing or damaged, or of an earlier form.
         """
-        manifest = (verify_directory if verify else read_manifest)(path, KIND)
+        if verify:
+            manifest = verify_directory(path, KIND, unchanged=unchanged)
+        else:
+            manifest = read_manifest(path, KIND)
         table = schema.read_arrow(path / TABLE)
         if not {"shard", "place"} <= set(table.column_names):
             raise ArtifactError(f"{path}: was packed by an earlier version. Run `dvc repro` again.")

@@ -67,7 +67,7 @@ def read_catalogue(
     manifest.details |= {"height": height, "width": width}
     roots = [str(source.folder.resolve())]
     with write_directory(store, manifest) as target:
-        image_ids, _ = pack_images(beside, pictures, target, params, Quarantine(), roots)
+        image_ids, *_ = pack_images(beside, pictures, target, params, Quarantine(), roots)
     of_item: dict[str, list[int]] = {}
     for file, image_id in zip(pictures, image_ids, strict=True):
         if image_id >= 0:

@@ -5,6 +5,7 @@ DVC removes before a stage runs, and the stamps of the files that its pictures c
 deleted at any time; the next run then decodes everything.
 """
 
+import json
 import logging
 import os
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from smar.artifacts import write_json
 from smar.errors import ArtifactError
 from smar.params import ImageStoreParams
 from smar.replace import replacement, write_file
@@ -45,7 +47,11 @@ class Stamp:
         Raises:
             OSError: If there is none.
         """
-        facts = path.stat()
+        return cls.of_facts(path.stat())
+
+    @classmethod
+    def of_facts(cls, facts: os.stat_result) -> "Stamp":
+        """Return the stamp of a file of which these are the facts."""
         # The time of the last change of content or name: unlike mtime it cannot be set.
         return cls(facts.st_dev, facts.st_ino, facts.st_size, facts.st_ctime_ns)
 
@@ -82,7 +88,7 @@ class DecodedPictures:
         if not place.is_dir():
             return cls()
         try:
-            earlier = EarlierStore.open(place)
+            earlier = EarlierStore.open(place, _unchanged(place))
             table = pd.read_parquet(_stamps_of(place))
         except (ArtifactError, OSError, ValueError) as error:
             logger.warning("pictures are decoded anew: %s", error)
@@ -125,9 +131,32 @@ def remember(folder: Path, store: Path, params: ImageStoreParams, stamps: Stamps
     ]
     with write_file(_stamps_of(place)) as temporary:
         pd.DataFrame(rows, columns=[*_COLUMNS]).to_parquet(temporary, index=False)
+    now_ns = time.time_ns()
+    facts = {file.name: _facts_of(file) for file in place.glob("*.npy")}
+    old = {name: seen for name, seen in facts.items() if seen[-1] < now_ns - _YOUNG_NS}
+    write_json(_shards_of(place), old)
     for other in folder.iterdir():
         if other.name.partition(".")[0] != place.name and not other.name.startswith("."):
             shutil.rmtree(other) if other.is_dir() else other.unlink()
+
+
+def _unchanged(place: Path) -> frozenset[str]:
+    """Return the shards that nobody wrote to since the run that hashed them."""
+    try:
+        seen = json.loads(_shards_of(place).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return frozenset()
+    return frozenset(name for name, facts in seen.items() if _facts_of(place / name) == facts)
+
+
+def _facts_of(shard: Path) -> list[int]:
+    """Return what changes when somebody writes to a shard, and not when a link to it goes."""
+    facts = shard.stat()
+    return [facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns]
+
+
+def _shards_of(place: Path) -> Path:
+    return place.with_name(f"{place.name}.json")
 
 
 def _stamps_of(place: Path) -> Path:

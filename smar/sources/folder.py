@@ -9,10 +9,10 @@ import pandas as pd
 
 from smar.data import schema
 from smar.params import IngestParams
-from smar.sources.decoded_pictures import DecodedPictures, Stamps
+from smar.sources.decoded_pictures import DecodedPictures
 from smar.sources.feed import Feed, read_feed
 from smar.sources.judgements import Judgements, read_judgements
-from smar.sources.pictures import drop_placeholders, pack_images
+from smar.sources.pictures import Packed, drop_placeholders, pack_images
 from smar.sources.quarantine import Quarantine
 from smar.sources.search_log import SearchLog, read_log
 from smar.sources.split import query_id_of, split_judged, split_logged
@@ -24,7 +24,8 @@ logger = logging.getLogger(__name__)
 class Tables:
     """The tables of a shop, with the columns of `schema`, and how they were read.
 
-    `log` and `judgement_notes` tell of the log and the judgements, `stamps` of where pictures are.
+    `log` and `judgement_notes` tell of the log and the judgements, `packed` of the
+    picture store.
     """
 
     items: pd.DataFrame
@@ -35,7 +36,7 @@ class Tables:
     quarantine: Quarantine
     log: SearchLog
     judgement_notes: list[str]
-    stamps: Stamps
+    packed: Packed
 
 
 def read_source(
@@ -69,7 +70,7 @@ def read_source(
     logger.info("judgements: %d of %d queries", len(judgements.labels), len(judgements.queries))
     limits = (params.max_quarantined_frac, params.max_unknown_frac, params.quarantine_limits)
     quarantine.check(*limits)
-    image_ids, stamps = pack_images(
+    packed = pack_images(
         folder,
         feed.pictures,
         image_target,
@@ -79,7 +80,7 @@ def read_source(
         decoded,
     )
     image_ids = drop_placeholders(
-        feed.pictures, image_ids, feed.items, params.images.placeholder_items, quarantine
+        feed.pictures, packed.image_ids, feed.items, params.images.placeholder_items, quarantine
     )
     quarantine.check(*limits)
     return Tables(
@@ -91,7 +92,7 @@ def read_source(
         quarantine=quarantine,
         log=log,
         judgement_notes=judgements.notes,
-        stamps=stamps,
+        packed=packed,
     )
 
 

@@ -5,14 +5,16 @@ Shapes: n pictures of H x W pixels, uint8 RGB.
 
 import os
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from smar.artifacts import digest
+from smar.artifacts import digest, read_manifest
 from smar.data import images
 from smar.data.images import ImageStore
 
@@ -27,27 +29,29 @@ class EarlierStore:
     Args:
         store: The store.
         folder: Where its shards are.
+        files: Size and SHA-256 of its files, by name.
         row_of: Its image id by SHA-256 of a picture's file.
         sizes: Width and height of the originals, by image id.
     """
 
     store: ImageStore
     folder: Path
+    files: dict[str, dict[str, Any]]
     row_of: dict[str, int]
     sizes: NDArray[np.int64]
 
     @classmethod
-    def open(cls, folder: Path) -> "EarlierStore":
-        """Return the store of a directory artefact; every file is hashed again.
+    def open(cls, folder: Path, unchanged: Collection[str] = ()) -> "EarlierStore":
+        """Return the store of a directory artefact; every file is hashed again but `unchanged`.
 
         Raises:
             ArtifactError: If it is missing or damaged.
         """
-        store = ImageStore.open(folder)
+        store = ImageStore.open(folder, unchanged=unchanged)
         row_of = {sha: row for row, sha in enumerate(store.sha256)}
         sides = [store.table[side].to_numpy() for side in ("width", "height")]
         sizes = np.stack(sides, axis=1).astype(np.int64)
-        return cls(store, folder, row_of, sizes)
+        return cls(store, folder, read_manifest(folder, images.KIND).files, row_of, sizes)
 
     def size_of(self, row: int) -> tuple[int, int]:
         """Return width and height of an original."""
@@ -79,6 +83,8 @@ class ShardWriter:
         self._id_of: dict[str, int] = {}
         self._old = earlier.store.shards if earlier else []
         self._new: list[str] = []  # names of the shards written
+        self.files: dict[str, dict[str, Any]] = {}
+        """Size and SHA-256 of the shards in the target, by name, as a manifest has them."""
 
     def has(self, digest_of_file: str) -> bool:
         """Return whether a picture is in the store, or was in the earlier one."""
@@ -155,8 +161,10 @@ class ShardWriter:
     def _write(self) -> None:
         path = self._target / "shard.npy"
         np.save(path, self._buffer[: self._filled], allow_pickle=False)
-        name = f"shard-{digest(path)[:16]}.npy"
+        content = digest(path)
+        name = f"shard-{content[:16]}.npy"
         path.replace(self._target / name)
+        self.files[name] = {"bytes": (self._target / name).stat().st_size, "sha256": content}
         self._new.append(name)
         self._filled = 0
 
@@ -170,4 +178,5 @@ class ShardWriter:
                 os.link(file, target)
             except OSError:  # another file system, or one without links
                 shutil.copy2(file, target)
+        self.files[file.name] = self._earlier.files[file.name]
         return file.name

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ FURTHER = "further pictures"
 MARKED = "pictures marked"
 PLACEHOLDERS = "placeholder pictures"
 _CHUNK = 512  # pictures that memory holds
-_TASK = 16  # of them for a thread at a time: to hand over one costs as much as to know its stamp
+_TASK = 16  # of them for a thread at a time: to hand over one by itself costs much of a small one
 _CUT = "is cut short; what is there is used"
 
 
@@ -52,6 +53,20 @@ class PictureFile:
     any_ending: bool = False
 
 
+class Packed(NamedTuple):
+    """A picture store that was written.
+
+    Args:
+        image_ids: One per file that was asked for, -1 for bad ones.
+        stamps: Where the good ones came from, which `decoded_pictures.remember` keeps.
+        shards: Size and SHA-256 of each shard, by name, as a manifest has them.
+    """
+
+    image_ids: list[int]
+    stamps: Stamps
+    shards: dict[str, dict[str, Any]]
+
+
 @dataclass(frozen=True)
 class _Read:
     """A decoded picture, or the reason why there is none; no pixels if a store has them."""
@@ -72,15 +87,11 @@ def pack_images(
     quarantine: Quarantine,
     roots: Sequence[str] = (),
     decoded: DecodedPictures | None = None,
-) -> tuple[list[int], Stamps]:
+) -> Packed:
     """Write shards and their table into `target`.
 
     Files of equal bytes are stored once. Only files inside `folder`, or `roots` where a link of the
     file system leads there, are read; nothing is fetched.
-
-    Returns:
-        One image id per file, -1 for bad ones; and where the good ones came from, which
-        `decoded_pictures.remember` keeps for the next run.
     """
     wanted = {file.link: file.any_ending for file in files}
     links = list(wanted)
@@ -94,9 +105,13 @@ def pack_images(
     with ThreadPoolExecutor() as pool, tqdm(total=len(links), desc="pictures", disable=None) as bar:
         for start in range(0, len(links), _CHUNK):
             chunk = links[start : start + _CHUNK]
-            tasks = [chunk[place : place + _TASK] for place in range(0, len(chunk), _TASK)]
-            reads = chain.from_iterable(pool.map(source.read_all, tasks))
-            for link, first in zip(chunk, reads, strict=True):
+            reads = {link: read for link in chunk if (read := source.known(link))}
+            rest = [link for link in chunk if link not in reads]
+            tasks = [rest[place : place + _TASK] for place in range(0, len(rest), _TASK)]
+            found = chain.from_iterable(pool.map(source.read_all, tasks))
+            reads.update(zip(rest, found, strict=True))
+            for link in chunk:
+                first = reads[link]
                 # Pillow's leave to take a part is one for all threads: the others are done now.
                 read = source.read(link, allow_cut=True) if first.is_cut else first
                 if not read.digest:
@@ -110,7 +125,7 @@ def pack_images(
             bar.update(len(chunk))
     writer.close()
     _report(files, reasons, cut, quarantine)
-    return [ids.get(file.link, -1) for file in files], stamps
+    return Packed([ids.get(file.link, -1) for file in files], stamps, writer.files)
 
 
 def _report(
@@ -184,6 +199,18 @@ class _Source:
     any_ending: Mapping[str, bool]
     params: ImageStoreParams
     decoded: DecodedPictures
+
+    def known(self, link: str) -> _Read | None:
+        """Return a picture that an earlier run decoded and whose file is as it was, else None.
+
+        It is asked for before threads are: to hand one over costs more than to look at its file.
+        """
+        if link not in self.decoded.stamps:
+            return None
+        facts = self.folder.facts_of(link)
+        stamp = Stamp.of_facts(facts) if facts else None
+        digest = self.decoded.digest_of(link, stamp) if stamp else ""
+        return _Read(digest, stamp) if digest else None
 
     def read_all(self, links: Sequence[str]) -> list[_Read]:
         """Return pictures as `read` does."""

@@ -72,6 +72,7 @@ def run(root: Path) -> None:
         kept = paths.work / "log"
         tables = read_source(folder, params.ingest, params.seed, target, decoded, kept)
         dropped = tables.quarantine.counts()
+        pictures.files = tables.packed.shards
         pictures.dropped = {k: n for k, n in dropped.items() if k.startswith("pictures: ")}
         left_out = Manifest(kind="quarantine", params=settings, counts=dropped)
         left_out.details = {**tables.log.details(), "judgement_notes": tables.judgement_notes}
@@ -84,7 +85,7 @@ def run(root: Path) -> None:
     for reason, number in dropped.items():
         logger.warning("quarantined: %d x %s", number, reason)
     try:
-        remember(paths.work / "pictures", paths.images, params.ingest.images, tables.stamps)
+        remember(paths.work / "pictures", paths.images, params.ingest.images, tables.packed.stamps)
     except OSError as error:  # the stage is done; the next one decodes what it need not
         logger.warning("ingest: what was decoded is not remembered: %s", error)
     logger.info("ingest: %s", counts)

@@ -24,7 +24,7 @@ def pack(raw: Path, links: list[str]) -> tuple[list[int], Quarantine, ImageStore
     target = raw.parent / "packed"
     files = [PictureFile(f"i{row}", row, link) for row, link in enumerate(links, start=1)]
     with write_directory(target, Manifest(kind="images", details=MANIFEST)) as folder:
-        ids, _ = pack_images(raw, files, folder, PARAMS, quarantine)
+        ids, *_ = pack_images(raw, files, folder, PARAMS, quarantine)
     return ids, quarantine, ImageStore.open(target)
 
 

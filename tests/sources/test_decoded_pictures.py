@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from smar import artifacts
 from smar.artifacts import Manifest, write_directory
 from smar.data import images
 from smar.data.images import ImageStore
@@ -47,7 +48,9 @@ def ingest(
     files = [PictureFile(f"i{row}", row, name) for row, name in enumerate(names)]
     manifest = Manifest(kind="images", details={"height": 8, "width": 8})
     with write_directory(target, manifest) as folder:
-        ids, stamps = pack_images(raw, files, folder, PARAMS, quarantine, decoded=decoded)
+        ids, stamps, manifest.files = pack_images(
+            raw, files, folder, PARAMS, quarantine, decoded=decoded
+        )
     if remembering:
         remember(work, target, PARAMS, stamps)
     return ids, quarantine
@@ -154,6 +157,31 @@ def test_file_changed_a_moment_ago_is_read_again(raw: Path):
     assert decoded.trusted(stamp) != stamp
     old = pictures.Stamp(stamp.device, stamp.inode, stamp.bytes, decoded.started_ns - 10**10)
     assert decoded.trusted(old) == old
+
+
+def test_shard_that_nobody_wrote_to_is_not_hashed_again(raw: Path, monkeypatch: pytest.MonkeyPatch):
+    hashed: list[str] = []
+    digest = artifacts.digest
+    monkeypatch.setattr(
+        artifacts, "digest", lambda path: (hashed.append(path.suffix), digest(path))[1]
+    )
+    ingest(raw, NAMES)
+    assert ".npy" not in hashed  # they were when they got their names
+    ingest(raw, NAMES)
+    assert hashed.count(".npy") == 3  # written a moment ago: who knows
+    for shard in (raw.parent / "images").glob("*.npy"):
+        os.utime(shard, (1, 1))
+    ingest(raw, NAMES)
+    manifest = (raw.parent / "images" / "manifest.json").read_bytes()
+    hashed.clear()
+    ids, _ = ingest(raw, NAMES)
+    assert ".npy" not in hashed
+    assert (raw.parent / "images" / "manifest.json").read_bytes() == manifest
+    assert len(shown(raw, ids)) == 10  # opened with every hash compared
+    kept = next((raw.parent / "work").rglob("*.npy"))
+    kept.write_bytes(kept.read_bytes()[:-1] + b"?")
+    again, _ = ingest(raw, NAMES)
+    assert len(shown(raw, again)) == 10
 
 
 def test_damage_to_what_is_remembered_costs_time_alone(

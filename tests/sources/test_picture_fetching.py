@@ -144,7 +144,7 @@ def test_command_fetches_what_ingest_then_reads(tmp_path: Path, host: str):
     (project / "params.yaml").write_text(text.replace("folder: data/raw ", "folder: shop "))
     assert main(["fetch-pictures", "--allow-private", "--root", str(project)]) == 0
     (project / "out").mkdir()
-    ids, _ = pack_images(
+    ids, *_ = pack_images(
         shop,
         [PictureFile("1", 1, url)],
         project / "out",

@@ -82,6 +82,28 @@ def test_linked_folder_is_read_if_it_is_allowed(shop: Path):
     assert read(folder, "linked/a.jpg", any_ending=False) == b"linked"
 
 
+@pytest.mark.parametrize("allowed", [False, True])
+def test_file_that_a_link_names_as_it_stands_is_the_one_that_is_found(shop: Path, allowed: bool):
+    elsewhere = shop.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "a.jpg").write_bytes(b"linked")
+    (shop / "linked").symlink_to(elsewhere)
+    (shop / "p" / "alias.png").symlink_to(shop / "p" / "50%.png")
+    (shop / "p" / "out.jpg").symlink_to(elsewhere / "a.jpg")
+    (shop / "main.jpg").write_bytes(b"main")
+    folder = PictureFolder.open(shop, [str(elsewhere)] if allowed else [])
+    plain = {"p/red pan.JPG", "p/50%.png", "./p//50%.png", "main.jpg"}
+    others = {
+        "p/Red Pan.jpg", "p/alias.png", "p/out.jpg", "../elsewhere/a.jpg", "p/../main.jpg", "p", "",
+        "p/", ".", str(elsewhere / "a.jpg"), "p/none.jpg", "none/a.jpg", "p/\x00.jpg",
+    }  # fmt: skip
+    for link in {*plain, *others, "linked/a.jpg"}:
+        facts = folder.facts_of(link)
+        assert (facts is not None) == (link in plain or (allowed and link == "linked/a.jpg")), link
+        if facts is not None:
+            assert facts.st_ino == folder.find(link, any_ending=False).stat().st_ino
+
+
 def test_downloaded_pictures_stand_for_their_urls(shop: Path):
     url, bad = "https://shop.example/a.jpg?v=2", "https://shop.example/b.jpg"
     file = fetched_file(url, ".jpg")
