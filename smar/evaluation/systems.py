@@ -3,6 +3,7 @@
 Shapes: Q queries, N items, D embedding length, K results.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -38,6 +39,7 @@ LABELS = {
     "bm25": "BM25",
     "zero_shot": "zero-shot",  # the start before training, where it is aligned
 }
+_BLOCK = 512  # queries at once
 # The random stream of a baseline keeps its name, so that the intervals of two releases are of the
 # same resamples.
 _STREAMS = {GATED: "dense"}
@@ -103,7 +105,7 @@ class SetResult:
 
 
 def run_systems(
-    queries: QuerySet,
+    texts: Sequence[str],
     encoded: QueryEmbeddings,
     store: EmbeddingStore,
     index: HybridIndex,
@@ -112,7 +114,7 @@ def run_systems(
     """Return the runs of all systems, k results each; `hybrid` and `gated` go through the index."""
     runs = {}
     for name, searched in ((HYBRID, index), (GATED, replace(index, word_share=0.0, unseen=None))):
-        scores, rows = searched.search(queries.texts, encoded, k)
+        scores, rows = searched.search(texts, encoded, k)
         runs[name] = Run(name, rows, scores)
     for name in ("multimodal", "text", "image"):
         part = getattr(store, name)
@@ -120,8 +122,29 @@ def run_systems(
         if name == "image":  # an item without a picture has no S_i, so it is no result
             rows = np.where(store.image[rows].any(axis=2) & (rows >= 0), rows, -1)
         runs[name] = Run(name, rows, scores)
-    runs["bm25"] = bm25_run(index.words, queries.texts, k)
+    runs["bm25"] = bm25_run(index.words, texts, k)
     return runs
+
+
+def blocks(
+    texts: Sequence[str], encoded: QueryEmbeddings
+) -> Iterator[tuple[Sequence[str], QueryEmbeddings]]:
+    """Yield queries in blocks, which depend on their number alone: what is searched at once."""
+    for start in range(0, len(texts), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        yield texts[part], QueryEmbeddings(encoded.vector[part], encoded.gate[part])
+
+
+def joined(parts: Sequence[dict[str, Run]]) -> dict[str, Run]:
+    """Return the runs of a set from those of its blocks, in their order."""
+    return {
+        name: Run(
+            name,
+            np.concatenate([part[name].rows for part in parts]),
+            np.concatenate([part[name].scores for part in parts]),
+        )
+        for name in parts[0]
+    }
 
 
 def _exact(items: NDArray[np.float32], vectors: NDArray[np.float32], k: int) -> Found:

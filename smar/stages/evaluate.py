@@ -9,10 +9,16 @@ from smar.declaration import Stage
 from smar.paths import Paths
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     import pandas as pd
 
     from smar.evaluation.systems import SetResult
     from smar.evaluation.zero_shot import ZeroShot
+    from smar.index.hybrid import HybridIndex
+    from smar.index.store import EmbeddingStore
+    from smar.judging.runs import Run
+    from smar.models.embeddings import QueryEmbeddings
     from smar.params import Params
 
 logger = logging.getLogger(__name__)
@@ -73,7 +79,7 @@ def run(root: Path) -> None:
     items = schema.read_table(paths.items, schema.ITEMS)
     images = ImageStore.open(paths.images)
     start, told = read_zero_shot(paths, items, images, params.threads)
-    results, weak = _measure_all(paths, params, items, start)
+    results, weak = _measure_all(paths, params, items, start, inputs)
     manifest = Manifest(kind="evaluation", inputs=inputs, params=settings)
     manifest.counts = {f"queries_{result.queries.name}": len(result.queries) for result in results}
     catalogue = Catalogue(items, images)
@@ -100,14 +106,19 @@ def _release(paths: Paths) -> str:
 
 
 def _measure_all(
-    paths: Paths, params: "Params", items: "pd.DataFrame", start: "ZeroShot | None"
+    paths: Paths,
+    params: "Params",
+    items: "pd.DataFrame",
+    start: "ZeroShot | None",
+    inputs: "Mapping[str, str]",
 ) -> "tuple[list[SetResult], pd.DataFrame]":
     """Return what was measured on every set that has a query, and what is answered weakly."""
     from dataclasses import replace
+    from functools import partial
 
     from smar.data import schema
     from smar.evaluation.relevance import relevance_of, weak_queries
-    from smar.evaluation.systems import HYBRID, measure, run_systems
+    from smar.evaluation.systems import HYBRID, blocks, joined, measure
     from smar.evaluation.weights import weights_of
     from smar.evaluation.zero_shot import NAME
     from smar.index.hybrid import HybridIndex
@@ -117,10 +128,14 @@ def _measure_all(
     from smar.models.device import place_model
     from smar.models.encode import encode_queries
     from smar.models.io import load_model
+    from smar.shards.mapping import map_shards
 
     store, index = EmbeddingStore.load(paths.embeddings), HybridIndex.load(paths.index)
     model = place_model(load_model(paths.retriever), params.threads)
     settings = params.evaluate
+    threads, depth = params.cluster.threads(params.threads), max(settings.cutoffs)
+    prepare = partial(searching, paths.root, depth, threads, inputs)
+    here = partial(_search, store, index, depth)
     shop = ShopSets.read(paths, store.item_ids, settings.relevant_grade, params.seed)
     unseen = unseen_word_sets(items, shop.log.trained, store.item_ids, params.seed)[1]
     results = []
@@ -129,9 +144,10 @@ def _measure_all(
             logger.info("evaluate: no %s query with a relevant item", queries.name)
             continue
         encoded = encode_queries(model, queries.texts)
-        runs = run_systems(queries, encoded, store, index, max(settings.cutoffs))
+        shards = blocks(queries.texts, encoded)
+        runs = joined([*map_shards(prepare, shards, params.cluster, threads=threads, here=here)])
         if start is not None:
-            runs[NAME] = start.run(queries.texts, max(settings.cutoffs))
+            runs[NAME] = start.run(queries.texts, depth)
         slices = shop.slices(queries, items["category"], params.gate.visual_categories)
         found = measure(queries, encoded.gate, runs, slices, settings, params.seed)
         relevance = relevance_of(index, queries, runs[HYBRID])
@@ -139,3 +155,41 @@ def _measure_all(
         results.append(replace(found, relevance=relevance, weights=weights))
     logged = schema.read_table(paths.queries, schema.QUERIES)
     return results, weak_queries(index, model, logged, items["title"])
+
+
+def searching(
+    root: Path, depth: int, threads: int, inputs: "Mapping[str, str]"
+) -> "Callable[[tuple[Sequence[str], QueryEmbeddings]], dict[str, Run]]":
+    """Return what searches a block of queries, with the embeddings and the index in memory.
+
+    Args:
+        root: The project.
+        depth: Results of a query.
+        threads: CPU threads; 0 = as many as the process may use.
+        inputs: Digests of what the stage reads.
+
+    Raises:
+        ArtifactError: If the project here holds something else.
+    """
+    from functools import partial
+
+    from smar.index.ann import set_faiss_threads
+    from smar.index.hybrid import HybridIndex
+    from smar.index.store import EmbeddingStore
+
+    STAGE.expect(root, inputs)
+    set_faiss_threads(threads)
+    paths = Paths(root)
+    store, index = EmbeddingStore.load(paths.embeddings), HybridIndex.load(paths.index)
+    return partial(_search, store, index, depth)
+
+
+def _search(
+    store: "EmbeddingStore",
+    index: "HybridIndex",
+    depth: int,
+    block: "tuple[Sequence[str], QueryEmbeddings]",
+) -> "dict[str, Run]":
+    from smar.evaluation.systems import run_systems
+
+    return run_systems(*block, store, index, depth)

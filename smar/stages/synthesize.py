@@ -63,7 +63,8 @@ def run(root: Path) -> None:
     ):
         file = folder / "queries.parquet"
         items = schema.read_batches(paths.items, schema.ITEMS, COLUMNS, rows=_ITEMS)
-        schema.write_batches(file, schema.SYNTHETIC, made.batches(items, earlier, keeper))
+        batches = made.batches(items, earlier, keeper, params.cluster)
+        schema.write_batches(file, schema.SYNTHETIC, batches)
         manifest.counts = _counts(made, int((queries["split"] == "train").sum()))
         manifest.dropped = made.dropped
         columns = partial(schema.read_batches, file, schema.SYNTHETIC, ("query", "split"))

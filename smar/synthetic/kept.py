@@ -37,7 +37,7 @@ _COLUMNS = 6  # of items.npy: the key in two numbers, pairs, and draws left out 
 
 def how_drawn(settings: Any) -> str:
     """Return what stands for the way in which queries are drawn: code, libraries and settings."""
-    code = [(PACKAGE.parent / name).read_bytes() for name in closure("smar.synthetic.synthesize")]
+    code = [(PACKAGE.parent / name).read_bytes() for name in closure("smar.synthetic.drawing")]
     told = json.dumps(settings, sort_keys=True)
     return sha256(repr((code, [*map(version, _LIBRARIES)], told)).encode()).hexdigest()
 

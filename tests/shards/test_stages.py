@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, rmtree
 from typing import Any
 
 import pytest
 
 from smar.cli import main
+from smar.evaluation import systems
 from smar.features import making
 from smar.paths import Paths
-from smar.stages import embed
+from smar.stages import embed, synthesize
 from tests.models.backbones.conftest import zoo  # noqa: F401 - a fixture
 from tests.models.backbones.test_backbones import Zoo
 
@@ -39,6 +40,37 @@ def test_embeddings_of_a_cluster_are_the_same_bytes(
         places.embeddings.rmdir()
         run(small_project, "embed")
         found.append(content(places.embeddings))
+    assert found[0] == found[1]
+
+
+def test_queries_drawn_by_a_cluster_are_the_same_bytes(
+    small_project: Path, change_params: Change, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(synthesize, "_ITEMS", 16)
+    places = Paths(small_project)
+    found = []
+    for kind in ("local", "ray"):
+        change_params(small_project, {"cluster.kind": kind})
+        rmtree(places.synthetic)
+        rmtree(places.work / "synthetic", ignore_errors=True)
+        run(small_project, "synthesize")
+        found.append((content(places.synthetic), content(places.work / "synthetic")))
+    assert found[0] == found[1]
+
+
+def test_evaluation_by_a_cluster_is_the_same_bytes(
+    small_project: Path, change_params: Change, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(systems, "_BLOCK", 7)  # by this process; workers take what they are given
+    places = Paths(small_project)
+    found = []
+    for kind in ("local", "ray"):
+        change_params(small_project, {"threads": 1, "cluster.kind": kind})
+        rmtree(places.evaluation_report, ignore_errors=True)
+        run(small_project, "evaluate")
+        found.append(
+            content(places.evaluation_report) | {"": places.metrics("evaluate").read_bytes()}
+        )
     assert found[0] == found[1]
 
 

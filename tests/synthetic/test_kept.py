@@ -1,5 +1,6 @@
 """Queries taken from an earlier run are those that would be drawn again, whatever was edited."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from smar.data.schema import SYNTHETIC
 from smar.data.stems import bag_of_stems
 from smar.params import SynthesizeParams
-from smar.synthetic.drawn import number_of
+from smar.synthetic.drawing import Drawer
+from smar.synthetic.drawn import Drawn, number_of
 from smar.synthetic.kept import Earlier, keeping
 from smar.synthetic.leakage import Numbered
 from smar.synthetic.synthesize import COLUMNS, Synthesis
@@ -37,14 +39,25 @@ def log(rng: np.random.Generator, held_out: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["query", "split"])
 
 
+class Recorded(Drawer):
+    """Tells whose queries were drawn."""
+
+    seen: list[str]
+
+    def __call__(self, fields: Sequence[Sequence[str]]) -> Drawn:
+        self.seen += [field[0] for field in fields]
+        return super().__call__(fields)
+
+
 def run(
     items: pd.DataFrame, queries: pd.DataFrame, folder: Path | None, settings: SynthesizeParams
 ) -> tuple[pa.Table, Synthesis, list[str]]:
     """Return pairs, what made them, and the items that were drawn anew."""
     made = Synthesis(queries, len(items), settings, SEED)
     drawn: list[str] = []
-    draw = made._draw
-    made._draw = lambda fields: drawn.extend(f[0] for f in fields) or draw(fields)  # type: ignore[method-assign]
+    drawer = made._drawer
+    made._drawer = Recorded(drawer.held_out, drawer.per_item, settings, SEED)
+    made._drawer.seen = drawn
     table = pa.Table.from_pandas(items[[*COLUMNS]], preserve_index=False)
     batches = table.to_batches(7)
     if folder is None:
