@@ -47,7 +47,7 @@ class _Pictures:
             noise = np.random.default_rng(start).integers(0, 256, (256, *shape[1:]), np.uint8)
             self._pixels[start : start + 256] = noise
 
-    def read(self, image_ids: NDArray[np.int64]) -> Tensor:
+    def read(self, image_ids: NDArray[np.int64], views: None = None) -> Tensor:
         return torch.from_numpy(np.asarray(self._pixels[image_ids % _PICTURES]))
 
 

@@ -132,12 +132,7 @@ def _pretrained_image(
     """Return a tower with the backbone and the preprocessing of a checkpoint."""
     backbone, head = load_pretrained(checkpoint, "vision")
     settings = checkpoint.picture_settings()
-    if settings.size != stored:
-        logger.warning(
-            "pictures packed at %d x %d are fitted into the %d x %d that %s takes, with white "
-            "beside them; set ingest.images.height and width to pack them at that size",
-            *(*stored, *settings.size, checkpoint.name),
-        )
+    _tell_of_size(stored, settings.size, checkpoint.name)
     reads: dict[str, Any] = {
         "preprocessing": settings,
         "pooling": checkpoint.picture_pooling(params.pooling),
@@ -155,6 +150,20 @@ def _pretrained_image(
     decides = {**reads, "preprocessing": settings.as_dict(), "stored": stored, **kept.seen()}
     origin = _origin(params, checkpoint, decides)
     return FrozenImageTower(backbone, dim, kept=kept, head=head, origin=origin, **reads)
+
+
+def _tell_of_size(stored: tuple[int, int], size: tuple[int, int], name: str) -> None:
+    """Tell that pictures are packed at another size than a model takes."""
+    if stored == size:
+        return
+    if stored[0] * size[1] == stored[1] * size[0]:
+        logger.info("pictures packed at %d x %d are scaled to %d x %d for %s", *stored, *size, name)
+        return
+    logger.warning(
+        "pictures packed at %d x %d are fitted into the %d x %d that %s takes, with white "
+        "beside them; set ingest.images.height and width to pack them at that size",
+        *(*stored, *size, name),
+    )
 
 
 def _origin(

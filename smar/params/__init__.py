@@ -33,6 +33,7 @@ from smar.params.promote import PromoteParams
 from smar.params.search import EmbedParams, IndexParams
 from smar.params.synthesize import SynthesizeParams
 from smar.params.train import (
+    AugmentParams,
     FinetuneParams,
     NegativeParams,
     PretrainParams,
@@ -50,6 +51,7 @@ from smar.params.validate import (
 from smar.params.whole import Params
 
 __all__ = [
+    "AugmentParams",
     "ClicksParams",
     "ClusterParams",
     "CurriculumParams",

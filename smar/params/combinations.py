@@ -77,6 +77,11 @@ def _frozen(params: "Params", name: str) -> Iterator[str]:
             f"{tower.hidden}, of the layers that learn from the frozen model"
         )
     for stage in ("pretrain", "finetune"):
+        if name == "image" and getattr(params, stage).augment.changes:
+            yield (
+                f"{stage}.augment: above 0 with model.image.unfreeze 'none': a frozen model sees "
+                "every picture once, as it is. Set one of them back"
+            )
         if name == "text" and getattr(params, stage).field_mask_frac:
             yield (
                 f"{stage}.field_mask_frac: above 0 with model.text.unfreeze 'none': a frozen model "

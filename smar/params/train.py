@@ -7,6 +7,23 @@ from pydantic import Field, model_validator
 from smar.params.section import Count, Fraction, NonNegative, Positive, Section
 
 
+class AugmentParams(Section):
+    """How pictures differ from step to step, where pixels are trained on; 0 everywhere: not."""
+
+    flip: Fraction = 0.0
+    """Chance that a picture is mirrored, left to right."""
+    crop: Annotated[float, Field(ge=0, le=0.9)] = 0.0
+    """Largest share of a picture's height and width that is cut away, at a random place; the rest
+    is scaled to the whole."""
+    jitter: Annotated[float, Field(ge=0, le=0.9)] = 0.0
+    """Largest change of brightness and of contrast, as a share; hues stay what they are."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether any picture is changed."""
+        return bool(self.flip or self.crop or self.jitter)
+
+
 class TrainParams(Section):
     """What pretrain and finetune share."""
 
@@ -42,6 +59,7 @@ class TrainParams(Section):
     """Chance that a field of an item's text is left out of a step; one field always stays."""
     misspelled_frac: Fraction = 0.2
     """Chance that a query is misspelled when it is drawn."""
+    augment: AugmentParams = AugmentParams()
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Number format of the towers; auto measures which is faster."""
     checkpoint_s: Positive = 30

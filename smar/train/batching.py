@@ -18,6 +18,7 @@ from smar.data.item_source import ItemSource
 from smar.data.misspell import misspell
 from smar.data.token_table import TokenTable
 from smar.data.tokens import PictureTable, mask_fields, text_tensors, token_tensors
+from smar.train.augment import seen_as
 from smar.train.dataset import TrainingData
 from smar.train.sampling import Draw
 from smar.train.standing import Nearer, Standing
@@ -112,7 +113,7 @@ class BatchMaker:
         return Batch(
             **self.texts(draw),
             **self.facts(draw),
-            pictures=self.read(image_ids),
+            pictures=self.read(image_ids, self.views(draw, len(image_ids))),
             owner=torch.from_numpy(owner),
             allowed=torch.from_numpy(allowed),
             shown=torch.from_numpy(shown),
@@ -160,9 +161,16 @@ class BatchMaker:
         """Return the ids of a draw's pictures, and the place of the item that each belongs to."""
         return self._pictures.of_items(draw.items)
 
-    def read(self, image_ids: NDArray[np.int64]) -> Tensor:
-        """Return pictures, uint8, [M, height, width, 3]."""
-        return torch.from_numpy(self._images.read(image_ids))
+    def views(self, draw: Draw, num_pictures: int) -> NDArray[np.float32] | None:
+        """Return how a draw's pictures are looked at, [M, 6]; None: as they are."""
+        return None if draw.views is None else draw.views.of(num_pictures)
+
+    def read(
+        self, image_ids: NDArray[np.int64], views: NDArray[np.float32] | None = None
+    ) -> Tensor:
+        """Return pictures under views [M, 6], uint8, [M, height, width, 3]."""
+        pictures = torch.from_numpy(self._images.read(image_ids))
+        return pictures if views is None else seen_as(pictures, views)
 
     def standing(self, draw: Draw) -> Standing:
         """Return which of a draw's items may stand against which of its queries."""

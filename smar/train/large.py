@@ -39,6 +39,7 @@ class LargeBatch:
         maker: Reads the pictures.
         chunk_items: Items that go through the towers at once.
         taught: A teacher's scores of some of the queries with all items.
+        views: How each picture is looked at; None: as they are.
     """
 
     texts: dict[str, Tensor]
@@ -50,6 +51,7 @@ class LargeBatch:
     maker: BatchMaker
     chunk_items: int
     taught: Callable[[slice], Tensor] = _untaught
+    views: NDArray[np.float32] | None = None
 
     @classmethod
     def make(cls, maker: BatchMaker, draw: Draw, chunk_items: int) -> "LargeBatch":
@@ -66,6 +68,7 @@ class LargeBatch:
             maker,
             chunk_items,
             partial(maker.taught, draw),
+            maker.views(draw, len(image_ids)),
         )
 
     @property
@@ -104,6 +107,7 @@ class LargeBatch:
         owner = self.owner[pictures] - items.start
         num_queries, num_items = queries.stop - queries.start, items.stop - items.start
         no_pair = torch.zeros(num_queries, num_items, dtype=torch.bool)
+        views = None if self.views is None else self.views[pictures]
         texts = {}
         for name, rows in (("query", queries), ("item", items)):
             lengths = self.texts[f"{name}_lengths"][rows]
@@ -115,7 +119,7 @@ class LargeBatch:
             **texts,
             **{name: self.facts[name][queries] for name in ("target", "grade", "visual")},
             group=self.facts["group"][items],
-            pictures=self.maker.read(self.image_ids[pictures]),
+            pictures=self.maker.read(self.image_ids[pictures], views),
             owner=torch.from_numpy(owner),
             allowed=no_pair,
             shown=no_pair,

@@ -163,7 +163,7 @@ def build_sampler(
         seed: Decides all that is drawn.
         hard: Pools of hard negatives that join the items of a step.
     """
-    return PairSampler(
+    sampler = PairSampler(
         data,
         items_per_step=params.items_per_step,
         queries_per_item=params.queries_per_item,
@@ -173,6 +173,8 @@ def build_sampler(
         misspelled_frac=params.misspelled_frac,
         hard=hard,
     )
+    sampler.vary_pictures(params.augment)
+    return sampler
 
 
 def places(

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from smar.data.text import FIELDS
 from smar.errors import DataError
+from smar.params import AugmentParams
 from smar.seeding import generator
+from smar.train.augment import Views
 from smar.train.dataset import TrainingData
 from smar.train.negatives import HardPool, hard_items
 from smar.train.pairs import Pairs
@@ -28,6 +30,7 @@ class Draw:
         grade: Grade of each query with its own item, [Q].
         hidden: True where a field of an item's text is left out, [B, F]; None: nowhere.
         slips: Seed of each query's misspelling, -1 where it stays as it is, [Q]; None: everywhere.
+        views: How pictures are looked at; None: as they are.
     """
 
     items: NDArray[np.int64]
@@ -36,6 +39,7 @@ class Draw:
     grade: NDArray[np.float64]
     hidden: NDArray[np.bool_] | None
     slips: NDArray[np.int64] | None
+    views: Views | None = None
 
     def first(self, num_items: int) -> "Draw":
         """Return the draw of its first items and their queries alone."""
@@ -47,6 +51,7 @@ class Draw:
             self.grade[own],
             None if self.hidden is None else self.hidden[:num_items],
             None if self.slips is None else self.slips[own],
+            self.views,
         )
 
 
@@ -97,6 +102,11 @@ class PairSampler:
         self._seed = seed
         self._field_mask_frac, self._misspelled_frac = field_mask_frac, misspelled_frac
         self._hard = hard
+        self._augment = AugmentParams()
+
+    def vary_pictures(self, augment: AugmentParams) -> None:
+        """Look at pictures differently in every step."""
+        self._augment = augment
 
     def leave_out(self, items: NDArray[np.int64]) -> None:
         """Draw none of these rows of the item table, so that they can be tried later."""
@@ -121,7 +131,8 @@ class PairSampler:
             extra = hard_items(self._hard, queries, items, hard_rng)
             items = np.concatenate([items, extra])
         hidden, slips = self._hidden_of(step, len(items)), self._slips_of(step, len(queries))
-        return Draw(items, queries, target, grade, hidden, slips)
+        views = Views(self._seed, step, self._augment) if self._augment.changes else None
+        return Draw(items, queries, target, grade, hidden, slips, views)
 
     def _hidden_of(self, step: int, num_items: int) -> NDArray[np.bool_] | None:
         if not self._field_mask_frac:

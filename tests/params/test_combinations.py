@@ -65,6 +65,14 @@ def changed(changes: dict[str, Any]) -> dict[str, Any]:
         ),
         ({"curriculum.staged.frozen.query": ["gate"]}, r"curriculum\.staged\.frozen\.query"),
         ({"pretrain.field_mask_frac": 1.0}, r"pretrain\.field_mask_frac"),
+        (
+            {
+                "model.image.pretrained": "net",
+                "model.image.unfreeze": "none",
+                "finetune.augment": {"flip": 0.5},
+            },
+            r"finetune\.augment: above 0 with model\.image\.unfreeze 'none'",
+        ),
         ({"model.query_vectors.count": 0}, r"model\.query_vectors\.count"),
     ],
 )

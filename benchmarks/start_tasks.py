@@ -1,0 +1,148 @@
+"""What a trained model is measured on when starts are compared.
+
+Shapes: Q queries, N items, D embedding length, V values of a task.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from smar.index.ann import gated_items, gated_queries
+from smar.index.building import build_index
+from smar.index.hybrid import HybridIndex
+from smar.index.words import WordIndex
+from smar.judging.metrics import judge, ndcg, precision, recall
+from smar.judging.runs import QuerySet, Run
+from smar.models.dual_encoder import DualEncoder
+from smar.models.embeddings import ItemEmbeddings
+from smar.models.encode import encode_queries
+from smar.params import IndexParams
+
+_K = 50
+_PICTURE_SHARE = 0.9  # of an item in the tasks of KAGL that find products by a value
+_LEAST = 10  # items of a value: with fewer a precision at 10 cannot be 1
+_COLOURS = (
+    "black white blue navy red green grey pink purple brown yellow orange beige silver gold maroon"
+)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model with its vectors of a catalogue.
+
+    Args:
+        model: The model.
+        vectors: S_t, S_i and S_m of the items, [N, D] each.
+        ids: Ids of the items, [N].
+        texts: What words are found in, [N].
+        stemmer: Of the words.
+    """
+
+    model: DualEncoder
+    vectors: ItemEmbeddings
+    ids: list[str]
+    texts: Sequence[str]
+    stemmer: str
+
+    def index(self, share: float) -> HybridIndex:
+        """Return all items in an exact index, with a share of the words."""
+        settings = IndexParams(exact_below=len(self.ids) + 1)
+        rows = gated_items(self.vectors.text, self.vectors.multimodal)
+        found = build_index(rows, self.ids, settings, lambda: rows[:1])
+        return HybridIndex(found, WordIndex.build(self.texts, stemmer=self.stemmer), share)
+
+
+def title_to_picture(
+    trained: Trained, titles: Sequence[str], own: NDArray[np.int64]
+) -> dict[str, float]:
+    """Return R@1, R@10 and the reciprocal rank at 10 of each title's own picture among all.
+
+    Args:
+        trained: The model and its vectors.
+        titles: Texts, [Q].
+        own: Row of each title's item, [Q].
+    """
+    image = trained.vectors.image
+    scores = _queries(trained.model, titles) @ image.T
+    scores[:, ~image.any(1)] = -np.inf
+    rank = (scores > scores[np.arange(len(own)), own][:, None]).sum(1)
+    return {
+        "title_r@1": float((rank < 1).mean()),
+        "title_r@10": float((rank < 10).mean()),
+        "title_mrr@10": float(np.where(rank < 10, 1 / (rank + 1), 0).mean()),
+    }
+
+
+def products_of(trained: Trained, values: pd.Series, rows: NDArray[np.int64]) -> tuple[float, int]:
+    """Return P@10 of items found by a value, such as their colour, and how many values there are.
+
+    An item is 0.9 of its picture and 0.1 of its text, the query is the value alone.
+
+    Args:
+        trained: The model and its vectors.
+        values: Value of each item, "" for none, [N].
+        rows: Items that are searched, such as those that were held out.
+    """
+    here = values.iloc[rows].to_numpy()
+    told, counts = np.unique(here[here != ""], return_counts=True)
+    told = told[counts >= _LEAST]
+    if not len(told):
+        return float("nan"), 0
+    vectors = trained.vectors
+    documents = _PICTURE_SHARE * vectors.image[rows] + (1 - _PICTURE_SHARE) * vectors.text[rows]
+    scores = _queries(trained.model, [value.lower() for value in told]) @ documents.T
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :10]
+    return float((here[best] == told[:, None]).mean()), len(told)
+
+
+def colours(titles: pd.Series) -> pd.Series:
+    """Return the one colour that each title names, "" where it names none or several."""
+    known = set(_COLOURS.split())
+    found = [sorted(known & set(title.lower().split())) for title in titles]
+    return pd.Series([named[0] if len(named) == 1 else "" for named in found], index=titles.index)
+
+
+def judged(
+    trained: Trained, queries: QuerySet, share: float, cold: NDArray[np.int64]
+) -> dict[str, float]:
+    """Return R@50, P@10 and nDCG@10 of vectors and of the search, and what is found of cold items.
+
+    Args:
+        trained: The model and its vectors.
+        queries: A query set.
+        share: Of the words.
+        cold: Items that were held out of training.
+    """
+    if not len(queries):
+        return {}
+    encoded = encode_queries(trained.model, queries.texts)
+    index = trained.index(share)
+    alone = index.vectors.search(gated_queries(encoded.vector, encoded.gate), _K)
+    figures: dict[str, float] = {}
+    for name, (scores, rows) in (
+        ("vectors", alone),
+        ("search", index.search(queries.texts, encoded, _K)),
+    ):
+        found = judge(Run(name, rows, scores), queries, _K)
+        figures |= {
+            f"{name}_r@50": float(recall(found, _K).mean()),
+            f"{name}_p@10": float(precision(found, 10).mean()),
+            f"{name}_ndcg@10": float(ndcg(found, 10).mean()),
+        }
+    relevant = (queries.qrels >= queries.relevant_grade).toarray().astype(bool)
+    warm = np.ones(relevant.shape[1], bool)
+    warm[cold] = False
+    hit = np.zeros_like(relevant)
+    np.put_along_axis(hit, np.asarray(alone[1]), True, axis=1)
+    for name, part in (("cold", relevant & ~warm), ("warm", relevant & warm)):
+        if part.any():
+            figures[f"{name}_r@50"] = float((part & hit).sum() / part.sum())
+    return figures
+
+
+def _queries(model: DualEncoder, texts: Sequence[str]) -> NDArray[np.float32]:
+    """Return one vector a text, [Q, D]: the first of several."""
+    return encode_queries(model, list(texts)).vector.reshape(len(texts), -1, model.dim)[:, 0]

@@ -1,0 +1,218 @@
+"""Starts compared: a model is trained for some seconds of CPU from what params.yaml names.
+
+    python -m benchmarks.starts PROJECT [KEY=VALUE ...] --seconds 200
+
+PROJECT is a folder in which ingest, validate, synthesize and, for frozen towers, features have
+run. Items are held out of training with their queries. The towers are pre-trained, then fine-tuned
+on clicks, for so many seconds of this process (CPU time of all threads); the learning rate falls
+with them. KEY=VALUE changes params.yaml for the run. Prints one line of JSON: judged queries by
+vectors and by the search, each held-out title to its own picture among all, and held-out items by
+their type and, where the column `--colours` of the feed names one, their colour.
+"""
+
+import argparse
+import json
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from numpy.typing import NDArray
+from torch import nn
+
+from benchmarks.start_tasks import Trained, colours, judged, products_of, title_to_picture
+from smar.data import schema
+from smar.data.images import ImageStore
+from smar.data.item_source import ItemSource
+from smar.data.text import item_texts
+from smar.features.source import open_source
+from smar.index.language import stemmer_of
+from smar.judging.shop_sets import ShopSets
+from smar.judging.unseen_words import unseen_word_sets
+from smar.losses import build_loss
+from smar.models.dual_encoder import DualEncoder
+from smar.models.encode import encode_items
+from smar.models.pretrained import checkpoints
+from smar.params import Params
+from smar.params.kinds import GATES
+from smar.params.train import TrainParams
+from smar.paths import Paths
+from smar.seeding import generator, seed_torch
+from smar.stages.pretrain import build_untrained
+from smar.train.batching import BatchMaker
+from smar.train.benefit import picture_benefit
+from smar.train.cached import cached_step
+from smar.train.course import finetune_course, pretraining_weights
+from smar.train.large import LargeBatch
+from smar.train.optim import build_optimizer, learning_rate
+from smar.train.precision import Precision
+from smar.train.prepare import build_maker, build_sampler, read_training_data
+from smar.train.sampling import PairSampler
+from smar.train.step import Step, pretrain_step
+
+_GRAIN = 1000  # parts of the time that the learning rate follows
+
+
+def changed(path: Path, changes: list[str]) -> Params:
+    """Return the parameters of a project with some values changed."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for change in changes:
+        key, _, value = change.partition("=")
+        section = content
+        *parts, last = key.split(".")
+        for part in parts:
+            section = section.setdefault(part, {})
+        section[last] = yaml.safe_load(value) if value else ""
+    return Params.model_validate(content)
+
+
+def train(
+    model: DualEncoder,
+    sampler: PairSampler,
+    maker: BatchMaker,
+    step: Step,
+    settings: TrainParams,
+    seconds: float,
+) -> int:
+    """Train for some seconds of CPU time, the rate falling with them; return the steps."""
+    old = model.pretrained_parameters()
+    model.hold()
+    optimizer = build_optimizer(model, settings.weight_decay, old, settings.pretrained_rate)
+    precision = Precision(settings.precision.replace("auto", "float32"), "asked for")
+    model.train()
+    start, steps, share = time.process_time(), 0, 0.0
+    while share < 1:
+        rate = learning_rate(
+            int(share * _GRAIN), _GRAIN, settings.learning_rate, settings.warmup_frac
+        )
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group["rate_scale"]
+        optimizer.zero_grad()
+        draw = sampler.draw(steps)
+        if 0 < settings.chunk_items < len(draw.items):
+            cached_step(step, model, LargeBatch.make(maker, draw, settings.chunk_items), precision)
+        else:
+            with precision.autocast(model.device):
+                output = step(model, maker.make(draw))
+            output.loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
+        optimizer.step()
+        steps += 1
+        share = (time.process_time() - start) / seconds
+    model.eval()
+    return steps
+
+
+def trained(
+    params: Params,
+    paths: Paths,
+    items: pd.DataFrame,
+    held: NDArray[np.int64],
+    seconds: tuple[float, float],
+) -> tuple[DualEncoder, ItemSource, dict[str, int]]:
+    """Return a model after both trainings, where its items come from, and the steps of each.
+
+    Args:
+        params: The parameters.
+        paths: The project.
+        items: Item table (`schema.ITEMS`).
+        held: Rows of items that no step sees.
+        seconds: Of pre-training and of fine-tuning; 0 leaves one out.
+    """
+    read = partial(read_training_data, paths, items, params.gate.visual_categories, params.clicks)
+    data = read()
+    pictures = ImageStore.open(paths.images)
+    starts = checkpoints(params.model, paths.backbones)
+    model = build_untrained(params, data.queries, items, (pictures.height, pictures.width), starts)
+    source = open_source(paths.features, pictures, model)
+    loss = build_loss(params.loss)
+    weights = pretraining_weights(params.pretrain, is_learned=False)
+    clicks = finetune_course(params.finetune, loss, is_learned=False).phases[0].step
+    parts = (
+        ("pretrain", params.pretrain, params.pretrain.real_frac, pretrain_step(weights, loss)),
+        ("finetune", params.finetune, 1.0, clicks),
+    )
+    steps = {}
+    for number, (name, settings, real, step) in enumerate(parts):
+        if not seconds[number]:
+            continue
+        data = read(clicks_suffice=True) if name == "finetune" else data
+        sampler = build_sampler(data, settings, real, params.seed + number)
+        sampler.leave_out(held)
+        maker = build_maker(model, data, items, source)
+        steps[name] = train(model, sampler, maker, step, settings, seconds[number])
+    model.set_gate(params.gate.kind, params.gate.own.model_dump())
+    if GATES[params.gate.kind].facts["SETTLES"]:
+        model.gate.settle(picture_benefit(model, data, items, source, params.seed))
+    return model, source, steps
+
+
+def measured(
+    found: Trained,
+    params: Params,
+    paths: Paths,
+    items: pd.DataFrame,
+    held: NDArray[np.int64],
+    options: argparse.Namespace,
+) -> dict[str, float]:
+    """Return the figures of a trained model."""
+    figures = title_to_picture(found, list(items["title"].iloc[held]), held)
+    types = items["category"].str.split(" > ").str[-1]
+    figures["type_p@10"], figures["types"] = products_of(found, types, held)
+    if options.colours:
+        feed = paths.root / params.ingest.folder / params.ingest.feed.file
+        table = pd.read_csv(feed, dtype=str).set_index("id")[options.colours].fillna("")
+        named = colours(table.reindex(items["item_id"]).fillna(""))
+        figures["colour_p@10"], figures["colours"] = products_of(found, named, held)
+    shop = ShopSets.read(paths, found.ids, params.evaluate.relevant_grade, params.seed)
+    queries = next(one for one in shop.sets if one.name == options.set)
+    figures |= judged(found, queries, options.share, held)
+    unseen = unseen_word_sets(items, shop.log.trained, found.ids, params.seed)
+    of_unseen = judged(found, unseen[options.set == "test"], options.share, held)
+    return figures | {f"unseen_{k}": v for k, v in of_unseen.items() if k.endswith("ndcg@10")}
+
+
+def main() -> None:
+    """Train one start and print what it finds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("project", type=Path)
+    parser.add_argument("--seconds", type=float, default=200)
+    parser.add_argument("--clicks-frac", type=float, default=0.75, help="of the seconds")
+    parser.add_argument("--held-out", type=int, default=2000)
+    parser.add_argument("--set", choices=("test", "validation"), default="test")
+    parser.add_argument("--share", type=float, default=0.3, help="of the words in the search")
+    parser.add_argument("--colours", default="", help="column of the feed that names them")
+    parser.add_argument("changes", nargs="*")
+    options = parser.parse_intermixed_args()
+    paths = Paths(options.project)
+    params = changed(paths.params, options.changes)
+    seed_torch(params.seed)
+    items = schema.read_table(paths.items, schema.ITEMS)
+    with_picture = np.flatnonzero(items["image_ids"].str.len() > 0)
+    drawn = generator(params.seed, "held out").permutation(with_picture)
+    is_test = options.set == "test"  # choices are made on other items than those reported
+    held = drawn[: options.held_out] if is_test else drawn[-options.held_out :]
+    seconds = options.seconds * (1 - options.clicks_frac), options.seconds * options.clicks_frac
+    model, source, steps = trained(params, paths, items, held, seconds)
+    texts = item_texts(items)
+    found = Trained(
+        model,
+        encode_items(model, items, source, 256),
+        list(items["item_id"]),
+        texts,
+        stemmer_of(texts),
+    )
+    line: dict[str, Any] = {"seed": params.seed, "changes": options.changes, "steps": steps}
+    line |= {"items": len(items), "held_out": len(held), "set": options.set}
+    figures = measured(found, params, paths, items, held, options)
+    line |= {name: round(value, 4) for name, value in figures.items()}
+    line["cpu_s"] = round(time.process_time())
+    sys.stdout.write(json.dumps(line) + "\n")
+
+
+if __name__ == "__main__":
+    main()
