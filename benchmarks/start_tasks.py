@@ -3,11 +3,10 @@
 Shapes: Q queries, N items, D embedding length, V values of a task.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from smar.index.ann import gated_items, gated_queries
@@ -56,17 +55,16 @@ class Trained:
 
 
 def title_to_picture(
-    trained: Trained, titles: Sequence[str], own: NDArray[np.int64]
+    titles: NDArray[np.float32], image: NDArray[np.float32], own: NDArray[np.int64]
 ) -> dict[str, float]:
     """Return R@1, R@10 and the reciprocal rank at 10 of each title's own picture among all.
 
     Args:
-        trained: The model and its vectors.
-        titles: Texts, [Q].
+        titles: Vectors of titles, [Q, D].
+        image: S_i of all items, zero without a picture, [N, D].
         own: Row of each title's item, [Q].
     """
-    image = trained.vectors.image
-    scores = _queries(trained.model, titles) @ image.T
+    scores = titles @ image.T
     scores[:, ~image.any(1)] = -np.inf
     rank = (scores > scores[np.arange(len(own)), own][:, None]).sum(1)
     return {
@@ -76,33 +74,39 @@ def title_to_picture(
     }
 
 
-def products_of(trained: Trained, values: pd.Series, rows: NDArray[np.int64]) -> tuple[float, int]:
+def products_of(
+    encode: Callable[[Sequence[str]], NDArray[np.float32]],
+    image: NDArray[np.float32],
+    text: NDArray[np.float32],
+    values: Sequence[str],
+) -> tuple[float, int]:
     """Return P@10 of items found by a value, such as their colour, and how many values there are.
 
-    An item is 0.9 of its picture and 0.1 of its text, the query is the value alone.
+    An item is 0.9 of its picture and 0.1 of its text, the query is the value alone. Values of fewer
+    than ten items are left out.
 
     Args:
-        trained: The model and its vectors.
-        values: Value of each item, "" for none, [N].
-        rows: Items that are searched, such as those that were held out.
+        encode: Query texts to vectors, [V, D].
+        image: S_i of the items that are searched, [N, D].
+        text: S_t of them, [N, D].
+        values: Value of each, "" for none, [N].
     """
-    here = values.iloc[rows].to_numpy()
+    here = np.asarray(values, object)
     told, counts = np.unique(here[here != ""], return_counts=True)
     told = told[counts >= _LEAST]
     if not len(told):
         return float("nan"), 0
-    vectors = trained.vectors
-    documents = _PICTURE_SHARE * vectors.image[rows] + (1 - _PICTURE_SHARE) * vectors.text[rows]
-    scores = _queries(trained.model, [value.lower() for value in told]) @ documents.T
+    documents = _PICTURE_SHARE * image + (1 - _PICTURE_SHARE) * text
+    scores = encode([value.lower() for value in told]) @ documents.T
     best = np.argsort(-scores, axis=1, kind="stable")[:, :10]
     return float((here[best] == told[:, None]).mean()), len(told)
 
 
-def colours(titles: pd.Series) -> pd.Series:
+def colours(titles: Iterable[str]) -> list[str]:
     """Return the one colour that each title names, "" where it names none or several."""
     known = set(_COLOURS.split())
     found = [sorted(known & set(title.lower().split())) for title in titles]
-    return pd.Series([named[0] if len(named) == 1 else "" for named in found], index=titles.index)
+    return [named[0] if len(named) == 1 else "" for named in found]
 
 
 def judged(
@@ -143,6 +147,6 @@ def judged(
     return figures
 
 
-def _queries(model: DualEncoder, texts: Sequence[str]) -> NDArray[np.float32]:
+def first_vectors(model: DualEncoder, texts: Sequence[str]) -> NDArray[np.float32]:
     """Return one vector a text, [Q, D]: the first of several."""
     return encode_queries(model, list(texts)).vector.reshape(len(texts), -1, model.dim)[:, 0]

@@ -24,7 +24,14 @@ import yaml
 from numpy.typing import NDArray
 from torch import nn
 
-from benchmarks.start_tasks import Trained, colours, judged, products_of, title_to_picture
+from benchmarks.start_tasks import (
+    Trained,
+    colours,
+    first_vectors,
+    judged,
+    products_of,
+    title_to_picture,
+)
 from smar.data import schema
 from smar.data.images import ImageStore
 from smar.data.item_source import ItemSource
@@ -160,14 +167,18 @@ def measured(
     options: argparse.Namespace,
 ) -> dict[str, float]:
     """Return the figures of a trained model."""
-    figures = title_to_picture(found, list(items["title"].iloc[held]), held)
-    types = items["category"].str.split(" > ").str[-1]
-    figures["type_p@10"], figures["types"] = products_of(found, types, held)
+    encode = partial(first_vectors, found.model)
+    vectors = found.vectors
+    here = items.iloc[held]
+    figures = title_to_picture(encode(here["title"].tolist()), vectors.image, held)
+    by_value = partial(products_of, encode, vectors.image[held], vectors.text[held])
+    types = here["category"].str.split(" > ").str[-1]
+    figures["type_p@10"], figures["types"] = by_value(types.tolist())
     if options.colours:
         feed = paths.root / params.ingest.folder / params.ingest.feed.file
         table = pd.read_csv(feed, dtype=str).set_index("id")[options.colours].fillna("")
-        named = colours(table.reindex(items["item_id"]).fillna(""))
-        figures["colour_p@10"], figures["colours"] = products_of(found, named, held)
+        named = colours(table.reindex(here["item_id"]).fillna(""))
+        figures["colour_p@10"], figures["colours"] = by_value(named)
     shop = ShopSets.read(paths, found.ids, params.evaluate.relevant_grade, params.seed)
     queries = next(one for one in shop.sets if one.name == options.set)
     figures |= judged(found, queries, options.share, held)
