@@ -98,9 +98,12 @@ def make_rows(
     parts = [missing[start : start + at_once] for start in range(0, len(missing), at_once)]
     compute = compute_shards or partial(map, partial(compute_shard, wanted))
     with tqdm(total=len(missing), desc=wanted.name, unit="row", disable=None) as bar:
-        for part, rows in zip(parts, compute(parts), strict=True):
+        for number, (part, rows) in enumerate(zip(parts, compute(parts), strict=True), start=1):
             _write_shard(work, f"shard-{_name_of(wanted.keys, part)}.npy", wanted.keys, part, rows)
             bar.update(len(part))
+            if number * 10 // len(parts) > (number - 1) * 10 // len(parts):  # a log has no bar
+                done = min(number * at_once, len(missing))
+                logger.info("features of %s: %d of %d", wanted.name, done, len(missing))
     sources = [*sources[: len(sources) - (left in sources)], _waiting(work)]
     _gather(target, sources, wanted.keys)
     return Made(len(wanted.keys), len(missing), resumed)

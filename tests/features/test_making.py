@@ -130,6 +130,20 @@ def test_rows_that_the_code_makes_otherwise_today_are_made_anew(
     check(rows, keys_of(0, 8), 50.0)
 
 
+def test_a_log_is_told_ten_times_how_far_it_is(
+    made: Callable[..., tuple[Made, FeatureRows]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    monkeypatch.setattr(making, "_SHARD_BYTES", 1)  # a row a shard
+    caplog.set_level("INFO")
+    made(Backbone(), keys_of(0, 25))
+    told = [one.getMessage() for one in caplog.records if "features of texts" in one.getMessage()]
+    assert len(told) == 10
+    assert told[-1] == "features of texts: 25 of 25"
+    assert told[0] == "features of texts: 3 of 25"
+
+
 def test_numbers_that_are_not_finite_are_refused(tmp_path: Path):
     with pytest.raises(DataError, match=r"3 of 3 texts came out .* not finite"):
         make_rows(tmp_path, tmp_path / "work", Backbone(shift=np.nan).of(keys_of(0, 4)), None)
