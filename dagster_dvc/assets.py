@@ -13,7 +13,7 @@ from dagster_dvc.checks import build_checks
 from dagster_dvc.hooks import NO_HOOKS, Hooks
 from dagster_dvc.manifest import Source, Stage
 from dagster_dvc.metadata import Reader
-from dagster_dvc.partitions import Dates, partition_deps
+from dagster_dvc.partitions import Dates, dated_deps, partition_deps
 from dagster_dvc.repository import Repository
 from dagster_dvc.resources import DvcResource
 from dagster_dvc.sync import observe
@@ -67,11 +67,13 @@ def build_assets(
             items = dg.StaticPartitionsDefinition([stage.item for stage in stages])
             deps = partition_deps(stages, members, manifest, translator)
             spec = spec.replace_attributes(
-                partitions_def=items, deps=deps, code_version=None,
+                partitions_def=items, deps=deps,
                 description=_description_of(stages),
             )  # fmt: skip
         elif dates is not None and translator.is_dated(stages[0], manifest):
-            spec = spec.replace_attributes(partitions_def=dates.definition(), code_version=None)
+            spec = spec.replace_attributes(
+                partitions_def=dates.definition(), deps=dated_deps(stages[0], manifest, translator)
+            )
         pool = translator.pool_of(stages[0], pools or {})
         how = _Running(
             repository.root, translator, readers, retries, resource=resource, pool=pool,
@@ -130,7 +132,7 @@ def _stage_asset(
     is_by_item = isinstance(spec.partitions_def, dg.StaticPartitionsDefinition)
     sets = how.dates if spec.partitions_def is not None and not is_by_item else None
     tags = {"dvc/stage": "\n".join(by_item.values()), "dvc/root": str(how.root)}
-    checks = [] if is_by_item else build_checks(key, stages[0])
+    checks = build_checks(key, stages)
 
     def run(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         dvc = cast("DvcResource", getattr(context.resources, how.resource))

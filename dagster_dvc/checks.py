@@ -7,10 +7,11 @@
             accuracy: {min: 0.9}
             loss: {max: 0.5, severity: warn}
 
-They are evaluated from the files of metrics, with the stage and also when it ran outside Dagster.
+They are evaluated from the files of metrics, with the stage and also when it ran outside Dagster,
+and for every partition of an asset that has some.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,21 +101,76 @@ def _problem(bounds: Any) -> str:
     return ""
 
 
-def build_checks(key: dg.AssetKey, stage: Stage) -> list[dg.AssetCheckSpec]:
-    """Return the checks of an asset."""
+def build_checks(key: dg.AssetKey, stages: Sequence[Stage]) -> list[dg.AssetCheckSpec]:
+    """Return the checks of an asset: one for every metric that one of its stages has bounds for.
+
+    They have no partitions, whatever the asset has: Dagster (1.13) keeps one result without a run
+    for a partition, and fails on the second.
+    """
+    declared: dict[str, list[Threshold]] = {}
+    for found in (one for stage in stages for one in thresholds(stage)):
+        declared.setdefault(found.name, []).append(found)
     return [
         dg.AssetCheckSpec(
-            found.name,
+            name,
             asset=key,
-            blocking=found.is_blocking,
-            description=f"`{found.metric}` is {found.text}.",
+            blocking=any(one.is_blocking for one in found),
+            description=f"`{found[0].metric}` is {_bounds(found)}.",
         )
-        for found in thresholds(stage)
+        for name, found in declared.items()
     ]
 
 
-def evaluate(root: Path, key: dg.AssetKey, stage: Stage) -> Iterator[dg.AssetCheckResult]:
-    """Yield the result of every threshold, from the files of metrics as they are."""
+def _bounds(found: Sequence[Threshold]) -> str:
+    texts = {one.text for one in found}
+    return texts.pop() if len(texts) == 1 else "as each item says"
+
+
+def evaluate(
+    root: Path, key: dg.AssetKey, stage: Stage, items: Sequence[Stage] = (), day: str = ""
+) -> Iterator[dg.AssetCheckResult]:
+    """Yield the result of every threshold, from the files of metrics as they are.
+
+    Args:
+        root: Root folder of the repository.
+        key: Key of the asset.
+        stage: The stage.
+        items: The stages of its asset where that has items: a check speaks for all that have run,
+            and stops what follows only where the stage itself failed.
+        day: The day that the files are of, if the stage runs once a day.
+    """
+    own = {one.check_name: one for one in _results(root, key, stage)}
+    if not items:
+        said = f"{day}: " if day else ""
+        yield from (one._replace(description=f"{said}{one.description}") for one in own.values())
+        return
+    by_check: dict[str | None, dict[str, dg.AssetCheckResult]] = {}
+    for item in items:
+        for one in _results(root, key, item) if item.lock else ():
+            by_check.setdefault(one.check_name, {})[item.item] = one
+    stopping = {one.name for item in items for one in thresholds(item) if one.is_blocking}
+    for name, found in by_check.items():
+        bad = {item: one for item, one in found.items() if not one.passed}
+        is_error = any(one.severity == dg.AssetCheckSeverity.ERROR for one in bad.values())
+        is_own = name in own and not own[name].passed
+        is_error = is_error and (is_own or name not in stopping)
+        yield dg.AssetCheckResult(
+            passed=not bad,
+            asset_key=key,
+            check_name=name,
+            severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
+            description="; ".join(f"{i}: {one.description}" for i, one in (bad or found).items()),
+            metadata={
+                "values": {
+                    i: value.value
+                    for i, one in found.items()
+                    if (value := (one.metadata or {}).get("value")) is not None
+                }
+            },
+        )
+
+
+def _results(root: Path, key: dg.AssetKey, stage: Stage) -> Iterator[dg.AssetCheckResult]:
     declared = thresholds(stage)
     if not declared:
         return

@@ -188,3 +188,12 @@ class Manifest:
             for stage in self.stages.values()
             for path in [*stage.deps, *stage.written_params]
         )
+
+    @cached_property
+    def items(self) -> Mapping[tuple[str, str], list[Stage]]:
+        """Return the stages of every foreach or matrix stage, by its file and name."""
+        found: dict[tuple[str, str], list[Stage]] = {}
+        for stage in self.stages.values():
+            if stage.template:
+                found.setdefault((stage.file, stage.template), []).append(stage)
+        return found

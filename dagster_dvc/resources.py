@@ -13,7 +13,8 @@ from dagster_dvc.manifest import Stage
 from dagster_dvc.metadata import Reader, stage_metadata
 from dagster_dvc.private import DagsterExecutionInterruptedError, set_param
 from dagster_dvc.repository import Repository, open_repository
-from dagster_dvc.sync import observe, observed_version, version_tags
+from dagster_dvc.sync import observe, observed_version
+from dagster_dvc.tags import pointer_tags, reads, version_tags
 from dagster_dvc.translator import DvcTranslator
 from dagster_dvc.versions import recorded_source_version
 
@@ -116,7 +117,11 @@ class DvcResource(dg.ConfigurableResource):
                 seen = hooks.seen(repository.root, source)
                 context.log_event(observe(source, keys.sources[source.path], version, seen))
         shown = stage_metadata(manifest, stage, readers, self.reports_url)
-        tags = version_tags(stage, lock, manifest, translator)
+        items = translator.items_of(stage, manifest)
+        day = "" if items else translator.partition_of(stage, manifest)
+        inputs = reads(stage, lock, repository, translator)
+        tags = version_tags(stage, lock, repository, translator, inputs)
+        tags |= pointer_tags(context.instance, stage, lock, repository, translator)
         told = hooks.tags(repository.root, stage)
         if told:
             context.instance.add_run_tags(context.run_id, told)
@@ -128,9 +133,7 @@ class DvcResource(dg.ConfigurableResource):
             | report.get("reported", {}),
             data_version=dg.DataVersion(tags["dagster/data_version"]),
             tags=tags | told,
-            check_results=[]
-            if translator.is_partitioned(stage)
-            else list(checks.evaluate(repository.root, key, stage)),
+            check_results=list(checks.evaluate(repository.root, key, stage, items, day)),
         )
 
     def run_stage(

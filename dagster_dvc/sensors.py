@@ -110,16 +110,18 @@ def _reports(
     stage, manifest = found.stage, repository.manifest
     key = translator.names(manifest).stages[stage.name]
     shown = stage_metadata(manifest, stage, readers, reports_url)
-    is_partition = translator.is_partitioned(stage)
+    partition = translator.partition_of(stage, manifest)
     why = "; ".join(map(str, found.reasons))
     made = dg.AssetMaterialization(
         key,
-        partition=translator.partition_of(stage, manifest) or None,
+        partition=partition or None,
         description=f"DVC would run it again: {why}" if why else "seen in dvc.lock",
         metadata=shown | {"dvc/outcome": f"changed: {why}" if why else "run outside Dagster"},
         tags=found.tags,
     )
-    results = [] if is_partition else checks.evaluate(repository.root, key, stage)
+    items = translator.items_of(stage, manifest)
+    day = "" if items else partition
+    results = checks.evaluate(repository.root, key, stage, items, day)
     return [made, *(checks.as_event(result) for result in results)]
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
@@ -12,11 +11,12 @@ import dagster as dg
 
 from dagster_dvc import names
 from dagster_dvc.errors import SettingsError
-from dagster_dvc.manifest import Manifest, Source, Stage
-from dagster_dvc.partitions import day_of, stages_of_days
+from dagster_dvc.keys import Names, settle
+from dagster_dvc.manifest import Lock, Manifest, Source, Stage
+from dagster_dvc.partitions import DAY, day_now, day_of, stages_of_days, without_day
 from dagster_dvc.repository import Repository
 from dagster_dvc.settings import TranslatorSettings, matches
-from dagster_dvc.versions import current_code_version
+from dagster_dvc.versions import IsCode, as_json, current_code_version, recorded_code_version
 
 _CODE_SUFFIXES = frozenset(
     {
@@ -27,17 +27,7 @@ _CODE_SUFFIXES = frozenset(
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Names:
-    """The keys of everything in a repository, no two of which clash.
-
-    Args:
-        stages: Key by name of the stage.
-        sources: Key by path.
-    """
-
-    stages: Mapping[str, dg.AssetKey]
-    sources: Mapping[str, dg.AssetKey]
+OF_ITEMS = "each item's own"
 
 
 class DvcTranslator:
@@ -50,7 +40,7 @@ class DvcTranslator:
     def __init__(self, settings: TranslatorSettings | None = None) -> None:
         self.settings = settings or TranslatorSettings()
         self._names: tuple[object, Names] | None = None
-        self._dated: tuple[object, set[str]] | None = None
+        self._dated: tuple[object, set[str], str] | None = None
 
     def is_code(self, path: str) -> bool:
         """Return whether a dependency is code: part of the code version, no asset of its own."""
@@ -69,11 +59,30 @@ class DvcTranslator:
         """Return whether a stage is a partition of its template's asset."""
         return bool(stage.template) and matches({stage.template}, self.settings.partitions)
 
+    def items_of(self, stage: Stage, manifest: Manifest) -> Sequence[Stage]:
+        """Return the stages that are partitions of a stage's asset, none of a plain one's."""
+        if not self.is_partitioned(stage):
+            return []
+        return [one for one in manifest.items[stage.file, stage.template] if self.is_selected(one)]
+
     def is_dated(self, stage: Stage, manifest: Manifest) -> bool:
         """Return whether a stage runs once for every day."""
+        return stage.name in self._of_days(manifest)[0]
+
+    def day(self, manifest: Manifest) -> str:
+        """Return the day that the file of parameters has, "" without days."""
+        return self._of_days(manifest)[1]
+
+    def _of_days(self, manifest: Manifest) -> tuple[set[str], str]:
         if self._dated is None or self._dated[0] is not manifest.sources:
-            self._dated = (manifest.sources, stages_of_days(self.settings.dates, manifest))
-        return stage.name in self._dated[1]
+            dates = self.settings.dates
+            found = stages_of_days(dates, manifest), day_now(dates, manifest)
+            self._dated = (manifest.sources, *found)
+        return self._dated[1:]
+
+    def has_partitions(self, stage: Stage, manifest: Manifest) -> bool:
+        """Return whether a stage is a partition of its asset, or one a day."""
+        return self.is_partitioned(stage) or self.is_dated(stage, manifest)
 
     def partition_of(self, stage: Stage, manifest: Manifest) -> str:
         """Return the partition that the last run of a stage made, "" if none or not known."""
@@ -107,34 +116,11 @@ class DvcTranslator:
     def names(self, manifest: Manifest) -> Names:
         """Return the keys that the things of a repository have, each its own."""
         if self._names is None or self._names[0] is not manifest.sources:
-            self._names = (manifest.sources, self._settle(manifest))
+            self._names = (manifest.sources, settle(self, manifest))
         return self._names[1]
 
-    def _settle(self, manifest: Manifest) -> Names:
-        keys: dict[str, dg.AssetKey] = {}
-        one: dict[str, str] = {}  # stages that are partitions of one asset want one key
-        rank: dict[str, int] = {}
-        for stage in manifest.stages.values():
-            thing = f"stage {stage.name}"
-            if self.is_partitioned(stage):
-                thing = f"template {stage.file}:{stage.template}"
-            one[stage.name] = thing
-            if thing not in keys:
-                keys[thing] = self._translated(stage, self.get_asset_key(stage))
-                rank[thing] = 1 if stage.template else 0
-        for source in self.sources(manifest):
-            keys[f"source {source.path}"] = self.get_source_key(source)
-            rank[f"source {source.path}"] = 2
-        found = names.settle({thing: tuple(key.path) for thing, key in keys.items()}, rank)
-        return Names(
-            stages={name: dg.AssetKey(list(found[thing])) for name, thing in one.items()},
-            sources={
-                source.path: dg.AssetKey(list(found[f"source {source.path}"]))
-                for source in self.sources(manifest)
-            },
-        )
-
-    def _translated(self, stage: Stage, key: dg.AssetKey) -> dg.AssetKey:
+    def translated(self, stage: Stage, key: dg.AssetKey) -> dg.AssetKey:
+        """Return a key after the settings' translation."""
         if self.settings.translation is None:
             return key
         return self._translate(dg.AssetSpec(key), stage).key
@@ -227,7 +213,7 @@ class DvcTranslator:
         """Return what is shown on the asset whether or not it has run."""
         shown: dict[str, Any] = {"dvc/stage": stage.name, "dvc/file": stage.file}
         if stage.params:
-            params = {file: _plain(values) for file, values in stage.params.items()}
+            params = {file: as_json(values) for file, values in stage.params.items()}
             shown["dvc/params"] = params
         shown["dvc/outs"] = [out.path for out in stage.outs]
         return shown
@@ -238,7 +224,7 @@ class DvcTranslator:
             return
         for path in stage.deps:
             source = manifest.sources.get(path)
-            if source is not None and not self.is_code(path):
+            if source is not None and self._is_asset(source, manifest):
                 yield source
 
     def get_deps(self, stage: Stage, manifest: Manifest) -> list[dg.AssetKey]:
@@ -249,8 +235,27 @@ class DvcTranslator:
         return list(dict.fromkeys(found))
 
     def get_code_version(self, stage: Stage, repository: Repository) -> str:
-        """Return the hash of commands, parameter values and code files as they are now."""
-        return current_code_version(stage, self.is_code, repository)
+        """Return the hash of commands, parameter values and code files as they are now.
+
+        Dagster has one an asset: items have none of their own, days what they have in common.
+        """
+        if self.is_partitioned(stage):
+            return OF_ITEMS
+        stage, is_code = self._timeless(stage, repository.manifest)
+        return current_code_version(stage, is_code, repository)
+
+    def get_recorded_code_version(self, stage: Stage, lock: Lock, repository: Repository) -> str:
+        """Return what `get_code_version` was when a stage last ran."""
+        if self.is_partitioned(stage):
+            return OF_ITEMS
+        stage, is_code = self._timeless(stage, repository.manifest)
+        return recorded_code_version(stage, stage.lock or lock, is_code)
+
+    def _timeless(self, stage: Stage, manifest: Manifest) -> tuple[Stage, IsCode]:
+        if self.settings.dates is None or not self.is_dated(stage, manifest):
+            return stage, self.is_code
+        found = without_day(stage, self.settings.dates, manifest)
+        return found, lambda path: DAY not in path and self.is_code(path)
 
     def get_asset_spec(self, stage: Stage, repository: Repository) -> dg.AssetSpec:
         """Return the spec, put together from the methods above."""
@@ -278,14 +283,9 @@ class DvcTranslator:
         return [stage for stage in manifest.stages.values() if self.is_selected(stage)]
 
     def sources(self, manifest: Manifest) -> list[Source]:
-        """Return the raw inputs that become assets: whatever is not code."""
-        return [source for path, source in manifest.sources.items() if not self.is_code(path)]
+        """Return the raw inputs that become assets: what is not code and no file of one day."""
+        return [one for one in manifest.sources.values() if self._is_asset(one, manifest)]
 
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON can hold it."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return value if isinstance(value, int | float | str | bool | None) else str(value)
+    def _is_asset(self, source: Source, manifest: Manifest) -> bool:
+        day = self.day(manifest)
+        return not self.is_code(source.path) and not (day and day in source.path)

@@ -125,13 +125,14 @@ def _out_md5(lock: Lock, path: str) -> str:
 
 
 def _digest(*parts: Any) -> str:
-    text = json.dumps(_plain(parts), sort_keys=True)
+    text = json.dumps(as_json(parts), sort_keys=True)
     return md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def as_json(value: Any) -> Any:
+    """Return a value as JSON can hold it."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): as_json(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [as_json(inner) for inner in value]
     return value if isinstance(value, int | float | str | bool | None) else str(value)
