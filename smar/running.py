@@ -6,15 +6,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
 from types import ModuleType
 
 from smar.errors import ClusterError
-from smar.params import load_params
+from smar.params import Params, load_params
 from smar.paths import Paths
 from smar.provenance import record
 from smar.train.launch import asked_ranks
@@ -38,8 +39,13 @@ def run_stage(name: str, root: Path) -> dict[str, float]:
     module = importlib.import_module(f"smar.stages.{name}")
     if asked_ranks() > 1:
         return _as_a_rank(module, name, root)
-    ranks = load_params(Paths(root).params).cluster.ranks if module.STAGE.in_ranks else 1
-    return _begun(name, root, ranks) if ranks > 1 else _run(module, name, root)
+    params = load_params(Paths(root).params)
+    ranks = params.cluster.ranks if module.STAGE.in_ranks else 1
+    if ranks == 1:
+        return _run(module, name, root)
+    if params.cluster.kind == "ray":
+        return _begun_on_ray(module, name, root, params)
+    return _begun(name, root, ranks)
 
 
 def _run(module: ModuleType, name: str, root: Path) -> dict[str, float]:
@@ -65,6 +71,23 @@ def _begun(name: str, root: Path, ranks: int) -> dict[str, float]:
             "was made before is as it was, and the next run goes on from the last checkpoint."
         )
     return {}
+
+
+def _begun_on_ray(module: ModuleType, name: str, root: Path, params: Params) -> dict[str, float]:
+    """Run a stage by so many processes of a Ray cluster."""
+    from smar.train.on_cluster import train_on_ray
+
+    rank = partial(_of_a_cluster, name, root.resolve(), module.STAGE.digests(root))
+    threads = params.cluster.threads(params.threads)
+    train_on_ray(name, rank, params.cluster, threads, Paths(root).work)
+    return {}
+
+
+def _of_a_cluster(name: str, root: Path, inputs: Mapping[str, str]) -> None:
+    """Run a stage as one of its ranks, if the project here holds what it was begun with."""
+    module = importlib.import_module(f"smar.stages.{name}")
+    module.STAGE.expect(root, inputs)
+    _as_a_rank(module, name, root)
 
 
 def _as_a_rank(module: ModuleType, name: str, root: Path) -> dict[str, float]:

@@ -20,8 +20,8 @@ class ClusterParams(Section):
     """Processes that take shards; 0 = as many as the cluster has CPUs for."""
 
     ranks: Count = 1
-    """Processes of this machine that train one model together, a GPU each where there are as many:
-    they share every step, whose gradients are those of one process."""
+    """Processes that train one model together, of this machine or of the Ray cluster, a GPU each
+    where there are as many: they share every step, whose gradients are those of one process."""
 
     def threads(self, asked: int) -> int:
         """Return the CPU threads of a process that takes shards; 0 = as many as it may use.

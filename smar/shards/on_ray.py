@@ -30,7 +30,7 @@ def map_on_ray(
     uses_gpu: bool,
 ) -> Iterator[Result]:
     """Yield what a function makes of each shard, in their order; see `map_shards`."""
-    with connected(cluster, threads) as ray:
+    with connected(cluster, cluster.workers * threads) as ray:
         number, start = _workers(ray, prepare, cluster, threads, uses_gpu=uses_gpu)
         dispatch = Dispatch(ray, start, number)
         try:
@@ -40,12 +40,13 @@ def map_on_ray(
 
 
 @contextmanager
-def connected(cluster: ClusterParams, threads: int) -> Iterator[Any]:
+def connected(cluster: ClusterParams, cpus: int, *, is_heard: bool = False) -> Iterator[Any]:
     """Yield Ray, connected to a cluster; what was connected before stays so afterwards.
 
     Args:
         cluster: Where.
-        threads: CPUs of a worker, for a cluster of this machine alone.
+        cpus: CPUs of a cluster of this machine alone; 0 = those that it has.
+        is_heard: Whether what workers write is shown here.
 
     Raises:
         ClusterError: If Ray is not installed, or the cluster does not answer.
@@ -66,12 +67,12 @@ def connected(cluster: ClusterParams, threads: int) -> Iterator[Any]:
     asked: dict[str, Any] = {"address": address}
     if not address:
         asked = {
-            "num_cpus": cluster.workers * threads or None,
+            "num_cpus": cpus or None,
             "include_dashboard": False,
             "_node_ip_address": "127.0.0.1",
         }
     try:
-        ray.init(**asked, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(**asked, log_to_driver=is_heard, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise _no_cluster(address, error) from error
     try:

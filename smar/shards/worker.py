@@ -52,7 +52,7 @@ class Worker:
             ClusterError: If this machine has other versions, or not what the function needs.
         """
         if self._function is None:
-            _check_versions(self._expected)
+            check_versions(self._expected)
             try:
                 self._function = self._prepare()
             except (SmarError, OSError) as error:
@@ -63,7 +63,12 @@ class Worker:
         return self._function(shard)
 
 
-def _check_versions(expected: Mapping[str, str]) -> None:
+def check_versions(expected: Mapping[str, str]) -> None:
+    """Raise if this process differs in its `facts`.
+
+    Raises:
+        ClusterError: With all that differs.
+    """
     problems = [
         f"{name} {found}, where the stage runs {expected.get(name, 'none')}"
         for name, found in facts().items()

@@ -5,7 +5,8 @@ encodes its own part of the items and queries, takes the losses of its own rows 
 what it makes of both is summed. k ranks so compute the step of one process, not a step of k small
 batches: negatives, and what may not stand as one, reach over all of them.
 
-Started by `torchrun`, or by whatever sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT.
+Started by `torchrun`, by Ray Train, or by whatever sets RANK, WORLD_SIZE, MASTER_ADDR and
+MASTER_PORT.
 """
 
 import os
@@ -106,9 +107,12 @@ def current_ranks() -> Ranks:
 
 @contextmanager
 def joined() -> Iterator[Ranks]:
-    """Join the processes that the environment names, by NCCL where each has a GPU, else by Gloo."""
-    if asked_ranks() == 1:
-        yield ALONE
+    """Join the processes that the environment names, by NCCL where each has a GPU, else by Gloo.
+
+    Those that something else has joined, as Ray Train does, stay joined afterwards.
+    """
+    if asked_ranks() == 1 or dist.is_initialized():
+        yield current_ranks()
         return
     local = int(os.environ.get("LOCAL_RANK", "0"))
     on_gpu = torch.cuda.is_available() and torch.cuda.device_count() > local

@@ -220,3 +220,13 @@ def test_index_peers_are_searched_at_equal_recall(start):
     assert len(lines) == 2 * len(systems)
     assert all(line["recall"] >= line["target"] - 0.03 for line in lines)
     assert all(line["ms"] > 0 for line in lines)
+
+
+@pytest.mark.whole
+def test_cluster_measures_one_worker_and_two(start, small_project: Path):
+    pytest.importorskip("ray", reason="pip install smar[cluster]")
+    arguments = ("--root", str(small_project), "--shards", "4", "--size", "8")
+    lines = [json.loads(line) for line in start("benchmarks.cluster", *arguments)]
+    assert [line["workers"] for line in lines] == [1, 2]
+    assert lines[0]["speedup"] == 1
+    assert all(line["items_per_s"] > 0 for line in lines)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from smar.errors import ArtifactError, DataError
+from smar.train.ranks import current_ranks
 
 
 def squares(delay_s: float = 0.0) -> Callable[[int], tuple[int, int]]:
@@ -53,3 +54,18 @@ def refusing() -> Callable[[int], int]:
 def nothing_there() -> Callable[[int], int]:
     """Find nothing to begin with."""
     raise ArtifactError("data/images: is missing.")
+
+
+def a_rank(mark: Path, times: int) -> None:
+    """Leave a mark of one of the ranks; the second is killed so many times before."""
+    ranks = current_ranks()
+    if ranks.own == 1 and len(list(mark.glob("killed-*"))) < times:
+        (mark / f"killed-{os.getpid()}").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    ranks.gathered(ranks.own)
+    (mark / f"{ranks.own} of {ranks.number}").touch()
+
+
+def refusing_rank() -> None:
+    """Refuse to train."""
+    raise DataError("nothing to train on")
