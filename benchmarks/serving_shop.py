@@ -32,6 +32,7 @@ from smar.models.onnx_graph import write_query_graph
 from smar.params import load_params
 from smar.seeding import generator
 from smar.service import registry
+from smar.service.suggestions import FILE, build_suggestions, write_suggestions
 from smar.service.towers import GRAPH
 
 _BLOCK = 4096
@@ -70,6 +71,7 @@ def build_project(source: Path, root: Path, num_items: int, seed: int = 7) -> No
         schema.write_table(folder / "items.parquet", frame, schema.ITEMS)
         pictures = pq.read_table(root / "data/images" / images.TABLE, columns=["sha256"])
         pq.write_table(pictures, folder / "pictures.parquet")
+        write_suggestions(folder / FILE, build_suggestions(frame))
         share = json.loads((release / "index/manifest.json").read_text())["details"]["word_share"]
         _write_index(folder, frame, queries, share, seed)
         write_query_graph(load_model(folder / "model"), folder / GRAPH)

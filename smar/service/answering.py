@@ -15,9 +15,10 @@ from smar.index.clock import Clock
 from smar.index.explain import explain
 from smar.index.reasons import WordReason, reasons_of
 from smar.models.embeddings import QueryEmbeddings
-from smar.service.answer import Answer, Facet, Hit, Place, Shares, Why
+from smar.service.answer import Answer, Facet, Shares
 from smar.service.filters import EVERYTHING, Filter, without
 from smar.service.finding import Finder, Parts, Queries, Ranked
+from smar.service.hits import Hit, Page, Place, Why
 from smar.service.request import SearchRequest
 
 
@@ -92,12 +93,12 @@ class _Group:
             with self._clock("facets"):
                 asked = queries.some([number])
                 facets = {n: self._facet(request, ranked, asked, n) for n in request.facets}
-            with self._clock("fetch"):
-                hits = self._hits(request, ranked)
+            page = self._page(request, ranked)
+            hits: Sequence[Hit] = page
             reasons: list[WordReason] = []
             if request.explain and queries.texts[number]:
                 with self._clock("explain"):
-                    hits = self._explained(hits, queries.some([number]))
+                    hits = self._explained(page, queries.some([number]))
                     text = queries.texts[number]
                     reasons = reasons_of(self._parts.index, [text], self._parts.encode)[0]
             gate = queries.gate(number)
@@ -131,30 +132,19 @@ class _Group:
             ranked = others.ranked([plain], query)[0]
         return column.facet(ranked.among(mask), most)
 
-    def _hits(self, request: SearchRequest, ranked: Ranked) -> list[Hit]:
+    def _page(self, request: SearchRequest, ranked: Ranked) -> Page:
         page = slice(request.offset, request.offset + request.limit)
-        rows = ranked.rows[page]
-        relevance: Sequence[float | None] = [None] * len(rows)
-        if ranked.relevance is not None:
-            relevance = ranked.relevance[page].tolist()
-        items = self._parts.items
-        found = zip(
-            items.read(rows), rows.tolist(), ranked.scores[page].tolist(), relevance, strict=True
+        return Page(
+            self._parts.items,
+            ranked.rows[page],
+            ranked.scores[page],
+            None if ranked.relevance is None else ranked.relevance[page],
+            request.offset,
+            ranked.others,
         )
-        return [
-            Hit(
-                rank=rank,
-                score=round(score, 6),
-                item=item,
-                pictures=items.pictures_of(row),
-                relevance=likely,
-                others=ranked.others.get(row, 0),
-            )
-            for rank, (item, row, score, likely) in enumerate(found, start=request.offset + 1)
-        ]
 
-    def _explained(self, hits: list[Hit], query: Queries) -> list[Hit]:
-        rows = np.array([self._parts.items.row(hit.item_id) for hit in hits], np.int64)
+    def _explained(self, hits: Page, query: Queries) -> Sequence[Hit]:
+        rows = hits.rows
         if query.encoded is None or not len(rows):
             return hits
         why = explain(self._parts.index, query.texts[0], query.encoded_of([0]), rows, self._allowed)

@@ -7,7 +7,8 @@ on: the category down to a level. NAME alone will do where no other field is cal
 Shapes: N items.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -38,29 +39,56 @@ class Fields:
 
     Args:
         table: The items, with the columns of `schema.ITEMS`, [N].
+        nested: What `nested` gives, where it is known already.
     """
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, nested: Mapping[str, Any] | None = None) -> None:
         self._table = table
         self._columns: dict[str, Column] = {}
         self._lock = Lock()
-        self._nested = {
-            f"{column}.{name}": texts
+        self._given = nested
+
+    @cached_property
+    def nested(self) -> Mapping[str, Any]:
+        """The texts of every named attribute and further column, [N] each, "" where unknown.
+
+        To read them takes as long as a hundred searches: whoever filters by nothing does without.
+        """
+        if self._given is not None:
+            return self._given
+        return {
+            f"{column}.{name}": pa.array(texts, pa.string())
             for column, read in (("attributes", _attributes), ("more", _more))
-            for name, texts in _spread(table, column, read).items()
+            for name, texts in _spread(self._table, column, read).items()
         }
-        plain = [name for name in table.schema.names if name not in _WITHOUT]
-        levels = [f"{_CATEGORY}.lvl{level}" for level in range(_depth(table))]
-        self._short = self._short_names({*plain, *levels})
-        self.names = [*plain, *levels, *self._nested]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of all fields."""
+        return [*self._plain, *self.nested]
+
+    @cached_property
+    def _plain(self) -> list[str]:
+        levels = [f"{_CATEGORY}.lvl{level}" for level in range(_depth(self._table))]
+        return [*(name for name in self._table.schema.names if name not in _WITHOUT), *levels]
+
+    @cached_property
+    def _short(self) -> dict[str, str]:
+        """The name alone of every nested field that no other has."""
+        short: dict[str, list[str]] = {}
+        for name in self.nested:
+            short.setdefault(name.partition(".")[2], []).append(name)
+        taken = set(self._plain)
+        return {name: of[0] for name, of in short.items() if len(of) == 1 and name not in taken}
 
     def __len__(self) -> int:
         return len(self._table)
 
     def column(self, name: str) -> Column:
         """Return a field by its name, which must be known."""
-        name = self._short.get(name, name)
         with self._lock:
+            if name not in self._plain and name not in self.nested:
+                name = self._short.get(name, name)
             if name not in self._columns:
                 self._columns[name] = self._make(name)
             return self._columns[name]
@@ -134,31 +162,32 @@ class Fields:
         return column.problem(given)
 
     def _of_name(self, name: str, at: str) -> Iterator[Problem]:
-        if name not in self._short and name not in self.names:
-            known = [*self.names, *self._short]
-            match = near_match(name, known) or f" There are {_listed(known)}."
-            yield Problem(f"{at}.{name}", f"there is no such field.{match}")
-
-    def _short_names(self, taken: set[str]) -> dict[str, str]:
-        """Return the name alone of every nested field that no other has."""
-        short: dict[str, list[str]] = {}
-        for name in self._nested:
-            short.setdefault(name.partition(".")[2], []).append(name)
-        return {name: of[0] for name, of in short.items() if len(of) == 1 and name not in taken}
+        if name in self._plain or name in self.nested or name in self._short:
+            return
+        known = [*self.names, *self._short]
+        match = near_match(name, known) or f" There are {_listed(known)}."
+        yield Problem(f"{at}.{name}", f"there is no such field.{match}")
 
     def _make(self, name: str) -> Column:
-        if name in self._nested:
-            return TextColumn(pa.array(self._nested[name], pa.string()))
+        if name not in self._plain:
+            return TextColumn(_whole(self.nested[name]))
         if name == _CATEGORY:
-            return LevelColumn(self._table.column(name).combine_chunks())
+            return LevelColumn(_whole(self._table.column(name)))
         if name not in self._table.schema.names:
             return TextColumn(_cut(self._table.column(_CATEGORY), int(name[-1])))
-        column = self._table.column(name).combine_chunks()
+        column = _whole(self._table.column(name))
         if pa.types.is_timestamp(column.type):
             return NumberColumn(seconds_of(column), is_time=True)
         if pa.types.is_floating(column.type):
             return NumberColumn(column.to_numpy(zero_copy_only=False).astype(np.float64))
         return TextColumn(column)
+
+
+def _whole(column: Any) -> Any:
+    """Return a column in one piece; one that is stays where it is, mapped or not."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _spread(table: pa.Table, column: str, read: Any) -> dict[str, list[str]]:

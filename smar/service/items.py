@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from smar.index.allowed import Allowed
+from smar.service.kept_items import KeptItems, bytes_of, piece_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,20 +33,26 @@ class ItemTable:
         table: The items, with the columns of `schema.ITEMS`, [N].
         pictures: SHA-256 by image id of the table, "" for a picture that is not at hand; empty
             where none is.
+        kept: The same items as a service keeps them, None where none does.
     """
 
-    def __init__(self, table: pa.Table, pictures: Sequence[str]) -> None:
+    def __init__(
+        self, table: pa.Table, pictures: Sequence[str] = (), kept: KeptItems | None = None
+    ) -> None:
         self.table = table.combine_chunks()
         self.pictures = pictures
+        self.kept = kept
         names = [name for name in table.schema.names if name != _PICTURES]
         self._cells = {name: _cells(_chunk(self.table, name)) for name in names}
         if _MORE in self._cells:
             texts = self._cells[_MORE]
             self._cells[_MORE] = lambda rows: [orjson.loads(c) if c else {} for c in texts(rows)]
-        lists = _chunk(self.table, _PICTURES)
-        self._image_ids, self._first_image = _numbers(lists.values), _numbers(lists.offsets)
-        ids = _chunk(self.table, "item_id").to_pylist()
-        self._row_of: dict[str, int] = {item_id: row for row, item_id in enumerate(ids)}
+        self._pieces = None if kept is None else _parts(kept.pieces)
+
+    @classmethod
+    def of_kept(cls, kept: KeptItems) -> "ItemTable":
+        """Return the table of items that are kept."""
+        return cls(kept.table, kept=kept)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -55,9 +62,24 @@ class ItemTable:
         """All items, for searches without a filter."""
         return Allowed(np.ones(len(self), bool))
 
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        ids = _chunk(self.table, "item_id").to_pylist()
+        return {item_id: row for row, item_id in enumerate(ids)}
+
+    @cached_property
+    def _images(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The image ids of all items one after the other, and where those of each begin."""
+        lists = _chunk(self.table, _PICTURES)
+        return _numbers(lists.values), _numbers(lists.offsets)
+
     def row(self, item_id: str) -> int:
         """Return the row of an item, -1 for one that is not there."""
         return self._row_of.get(item_id, -1)
+
+    def ids(self, rows: NDArray[np.int64]) -> list[str]:
+        """Return the ids of the items at rows [k]."""
+        return self._cells["item_id"](rows)
 
     def read(self, rows: NDArray[np.int64]) -> list[dict[str, Any]]:
         """Return the items at rows [k] in plain types, as `Hit` says."""
@@ -65,12 +87,30 @@ class ItemTable:
         names = list(self._cells)
         return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
+    def pieces(self, rows: NDArray[np.int64]) -> list[bytes | memoryview]:
+        """Return the items at rows [k] as `piece_of` does."""
+        if self._pieces is not None:
+            return self._pieces(rows)
+        found = zip(self.read(rows), rows.tolist(), strict=True)
+        return [piece_of(item, self.pictures_of(row)) for item, row in found]
+
     def pictures_of(self, row: int) -> list[str]:
         """Return the SHA-256 of an item's pictures, main one first, without those not at hand."""
+        if self.kept is not None:
+            return list(self.kept.pictures[row].as_py())
         if not self.pictures:
             return []
-        ids = self._image_ids[self._first_image[row] : self._first_image[row + 1]]
+        image_ids, first = self._images
+        ids = image_ids[first[row] : first[row + 1]]
         return [sha for image_id in ids.tolist() if (sha := self.pictures[image_id])]
+
+    def to_keep(self, nested: Mapping[str, Any]) -> KeptItems:
+        """Return what a service keeps of the items.
+
+        Args:
+            nested: As `KeptItems` has it.
+        """
+        return KeptItems(self.table, nested, *bytes_of(self.table, self.read, self.pictures_of))
 
     def frame(self, place: Mapping[str, int]) -> "pd.DataFrame":
         """Return the items as a data frame by item id, their image_ids of a picture store.
@@ -84,10 +124,6 @@ class ItemTable:
         ids = [[place[sha] for sha in self.pictures_of(row)] for row in range(len(self))]
         arrays = [np.array(of_item, np.int64) for of_item in ids]
         return frame.assign(image_ids=pd.Series(arrays, frame.index, dtype=object))
-
-    def take(self, rows: NDArray[np.int64]) -> "ItemTable":
-        """Return a table of some items."""
-        return ItemTable(self.table.take(pa.array(rows)), self.pictures)
 
 
 def _chunk(table: pa.Table, name: str) -> Any:
@@ -128,16 +164,23 @@ def _numbers(column: Any) -> NDArray[Any]:
 
 def _texts(column: Any) -> _Cells:
     """Return what reads texts where Arrow holds them: its own `take` costs ten times as much."""
-    column = column.cast(pa.large_string())
+    parts = _parts(column)
+    return lambda rows: [str(part, "utf-8") for part in parts(rows)]
+
+
+def _parts(column: Any) -> Callable[[NDArray[np.int64]], list[Any]]:
+    """Return what gives the bytes of some cells of a column of texts or bytes, not copied."""
     _, offsets, data = column.buffers()
-    starts = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
-    if starts[0] == starts[-1]:  # many fields are there for those shops that have them
-        return lambda rows: [""] * len(rows)
-    held = memoryview(data if data is not None else b"")
+    is_large = pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
+    width = np.int64 if is_large else np.int32
+    starts = np.frombuffer(offsets, width)[column.offset : column.offset + len(column) + 1]
+    if not len(column) or starts[0] == starts[-1]:  # many fields are there for some shops alone
+        return lambda rows: [b""] * len(rows)
+    held = memoryview(data)
 
     def read(rows: NDArray[np.int64]) -> list[Any]:
         ends = starts[rows + 1].tolist()
-        return [str(held[a:b], "utf-8") for a, b in zip(starts[rows].tolist(), ends, strict=True)]
+        return [held[a:b] for a, b in zip(starts[rows].tolist(), ends, strict=True)]
 
     return read
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from smar.pages.gallery import Example, Group, Strip, Tile, item_tile, write_gallery
-from smar.service.answer import Answer, Hit
+from smar.service.answer import Answer
+from smar.service.hits import Hit
 from smar.service.retriever import Retriever
 
 

@@ -1,7 +1,8 @@
 """The pictures of a project's picture store by the hash of their files."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
 
@@ -24,27 +25,36 @@ class Pictures:
     """Pictures by SHA-256 of their files; one in two files is one picture.
 
     Args:
-        store: The picture store, None where there is none: then no picture is at hand.
+        store: The picture store, or what opens it when a picture is first asked for; None where
+            there is none: then no picture is at hand.
     """
 
-    def __init__(self, store: ImageStore | None) -> None:
-        self._store = store
-        shas = [] if store is None else store.sha256
-        self.place: Mapping[str, int] = {sha: row for row, sha in enumerate(shas)}
+    def __init__(self, store: "ImageStore | Callable[[], ImageStore | None] | None") -> None:
+        self._given = store
 
     @classmethod
     def open(cls, path: Path) -> "Pictures":
         """Return the pictures of a store; none, with a warning, where it is damaged.
 
-        Search goes on without pictures: in a clone that pulled a release there are none.
+        Search goes on without pictures: in a clone that pulled a release there are none. A store is
+        not opened before it is needed: its table takes as much memory as the rest of a release.
         """
-        if not path.is_dir():
-            return cls(None)
-        try:
-            return cls(ImageStore.open(path, verify=False))
-        except ArtifactError as error:
-            logger.warning("search goes on without pictures: %s", error)
-            return cls(None)
+        return cls(partial(_opened, path) if path.is_dir() else None)
+
+    @cached_property
+    def _store(self) -> ImageStore | None:
+        return self._given() if callable(self._given) else self._given
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all pictures that there should be can be had."""
+        return self._given is None or self._store is not None
+
+    @cached_property
+    def place(self) -> Mapping[str, int]:
+        """The row of the store by SHA-256."""
+        shas = [] if self._store is None else self._store.sha256
+        return {sha: row for row, sha in enumerate(shas)}
 
     def __contains__(self, sha: object) -> bool:
         return sha in self.place
@@ -96,3 +106,11 @@ class Pictures:
         buffer = BytesIO()
         picture.save(buffer, form.upper(), quality=_QUALITY)
         return buffer.getvalue()
+
+
+def _opened(path: Path) -> ImageStore | None:
+    try:
+        return ImageStore.open(path, verify=False)
+    except ArtifactError as error:
+        logger.warning("search goes on without pictures: %s", error)
+        return None

@@ -6,11 +6,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
-
-from smar.artifacts import digest, read_manifest
-from smar.data import schema
+from smar.artifacts import read_manifest
 from smar.data.images import TABLE
 from smar.data.schema import normalize_query
 from smar.errors import ArtifactError, DataError
@@ -18,19 +14,23 @@ from smar.index.ann import whole_k
 from smar.index.hybrid import HybridIndex
 from smar.models.embeddings import QueryEmbeddings
 from smar.paths import Paths
-from smar.service.answer import Answer, Hit
+from smar.service.answer import Answer
 from smar.service.answering import answer_all
 from smar.service.fields import Fields
 from smar.service.filters import EVERYTHING, Filter
 from smar.service.finding import TORCH, Parts, QueryTower, Relevance
+from smar.service.hits import Hit
 from smar.service.items import ItemTable
+from smar.service.loading import items_key, kept_items, read_index, read_items
 from smar.service.pictures import Pictures
 from smar.service.registry import AUTO, KIND, find_release
 from smar.service.request import SearchRequest
 from smar.service.similar import item_of, similar
 from smar.service.suggesting import Suggester, Suggestion
 from smar.service.suggestions import (
+    Rows,
     build_suggestions,
+    rows_of,
     suggestions_of_release,
     suggestions_of_tree,
 )
@@ -64,25 +64,29 @@ class Retriever:
         root: Path,
         release: str = "",
         pictures: Pictures | None = None,
-        suggestions: "Callable[[], pd.DataFrame] | None" = None,
+        suggestions: Callable[[], Rows] | None = None,
     ) -> None:
         self.index, self.items, self.root = index, items, root
         self._load_model = model
         self.release = release
         self.pictures = pictures or Pictures(None)
-        self.fields = Fields(items.table)
+        self.fields = Fields(items.table, items.kept.nested if items.kept else None)
         self.tower = QueryTower(TORCH, self._encode_by_model)
         self._suggestions = suggestions
         self.relevance: Relevance | None = index.likely if index.calibration else None
 
     @classmethod
-    def load(cls, root: Path | str = ".", release: str = AUTO) -> "Retriever":
+    def load(
+        cls, root: Path | str = ".", release: str = AUTO, *, keep_items: bool = False
+    ) -> "Retriever":
         """Return the retriever of a project.
 
         Args:
             root: The project's root folder.
             release: A version such as "v3"; "current"; "none" for the outputs in the working tree,
                 released or not; "auto" for the current release if there is one, else "none".
+            keep_items: Whether the items of a release are kept in `.smar/items` where they are not
+                yet, for this process and others to map; what is kept is taken in any case.
 
         Raises:
             ReleaseError: If there is no such release.
@@ -105,14 +109,23 @@ class Retriever:
             parts = folder / "model", folder / "index", folder / "items.parquet"
             sha256 = folder / "pictures.parquet"
         with _hinted(hint):
-            index, table = _read(*parts)
+            index = read_index(parts[0], parts[1])
+
+            def read() -> ItemTable:
+                return ItemTable(read_items(parts[2], index), pictures.at_hand(sha256))
+
+            key = "" if manifest is None else items_key(manifest, paths.images)
+
+            def is_to_keep() -> bool:
+                return keep_items and pictures.is_whole
+
+            items = kept_items(paths.work / "items", key, read, is_to_keep) if key else read()
             tower = graph_tower(paths.root, parts[0], folder, manifest)
         suggested = (
-            partial(suggestions_of_release, folder, table)
+            partial(suggestions_of_release, folder, items.table)
             if folder
-            else partial(suggestions_of_tree, paths, table)
+            else lambda: rows_of(suggestions_of_tree(paths, items.table))
         )
-        items = ItemTable(table, pictures.at_hand(sha256))
         model = partial(_model, parts[0], hint)
         made = cls(model, index, items, paths.root, version, pictures, suggested)
         if tower is None:
@@ -174,7 +187,7 @@ class Retriever:
         if "" in texts:
             raise DataError(f"query {texts.index('') + 1} has no text. Give at least one word.")
         return [
-            answer.hits
+            list(answer.hits)
             for answer in self.answer_many(
                 [SearchRequest(query=q, limit=k, min_relevance=min_relevance) for q in queries]
             )
@@ -233,7 +246,7 @@ class Retriever:
     def _suggester(self) -> Suggester:
         if self._suggestions is not None:
             return Suggester(self._suggestions())
-        return Suggester(build_suggestions(self.items.table.to_pandas()))
+        return Suggester(rows_of(build_suggestions(self.items.table.to_pandas())))
 
 
 @contextmanager
@@ -251,21 +264,3 @@ def _model(folder: Path, hint: str) -> "DualEncoder":
 
     with _hinted(hint):
         return load_model(folder)
-
-
-def _read(model: Path, index: Path, items: Path) -> tuple[HybridIndex, pa.Table]:
-    """Return the index of a model, and the items in its order."""
-    found = HybridIndex.load(index)
-    if found.vectors.details["model_sha"] != digest(model):
-        raise ArtifactError(f"{index}: was built with another model than {model} holds.")
-    table = schema.read_columns(items, schema.ITEMS)
-    place = {item_id: row for row, item_id in enumerate(table.column("item_id").to_pylist())}
-    missing = [item_id for item_id in found.item_ids if item_id not in place]
-    if missing:
-        raise ArtifactError(
-            f"{items}: {len(missing)} items of the index are not there (first: '{missing[0]}')."
-        )
-    rows = np.array([place[item_id] for item_id in found.item_ids], np.int64)
-    if not np.array_equal(rows, np.arange(len(table))):  # a copy; mostly they are in its order
-        table = table.take(pa.array(rows))
-    return found, table

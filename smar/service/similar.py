@@ -4,9 +4,9 @@ import numpy as np
 
 from smar.errors import Problem, RequestError
 from smar.index.allowed import Allowed
-from smar.service.answer import Hit
 from smar.service.filters import Filter
 from smar.service.finding import Parts
+from smar.service.hits import Hit
 
 _GROUP = "group_id"
 

@@ -2,16 +2,13 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from smar.data.schema import normalize_query
 from smar.errors import Problem, RequestError
 from smar.service.suggestions import QUERY, WORD, Speller
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MOST = 50
 """Suggestions that can be asked for."""
@@ -49,22 +46,19 @@ class Suggester:
     """Finds suggestions by how they, or one of their words, begin.
 
     Args:
-        table: As `build_suggestions` returns it.
+        rows: Text, kind and count of each, as the columns of `suggestions.SCHEMA`.
     """
 
-    def __init__(self, table: "pd.DataFrame") -> None:
-        is_word = table["kind"] == WORD
-        rest = table[~is_word]
-        # What was searched comes before what is only for sale; a text stands once.
-        ordered = rest.assign(later=rest["kind"] != QUERY).sort_values(
-            ["later", "count", "text"], ascending=[True, False, True]
-        )
-        ordered = ordered.drop_duplicates("text")
-        rows = zip(ordered["text"], ordered["kind"], ordered["count"], strict=True)
-        self._all = [Suggestion(text, kind, int(count)) for text, kind, count in rows]
+    def __init__(self, rows: Iterable[tuple[str, str, int]]) -> None:
         words: Counter[str] = Counter()
-        for text, count in zip(table["text"], table["count"], strict=True):
-            words.update(dict.fromkeys(text.split(), int(count)))
+        rest = []
+        for text, kind, count in rows:
+            words.update(dict.fromkeys(text.split(), count))
+            if kind != WORD:
+                rest.append(Suggestion(text, kind, count))
+        # What was searched comes before what is only for sale; a text stands once.
+        rest.sort(key=lambda each: (each.kind != QUERY, -each.count, each.text))
+        self._all = list({each.text: each for each in reversed(rest)}.values())[::-1]
         self._speller = Speller(words)
         starts = (
             (text, place, start == 0)

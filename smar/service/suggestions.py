@@ -30,6 +30,8 @@ SCHEMA = pa.schema(
         pa.field("count", pa.int64(), nullable=False),  # searches of a query, items of all others
     ]
 )
+Rows = list[tuple[str, str, int]]
+"""Text, kind and count of suggestions."""
 FEWEST_SHOPPERS = 3
 """Shoppers who typed a query before it is suggested: what one typed may be about that one."""
 
@@ -78,7 +80,12 @@ def read_suggestions(path: Path) -> "pd.DataFrame":
     return schema.read_table(path, SCHEMA)
 
 
-def suggestions_of_release(folder: Path, items: pa.Table) -> "pd.DataFrame":
+def rows_of(frame: "pd.DataFrame") -> Rows:
+    """Return suggestions as rows."""
+    return list(zip(*(frame[name].tolist() for name in SCHEMA.names), strict=True))
+
+
+def suggestions_of_release(folder: Path, items: pa.Table) -> Rows:
     """Return what a release suggests; one of before there were any suggests from its items alone.
 
     Args:
@@ -86,7 +93,10 @@ def suggestions_of_release(folder: Path, items: pa.Table) -> "pd.DataFrame":
         items: Its items.
     """
     file = folder / FILE
-    return read_suggestions(file) if file.is_file() else build_suggestions(items.to_pandas())
+    if not file.is_file():
+        return rows_of(build_suggestions(items.to_pandas()))
+    table = schema.read_columns(file, SCHEMA)  # a service does without data frames
+    return list(zip(*(table.column(name).to_pylist() for name in SCHEMA.names), strict=True))
 
 
 def suggestions_of_tree(paths: Paths, items: pa.Table) -> "pd.DataFrame":

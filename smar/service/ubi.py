@@ -29,6 +29,7 @@ def query_record(
     *,
     client_id: str,
     attributes: Mapping[str, Any],
+    at: str = "",
 ) -> dict[str, Any]:
     """Return the record of a search that the service answered.
 
@@ -38,6 +39,7 @@ def query_record(
         item_ids: What was shown, best first; positions of events count in it from 1.
         client_id: Who searched, "" if unknown.
         attributes: Release, page, filters, shares: what explains the list.
+        at: When, as `now` gives it; "" for now.
     """
     return {
         "application": APPLICATION,
@@ -46,7 +48,7 @@ def query_record(
         "user_query": text,
         "query_attributes": attributes,
         "object_id_field": "item_id",
-        "timestamp": now(),
+        "timestamp": at or now(),
         "query_response_id": query_id,
         "query_response_hit_ids": list(item_ids),
     }

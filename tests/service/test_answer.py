@@ -2,7 +2,8 @@
 
 import pytest
 
-from smar.service.answer import Answer, Hit, Shares
+from smar.service.answer import Answer, Shares
+from smar.service.hits import Hit
 
 
 @pytest.mark.parametrize(

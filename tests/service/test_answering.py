@@ -280,7 +280,7 @@ def test_shares_are_those_of_gate_and_words(shops):
     assert shares.words == 0.4
     assert shares.picture == pytest.approx(0.6 * answer.gate)
     assert shares.text + shares.picture + shares.words == pytest.approx(1)
-    assert set(answer.milliseconds) >= {"encode", "vectors", "words", "ranking", "fetch", "total"}
+    assert set(answer.milliseconds) >= {"encode", "vectors", "words", "ranking", "facets", "total"}
 
 
 @pytest.mark.parametrize("least", [0.3, 0.5, 0.9])

@@ -13,6 +13,7 @@ from smar.service.suggestions import (
     Speller,
     build_suggestions,
     read_suggestions,
+    rows_of,
     write_suggestions,
 )
 
@@ -54,7 +55,7 @@ def table() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def suggester(table: pd.DataFrame) -> Suggester:
-    return Suggester(table)
+    return Suggester(rows_of(table))
 
 
 def of_kind(table: pd.DataFrame, kind: str) -> dict[str, int]:
@@ -137,6 +138,6 @@ def test_table_is_read_as_it_was_written(tmp_path: Path, table: pd.DataFrame):
 
 def test_shop_without_a_log_suggests_its_names():
     table = build_suggestions(ITEMS)
-    assert texts(Suggester(table).suggest("fj")) == ["fjord", "fjord lamps"]
-    empty = Suggester(build_suggestions(ITEMS[:0]))
+    assert texts(Suggester(rows_of(table)).suggest("fj")) == ["fjord", "fjord lamps"]
+    empty = Suggester(rows_of(build_suggestions(ITEMS[:0])))
     assert empty.suggest("a") == []

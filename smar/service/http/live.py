@@ -117,7 +117,7 @@ class Live:
             with self._lock:
                 if found := self._loaded.get(release):
                     return found
-            retriever = Retriever.load(self._root, release)
+            retriever = Retriever.load(self._root, release, keep_items=True)
             self._prepare(retriever)
             retriever.answer_many([SearchRequest(query=text) for text in _WARM])
             retriever.suggest("a")

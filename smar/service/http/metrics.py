@@ -1,7 +1,7 @@
 """What Prometheus reads of the service."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -37,7 +37,7 @@ class Metrics:
             buckets=_SECONDS, registry=registry,
         )  # fmt: skip
         self.parts = Histogram(
-            "smar_search_part_seconds", "Of a search, by part.", ["part"],
+            "smar_search_part_seconds", "Of searches answered together, by part.", ["part"],
             buckets=_SECONDS, registry=registry,
         )  # fmt: skip
         self.batch = Histogram(
@@ -105,18 +105,22 @@ class Metrics:
         requests.inc()
         spent.observe(seconds)
 
-    def see(self, answer: Answer) -> None:
-        """Count an answer."""
-        for part, milliseconds in answer.milliseconds.items():
+    def see(self, answers: Sequence[Answer]) -> None:
+        """Count answers of one batch; the parts of its time were those of each."""
+        for answer in answers:
+            if answer.query:
+                self.gate.observe(answer.gate)
+            if not answer.total:
+                self.empty.inc()
+            elif answer.is_weak:
+                self.weak.inc()
+        spent: dict[str, float] = {}
+        for answer in answers:
+            spent |= answer.milliseconds
+        for part, milliseconds in spent.items():
             if part not in self._of_part:
                 self._of_part[part] = self.parts.labels(part)
             self._of_part[part].observe(milliseconds / 1000)
-        if answer.query:
-            self.gate.observe(answer.gate)
-        if not answer.total:
-            self.empty.inc()
-        elif answer.is_weak:
-            self.weak.inc()
 
     def switched(self, release: str, *, is_taken: bool) -> None:
         """Count a switch of the release, or one that was refused."""

@@ -87,15 +87,24 @@ def problem_response(
     return Response(body, status, {"cache-control": "no-store", **(headers or {})}, TYPE)
 
 
+OURS = (HttpError, RequestError, ReleaseError, LogFullError, LogBusyError)
+"""Errors that say what a client asked wrongly, or what the service cannot do now."""
+
+
 def add_handlers(app: FastAPI) -> None:
     """Have every error of an app end in a problem document."""
-    for kind in (HttpError, RequestError, ReleaseError, LogFullError, LogBusyError):
+    for kind in OURS:
         app.add_exception_handler(kind, _of_ours)
     for other in (RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(other, _of_theirs)
 
 
 def _of_ours(_: Request, error: Exception) -> Response:
+    return response_of(error)
+
+
+def response_of(error: Exception) -> Response:
+    """Return one of `OURS` as a response."""
     match error:
         case HttpError():
             return error.response()

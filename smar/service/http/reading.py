@@ -95,8 +95,9 @@ def taken(content: dict[str, Any]) -> tuple[str, bool]:
 def json_response(
     content: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return plain types as JSON that no cache keeps."""
-    body = orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS)
+    """Return plain types, or bytes of JSON, as JSON that no cache keeps."""
+    is_made = isinstance(content, bytes)
+    body = content if is_made else orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS)
     return Response(
         body, status, {"cache-control": "no-store", **(headers or {})}, "application/json"
     )

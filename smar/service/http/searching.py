@@ -3,21 +3,23 @@
 import asyncio
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from smar.errors import Problem, ReleaseError, RequestError, near_match
-from smar.service.answer import Answer, Hit
+from smar.service.answer import Answer
+from smar.service.hits import Hit
 from smar.service.http import openapi
+from smar.service.http.answer_bytes import answer_bytes
 from smar.service.http.reading import json_response, of_query, read_object, taken
 from smar.service.http.service import Ask, Service, is_current
+from smar.service.kept_items import PICTURES
 from smar.service.request import SearchRequest
 from smar.service.retriever import Retriever
 
 router = APIRouter()
-
-_PICTURES = "/pictures/"
 
 
 def service_of(request: Request) -> Service:
@@ -28,28 +30,44 @@ def service_of(request: Request) -> Service:
 @router.get("/search", openapi_extra=openapi.SEARCH_GET, responses=openapi.ANSWERS)
 async def search_get(request: Request) -> Response:
     """Items for a query, from the parameters of an address."""
-    given = request.query_params
-    problems = [
-        Problem(name, "is given more than once") for name in given if len(given.getlist(name)) > 1
-    ]
-    if problems:
-        raise RequestError(problems)
-    return await _search(request, of_query(given))
+    return await answered(service_of(request), request)
 
 
 @router.post("/search", openapi_extra=openapi.SEARCH_POST, responses=openapi.ANSWERS)
 async def search_post(request: Request) -> Response:
     """Items for a query, with filters, facets, pages, sorting and the reasons."""
-    return await _search(request, await read_object(request))
+    return await answered(service_of(request), request)
 
 
-async def _search(request: Request, content: dict[str, Any]) -> Response:
-    service = service_of(request)
+async def answered(service: Service, request: Request) -> Response:
+    """Return the response to a search, by address or by body.
+
+    Raises:
+        SmarError: If it cannot be answered.
+        HttpError: If it cannot be read, or too many wait.
+    """
+    if request.method == "POST":
+        content = await read_object(request)
+    else:
+        content = _of_address(request.scope["query_string"])
     client_id, is_logged = taken(content)
     search = SearchRequest.read(content)
     filters = content.get("filters")
     answer, waited_ms = await ask(service, request, search, client_id, filters, is_logged=is_logged)
-    return json_response(answer_json(answer, waited_ms))
+    return json_response(answer_bytes(answer, waited_ms))
+
+
+def _of_address(query: bytes) -> dict[str, Any]:
+    """Return a search's keys from the query of an address."""
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        names = [name for name, _ in pairs]
+        problems = [
+            Problem(name, "is given more than once") for name in given if names.count(name) > 1
+        ]
+        raise RequestError(problems)
+    return of_query(given)
 
 
 async def ask(
@@ -98,11 +116,4 @@ async def _retriever(service: Service, request: Request, release: str) -> Retrie
 
 def hit_json(hit: Hit) -> dict[str, Any]:
     """Return a hit in plain types; pictures are addresses."""
-    return hit.as_dict(_PICTURES)
-
-
-def answer_json(answer: Answer, waited_ms: float) -> dict[str, Any]:
-    """Return an answer in plain types; pictures are addresses."""
-    content = answer.as_dict(_PICTURES)
-    content["milliseconds"] = answer.milliseconds | {"served": round(waited_ms, 3)}
-    return content
+    return hit.as_dict(PICTURES)

@@ -13,6 +13,7 @@ from smar.service.answer import Answer
 from smar.service.event_log import EventLog, LogLimits
 from smar.service.finding import ONNX
 from smar.service.grades import Grades
+from smar.service.hits import Page
 from smar.service.http.batching import Batcher
 from smar.service.http.keys import Keys
 from smar.service.http.live import Live
@@ -23,7 +24,7 @@ from smar.service.http.settings import Settings
 from smar.service.registry import CURRENT
 from smar.service.request import SearchRequest
 from smar.service.retriever import Retriever
-from smar.service.ubi import query_record
+from smar.service.ubi import now, query_record
 
 logger = logging.getLogger(__name__)
 
@@ -132,13 +133,18 @@ class Service:
         return told
 
     def _record(self, asks: list[Ask], told: Sequence[Answer | Exception]) -> None:
-        records = []
-        for ask, answer in zip(asks, told, strict=True):
-            if isinstance(answer, Exception):
-                continue
-            self.metrics.see(answer)
-            if ask.is_logged and answer.query and answer.limit:
-                records.append(_record_of(ask, answer))
+        answered = [
+            (ask, answer)
+            for ask, answer in zip(asks, told, strict=True)
+            if not isinstance(answer, Exception)
+        ]
+        self.metrics.see([answer for _, answer in answered])
+        at = now()
+        records = [
+            _record_of(ask, answer, at)
+            for ask, answer in answered
+            if ask.is_logged and answer.query and answer.limit
+        ]
         if not records or self.log is None:
             return
         try:
@@ -167,7 +173,7 @@ def _answers(
         return [answer for request in requests for answer in _answers(retriever, [request])]
 
 
-def _record_of(ask: Ask, answer: Answer) -> dict[str, Any]:
+def _record_of(ask: Ask, answer: Answer, at: str) -> dict[str, Any]:
     attributes = {
         "release": answer.release or "none",
         "offset": answer.offset,
@@ -179,9 +185,10 @@ def _record_of(ask: Ask, answer: Answer) -> dict[str, Any]:
         "shares": answer.shares.as_dict(),
         **({"filters": ask.filters} if ask.filters else {}),
     }
-    shown = [hit.item_id for hit in answer.hits]
+    hits = answer.hits
+    shown = hits.item_ids if isinstance(hits, Page) else [hit.item_id for hit in hits]
     return query_record(
-        answer.query_id, answer.query, shown, client_id=ask.client_id, attributes=attributes
+        answer.query_id, answer.query, shown, client_id=ask.client_id, attributes=attributes, at=at
     )
 
 

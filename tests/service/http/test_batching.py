@@ -148,3 +148,31 @@ def test_a_batch_wakes_the_loop_once_and_who_hung_up_is_passed_over(held: Callab
     assert isinstance(told[4], ValueError)
     assert batches == [[0], [1, 3, 7]]
     assert woken == 2  # the first search, and the batch of the others
+
+
+def test_clients_that_were_answered_together_are_waited_for_and_one_alone_is_not():
+    batches: list[list[int]] = []
+
+    def answer(batch: list[int]) -> Sequence[int | Exception]:
+        batches.append(batch)
+        time.sleep(0.2 if len(batch) > 1 else 0)
+        return batch
+
+    batcher: Batcher[int, int] = Batcher(answer, max_waiting=8, max_batch=4, deadline_s=9.0)
+
+    async def shoppers() -> None:
+        async def shopper(number: int) -> None:
+            for _ in range(3):
+                await batcher.ask(number)
+                # A moment in which one of them alone would have been the next batch.
+                time.sleep(0.0005)
+
+        await batcher.ask(9)
+        await asyncio.gather(*(shopper(number) for number in range(3)))
+
+    try:
+        asyncio.run(shoppers())
+    finally:
+        batcher.close()
+    assert batches[0] == [9]
+    assert [len(batch) for batch in batches[-2:]] == [3, 3], batches

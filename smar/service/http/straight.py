@@ -1,0 +1,45 @@
+"""Searches go straight to where they are answered.
+
+The framework looks at every route in turn, and keeps a stack of what a request has opened; for a
+search, of which there are the most by far, that takes as long as to read it and to write its
+answer. What guards, counts and logs requests stands before it as before every route; where spans
+are made of requests, the framework makes them of searches as of all others.
+"""
+
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from smar.service.http.problems import OURS, response_of
+from smar.service.http.searching import answered
+from smar.service.http.service import Service
+
+PATH = "/search"
+_TRACED = "fastapi.telemetry"  # put there by the framework where somebody listens
+_METHODS = frozenset({"GET", "POST"})
+
+
+class Straight:
+    """Answers searches, and has everything else answered.
+
+    Args:
+        app: What answers the rest.
+        service: What answers searches.
+    """
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app, self._service = app, service
+        self._route = Route(PATH, answered)  # by its path the access log and the counts call it
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        is_search = scope["type"] == "http" and scope["path"] == PATH
+        if not is_search or scope["method"] not in _METHODS or _TRACED in scope:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = self._route
+        try:
+            response = await answered(self._service, Request(scope, receive))
+        except OURS as error:
+            response = response_of(error)
+        await response(scope, receive, send)
