@@ -132,11 +132,16 @@ class RowReader:
                 self._num_short += 1
                 self._first_short = self._first_short or row
                 fields += [""] * (width - len(fields))
-            if width > 1 and [field.strip("\ufeff") for field in fields] == self.header:
+            if width > 1 and self._is_header(fields):
                 self._num_headers += 1  # files with a header each, put together
                 continue
             if any(fields) or width == 0:
                 yield row, fields
+
+    def _is_header(self, fields: list[str]) -> bool:
+        """Return whether a row says the names of the columns; the first says for nearly all."""
+        is_like = fields[0].strip("\ufeff") == self.header[0]
+        return is_like and [field.strip("\ufeff") for field in fields] == self.header
 
     def shifted(self, records: Sequence[tuple[int, list[str]]]) -> set[int]:
         """Return the rows whose surplus field, though the last is empty, seems to shift the others.

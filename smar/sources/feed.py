@@ -23,7 +23,7 @@ from smar.sources.feed_spare import first_element, has_levels, spare_values
 from smar.sources.pictures import PictureFile
 from smar.sources.quarantine import Quarantine
 from smar.sources.tables import Table, format_of, read_table
-from smar.sources.texts import clean, clean_key
+from smar.sources.texts import clean, clean_all, clean_key, clean_keys
 from smar.sources.xml_feed import read_xml
 
 SOURCE = "items"
@@ -119,8 +119,7 @@ def _texts(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """Return our columns of text: the first source that has a value counts."""
     texts: dict[str, pd.Series] = {}
     for ours in (*_KEYS, *_PLAIN_TEXTS, "availability"):
-        tidy = clean_key if ours in _KEYS else clean
-        texts[ours] = _first_filled(frame, columns, ours, tidy)
+        texts[ours] = _first_filled(frame, columns, ours)
     texts["availability"] = texts["availability"].map(_availability)
     texts["attributes"] = _attributes(frame, columns.sources["attributes"])
     return pd.DataFrame(texts, index=frame.index)
@@ -137,9 +136,10 @@ def _whole_gtins(gtins: pd.Series, notes: list[str]) -> pd.Series:
     return gtins.where(~is_rounded, "")
 
 
-def _first_filled(frame: pd.DataFrame, columns: Columns, ours: str, tidy: Any) -> pd.Series:
+def _first_filled(frame: pd.DataFrame, columns: Columns, ours: str) -> pd.Series:
     template = columns.templates.get(ours)
     if template is not None:
+        tidy = clean_key if ours in _KEYS else clean
         records = frame[columns.sources[ours]].map(tidy).to_dict("records")
         filled = [
             template.fill({field: record[column] for field, (column, _) in template.parts.items()})
@@ -151,7 +151,8 @@ def _first_filled(frame: pd.DataFrame, columns: Columns, ours: str, tidy: Any) -
         cells = frame[name].tolist()
         if frame[name].dtype == object:  # a column of texts has no repeated elements
             cells = [first_element(cell) for cell in cells]
-        result = [text or tidy(cell) for text, cell in zip(result, cells, strict=True)]
+        found = clean_keys(cells) if ours in _KEYS else clean_all(cells)
+        result = [text or new for text, new in zip(result, found, strict=True)]
     return pd.Series(result, index=frame.index, dtype=object)
 
 
@@ -189,7 +190,7 @@ def _attributes(frame: pd.DataFrame, names: list[str]) -> pd.Series:
     """Return "name: value; name: value" of the columns that are mapped."""
     named = []
     for name in names:
-        part = frame[name].map(clean).astype(object)
+        part = pd.Series(clean_all(frame[name].tolist()), index=frame.index, dtype=object)
         # A column that already holds "name: value" text is kept as it is. The column decides, not
         # the cell: in a column of sizes, "EU: 42" is a value.
         is_named = _holds_names(part) & part.str.contains(": ", regex=False)
@@ -208,7 +209,7 @@ def _more(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> list[str]:
     """Return what no column of ours holds, as JSON objects of texts; "" for nothing."""
     names = list(dict.fromkeys([*columns.ignored, *columns.sources["attributes"]]))
     names = [name for name in names if name in frame.columns]
-    texts = {name: [clean(cell) for cell in frame[name]] for name in names}
+    texts = {name: clean_all(frame[name].tolist()) for name in names}
     spare = spare_values(frame, columns)
     if spare:
         counted = ", ".join(f"{sum(map(bool, v))} of {name}" for name, v in spare.items())

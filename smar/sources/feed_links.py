@@ -19,6 +19,7 @@ from smar.sources.texts import MISSING
 
 _URL = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 _BETWEEN_URLS = re.compile(r"[\s,;|]+(?=(?:https?:)?//)", re.IGNORECASE)
+_PLAIN = re.compile(r"(?!//)[\w./-]+", re.ASCII)  # a path, with nothing in it to undo
 _BETWEEN_PATHS = re.compile(r"\s*[,;|\n]\s*")
 _PLACES = ("url", "src", "path", "link", "href", "uri", "image_link", "large", "hi_res", "thumb")
 
@@ -31,6 +32,8 @@ def links_in(cell: Any, *, several: bool) -> list[str]:
         several: Whether a text may hold several paths; several URLs are told apart in any case,
             for a comma may be part of a file name.
     """
+    if isinstance(cell, str) and _PLAIN.fullmatch(cell):
+        return [] if cell.lower() in MISSING else [cell]
     if isinstance(cell, list | tuple):
         return [link for element in cell for link in links_in(element, several=False)]
     if isinstance(cell, dict):
@@ -69,9 +72,10 @@ def find_pictures(
     needed = sorted({name for ours in LINKS for name in columns.sources[ours]})
     if not needed:
         return []
-    records = frame.loc[ids.index, needed].to_dict("records")
+    cells = zip(*(frame.loc[ids.index, name].tolist() for name in needed), strict=True)
     pictures: list[PictureFile] = []
-    for item_id, row, record in zip(ids, rows, records, strict=True):
+    for item_id, row, values in zip(ids, rows, cells, strict=True):
+        record = dict(zip(needed, values, strict=True))
         found: dict[str, bool | bytes] = {}
         for ours in LINKS:
             template = columns.templates.get(ours)

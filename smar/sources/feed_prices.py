@@ -9,9 +9,10 @@ from smar.sources.cells import as_text
 from smar.sources.feed_columns import Columns
 from smar.sources.prices import UNREADABLE, Price, parse_prices
 from smar.sources.quarantine import Quarantine
-from smar.sources.texts import MISSING, clean
+from smar.sources.texts import MISSING, clean_all
 
 _SOURCE = "prices"
+_NOTHING = frozenset({"", *MISSING})
 
 
 def price_columns(
@@ -35,7 +36,7 @@ def price_columns(
         notes: What was ambiguous is added.
     """
     both = {ours: _cells(frame, columns.sources[ours]) for ours in ("price", "sale_price")}
-    codes = [clean(cell).upper() for cell in _cells(frame, columns.sources["currency"])]
+    codes = [text.upper() for text in clean_all(_cells(frame, columns.sources["currency"]))]
     # One column in two: what the one shows of marks counts for the other.
     parsed = parse_prices(
         [*both["price"], *both["sale_price"]],
@@ -49,7 +50,7 @@ def price_columns(
         _put(quarantine, items, places, (ours, UNREADABLE), both[ours])
         quarantine.see(_SOURCE, sum(as_text(cell) != "" for cell in both[ours]))
     regular, sale = parsed.values[: len(frame)], parsed.values[len(frame) :]
-    dates = [clean(cell) for cell in _cells(frame, columns.sources["sale_dates"])]
+    dates = clean_all(_cells(frame, columns.sources["sale_dates"]))
     starts, ends, bad = _spans(dates)
     _put(quarantine, items, bad, ("sale_dates", "sale dates cannot be read"), dates)
     return {
@@ -70,8 +71,8 @@ def _cells(frame: pd.DataFrame, names: list[str]) -> list[Any]:
     result: list[Any] = [""] * len(frame)
     for name in names:
         result = [
-            new if old == "" and as_text(new).strip().lower() not in {"", *MISSING} else old
-            for old, new in zip(result, frame[name], strict=True)
+            new if old == "" and as_text(new).strip().lower() not in _NOTHING else old
+            for old, new in zip(result, frame[name].tolist(), strict=True)
         ]
     return [cell[0] if isinstance(cell, list) and cell else cell for cell in result]
 

@@ -154,12 +154,14 @@ def _read(path: Path) -> LogPart | None:
         source = pa.BufferReader(content)
         queries, events, left_out = (pa.ipc.open_stream(source).read_all() for _ in range(3))
         facts = json.loads(queries.schema.metadata[_FACTS])
+        if not (queries.schema.equals(QUERIES) and events.schema.equals(EVENTS)):
+            raise pa.ArrowInvalid("it has other columns")
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         logger.warning("%s: is read anew: %s", path, error)
         return None
     part = LogPart(RawLog(others=Counter(facts["others"]), notes=Counter(facts["notes"])))
-    part.log.queries.extend(queries.replace_schema_metadata().cast(QUERIES))
-    part.log.events.extend(events.cast(EVENTS))
+    part.log.queries.extend(queries.replace_schema_metadata())
+    part.log.events.extend(events)
     part.quarantine.totals.update(facts["totals"])
     part.quarantine.add(Quarantine({}, [left_out.to_pandas()] if len(left_out) else []))
     return part

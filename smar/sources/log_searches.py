@@ -121,16 +121,34 @@ def _responses_joined(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _grouped(frame: pd.DataFrame) -> pd.DataFrame:
     """Return one row per id and text, in the order of their first records."""
+    frame = frame.reset_index(drop=True)
+    is_shared = frame["search_id"].duplicated(keep=False)
+    groups = frame[~is_shared]
+    groups = groups.assign(record_id=groups["search_id"])
+    if is_shared.any():  # a record whose id no other has is its own group
+        groups = pd.concat([groups, _merged(frame[is_shared])]).sort_index()
+    ids = {text: query_id_of(text) for text in groups["query"].unique().tolist()}
+    groups["query_id"] = groups["query"].map(ids).astype(str)
+    columns = [
+        "search_id", "query", "row", "time", "client_id", "application", "at", "record_id",
+        "query_id",
+    ]  # fmt: skip
+    return groups[columns].reset_index(drop=True)
+
+
+def _merged(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per id and text, each with the index of its first record."""
     key = ["search_id", "query"]
     longest = frame.sort_values("num_hits", ascending=False, kind="stable").drop_duplicates(key)
     told = frame.assign(
+        place=frame.index,
         client_id=frame["client_id"].where(frame["client_id"] != ""),
         application=frame["application"].where(frame["application"] != ""),
     )
     grouped = told.groupby(key, sort=False)
     groups = grouped.agg(
-        row=("row", "first"), time=("time", "min"), client_id=("client_id", "first"),
-        application=("application", "first"),
+        place=("place", "first"), row=("row", "first"), time=("time", "min"),
+        client_id=("client_id", "first"), application=("application", "first"),
     ).reset_index()  # fmt: skip
     groups = groups.fillna({"client_id": "", "application": ""})
     groups = groups.merge(longest[[*key, "at"]], on=key, how="left")
@@ -140,6 +158,4 @@ def _grouped(frame: pd.DataFrame) -> pd.DataFrame:
     later = number > 0
     suffix = "#" + (number[later] + 1).astype(str)
     groups.loc[later, "search_id"] = groups.loc[later, "record_id"] + suffix
-    ids = {text: query_id_of(text) for text in groups["query"].unique().tolist()}
-    groups["query_id"] = groups["query"].map(ids).astype(str)
-    return groups
+    return groups.set_index("place")

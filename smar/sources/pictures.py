@@ -165,9 +165,15 @@ def drop_placeholders(
     """
     if not min_items or not files:
         return list(image_ids)
-    about = items.set_index("item_id")
-    used = pd.DataFrame({"image": image_ids, "item_id": [file.item_id for file in files]})
-    used = used[used["image"] >= 0].join(about, on="item_id")
+    images, of_file = np.unique(np.asarray(image_ids, np.int64), return_inverse=True)
+    often = (images >= 0) & (np.bincount(of_file) >= min_items)
+    places = np.flatnonzero(often[of_file]).tolist()  # the others cannot be
+    if not places:
+        return list(image_ids)
+    owners = [files[place].item_id for place in places]
+    used = pd.DataFrame({"image": [image_ids[place] for place in places], "item_id": owners})
+    about = items[items["item_id"].isin(owners)].set_index("item_id")
+    used = used.join(about, on="item_id")
     used["kind"] = list(zip(used["brand"], used["category"], strict=True))
     used["group"] = used["group_id"].where(used["group_id"] != "", used["item_id"])
     counts = used.groupby("image")[["title", "kind", "group"]].nunique()

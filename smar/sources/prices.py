@@ -103,12 +103,15 @@ def parse_prices(
         column: Name of the column, for notes.
     """
     own = currencies or [""] * len(cells)
-    parsed = [_take_apart(cell, code or currency) for cell, code in zip(cells, own, strict=True)]
+    parsed = [
+        None if cell == "" else _take_apart(cell, code or currency)
+        for cell, code in zip(cells, own, strict=True)
+    ]
     votes = _count_marks(parsed)
     result = Prices([])
     doubtful: dict[str, list[str]] = defaultdict(list)
     for place, (cell, parts) in enumerate(zip(cells, parsed, strict=True)):
-        price = _price(parts, votes, decimals, doubtful)
+        price = _price(parts, votes, decimals, doubtful) if parts else None
         result.values.append(price)
         if price is None and as_text(cell).strip():
             result.unreadable.append(place)

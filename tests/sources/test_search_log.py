@@ -85,6 +85,18 @@ def test_records_of_one_id_are_one_search_with_the_listed_items_of_the_response(
     assert quarantine.frame().empty
 
 
+def test_records_that_share_an_id_stand_where_the_first_of_them_stood(tmp_path: Path):
+    ids = ["s3", "s1", "s4", "s1", "s5", "s3", "s2"]
+    queries = [query(query_id=name, client_id=f"c{at}") for at, name in enumerate(ids)]
+    queries[0]["client_id"] = ""
+    queries[3]["user_query"] = "blue hat"
+    log, _ = read(tmp_path, queries, [])
+    assert log.searches["search_id"].tolist() == ["s3", "s1", "s4", "s1#2", "s5", "s2"]
+    assert log.searches["client_id"].tolist() == ["c5", "c1", "c2", "c3", "c4", "c6"]
+    assert log.searches["query"].tolist() == [*["red boot"] * 3, "blue hat", *["red boot"] * 2]
+    assert log.searches["query_id"].nunique() == 2
+
+
 def test_another_text_under_one_id_is_another_search(tmp_path: Path):
     later = "2026-09-01T00:01:00Z"
     queries = [query(), query(user_query="blue hat", timestamp=later)]

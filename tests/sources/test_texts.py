@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smar.sources.texts import clean, clean_key
+from smar.sources import texts
+from smar.sources.texts import clean, clean_all, clean_key, clean_keys
 
 
 @pytest.mark.parametrize(
@@ -47,3 +48,27 @@ def test_cleaning_ends_in_one_printable_line(raw: str):
     text = clean(raw)
     assert text == " ".join(text.split())
     assert "\x00" not in text
+
+
+CELLS = st.lists(
+    st.one_of(
+        st.text("ab &<>;\u00e9\t\n\u200b", max_size=6),
+        st.sampled_from(
+            ["NULL", "n/a", "None", "Pan", "", "nan", "a  b", " a", "a ", "&amp;", "7"]
+        ),
+        st.none(),
+        st.integers(0, 9),
+        st.just(["Pan"]),
+    ),
+    max_size=9,
+)
+
+
+@given(CELLS)
+def test_cells_together_are_cells_one_by_one(cells: list[object]):
+    texts._BLOCK_CELLS, usual = 3, texts._BLOCK_CELLS
+    try:
+        assert clean_all(cells) == [clean(cell) for cell in cells]
+        assert clean_keys(cells) == [clean_key(cell) for cell in cells]
+    finally:
+        texts._BLOCK_CELLS = usual
