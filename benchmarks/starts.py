@@ -16,6 +16,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,32 @@ def changed(path: Path, changes: list[str]) -> Params:
             section = section.setdefault(part, {})
         section[last] = yaml.safe_load(value) if value else ""
     return Params.model_validate(content)
+
+
+def with_less_log(root: Path, frac: float, seed: int, folder: Path) -> Path:
+    """Return a project like another whose log has a share of its training queries.
+
+    Held-out and judged queries stay, and so do synthetic ones: a young shop has its catalogue.
+
+    Args:
+        root: The project.
+        frac: Share of the queries, each with all its searches and clicks.
+        seed: Draws them.
+        folder: An empty folder for the other.
+    """
+    paths, other = Paths(root.resolve()), Paths(folder)
+    other.accepted.mkdir(parents=True)
+    for place in (paths.root, paths.data, paths.accepted):
+        for file in place.iterdir():
+            target = folder / file.relative_to(paths.root)
+            if not target.exists() and file != paths.queries:
+                target.symlink_to(file)
+    queries = schema.read_table(paths.queries, schema.QUERIES)
+    drawn = generator(seed, "less log").random(len(queries)) < frac
+    schema.write_table(
+        other.queries, queries[drawn | (queries["split"] != "train")], schema.QUERIES
+    )
+    return folder
 
 
 def train(
@@ -189,16 +216,31 @@ def measured(
 
 def main() -> None:
     """Train one start and print what it finds."""
+    options = _options()
+    with TemporaryDirectory() as folder:
+        if options.log_frac < 1:
+            seed = yaml.safe_load((options.project / "params.yaml").read_text())["seed"]
+            options.project = with_less_log(options.project, options.log_frac, seed, Path(folder))
+        sys.stdout.write(json.dumps(compare(options)) + "\n")
+
+
+def _options() -> argparse.Namespace:
+    """Return the arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", type=Path)
     parser.add_argument("--seconds", type=float, default=200)
     parser.add_argument("--clicks-frac", type=float, default=0.75, help="of the seconds")
+    parser.add_argument("--log-frac", type=float, default=1, help="of the log's training queries")
     parser.add_argument("--held-out", type=int, default=2000)
     parser.add_argument("--set", choices=("test", "validation"), default="test")
     parser.add_argument("--share", type=float, default=0.3, help="of the words in the search")
     parser.add_argument("--colours", default="", help="column of the feed that names them")
     parser.add_argument("changes", nargs="*")
-    options = parser.parse_intermixed_args()
+    return parser.parse_intermixed_args()
+
+
+def compare(options: argparse.Namespace) -> dict[str, Any]:
+    """Train one start and return what it finds."""
     paths = Paths(options.project)
     params = changed(paths.params, options.changes)
     seed_torch(params.seed)
@@ -221,8 +263,8 @@ def main() -> None:
     line |= {"items": len(items), "held_out": len(held), "set": options.set}
     figures = measured(found, params, paths, items, held, options)
     line |= {name: round(value, 4) for name, value in figures.items()}
-    line["cpu_s"] = round(time.process_time())
-    sys.stdout.write(json.dumps(line) + "\n")
+    line["log_frac"], line["cpu_s"] = options.log_frac, round(time.process_time())
+    return line
 
 
 if __name__ == "__main__":

@@ -1,9 +1,15 @@
 """What starts are measured on."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from benchmarks.start_tasks import colours, products_of, title_to_picture
+from benchmarks.starts import with_less_log
+from smar.data import schema
+from smar.params import load_params
+from smar.paths import Paths
 
 
 def test_a_title_is_ranked_among_all_pictures():
@@ -41,3 +47,17 @@ def test_a_title_has_the_one_colour_that_it_names():
         "",
         "",
     ]
+
+
+def test_a_shop_with_less_log_has_a_share_of_its_training_queries(
+    shared_project: Path, tmp_path: Path
+):
+    whole = schema.read_table(Paths(shared_project).queries, schema.QUERIES)
+    less = Paths(with_less_log(shared_project, 0.2, 7, tmp_path / "less"))
+    found = schema.read_table(less.queries, schema.QUERIES)
+    of_training = [int((table["split"] == "train").sum()) for table in (whole, found)]
+    assert 0.05 < of_training[1] / of_training[0] < 0.4
+    held = whole[whole["split"] != "train"].reset_index(drop=True)
+    assert found[found["split"] != "train"].reset_index(drop=True).equals(held)
+    assert less.items.read_bytes() == Paths(shared_project).items.read_bytes()
+    assert load_params(less.params).seed == load_params(Paths(shared_project).params).seed
