@@ -17,8 +17,8 @@ from smar.sources.pictures import PictureFile
 from smar.sources.templates import Template, link_part
 from smar.sources.texts import MISSING
 
-_URL = re.compile(r"(?:https?:)?//", re.IGNORECASE)
-_BETWEEN_URLS = re.compile(r"[\s,;|]+(?=(?:https?:)?//)", re.IGNORECASE)
+_URL = re.compile(r"(?:[a-z][a-z0-9+.-]+:)?//", re.IGNORECASE)
+_BETWEEN_URLS = re.compile(r"[\s,;|]+(?=(?:[a-z][a-z0-9+.-]+:)?//)", re.IGNORECASE)
 _PLAIN = re.compile(r"(?!//)[\w./-]+", re.ASCII)  # a path, with nothing in it to undo
 _BETWEEN_PATHS = re.compile(r"\s*[,;|\n]\s*")
 _PLACES = ("url", "src", "path", "link", "href", "uri", "image_link", "large", "hi_res", "thumb")

@@ -23,9 +23,11 @@ from smar.sources.picture_files import (
     FETCHED,
     FETCHED_LIST,
     LIST_COLUMNS,
+    ending_of,
     fetched_file,
     read_rows,
 )
+from smar.sources.picture_stores import StoreError, is_object, read_object
 
 logger = logging.getLogger(__name__)
 
@@ -35,10 +37,6 @@ _ENDINGS = {
     "image/heif": ".heic", "image/bmp": ".bmp", "image/tiff": ".tif", "image/jp2": ".jp2",
     "image/x-icon": ".ico", "image/vnd.microsoft.icon": ".ico",
 }  # fmt: skip
-_MAGIC = (
-    (b"\xff\xd8\xff", ".jpg"), (b"\x89PNG", ".png"), (b"GIF8", ".gif"), (b"RIFF", ".webp"),
-    (b"BM", ".bmp"), (b"II*\0", ".tif"), (b"MM\0*", ".tif"),
-)  # fmt: skip
 _VAGUE = {"application/octet-stream", "binary/octet-stream", ""}
 _MAX_REDIRECTS = 5
 _TRIES = 3
@@ -58,6 +56,7 @@ class FetchLimits:
         max_bytes: A picture with more is left out.
         timeout_s: Of a connection and of each read.
         allow_private: Let addresses of private networks be reached, for a server of your own.
+        stores: Buckets, or folders of them, of object stores that may be read.
     """
 
     per_host: int = 2
@@ -65,6 +64,7 @@ class FetchLimits:
     max_bytes: int = 20 * 2**20
     timeout_s: float = 20.0
     allow_private: bool = False
+    stores: Sequence[str] = ()
 
 
 class _FetchError(Exception):
@@ -80,7 +80,8 @@ def fetch_pictures(folder: Path, urls: Iterable[str], limits: FetchLimits) -> di
 
     What is there already, whole, is not asked for again; what failed before is. A run that was
     stopped goes on where it was. Only http and https are followed, only to public addresses, which
-    are checked where the connection is made, after every redirect too.
+    are checked where the connection is made, after every redirect too. Objects are read in the
+    stores that the limits name.
 
     Args:
         folder: Of the feed.
@@ -182,6 +183,8 @@ def _with_patience(url: str, limits: FetchLimits) -> tuple[bytes, str]:
 
 def _fetch(url: str, limits: FetchLimits) -> tuple[bytes, str]:
     """Return the bytes of a picture and the ending of its type, after redirects."""
+    if is_object(url):
+        return _stored(url, limits)
     place = f"https:{url}" if url.startswith("//") else url
     for _ in range(_MAX_REDIRECTS + 1):
         parts = _parse(place)
@@ -205,6 +208,18 @@ def _fetch(url: str, limits: FetchLimits) -> tuple[bytes, str]:
                 answer.close()
             connection.close()
     raise _FetchError(f"more than {_MAX_REDIRECTS} redirects")
+
+
+def _stored(url: str, limits: FetchLimits) -> tuple[bytes, str]:
+    """Return the bytes of a picture in an object store and the ending of its type."""
+    try:
+        content, ending = read_object(url, limits.stores, limits.max_bytes)
+    except StoreError as error:
+        raise _FetchError(str(error), 1.0 if error.is_passing else -1.0) from error
+    ending = ending_of(content) or ending
+    if not ending or not content:
+        raise _FetchError("is no picture")
+    return content, ending
 
 
 def _parse(url: str) -> SplitResult:
@@ -273,9 +288,7 @@ def _content(answer: http.client.HTTPResponse, limits: FetchLimits) -> tuple[byt
             raise too_large
     if length.isdecimal() and len(content) != int(length):
         raise _FetchError("ended too soon", 1.0)
-    ending = _ENDINGS.get(kind) or next(
-        (ending for start, ending in _MAGIC if content.startswith(start)), ""
-    )
+    ending = _ENDINGS.get(kind) or ending_of(content)
     if not ending or not content:
         raise _FetchError("is no picture")
     return bytes(content), ending

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import os
+import re
 import stat
 import unicodedata
 from collections import defaultdict
@@ -15,8 +16,12 @@ FETCHED = "fetched_pictures"
 FETCHED_LIST = "pictures.tsv"
 LIST_COLUMNS = ("url", "file", "sha256", "bytes", "problem")
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".heic", ".bmp", ".tif", ".tiff")
-_URLS = ("http://", "https://", "ftp://", "//", "data:")
+_URL = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://|//|data:", re.IGNORECASE)
 _MAX_BYTES = 64 * 2**20
+_MAGIC = (
+    (b"\xff\xd8\xff", ".jpg"), (b"\x89PNG", ".png"), (b"GIF8", ".gif"), (b"RIFF", ".webp"),
+    (b"BM", ".bmp"), (b"II*\0", ".tif"), (b"MM\0*", ".tif"),
+)  # fmt: skip
 NOT_FETCHED = "is a URL; only files are read (`smar fetch-pictures` downloads them)"
 
 
@@ -149,9 +154,14 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
+def ending_of(content: bytes | bytearray) -> str:
+    """Return the ending of a picture by its first bytes, "" if they are of no kind known here."""
+    return next((ending for start, ending in _MAGIC if content.startswith(start)), "")
+
+
 def is_url(link: str) -> bool:
     """Return whether a link leads to another machine, or holds its data itself."""
-    return link.lower().startswith(_URLS)
+    return _URL.match(link) is not None
 
 
 def _candidates(link: str, *, any_ending: bool) -> Iterator[str]:
