@@ -5,6 +5,7 @@ Shapes: k hits, F facts, P points.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -50,8 +51,14 @@ class Calibration:
             unknown: Share of the query's words that neither items nor searches have, in [0, 1].
             asked: Share of those that only searches have.
         """
-        line = facts(scores, unknown, asked)[:, : len(self.slopes)] @ np.array(self.slopes)
-        return np.asarray(np.interp(line, self.points, self.chances), np.float64)
+        slope, *others = self.slopes
+        of_query = sum(b * fact for b, fact in zip(others, (unknown, asked), strict=False))
+        line = slope * scores.astype(np.float64) + of_query
+        return np.asarray(np.interp(line, *self._curve), np.float64)
+
+    @cached_property
+    def _curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return np.array(self.points), np.array(self.chances)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it in plain types."""

@@ -35,7 +35,7 @@ def missing(words: WordIndex, query: str, asked: Container[str]) -> tuple[float,
     idf, unknown = words.idf()
     known = no_one = others = 0.0
     for first, numbers in words.forms(query):
-        known += float(idf[numbers].max(initial=0.0))
+        known += max((float(idf[number]) for number in numbers), default=0.0)
         if not numbers:
             no_one += unknown * (first not in asked)
             others += unknown * (first in asked)

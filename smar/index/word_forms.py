@@ -8,6 +8,7 @@ without blanks by their pairs of characters.
 
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 import regex
 import Stemmer
@@ -31,6 +32,7 @@ _AMOUNT = regex.compile(r"(\d+(?:\.\d+)*)(\p{L}+)|(\p{L}+)(\d+)")
 _GTIN = regex.compile(r"0*(\d{8,14})")
 _FEWEST_OF_CODE = 4
 _MOST_KEPT = 500_000  # runs of characters whose words are remembered while texts are read
+_MOST_WRITTEN = 20_000  # the same of queries
 NONE = "none"
 STEMMERS = tuple(Stemmer.algorithms())
 
@@ -69,6 +71,7 @@ class WordForms:
         self.stemmer = stemmer
         self._stem = None if stemmer == NONE else Stemmer.Stemmer(stemmer)
         self._of_run: dict[str, list[str]] = {}
+        self._written_run = lru_cache(_MOST_WRITTEN)(self._of_query_run)  # queries share words
 
     def of_text(self, text: str) -> list[str]:
         """Return every word of an item's text, with what its codes may also be searched by."""
@@ -89,14 +92,15 @@ class WordForms:
 
     def written(self, text: str) -> list[tuple[str, list[str]]]:
         """Return the words of a query as `of_query`, each after how the query writes it."""
-        found: list[tuple[str, list[str]]] = []
-        for run in _RUNS.findall(_plain(text)):
-            units = self._units(run, is_query=True)
-            pieces = _PIECES.findall(run)
-            # A code is one word whatever it is parted by; of characters each pair is a word.
-            alone = [run] if len(units) == 1 else [unit[0] for unit in units]
-            found += zip(pieces if len(pieces) == len(units) else alone, units, strict=True)
-        return found
+        return [unit for run in _RUNS.findall(_plain(text)) for unit in self._written_run(run)]
+
+    def _of_query_run(self, run: str) -> list[tuple[str, list[str]]]:
+        """Return the words of characters that stand together, as `written` does."""
+        units = self._units(run, is_query=True)
+        pieces = _PIECES.findall(run)
+        # A code is one word whatever it is parted by; of characters each pair is a word.
+        alone = [run] if len(units) == 1 else [unit[0] for unit in units]
+        return list(zip(pieces if len(pieces) == len(units) else alone, units, strict=True))
 
     def _units(self, run: str, *, is_query: bool) -> list[list[str]]:
         """Return the words of characters that stand together, each with its other forms."""

@@ -189,6 +189,9 @@ def _by_filter(requests: Sequence[SearchRequest]) -> dict[tuple[Filter, float | 
 
 
 def _timed(answer: Answer, total: float) -> Answer:
-    milliseconds = answer.milliseconds | {"total": total}
-    rounded = {part: round(spent, 3) for part, spent in milliseconds.items()}
-    return replace(answer, milliseconds=rounded)
+    """Return an answer whose own milliseconds are rounded, with the time of all of its batch."""
+    spent = answer.milliseconds
+    spent["total"] = total
+    for part, milliseconds in spent.items():
+        spent[part] = round(milliseconds, 3)
+    return answer
