@@ -5,9 +5,10 @@
 PROJECT is a folder in which ingest, validate, synthesize and, for frozen towers, features have
 run. Items are held out of training with their queries. The towers are pre-trained, then fine-tuned
 on clicks, for so many seconds of this process (CPU time of all threads); the learning rate falls
-with them. KEY=VALUE changes params.yaml for the run. Prints one line of JSON: judged queries by
-vectors and by the search, each held-out title to its own picture among all, and held-out items by
-their type and, where the column `--colours` of the feed names one, their colour.
+with them. KEY=VALUE changes params.yaml for the run; `precision: auto` is float32 here. Prints one
+line of JSON: judged queries by vectors and by the search, each held-out title to its own picture
+among all, and held-out items by their type and, where the column `--colours` of the feed names one,
+their colour.
 """
 
 import argparse

@@ -65,6 +65,16 @@ def test_train_step_measures_both_precisions(start):
 
 
 @pytest.mark.slow
+def test_starts_trains_one_and_says_what_it_finds(start, shared_project: Path):
+    arguments = (str(shared_project), "pretrain.beta=1", "--seconds", "0.2", "--held-out", "20")
+    found = json.loads(start("benchmarks.starts", *arguments, "--log-frac", "0.5")[-1])
+    assert min(found["steps"].values()) >= 1
+    assert found["held_out"] == 20
+    for name in ("vectors_r@50", "search_ndcg@10", "cold_r@50", "title_r@10"):
+        assert 0 <= found[name] <= 1
+
+
+@pytest.mark.slow
 def test_embed_incremental_encodes_one_percent_again(start):
     figures = json.loads(start("benchmarks.embed_incremental", "--items", "200")[-1])
     assert figures["encoded"] == 2
