@@ -72,13 +72,20 @@ def connected(cluster: ClusterParams, cpus: int, *, is_heard: bool = False) -> I
             "_node_ip_address": "127.0.0.1",
         }
     try:
-        ray.init(**asked, log_to_driver=is_heard, logging_level=logging.ERROR)
+        context = ray.init(**asked, log_to_driver=is_heard, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise _no_cluster(address, error) from error
+    logger.info("ray: job %s%s", ray.get_runtime_context().get_job_id(), _page(context))
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _page(context: Any) -> str:
+    """Return where the cluster's dashboard shows the job, "" if it has none."""
+    url = getattr(context, "dashboard_url", None)
+    return f", http://{url}/#/jobs" if url else ""
 
 
 def _check_answers(address: str) -> None:
