@@ -15,7 +15,7 @@ router = APIRouter()
 _LONGEST_PREFIX = 200
 
 
-@router.get("/similar/{item_id:path}", responses=openapi.ANSWERS)
+@router.get("/similar/{item_id:path}", responses=openapi.SIMILAR)
 async def similar(
     request: Request,
     item_id: str,

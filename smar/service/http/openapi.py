@@ -2,7 +2,16 @@
 
 from typing import Any
 
-Schema = dict[str, Any]
+from smar.service.http.openapi_answers import (
+    ANSWER,
+    ITEM,
+    PROBLEM,
+    SUGGESTED,
+    Schema,
+)
+from smar.service.http.openapi_answers import (
+    SIMILAR as SIMILAR_ITEMS,
+)
 
 _TEXT: Schema = {"type": "string"}
 _WHOLE: Schema = {"type": "integer", "minimum": 0}
@@ -77,78 +86,6 @@ _SEARCH_BODY: Schema = {
         "page": 1,
         "per_page": 12,
         "explain": True,
-    },
-}
-_PLACE: Schema = {
-    "type": ["object", "null"],
-    "properties": {"rank": {"type": "integer"}, "score": {"type": "number"}},
-}
-_HIT: Schema = {
-    "type": "object",
-    "description": "All fields of the item, and these.",
-    "properties": {
-        "rank": {"type": "integer"},
-        "score": {"type": "number"},
-        "relevance": {"type": ["number", "null"]},
-        "item_id": _TEXT,
-        "title": _TEXT,
-        "price": {"type": ["number", "null"]},
-        "currency": _TEXT,
-        "link": _TEXT,
-        "pictures": {"type": "array", "items": _TEXT, "description": "Addresses; take ?w=."},
-        "others": {"type": "integer", "description": "Items collapsed behind this one."},
-        "why": {
-            "type": "object",
-            "properties": {
-                **{part: {"type": "number"} for part in ("text", "picture", "words")},
-                "by_vectors": _PLACE,
-                "by_words": _PLACE,
-                "matched": {"type": "array", "items": _TEXT},
-            },
-        },
-    },
-    "required": ["rank", "score", "item_id", "title", "pictures"],
-}
-_ANSWER: Schema = {
-    "type": "object",
-    "properties": {
-        "query_id": _TEXT | {"description": "What events of this search name."},
-        "query": _TEXT,
-        "release": _TEXT,
-        "total": _WHOLE,
-        "offset": _WHOLE,
-        "limit": _WHOLE,
-        "gate": _SHARE | {"description": "How much the picture counts beside the text."},
-        "shares": {
-            "type": "object",
-            "properties": dict.fromkeys(("text", "picture", "words"), _SHARE),
-        },
-        "hits": {"type": "array", "items": _HIT},
-        "facets": {"type": "object", "additionalProperties": {"type": "object"}},
-        "milliseconds": {"type": "object", "additionalProperties": {"type": "number"}},
-    },
-    "required": ["query_id", "query", "release", "total", "hits"],
-}
-_PROBLEM: Schema = {
-    "type": "object",
-    "description": "RFC 9457; all problems at once.",
-    "properties": {
-        "type": _TEXT,
-        "title": _TEXT,
-        "status": {"type": "integer"},
-        "detail": _TEXT,
-        "problems": {
-            "type": "array",
-            "items": {"type": "object", "properties": {"field": _TEXT, "detail": _TEXT}},
-        },
-    },
-    "required": ["type", "title", "status", "detail"],
-    "example": {
-        "type": "about:blank",
-        "title": "The request asks for what cannot be",
-        "status": 422,
-        "detail": "Nothing was searched; mend what is listed under problems.",
-        "problems": [{"field": "limit", "detail": "5000, expected a whole number from 0 to 1,000"}],
     },
 }
 _ID = {"type": "string", "minLength": 1, "maxLength": 500}
@@ -260,7 +197,7 @@ def _responses(schema: Schema, *refused: int, kind: str = "application/json") ->
         413: "Too large", 415: "No JSON by its type", 422: "All problems",
         429: "Too many requests", 503: "Come back later", 507: "The log is full",
     }  # fmt: skip
-    problem = {"application/problem+json": {"schema": _PROBLEM}}
+    problem = {"application/problem+json": {"schema": PROBLEM}}
     found: dict[Any, Schema] = {
         200: {"description": "Done", "content": {kind: {"schema": schema}}},
     }
@@ -279,9 +216,10 @@ SEARCH_GET: Schema = {
 UBI_QUERIES, UBI_EVENTS = _several(_UBI_QUERY), _several(_UBI_EVENT)
 JUDGEMENTS, ALGOLIA = _several(_GRADE), _body(_ALGOLIA)
 _ANY: Schema = {"type": "object"}
-ANSWERS = _responses(_ANSWER, 400, 403, 404, 413, 422, 429, 503)
-SUGGESTIONS = _responses(_ANY, 422, 429)
-ITEMS = _responses(_ANY, 404)
+ANSWERS = _responses(ANSWER, 400, 403, 404, 413, 422, 429, 503)
+SIMILAR = _responses(SIMILAR_ITEMS, 404, 422, 429)
+SUGGESTIONS = _responses(SUGGESTED, 422, 429)
+ITEMS = _responses(ITEM, 404)
 PICTURES = _responses({"type": "string", "format": "binary"}, 404, 422, kind="image/jpeg") | {
     304: {"description": "As it was"}
 }
