@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from smar.errors import ClusterError
@@ -105,7 +106,18 @@ def _no_cluster(address: str, error: Exception) -> ClusterError:
         f"cluster.address {address!r}: no Ray cluster of this version answers there "
         f"({reason:.200}). Start one (`ray start --head`, and `ray start --address HOST:PORT` on "
         "further machines), look at `ray status`, or set cluster.kind to local; nothing was "
-        "changed."
+        f"changed.{_about_token()}"
+    )
+
+
+def _about_token() -> str:
+    """Return what to do where the cluster may ask for a token that Ray does not send by itself."""
+    has_token = (Path.home() / ".ray" / "auth_token").is_file()
+    if "RAY_AUTH_MODE" in os.environ or not has_token:
+        return ""
+    return (
+        " A cluster started where ~/.ray/auth_token exists, as it does here, asks for that token: "
+        "RAY_AUTH_MODE=token sends it to an address that is named."
     )
 
 

@@ -1,6 +1,7 @@
 """Work over shards, done by this process."""
 
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,20 @@ def test_a_cluster_that_does_not_answer_is_said_at_once():
     nowhere = ClusterParams(kind="ray", address="127.0.0.1:9")
     with pytest.raises(ClusterError, match=r"127.0.0.1:9.*ray start --head.*cluster.kind to local"):
         list(map_shards(squares, [1], nowhere))
+
+
+def test_a_token_that_is_here_and_not_sent_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("ray")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    (tmp_path / ".ray").mkdir()
+    away = ClusterParams(kind="ray", address="127.0.0.1:1")
+    with pytest.raises(ClusterError) as told:
+        list(map_shards(squares, [1], away))
+    assert "RAY_AUTH_MODE" not in str(told.value)
+    (tmp_path / ".ray" / "auth_token").write_text("0" * 64)
+    with pytest.raises(ClusterError, match="RAY_AUTH_MODE=token sends it"):
+        list(map_shards(squares, [1], away))
 
 
 @pytest.mark.parametrize("kind", ["local", "ray"])
