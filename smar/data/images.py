@@ -96,6 +96,10 @@ class ImageStore:
         """Return the number of a picture's shard, and its place there."""
         return int(self._shard[image_id]), int(self._place[image_id])
 
+    def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the number of each picture's shard, and its place there, [n] each."""
+        return self._shard, self._place
+
     def read(self, image_ids: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return pictures, [n, H, W, 3], for image ids [n]."""
         result = np.empty((len(image_ids), self.height, self.width, 3), np.uint8)

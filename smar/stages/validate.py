@@ -94,6 +94,7 @@ def _picture_facts(paths: Paths, rules: "ValidateParams") -> "PictureFacts":
         ImageStore.open(paths.images),
         rules.items.min_picture_contrast,
         rules.items.max_picture_difference,
+        paths.work / "validation" / "pictures",
     )
 
 

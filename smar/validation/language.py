@@ -45,11 +45,14 @@ def script_shares(texts: pd.Series) -> dict[str, float]:
     """Return the share of each script among the texts with letters, by their most used script."""
     counts: Counter[str] = Counter()
     for text in texts:
+        if text.isascii():  # no letter of another script
+            counts["latin"] += _SCRIPTS["latin"].search(text) is not None
+            continue
         letters = {name: len(pattern.findall(text)) for name, pattern in _SCRIPTS.items()}
         best = max(letters, key=letters.__getitem__)
         if letters[best]:
             counts[best] += 1
-    return _shares(counts)
+    return _shares(+counts)
 
 
 def language_counts(texts: pd.Series) -> dict[str, int]:
@@ -65,12 +68,14 @@ def language_counts(texts: pd.Series) -> dict[str, int]:
             of_word.setdefault(word, []).append(language)
     counts: Counter[str] = Counter()
     for text in texts:
-        hits: Counter[str] = Counter()
+        hits: dict[str, int] = {}
         for word in _WORD.findall(text.lower()):
-            hits.update(of_word.get(word, ()))
-        first, second = [*hits.most_common(2), ("", 0), ("", 0)][:2]
-        if first[1] > max(1, second[1]):
-            counts[first[0]] += 1
+            for language in of_word.get(word, ()):
+                hits[language] = hits.get(language, 0) + 1
+        if hits and (most := max(hits.values())) > 1:
+            best = [language for language, number in hits.items() if number == most]
+            if len(best) == 1:
+                counts[best[0]] += 1
     return dict(sorted(counts.items()))
 
 

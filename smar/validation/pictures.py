@@ -3,7 +3,11 @@
 Shapes: n pictures of H x W pixels; G x G x 3 thumbnails, flattened to T numbers.
 """
 
+import logging
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +15,9 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from smar.data.images import ImageStore
+from smar.replace import write_file
+
+logger = logging.getLogger(__name__)
 
 _GRID = 8  # G
 _CHUNK = 1024
@@ -35,7 +42,9 @@ class PictureFacts:
         return len(self.look)
 
 
-def read_picture_facts(store: ImageStore, blank_below: float, same_below: float) -> PictureFacts:
+def read_picture_facts(
+    store: ImageStore, blank_below: float, same_below: float, kept: Path | None = None
+) -> PictureFacts:
     """Return the facts of every picture of a store.
 
     Two pictures look the same when the root mean square difference of their thumbnails is below a
@@ -45,15 +54,75 @@ def read_picture_facts(store: ImageStore, blank_below: float, same_below: float)
         store: The pictures.
         blank_below: A picture whose pixels deviate less than this from their mean is blank (0-255).
         same_below: Bound of the difference (0-255).
+        kept: Where it is kept what shards look like, which are named by their content and never
+            change; None to look at all. It may be deleted at any time.
     """
     thumbnails = np.empty((len(store), _GRID * _GRID * 3), np.float32)  # [n, T]
     spread = np.empty(len(store), np.float32)
-    for start in range(0, len(store), _CHUNK):
-        ids = np.arange(start, min(start + _CHUNK, len(store)))
-        pixels = store.read(ids)
-        thumbnails[ids] = _thumbnails(pixels)
-        spread[ids] = pixels[:, ::2, ::2].std(axis=(1, 2), dtype=np.float32).max(axis=1)
+    shard_of, place = store.places()
+    looks = _KeptLooks(kept)
+    for number, (name, pixels) in enumerate(zip(store.names, store.shards, strict=True)):
+        ids = np.flatnonzero(shard_of == number)
+        small, deviation = looks.of(name, pixels)
+        thumbnails[ids], spread[ids] = small[place[ids]], deviation[place[ids]]
+    looks.forget_others()
     return PictureFacts(blank=spread < blank_below, look=group_looks(thumbnails, same_below))
+
+
+class _KeptLooks:
+    """What shards look like, by their names: seen by an earlier run, or now.
+
+    Args:
+        folder: Where it is kept, None to keep nothing.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._used: set[str] = set()
+        code = Path(__file__).read_bytes()
+        self._how = sha256(code + np.__version__.encode()).hexdigest()[:16]
+
+    def of(
+        self, name: str, pixels: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return thumbnails, [p, T], and deviations, [p], of a shard of p pictures."""
+        if self._folder is None:
+            return _look_at(pixels)
+        file = self._folder / f"{Path(name).stem}-{self._how}.npz"
+        self._used.add(file.name)
+        try:
+            with np.load(file, allow_pickle=False) as seen:  # its checksums are compared
+                return seen["thumbnails"], seen["spread"]
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            logger.warning("%s: its pictures are looked at again: %s", file, error)
+        thumbnails, spread = _look_at(pixels)
+        try:
+            with write_file(file) as temporary, temporary.open("wb") as content:
+                np.savez(content, thumbnails=thumbnails, spread=spread)
+        except OSError as error:
+            logger.warning("%s: what was seen is not remembered: %s", file, error)
+        return thumbnails, spread
+
+    def forget_others(self) -> None:
+        """Remove what this run did not use."""
+        if self._folder is not None and self._folder.is_dir():
+            for file in self._folder.glob("*.npz"):
+                if file.name not in self._used:
+                    file.unlink(missing_ok=True)
+
+
+def _look_at(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return thumbnails and deviations of pictures, some of them in memory at a time."""
+    thumbnails = np.empty((len(pixels), _GRID * _GRID * 3), np.float32)
+    spread = np.empty(len(pixels), np.float32)
+    for start in range(0, len(pixels), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        some = np.asarray(pixels[part])
+        thumbnails[part] = _thumbnails(some)
+        spread[part] = some[:, ::2, ::2].std(axis=(1, 2), dtype=np.float32).max(axis=1)
+    return thumbnails, spread
 
 
 def group_looks(thumbnails: NDArray[np.float32], same_below: float) -> NDArray[np.int64]:

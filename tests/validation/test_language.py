@@ -37,6 +37,15 @@ def test_text_without_stop_words_has_no_language():
     assert language_counts(pd.Series(["Velmo boots 2m", "Velmo d m c", "boots for", ""])) == {}
 
 
+def test_text_without_a_letter_has_no_script():
+    assert script_shares(pd.Series(["12", "", "\u2462"])) == {}
+
+
+def test_language_of_two_that_say_as_much_is_not_known():
+    assert language_counts(pd.Series(["the and und ist"])) == {}
+    assert language_counts(pd.Series(["the and with und ist"])) == {"en": 1}
+
+
 def test_distance_of_mixes():
     assert distance({"en": 10}, {"en": 3}) == 0
     assert distance({"en": 1}, {"de": 7}) == 1

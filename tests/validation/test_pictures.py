@@ -1,6 +1,7 @@
 """Pictures that are blank and pictures that look the same."""
 
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from smar.data.images import ImageStore
+from smar.validation import pictures as module
 from smar.validation.pictures import group_looks, read_picture_facts
 
 
@@ -57,3 +59,36 @@ def test_groups_are_those_of_comparing_all_with_all():
     same = np.sqrt((gap**2).mean(axis=2)) < 2.0
     looks = group_looks(thumbnails, 2.0)
     assert np.array_equal(looks[:, None] == looks[None], same)
+
+
+def shards_of(pictures: list[np.ndarray], order: list[int]) -> ImageStore:
+    """Return a store of two shards of four places, whose pictures are those places in an order."""
+    shards = {
+        name: np.stack(pictures[at : at + 4]) for name, at in (("s-a.npy", 0), ("s-b.npy", 4))
+    }
+    names = ["s-a.npy" if place < 4 else "s-b.npy" for place in order]
+    return ImageStore(shards, pa.table({"shard": names, "place": [p % 4 for p in order]}), 40, 32)
+
+
+def test_what_shards_look_like_is_kept_and_damage_costs_time_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    seen: list[int] = []
+    look_at = module._look_at
+    monkeypatch.setattr(module, "_look_at", lambda p: (seen.append(len(p)), look_at(p))[1])
+    pictures = [photograph(seed) for seed in range(6)] + [photograph(2), np.full((40, 32, 3), 7)]
+    order = [7, 2, 6, 0, 4]
+    alone = read_picture_facts(shards_of(pictures, order), 2.0, 2.0)
+    assert alone.blank.tolist() == [True, False, False, False, False]
+    assert alone.look[1] == alone.look[2]
+    for run in range(4):
+        seen.clear()
+        kept = sorted(tmp_path.glob("*.npz"))
+        if run == 2:
+            kept[0].write_bytes(kept[0].read_bytes().replace(b"\x40", b"\x41"))
+            kept[1].with_name("s-gone-0.npz").write_bytes(b"")
+        facts = read_picture_facts(shards_of(pictures, order), 2.0, 2.0, tmp_path)
+        assert np.array_equal(facts.blank, alone.blank)
+        assert np.array_equal(facts.look, alone.look)
+        assert seen == ([4, 4], [], [4], [])[run]
+        assert len(list(tmp_path.glob("*.npz"))) == 2
