@@ -1,15 +1,18 @@
 """Searches a second over HTTP, beside the bare model and index in one process.
 
     python -m benchmarks.serving [--items 100000 --folder SHOP] [--workers 2] [--kind mixed]
-    python -m benchmarks.serving --folder SHOP --workers 2 --soak 600 --rate 400
+    python -m benchmarks.serving --folder SHOP --workers 2 --under 50 --seconds 8
+    python -m benchmarks.serving --folder SHOP --workers 2 --soak 600 --load 0.8
 
 The service runs as people start it (`smar serve`, with its event log and ONNX Runtime), the load
 comes from a process of its own over connections that stay open, and both take turns with the bare
 library in this process: what the machine does beside it hits all alike. Seconds of the processor
 are told too, for they say the most on a machine that is busy. Then releases are switched under
 load. Before that searches come at a steady rate, whether others are answered or not: at a share of
-the highest rate that was seen. `--soak` sends searches and clicks at a rate, and tells memory at
-the beginning and the end, and events that were acknowledged beside those on the disk.
+the highest rate that was seen. `--under` looks for the highest such rate at which p99 is under so
+many milliseconds. `--soak` sends searches and clicks at a rate, or a share of the highest one, and
+tells memory at the beginning and the end, and events that were acknowledged beside those on the
+disk.
 
 `--items` makes a shop (`benchmarks.serving_shop`), which `--folder` keeps for the next time;
 without them the current release is served. `--share 0` serves a release of it without words. One
@@ -22,19 +25,16 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import faiss
 import pandas as pd
-import psutil
 
+from benchmarks.serving_process import cpu_s, generator, memory_mb, records, serve, start_load
 from benchmarks.serving_shop import build_project, give_share
 from smar.artifacts import read_manifest
 from smar.models.onnx_kept import graph_path, made_queries
@@ -50,6 +50,7 @@ _FILTERS = {"price": {"lt": 20}, "availability": "in_stock"}
 _FACETS = ("brand", "price")
 _PLAIN, _MIXED = "plain", "mixed"
 _STEADY = (0.5, 0.8)  # of the highest rate
+_HALVES = 7  # to within one in 128 of what is answered at full load
 _MANY = 128  # connections of shoppers who know of no other
 _SETTINGS = {"per_client_s": 0, "access_log": False, "log_free_mb": 0}
 
@@ -68,7 +69,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--soak", type=float, default=0.0, metavar="SECONDS")
-    parser.add_argument("--rate", type=float, default=0.0)
+    parser.add_argument("--rate", type=float, default=0.0, help="of the soak, searches a second")
+    parser.add_argument("--load", type=float, default=0.0, help="or a share of the highest rate")
+    parser.add_argument(
+        "--under", type=float, default=0.0, metavar="MS", help="of p99: which rate?"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary) / "project"
@@ -81,7 +86,8 @@ def main() -> None:
             give_share(folder, options.share)
         _write_paths(folder)
         (folder / "serve.yaml").write_text(json.dumps(_SETTINGS | {"workers": options.workers}))
-        found = _soak(folder, options) if options.soak else _measure(folder, options)
+        measure = _soak if options.soak else _highest_rate if options.under else _measure
+        found = measure(folder, options)
         print(json.dumps(found, indent=2))
 
 
@@ -134,23 +140,23 @@ def _requests(root: Path, kind: str) -> list[SearchRequest]:
 def _measure(root: Path, options: argparse.Namespace) -> dict[str, Any]:
     shop, requests = _library(root), _requests(root, options.kind)
     shop.answer_many(requests[:_BATCH])
-    before = _records(root)
-    server, port = _serve(root)
+    before = records(root)
+    server, port = serve(root)
     rounds: list[dict[str, float]] = []
     answered = 0
     try:
-        answered += _generator(root, port, options.kind, 4, 1.0)["answered"]  # warm
+        answered += generator(root, port, options.kind, 4, 1.0)["answered"]  # warm
         for _ in range(options.rounds):
             bare = _bare(shop, requests, options.seconds)
-            cpu = _cpu_s(server.pid)
-            many = _generator(root, port, options.kind, options.connections, options.seconds)
-            spent = _cpu_s(server.pid) - cpu
-            single = _generator(root, port, options.kind, 1, options.seconds)
+            cpu = cpu_s(server.pid)
+            many = generator(root, port, options.kind, options.connections, options.seconds)
+            spent = cpu_s(server.pid) - cpu
+            single = generator(root, port, options.kind, 1, options.seconds)
             answered += many["answered"] + single["answered"]
             rounds.append(_figures(bare, many, single, 1e3 * spent / max(1, many["answered"])))
-        memory = _memory_mb(server.pid)
+        memory = memory_mb(server.pid)
         steady = {
-            share: _generator(
+            share: generator(
                 root, port, options.kind, _MANY, 2 * options.seconds, share * many["per_s"]
             )
             for share in _STEADY
@@ -173,49 +179,58 @@ def _measure(root: Path, options: argparse.Namespace) -> dict[str, Any]:
         "switched": switched,
         "memory_mb": memory,
         "answered": answered,
-        "records_in_log": _records(root) - before,
+        "records_in_log": records(root) - before,
     }
 
 
 def _soak(root: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Return what a long time of searches and clicks did to memory, and what the log has of it."""
-    before = _records(root)
-    server, port = _serve(root)
+    before = records(root)
+    server, port = serve(root)
     try:
-        warm = _generator(root, port, options.kind, options.connections, 20, options.rate, 5)
-        begin = _memory_mb(server.pid)
-        values = options.connections, options.soak, options.rate, 5
-        found = _generator(root, port, options.kind, *values)
-        end = _memory_mb(server.pid)
+        warm = generator(root, port, options.kind, options.connections, 20, options.rate, 5)
+        rate = options.load * warm["per_s"] if options.load else options.rate
+        begin = memory_mb(server.pid)
+        values = _MANY if rate else options.connections, options.soak, rate, 5
+        found = generator(root, port, options.kind, *values)
+        end = memory_mb(server.pid)
     finally:
         server.terminate()
         server.wait()
     return found | {
+        "rate": rate,
         "memory_mb": {"begin": begin, "end": end},
         "acknowledged": warm["answered"] + found["answered"],
-        "records_in_log": _records(root) - before,
+        "records_in_log": records(root) - before,
     }
 
 
-def _records(root: Path) -> int:
-    """Return the records of closed event files, wherever the service puts them."""
-    files = [*root.glob("data/raw/ubi/*.ndjson"), *root.glob(".smar/ubi/*.ndjson")]
-    return sum(file.read_bytes().count(b"\n") for file in files)
+def _highest_rate(root: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the highest steady rate at which p99 stays under a number of milliseconds.
 
-
-def _processes(pid: int) -> list[psutil.Process]:
-    first = psutil.Process(pid)
-    return [first, *first.children(recursive=True)]
-
-
-def _memory_mb(pid: int) -> dict[str, float]:
-    """Return what the processes of a service have: of their own, and their share of the rest."""
-    infos = [each.memory_full_info() for each in _processes(pid)]
-    return {
-        "processes": len(infos),
-        "pss": round(sum(info.pss for info in infos) / 1e6),
-        "rss": round(sum(info.rss for info in infos) / 1e6),
-    }
+    It is looked for by halves, between none and what is answered at full load; each rate is kept
+    for `--seconds`, and one at which a search is refused is too high.
+    """
+    server, port = serve(root)
+    tried = []
+    try:
+        generator(root, port, options.kind, 4, 2.0)  # warm
+        full = generator(root, port, options.kind, options.connections, options.seconds)
+        low, high = 0.0, full["per_s"]
+        for _ in range(_HALVES):
+            rate = (low + high) / 2
+            cpu = cpu_s(server.pid)
+            seen = generator(root, port, options.kind, _MANY, options.seconds, rate)
+            spent = cpu_s(server.pid) - cpu
+            is_under = seen["p99_ms"] < options.under and not seen["errors"]
+            low, high = (rate, high) if is_under else (low, rate)
+            names = ("per_s", "p50_ms", "p99_ms", "errors", "load_cpu_share")
+            of_cpu = {"cpu_ms": 1e3 * spent / max(1, seen["answered"])}
+            tried.append({"rate": rate} | {name: seen[name] for name in names} | of_cpu)
+    finally:
+        server.terminate()
+        server.wait()
+    return {"under_ms": options.under, "highest": low, "full_load": full["per_s"], "tried": tried}
 
 
 def _figures(
@@ -238,27 +253,6 @@ def _figures(
     }
 
 
-def _cpu_s(pid: int) -> float:
-    """Return the seconds of the processor that the processes of a service have had."""
-    times = [each.cpu_times() for each in _processes(pid)]
-    return sum(each.user + each.system for each in times)
-
-
-def _serve(root: Path) -> tuple[subprocess.Popen[str], int]:
-    """Start the service, and return it with its port once ONNX Runtime encodes its queries."""
-    command = [sys.executable, "-m", "smar", "serve", "--root", str(root), "--port", "0"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None  # noqa: S101 - for the types
-    port = int(server.stdout.readline().split()[0].rpartition(":")[2])
-    until = time.monotonic() + 120
-    while time.monotonic() < until:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as response:
-            if json.load(response)["encoder"] == ONNX:
-                break
-        time.sleep(0.5)
-    return server, port
-
-
 def _bare(shop: Retriever, requests: list[SearchRequest], seconds: float) -> dict[str, float]:
     """Return how fast the library answers: one by one, and in batches as the service forms them."""
     spent, number = [], 0
@@ -279,22 +273,10 @@ def _bare(shop: Retriever, requests: list[SearchRequest], seconds: float) -> dic
     }
 
 
-def _generator(root: Path, port: int, kind: str, *values: float) -> dict[str, Any]:
-    """Return what the load generator found, in a process of its own."""
-    out, _ = _start_load(root, port, kind, *values).communicate()
-    return json.loads(out.splitlines()[-1])
-
-
-def _start_load(root: Path, port: int, kind: str, *values: float) -> subprocess.Popen[str]:
-    given = [str(port), str(root / f"{kind}.json"), *map(str, values)]
-    command = [sys.executable, "-m", "benchmarks.serving_load", *given]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
 def _switch_under_load(root: Path, port: int, options: argparse.Namespace) -> dict[str, Any]:
     """Return what shoppers saw while a release was promoted and rolled back."""
     seconds = max(9.0, 3 * options.seconds)
-    load = _start_load(root, port, options.kind, 8, seconds)
+    load = start_load(root, port, options.kind, 8, seconds)
     assert load.stdout is not None  # noqa: S101 - for the types
     load.stdout.readline()  # it has begun
     now = registry.current_version(root)
