@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from smar.data.token_table import TokenTable
 from smar.errors import ShapeError
 
+_MIXED = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))
+
 
 @dataclass(frozen=True)
 class PictureTable:
@@ -38,6 +40,55 @@ class PictureTable:
         return self.image_ids[self.offsets[rows][owner] + within], owner
 
 
+@dataclass(frozen=True)
+class Forgotten:
+    """Which words of item texts are left out: of each item its own, the same ones in every batch.
+
+    Args:
+        share: Chance that a word is left out, in [0, 1).
+        seed: Decides which.
+    """
+
+    share: float
+    seed: int
+
+    def drops(self, ids: NDArray[np.int32], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which tokens are left out, [B, L]: a word that a text has twice both times.
+
+        Args:
+            ids: Tokens of the texts, [B, L].
+            rows: Rows of the items in their table, [B].
+        """
+        key = rows.astype(np.uint64)[:, None] << np.uint64(32) | ids.astype(np.uint64)
+        key ^= np.uint64(self.seed)
+        for shift, factor in _MIXED:  # the finalizer of splitmix64: close keys, far numbers
+            key = (key ^ key >> np.uint64(shift)) * np.uint64(factor)
+        drawn: NDArray[np.bool_] = (key >> np.uint64(11)) * 2.0**-53 < self.share
+        return drawn
+
+
+def forget_words(
+    table: TokenTable, rows: NDArray[np.int64], forgotten: Forgotten, items: NDArray[np.int64]
+) -> TokenTable:
+    """Return some rows of a table without what is forgotten of them.
+
+    What is left closes up. A text of which nothing would be left stays whole, special tokens always
+    stay. A word of several tokens may keep some of them, as if it were misspelled.
+
+    Args:
+        table: Texts with their fields.
+        rows: Rows of the table, [B].
+        forgotten: What is left out.
+        items: Rows of the items that these are the texts of, [B].
+
+    Raises:
+        ShapeError: If the texts were encoded without their fields.
+    """
+    if table.fields is None:
+        raise ShapeError("forget_words: the table does not say which tokens are of a field.")
+    return _without(table, rows, forgotten.drops(table.ids[rows], items))
+
+
 def mask_fields(
     table: TokenTable, rows: NDArray[np.int64], hidden: NDArray[np.bool_]
 ) -> TokenTable:
@@ -56,14 +107,19 @@ def mask_fields(
     """
     if table.fields is None:
         raise ShapeError("mask_fields: the table does not say which field a token belongs to.")
-    fields, lengths = table.fields[rows], table.lengths[rows]
     number = np.arange(len(rows))[:, None]
-    of_field = fields >= 0
-    dropped = of_field & hidden[number, fields]
+    return _without(table, rows, hidden[number, table.fields[rows]])
+
+
+def _without(table: TokenTable, rows: NDArray[np.int64], dropped: NDArray[np.bool_]) -> TokenTable:
+    """Return some rows without the tokens of fields that are dropped, [B, L], or whole."""
+    of_field = table.fields[rows] >= 0  # type: ignore[index]  # the callers have looked
+    dropped = dropped & of_field
     dropped &= (of_field & ~dropped).any(axis=1, keepdims=True)
-    kept = ~dropped & (np.arange(fields.shape[1]) < lengths[:, None])
+    kept = ~dropped & (np.arange(of_field.shape[1]) < table.lengths[rows][:, None])
     order = np.argsort(~kept, axis=1, kind="stable")
-    return TokenTable(table.ids[rows[:, None], order], kept.sum(1).astype(np.int32))
+    fields = np.take_along_axis(table.fields[rows], order, 1)  # type: ignore[index]
+    return TokenTable(table.ids[rows[:, None], order], kept.sum(1).astype(np.int32), fields)
 
 
 def token_tensors(

@@ -19,7 +19,7 @@ from smar.data.misspell import misspell
 from smar.index.choice import Encode
 from smar.index.hybrid import HybridIndex
 from smar.index.relevance import Calibration, facts
-from smar.index.unseen import lacking, missing
+from smar.index.unseen import lacking, missing, together
 from smar.judging.runs import QuerySet
 
 logger = logging.getLogger(__name__)
@@ -134,11 +134,11 @@ def _evidence(
 ) -> _Evidence:
     """Return what is known of the hits of texts, each with its row of `relevant`, -1 for none."""
     if not texts:
-        return _Evidence(np.zeros((0, 3)), np.zeros(0, bool), np.zeros(0))
+        return _Evidence(np.zeros((0, 4)), np.zeros(0, bool), np.zeros(0))
     words = [text for text, _ in texts]
     scores, rows = index.search(words, encode(words), _HITS)
     told = [
-        facts(of_query, *missing(index.words, text, asked))
+        facts(of_query, *missing(index.words, text, asked), together(index.words, text))
         for text, of_query in zip(words, scores, strict=True)
     ]
     none = np.empty(0, np.int64)

@@ -19,7 +19,7 @@ from smar.index.clock import Clock
 from smar.index.query_vectors import Found
 from smar.index.relevance import Calibration
 from smar.index.settings import DEPTH
-from smar.index.unseen import UnseenWords, missing
+from smar.index.unseen import UnseenWords, missing, together
 from smar.index.words import LEAST, Shares, WordIndex
 from smar.models.embeddings import QueryEmbeddings
 
@@ -131,7 +131,8 @@ class HybridIndex:
         """
         if self.calibration is None:
             raise DataError("this index has no calibration: no judged query, click or word to fit.")
-        return self.calibration.of(scores, *missing(self.words, text, self.calibration.asked))
+        told = missing(self.words, text, self.calibration.asked)
+        return self.calibration.of(scores, *told, together(self.words, text))
 
     def candidates(
         self,

@@ -19,13 +19,15 @@ WEAK = 0.5
 class Calibration:
     """What makes probabilities of scores.
 
-    `p = curve(b . facts)` over three facts: the score, and two shares of the query's words that no
-    item has: of words that no search uses either, and of words that searches do use ("gown" where
-    every title says dress). The same score says more of a query that the words cannot help with,
-    and most where the vectors have learned what it means. Of one query p grows with the score.
+    `p = curve(b . facts)` over four facts: the score, two shares of the query's words that no item
+    has (of words that no search uses either, and of words that searches do use, as "gown" where
+    every title says dress), and how many of the query's words one item holds. The same score says
+    more of a query that the words cannot help with, most where the vectors have learned what it
+    means, and less of one that wishes for several things which an item has at once: there a near
+    miss scores as high as a hit does elsewhere. Of one query p grows with the score.
 
     Args:
-        slopes: b; that of the score is above 0. Indexes of before have no third one.
+        slopes: b; that of the score is above 0. Indexes of before have two or three of them.
         points: Where the curve is known, ascending, [P].
         chances: The probability at each point, never falling, [P]; between them it is linear.
         cut: The probability below which one in a hundred of the relevant hits lay that it was
@@ -42,7 +44,7 @@ class Calibration:
     asked: frozenset[str] = frozenset()
 
     def of(
-        self, scores: NDArray[np.float32], unknown: float, asked: float = 0.0
+        self, scores: NDArray[np.float32], unknown: float, asked: float = 0.0, held: float = 0.0
     ) -> NDArray[np.float64]:
         """Return the probability that each hit of a query is relevant, [k].
 
@@ -50,9 +52,10 @@ class Calibration:
             scores: Of the hits, [k].
             unknown: Share of the query's words that neither items nor searches have, in [0, 1].
             asked: Share of those that only searches have.
+            held: How many of the query's words one item holds, as `unseen.together` counts them.
         """
         slope, *others = self.slopes
-        of_query = sum(b * fact for b, fact in zip(others, (unknown, asked), strict=False))
+        of_query = sum(b * fact for b, fact in zip(others, (unknown, asked, held), strict=False))
         line = slope * scores.astype(np.float64) + of_query
         return np.asarray(np.interp(line, *self._curve), np.float64)
 
@@ -74,8 +77,9 @@ class Calibration:
         return cls(slopes, points, chances, content["cut"], content["source"], asked)
 
 
-def facts(scores: NDArray[np.float32], unknown: float, asked: float) -> NDArray[np.float64]:
+def facts(
+    scores: NDArray[np.float32], unknown: float, asked: float, held: float
+) -> NDArray[np.float64]:
     """Return what is known of the hits of a query, [k, F]."""
-    return np.column_stack(
-        [scores.astype(np.float64), np.full(len(scores), unknown), np.full(len(scores), asked)]
-    )
+    of_query = np.tile([unknown, asked, held], (len(scores), 1))
+    return np.column_stack([scores.astype(np.float64), of_query])

@@ -43,6 +43,17 @@ def missing(words: WordIndex, query: str, asked: Container[str]) -> tuple[float,
     return (no_one / whole, others / whole) if whole else (1.0, 0.0)
 
 
+def together(words: WordIndex, query: str) -> float:
+    """Return how many of a query's words one item holds at most, 0 where items have none of them.
+
+    What the best item holds of the query, times how many of its words items have: of "red striped
+    dress" 3 where one item is all of that, 2 where striped dresses are never red.
+    """
+    known = sum(bool(numbers) for _, numbers in words.forms(query))
+    shares = words.best(query, 1)[1]
+    return known * float(shares[0]) if len(shares) else 0.0
+
+
 @dataclass(frozen=True)
 class UnseenWords:
     """The words that queries count by themselves for.

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from smar.data.item_source import ItemSource
-from smar.data.text import item_texts
+from smar.data.text import field_starts, item_texts
 from smar.data.token_table import TokenTable
-from smar.data.tokens import PictureTable, text_tensors, token_tensors
+from smar.data.tokens import Forgotten, PictureTable, forget_words, text_tensors, token_tensors
 from smar.models.dual_encoder import DualEncoder
 from smar.models.embeddings import ItemEmbeddings, QueryEmbeddings
 
@@ -40,6 +40,7 @@ def encode_items(
     batch_size: int,
     *,
     bar: bool = True,
+    forgotten: Forgotten | None = None,
 ) -> ItemEmbeddings:
     """Return S_t, S_i and S_m of items, a table as in `schema.ITEMS`, with their pictures.
 
@@ -49,9 +50,14 @@ def encode_items(
         images: Their pictures, or features of them.
         batch_size: Items encoded at once; those of similar length are.
         bar: Whether a terminal is shown how far it is.
+        forgotten: Words that are left out of their texts; None: none. A frozen text tower reads
+            texts as they are.
     """
     texts = item_texts(items, markers=model.options.field_markers)
-    table = model.text_tokenizer.encode(texts)
+    starts = None if forgotten is None else field_starts(items, markers=model.options.field_markers)
+    table = model.text_tokenizer.encode(texts, starts)
+    if forgotten is not None:
+        table = forget_words(table, np.arange(len(texts)), forgotten, np.arange(len(texts)))
     pictures = PictureTable.of(items)
     parts = [np.zeros((len(items), model.dim), np.float32) for _ in range(3)]
     with tqdm(total=len(items), desc="encode", unit="item", disable=None if bar else True) as told:

@@ -82,11 +82,12 @@ def _frozen(params: "Params", name: str) -> Iterator[str]:
                 f"{stage}.augment: above 0 with model.image.unfreeze 'none': a frozen model sees "
                 "every picture once, as it is. Set one of them back"
             )
-        if name == "text" and getattr(params, stage).field_mask_frac:
-            yield (
-                f"{stage}.field_mask_frac: above 0 with model.text.unfreeze 'none': a frozen model "
-                "reads every text once, as a whole. Set one of them back"
-            )
+        for mask in ("field_mask_frac", "word_mask_frac") if name == "text" else ():
+            if getattr(getattr(params, stage), mask):
+                yield (
+                    f"{stage}.{mask}: above 0 with model.text.unfreeze 'none': a frozen model "
+                    "reads every text once, as a whole. Set one of them back"
+                )
 
 
 def _tasks(params: "Params") -> Iterator[str]:

@@ -57,6 +57,9 @@ class TrainParams(Section):
     mean over about the last 100 steps; 0: the last weights."""
     field_mask_frac: Annotated[float, Field(ge=0, le=0.9)] = 0.0
     """Chance that a field of an item's text is left out of a step; one field always stays."""
+    word_mask_frac: Annotated[float, Field(ge=0, le=0.9)] = 0.0
+    """Chance that a word of an item's text is left out of a step, so that pictures teach what texts
+    forget to say; one word always stays."""
     misspelled_frac: Fraction = 0.2
     """Chance that a query is misspelled when it is drawn."""
     augment: AugmentParams = AugmentParams()

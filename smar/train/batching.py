@@ -17,7 +17,7 @@ from torch import Tensor
 from smar.data.item_source import ItemSource
 from smar.data.misspell import misspell
 from smar.data.token_table import TokenTable
-from smar.data.tokens import PictureTable, mask_fields, text_tensors, token_tensors
+from smar.data.tokens import PictureTable, forget_words, mask_fields, text_tensors, token_tensors
 from smar.train.augment import seen_as
 from smar.train.dataset import TrainingData
 from smar.train.sampling import Draw
@@ -134,12 +134,17 @@ class BatchMaker:
         cpu = torch.device("cpu")
         tokens = self._encode_queries(self._queries_of(draw))
         query_ids, query_lengths = token_tensors(tokens, np.arange(len(draw.queries)), cpu)
-        if draw.hidden is None:
+        if draw.hidden is None and draw.forgotten is None:
             states = self._images.states_of([self._item_texts[row] for row in draw.items])
             item_ids, item_lengths = text_tensors(self._item_tokens, draw.items, states, cpu)
         else:
-            masked = mask_fields(self._item_tokens, draw.items, draw.hidden)
-            item_ids, item_lengths = token_tensors(masked, np.arange(len(draw.items)), cpu)
+            masked, rows = self._item_tokens, draw.items
+            if draw.hidden is not None:
+                masked, rows = mask_fields(masked, rows, draw.hidden), np.arange(len(rows))
+            if draw.forgotten is not None:
+                masked = forget_words(masked, rows, draw.forgotten, draw.items)
+                rows = np.arange(len(rows))
+            item_ids, item_lengths = token_tensors(masked, rows, cpu)
         return {
             "query_ids": query_ids,
             "query_lengths": query_lengths,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from smar.data.item_source import ItemSource
-from smar.data.tokens import token_tensors
+from smar.data.tokens import Forgotten, token_tensors
 from smar.models.dual_encoder import DualEncoder
 from smar.models.encode import encode_items
 from smar.models.gate.teaching import Benefit
@@ -27,6 +27,7 @@ _ENGAGED_FRAC = 0.75  # of them, at most; the rest are any items
 _MOST_PAIRS = 20_000
 _PER_QUERY = 4  # pairs, so that popular queries do not speak for all
 _BATCH = 512
+_FORGOTTEN = 0.5  # of the words of texts, where queries are made of them
 
 
 def picture_benefit(
@@ -35,8 +36,10 @@ def picture_benefit(
     """Return how far engaged items come up when the picture counts, query by query.
 
     Ranks are among a sample of the catalogue without the query's other engaged items. Without a
-    log the synthetic queries take the place of the clicks. The towers have trained on these pairs,
-    with and without pictures alike, so what they remember counts for neither side.
+    log the synthetic queries take the place of the clicks; they are made of the items' words, so
+    that texts answer all of them, and half of the words are left out of the texts. The towers have
+    trained on these pairs, with and without pictures alike, so what they remember counts for
+    neither side.
 
     Args:
         model: The trained model; it is left in evaluation mode.
@@ -47,7 +50,8 @@ def picture_benefit(
     """
     model.eval()
     sample, query, item = _draw(data, generator(seed, "what pictures bring"))
-    made = encode_items(model, items.iloc[sample], images, _BATCH)
+    forgotten = None if len(data.real) else Forgotten(_FORGOTTEN, seed)
+    made = encode_items(model, items.iloc[sample], images, _BATCH, forgotten=forgotten)
     vector, pooled = _encode(model, [data.queries[row] for row in query])
     gain = np.zeros(len(query), np.float32)
     for start in range(0, len(query), _BATCH):

@@ -31,7 +31,7 @@ from smar.train.clicks import grade_engagements
 from smar.train.dataset import TrainingData, build_training_data
 from smar.train.loop import Places
 from smar.train.negatives import HardPool, impressions
-from smar.train.sampling import PairSampler
+from smar.train.sampling import LeftOut, PairSampler
 from smar.train.standing import Nearer
 from smar.train.tracking import tracked
 
@@ -169,7 +169,7 @@ def build_sampler(
         queries_per_item=params.queries_per_item,
         real_frac=real_frac,
         seed=seed,
-        field_mask_frac=params.field_mask_frac,
+        left_out=LeftOut(params.field_mask_frac, params.word_mask_frac),
         misspelled_frac=params.misspelled_frac,
         hard=hard,
     )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smar.data.text import FIELDS
+from smar.data.tokens import Forgotten
 from smar.errors import DataError
 from smar.params import AugmentParams
 from smar.seeding import generator
@@ -31,6 +32,7 @@ class Draw:
         hidden: True where a field of an item's text is left out, [B, F]; None: nowhere.
         slips: Seed of each query's misspelling, -1 where it stays as it is, [Q]; None: everywhere.
         views: How pictures are looked at; None: as they are.
+        forgotten: Which words of the items' texts are left out; None: none.
     """
 
     items: NDArray[np.int64]
@@ -40,6 +42,7 @@ class Draw:
     hidden: NDArray[np.bool_] | None
     slips: NDArray[np.int64] | None
     views: Views | None = None
+    forgotten: Forgotten | None = None
 
     def first(self, num_items: int) -> "Draw":
         """Return the draw of its first items and their queries alone."""
@@ -52,7 +55,21 @@ class Draw:
             None if self.hidden is None else self.hidden[:num_items],
             None if self.slips is None else self.slips[own],
             self.views,
+            self.forgotten,
         )
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """How much of items' texts a step does not see.
+
+    Args:
+        fields: Chance that a field of a text is left out.
+        words: Chance that a word of it is.
+    """
+
+    fields: float = 0.0
+    words: float = 0.0
 
 
 class PairSampler:
@@ -66,7 +83,7 @@ class PairSampler:
         queries_per_item: Queries drawn for each item.
         real_frac: Share of draws from the log, where an item has both kinds of pairs.
         seed: The draw of a step depends on this and on the step alone.
-        field_mask_frac: Chance that a field of an item's text is left out of a step.
+        left_out: What a step does not see of the items' texts.
         misspelled_frac: Chance that a query is misspelled when it is drawn.
         hard: Pools of hard negatives that join the items of a step.
 
@@ -82,7 +99,7 @@ class PairSampler:
         queries_per_item: int,
         real_frac: float,
         seed: int,
-        field_mask_frac: float = 0.0,
+        left_out: LeftOut = LeftOut(),
         misspelled_frac: float = 0.0,
         hard: Sequence[HardPool] = (),
     ) -> None:
@@ -100,7 +117,7 @@ class PairSampler:
         self._items_per_step = min(items_per_step, len(self._candidates))
         self._queries_per_item = queries_per_item
         self._seed = seed
-        self._field_mask_frac, self._misspelled_frac = field_mask_frac, misspelled_frac
+        self._left_out, self._misspelled_frac = left_out, misspelled_frac
         self._hard = hard
         self._augment = AugmentParams()
 
@@ -132,13 +149,19 @@ class PairSampler:
             items = np.concatenate([items, extra])
         hidden, slips = self._hidden_of(step, len(items)), self._slips_of(step, len(queries))
         views = Views(self._seed, step, self._augment) if self._augment.changes else None
-        return Draw(items, queries, target, grade, hidden, slips, views)
+        return Draw(items, queries, target, grade, hidden, slips, views, self._forgotten_in(step))
 
     def _hidden_of(self, step: int, num_items: int) -> NDArray[np.bool_] | None:
-        if not self._field_mask_frac:
+        if not self._left_out.fields:
             return None
         rng = generator(self._seed, "fields", step)
-        return rng.random((num_items, len(FIELDS))) < self._field_mask_frac
+        return rng.random((num_items, len(FIELDS))) < self._left_out.fields
+
+    def _forgotten_in(self, step: int) -> Forgotten | None:
+        if not self._left_out.words:
+            return None
+        seed = int(generator(self._seed, "words", step).integers(2**62))
+        return Forgotten(self._left_out.words, seed)
 
     def _slips_of(self, step: int, num_queries: int) -> NDArray[np.int64] | None:
         if not self._misspelled_frac:

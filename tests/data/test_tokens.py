@@ -6,7 +6,7 @@ import pytest
 
 from smar.data.text import MARKERS, field_starts, item_texts
 from smar.data.token_table import TokenTable
-from smar.data.tokens import mask_fields
+from smar.data.tokens import Forgotten, forget_words, mask_fields
 from smar.errors import ShapeError
 from smar.models.tokenizer import TextTokenizer, train_tokenizer
 
@@ -74,3 +74,53 @@ def test_first_token_and_truncation_are_kept(items: pd.DataFrame):
 def test_texts_without_fields_are_refused(table: TokenTable):
     with pytest.raises(ShapeError, match="which field a token belongs to"):
         mask_fields(TokenTable(table.ids, table.lengths), np.array([0]), np.zeros((1, 4), bool))
+
+
+@pytest.fixture
+def words(items: pd.DataFrame) -> TokenTable:
+    """As `table`, with the same word in two fields of the novel, and 200 copies of the boot."""
+    more = pd.concat([items.assign(brand=["Acme", "Novel"])] + [items.iloc[[0]]] * 200)
+    texts = [text.lower() for text in item_texts(more)]
+    return train_tokenizer(texts * 3, 400, 24).encode(texts, field_starts(more))
+
+
+def test_a_forgotten_word_is_gone_wherever_the_text_has_it(words: TokenTable):
+    novel = ids(words, 1)
+    twice = {token for token in novel if novel.count(token) > 1}
+    assert twice
+    for seed in range(20):
+        left = ids(forget_words(words, np.array([1]), Forgotten(0.5, seed), np.array([1])), 0)
+        assert all(left.count(token) in (0, novel.count(token)) for token in twice)
+
+
+def test_share_of_words_that_is_forgotten_is_the_one_asked_for(words: TokenTable):
+    rows = np.arange(2, 202)
+    masked = forget_words(words, rows, Forgotten(0.3, 5), rows)
+    of_field = words.lengths[rows] - 1  # all but the first, special one
+    left = (masked.lengths - 1) / of_field
+    assert 0.26 < 1 - left.mean() < 0.34
+    assert left.std() > 0.1  # not the same words of each item
+    assert (masked.ids[:, 0] == words.ids[rows, 0]).all()
+
+
+def test_what_is_forgotten_of_an_item_does_not_depend_on_the_batch(words: TokenTable):
+    rows = np.arange(2, 40)
+    whole = forget_words(words, rows, Forgotten(0.5, 1), rows)
+    apart = forget_words(words, rows[7:9], Forgotten(0.5, 1), rows[7:9])
+    assert [ids(apart, place) for place in range(2)] == [ids(whole, 7), ids(whole, 8)]
+    other = forget_words(words, rows, Forgotten(0.5, 2), rows)
+    assert [ids(other, n) for n in range(38)] != [ids(whole, n) for n in range(38)]
+
+
+def test_text_of_which_nothing_would_be_left_stays_whole(words: TokenTable):
+    rows = np.arange(2, 202)
+    masked = forget_words(words, rows, Forgotten(0.9, 3), rows)
+    assert (masked.lengths > 1).all()
+    assert (masked.lengths == words.lengths[rows]).any()
+
+
+def test_words_of_texts_without_fields_are_not_forgotten(table: TokenTable):
+    with pytest.raises(ShapeError, match="which tokens are of a field"):
+        forget_words(
+            TokenTable(table.ids, table.lengths), np.array([0]), Forgotten(0.5, 1), np.array([0])
+        )

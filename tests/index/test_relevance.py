@@ -14,7 +14,7 @@ from smar.index.building import build_index
 from smar.index.calibrating import with_calibration
 from smar.index.hybrid import HybridIndex, write_index
 from smar.index.relevance import Calibration
-from smar.index.unseen import missing
+from smar.index.unseen import missing, together
 from smar.index.words import WordIndex
 from smar.judging.runs import QuerySet
 from smar.models.embeddings import QueryEmbeddings
@@ -180,9 +180,31 @@ def test_words_that_searches_use_are_told_from_words_that_no_one_uses(
     assert Calibration.read(index.calibration.as_dict()) == index.calibration
 
 
+@pytest.mark.parametrize(
+    ("query", "known", "of_best"),
+    [
+        ("red boot", 2, "red boot"),
+        ("kettle", 0, ""),
+        ("red boot kettle", 2, "red boot"),
+        ("", 0, ""),
+    ],
+)
+def test_words_of_a_query_that_one_item_holds(
+    shop: tuple[HybridIndex, QuerySet], query: str, known: int, of_best: str
+):
+    words = shop[0].words
+    share = float(words.shares(query).max(initial=0)) if of_best else 0.0
+    assert together(words, query) == pytest.approx(known * share)
+
+
+def test_words_that_no_item_has_at_once_are_fewer_than_those_that_one_has():
+    words = WordIndex.build(["red boot", "striped boot", "red sandal", "striped red sandal"] * 5)
+    assert together(words, "striped red boot") < together(words, "striped red sandal")
+
+
 def test_calibration_of_before_knows_no_asked_words():
     content = CURVE.as_dict()
     del content["asked"]
     read = Calibration.read(content)
     assert read == CURVE
-    assert read.of(np.array([0.5], np.float32), 0.0, 0.7) == pytest.approx([0.5])
+    assert read.of(np.array([0.5], np.float32), 0.0, 0.7, 2.0) == pytest.approx([0.5])

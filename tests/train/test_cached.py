@@ -23,7 +23,7 @@ from smar.train.large import LargeBatch
 from smar.train.loop import Places, train
 from smar.train.precision import Precision
 from smar.train.randomness import random_state, set_random_state
-from smar.train.sampling import PairSampler
+from smar.train.sampling import LeftOut, PairSampler
 from smar.train.scoring import WHOLE, Encoded, encode_items_of, encode_queries_of
 from smar.train.step import Step, alignment_step, finetune_step, pretrain_step
 from smar.train.weighting import TaskWeights
@@ -49,7 +49,7 @@ def sampler(tiny_data: TrainingData) -> PairSampler:
         queries_per_item=2,
         real_frac=0.5,
         seed=3,
-        field_mask_frac=0.3,
+        left_out=LeftOut(fields=0.3, words=0.3),
         misspelled_frac=0.5,
     )
 

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from smar.data.text import item_texts
 from smar.train.dataset import TrainingData, build_training_data
 from smar.train.negatives import HardPool, hard_items, impressions
-from smar.train.sampling import PairSampler
+from smar.train.sampling import LeftOut, PairSampler
 from smar.train.standing import Standing
 
 
@@ -136,7 +136,7 @@ def test_draw_carries_the_grade_of_each_pair(shown_data: TrainingData):
 
 def test_fields_are_hidden_by_seed_and_step(tiny_data: TrainingData):
     settings = {"items_per_step": 16, "queries_per_item": 1, "real_frac": 0.5, "seed": 1}
-    masking = PairSampler(tiny_data, **settings, field_mask_frac=0.25)
+    masking = PairSampler(tiny_data, **settings, left_out=LeftOut(fields=0.25))
     hidden = np.concatenate([masking.draw(step).hidden for step in range(50)])
     assert 0.22 < hidden.mean() < 0.28
     assert (masking.draw(3).hidden == masking.draw(3).hidden).all()
