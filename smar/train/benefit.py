@@ -15,6 +15,7 @@ from torch import Tensor
 from smar.data.item_source import ItemSource
 from smar.data.tokens import Forgotten, token_tensors
 from smar.models.dual_encoder import DualEncoder
+from smar.models.embeddings import ItemEmbeddings
 from smar.models.encode import encode_items
 from smar.models.gate.teaching import Benefit
 from smar.seeding import generator
@@ -63,7 +64,19 @@ def picture_benefit(
         )
         gain[part] = np.log1p(by_text) - np.log1p(by_both)
     logger.info("the picture brings %.3f in ln of the rank over %d pairs", gain.mean(), len(gain))
-    return Benefit(pooled, torch.from_numpy(gain))
+    own, exchanged = _agreements(made, generator(seed, "exchanged pictures"))
+    return Benefit(pooled, torch.from_numpy(gain), own, exchanged)
+
+
+def _agreements(made: ItemEmbeddings, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Return `S_t . S_i` of items with a picture, and with another item's picture each, [N]."""
+    pictured = np.flatnonzero(made.image.any(1))
+    text, image = made.text[pictured], made.image[pictured]
+    order = rng.permutation(len(pictured))
+    other = np.empty_like(order)
+    other[order] = np.roll(order, 1)
+    own, exchanged = ((text * of).sum(1) for of in (image, image[other]))
+    return torch.from_numpy(own), torch.from_numpy(exchanged)
 
 
 def _draw(

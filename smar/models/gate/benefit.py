@@ -1,15 +1,20 @@
 """By what the picture brings: fitted to engaged items under S_m against S_t after the training."""
 
-from typing import cast
+from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from smar.models.gate.base import Gate, GateWidths
 from smar.models.gate.teaching import Benefit
-from smar.params.section import Positive, Section
+from smar.models.text import TowerOutput
+from smar.params.section import Fraction, Positive, Section
 
 SETTLES = True
+_FREE = 100.0  # inverse penalty of the trust
+_SURE = 40.0  # a logit of 1, to float32
 _LEAST_SCALE = 1e-4  # of a state that hardly varies, and of gains that do not
 
 
@@ -23,6 +28,9 @@ class Params(Section):
     """How gradually it comes to count: P(q) is .27 at one softness below the price, .73 above."""
     shrinkage: Positive = 0.1
     """How far the fit is drawn to what the picture brings on average (ridge penalty)."""
+    doubt: Fraction = 0.1
+    """How many wrong pictures there are for a right one, where an item's text and picture are asked
+    whether they belong together; 0: all pictures are taken as right."""
 
 
 class KindGate(Gate):
@@ -33,6 +41,11 @@ class KindGate(Gate):
     people click on near misses too; a linear fit over all of them says which queries are answered
     better with the picture. Where it brings nothing, text is preferred: the price. While the towers
     are trained, a header that the clicks teach stands in its place.
+
+    A picture of something else says nothing, or wrong things. So each item has a trust h, the
+    chance that its picture is its own: a logistic regression on `S_t . S_i`, fitted to the items'
+    own pictures against exchanged ones. It belongs to the item alone and is folded into what is
+    indexed, `norm((1 - h) S_t + h S_m)`: still one vector an item and one search.
 
     SMAR (2023) supervises its header by category and leaves a continuous gate as an open question;
     the form is our choice.
@@ -49,7 +62,7 @@ class KindGate(Gate):
 
     Args:
         widths: Widths of what the gate sees.
-        params: Price, softness and shrinkage.
+        params: Price, softness, shrinkage and doubt.
     """
 
     def __init__(self, widths: GateWidths, params: Params) -> None:
@@ -57,15 +70,56 @@ class KindGate(Gate):
         self.line = nn.Linear(widths.query, 1)
         nn.init.zeros_(self.line.weight)
         nn.init.zeros_(self.line.bias)
+        self.trust = nn.Linear(1, 1)
+        nn.init.zeros_(self.trust.weight)
+        nn.init.constant_(self.trust.bias, _SURE)
         self.params = params
 
     def forward(self, pooled: Tensor) -> Tensor:
         """Return logits of P(q), [Q], from pooled query states [Q, H]; 0 before it is fitted."""
         return cast("Tensor", self.line(pooled).squeeze(-1).float())
 
+    def fold(self, text: TowerOutput, image: TowerOutput, fused: Tensor) -> Tensor:
+        """Return `norm((1 - h) S_t + h S_m)`, [B, D]; S_m itself before h is fitted."""
+        agreement = (text.embedding * image.embedding).sum(-1, keepdim=True)  # [B, 1]
+        trust = self.trust(agreement.float()).sigmoid()
+        return functional.normalize(torch.lerp(text.embedding, fused, trust), dim=-1)
+
     @torch.no_grad()
     def settle(self, benefit: Benefit) -> dict[str, float]:
-        """Fit the line to what the picture brought; return the mean and what the fit explains."""
+        """Fit line and trust to what the picture brought; return figures of both.
+
+        They are the mean gain, what the line explains of it, and the mean trust in own pictures
+        and in exchanged ones, 1 where trust is not fitted.
+        """
+        figures = self._settle_line(benefit)
+        self._settle_trust(benefit)
+        for name, told in (("own", benefit.own), ("exchanged", benefit.exchanged)):
+            trusted = self.trust(told.float()[:, None]).sigmoid()
+            figures[f"picture_trust_{name}"] = float(trusted.mean()) if len(told) else 1.0
+        return figures
+
+    def _settle_trust(self, benefit: Benefit) -> None:
+        """Fit the trust; where text and picture never agree there is nothing to fit it by."""
+        from sklearn.linear_model import LogisticRegression
+
+        own, exchanged = (told.double().numpy() for told in (benefit.own, benefit.exchanged))
+        if not (self.params.doubt and len(own) and own.mean() > exchanged.mean()):
+            return
+        weight = np.concatenate([np.ones(len(own)), np.full(len(exchanged), self.params.doubt)])
+        is_own = np.arange(len(weight)) < len(own)
+        told = np.concatenate([own, exchanged])[:, None]
+        fitted = LogisticRegression(C=_FREE).fit(told, is_own, weight)
+        self.trust.weight.fill_(float(fitted.coef_[0, 0]))
+        self.trust.bias.fill_(float(fitted.intercept_[0]))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
+        """Take over weights; a gate of before there was trust trusts every picture."""
+        for name, value in self.trust.state_dict().items():
+            state_dict.setdefault(f"{prefix}trust.{name}", value)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+    def _settle_line(self, benefit: Benefit) -> dict[str, float]:
         states, gain = benefit.pooled.double(), benefit.gain.double()
         middle, scale = states.mean(0), states.std(0, correction=0) + _LEAST_SCALE
         scaled = (states - middle) / scale  # [P, H]

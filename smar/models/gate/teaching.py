@@ -1,11 +1,12 @@
 """What teaches a gate.
 
-Shapes: Q queries, P pairs of a query and an item, H hidden width of the query tower.
+Shapes: Q queries, P pairs of a query and an item, N items, H hidden width of the query tower.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 
@@ -36,10 +37,14 @@ class Benefit:
         pooled: Pooled states of the queries, [P, H].
         gain: `ln(1 + rank by S_t) - ln(1 + rank by S_m)` of the engaged item, [P]; above 0 where
             the picture brings it up, 0.7 where it halves its rank.
+        own: `S_t . S_i` of items that have a picture, [N].
+        exchanged: `S_t . S_i` of the same texts with another item's picture each, [N].
     """
 
     pooled: Tensor
     gain: Tensor
+    own: Tensor = field(default_factory=lambda: torch.empty(0))
+    exchanged: Tensor = field(default_factory=lambda: torch.empty(0))
 
 
 def by_clicks(lesson: Lesson) -> Tensor:

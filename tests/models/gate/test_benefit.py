@@ -1,5 +1,7 @@
 """The gate by what the picture brings, against least squares and planted gains."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from smar.models.gate.base import GateWidths
 from smar.models.gate.benefit import KindGate, Params
 from smar.models.gate.teaching import Benefit
+from smar.models.text import TowerOutput
 
 WIDTHS = GateWidths(query=5, text=4, image=4, dim=2)
 
@@ -76,3 +79,56 @@ def test_figures_say_how_much_the_fit_explains():
     assert exact["picture_gain_explained"] == pytest.approx(1.0, abs=1e-4)
     noise = gate.settle(Benefit(states, torch.randn(200)))
     assert noise["picture_gain_explained"] < 0.1
+
+
+def towers(agreement: torch.Tensor) -> tuple[TowerOutput, TowerOutput, torch.Tensor]:
+    """Return texts, pictures that agree with them so far, and what the fusion made of both."""
+    text = torch.tensor([[1.0, 0.0]]).repeat(len(agreement), 1)
+    image = torch.stack([agreement, (1 - agreement**2).sqrt()], 1)
+    fused = torch.tensor([[0.0, 1.0]]).repeat(len(agreement), 1)
+    one = torch.ones(1)
+    outputs = [TowerOutput(e[:, None], e, one, e, one) for e in (text, image)]
+    return outputs[0], outputs[1], fused
+
+
+def test_picture_of_another_item_leaves_the_item_to_its_text():
+    torch.manual_seed(5)
+    own, exchanged = 0.6 + 0.1 * torch.randn(500), 0.1 * torch.randn(500)
+    gate = KindGate(WIDTHS, Params())
+    before = gate.fold(*towers(torch.tensor([0.0, 0.6])))
+    assert before.tolist() == [[0.0, 1.0]] * 2
+    figures = gate.settle(Benefit(torch.randn(20, 5), torch.randn(20), own, exchanged))
+    wrong, right = gate.fold(*towers(torch.tensor([0.0, 0.6])))
+    assert wrong[0] > 0.99
+    assert right[0] < 0.1
+    assert figures["picture_trust_own"] > 0.97
+    assert figures["picture_trust_exchanged"] < 0.1
+
+
+@pytest.mark.parametrize("doubt", [0.1, 1.0])
+def test_trust_is_the_chance_that_a_picture_is_the_item_s_own(doubt: float):
+    """Two normal distributions of one width: the logit is a line, known in closed form."""
+    torch.manual_seed(6)
+    own, exchanged = 0.5 + 0.2 * torch.randn(40_000), 0.2 * torch.randn(40_000)
+    gate = KindGate(WIDTHS, Params(doubt=doubt))
+    gate.settle(Benefit(torch.randn(20, 5), torch.randn(20), own, exchanged))
+    slope = 0.5 / 0.2**2
+    assert gate.trust.weight.item() == pytest.approx(slope, rel=0.05)
+    assert gate.trust.bias.item() == pytest.approx(-slope * 0.25 - math.log(doubt), abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("doubt", "own"), [(0.0, torch.ones(5)), (0.1, torch.zeros(0)), (0.1, -torch.ones(5))]
+)
+def test_pictures_are_trusted_where_nothing_tells_wrong_ones(doubt: float, own: torch.Tensor):
+    gate = KindGate(WIDTHS, Params(doubt=doubt))
+    figures = gate.settle(Benefit(torch.randn(20, 5), torch.randn(20), own, torch.zeros(len(own))))
+    assert figures["picture_trust_own"] == 1.0
+    assert gate.fold(*towers(torch.tensor([-1.0]))).tolist() == [[0.0, 1.0]]
+
+
+def test_gate_of_before_there_was_trust_trusts_every_picture():
+    old = {name: v for name, v in KindGate(WIDTHS, Params()).state_dict().items() if "line" in name}
+    gate = KindGate(WIDTHS, Params())
+    gate.load_state_dict(old, strict=True)
+    assert gate.trust.bias.item() == 40.0
