@@ -5,7 +5,7 @@ Shapes: Q queries, K vectors a query, C candidates, N items, k results, D embedd
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from smar.index.words import LEAST, Shares, WordIndex
 from smar.models.embeddings import QueryEmbeddings
 
 _ROUNDING = 1e-5  # of a share of the words in float32
+_REMEMBERED = 10_000  # queries of which is known how many of their words one item holds
 _WORDS = "words"
 _DETAILS = ("word_share", "unseen_share", "relevance")  # of a hybrid index, beside its vectors'
 
@@ -132,7 +133,11 @@ class HybridIndex:
         if self.calibration is None:
             raise DataError("this index has no calibration: no judged query, click or word to fit.")
         told = missing(self.words, text, self.calibration.asked)
-        return self.calibration.of(scores, *told, together(self.words, text))
+        return self.calibration.of(scores, *told, self._together(text))
+
+    @cached_property
+    def _together(self) -> Callable[[str], float]:
+        return lru_cache(_REMEMBERED)(partial(together, self.words))
 
     def candidates(
         self,
