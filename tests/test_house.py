@@ -116,7 +116,7 @@ RANKS = {
     name: rank
     for rank, names in enumerate(
         [
-            ("errors", "logs", "paths", "seeding", "closure", "replace"),
+            ("errors", "logs", "paths", "seeding", "closure", "replace", "experiment"),
             ("artifacts", "checks"),
             ("declaration", "params", "provenance"),
             ("data", "shards"),

@@ -21,6 +21,11 @@ _MEANING = {
 }
 
 
+def write_empty_page(path: Path) -> None:
+    """Write the page of an experiment that no release came before."""
+    write_page(path, "drift_none.html.j2")
+
+
 def write_drift_page(path: Path, change: ShopChange, release: str) -> None:
     """Write the page; `release` is the version that today is compared with."""
     verdict = change.verdict

@@ -1,7 +1,6 @@
 """Candidate against current release: a new release, or the reasons against it."""
 
 import logging
-import os
 from pathlib import Path
 
 from smar.declaration import Stage
@@ -36,9 +35,6 @@ STAGE = Stage(
     compared=["release", "rules_failed"],
 )
 
-# What runs the stages names an experiment by these; both are absent in a plain run.
-_EXPERIMENT = ("DVC_EXP_NAME", "DVC_EXP_BASELINE_REV")
-
 
 def run(root: Path) -> None:
     """Judge what the pipeline made, release it if every rule holds, and say why either way.
@@ -47,6 +43,7 @@ def run(root: Path) -> None:
     a pipeline is run again. models/release is a copy of the current release for DVC to keep. In
     an experiment the candidate is judged and not released.
     """
+    from smar.experiment import is_experiment
     from smar.params import load_params
     from smar.release.promotion import promote
     from smar.release.trial import Project
@@ -60,6 +57,6 @@ def run(root: Path) -> None:
         visual_categories=params.gate.visual_categories,
         seed=params.seed,
         threads=params.threads,
-        is_experiment=any(os.environ.get(name) for name in _EXPERIMENT),
+        is_experiment=is_experiment(),
     )
     STAGE.write_outcome(root, promote(project))

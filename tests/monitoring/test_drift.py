@@ -69,6 +69,19 @@ def test_verdict_without_a_release_names_the_next_step(
     assert "there is no release to compare today's data with" in capsys.readouterr().err
 
 
+def test_an_experiment_before_the_first_release_ends_well(
+    small_project: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    shutil.rmtree(Paths(small_project).releases)
+    shutil.rmtree(Paths(small_project).release)
+    monkeypatch.setenv("DVC_EXP_NAME", "stony-gate")
+    figures = drift(small_project)
+    assert (figures["verdict"], figures["release"], figures["alarms"]) == ("keep", "", 0)
+    assert "there is no release yet" in caplog.text
+    page = (Paths(small_project).drift_report / "index.html").read_text()
+    assert "nothing to compare" in page
+
+
 def test_snapshot_is_written_and_read_back_whole(small_project: Path, tmp_path: Path):
     first = reference(small_project)
     first.write(tmp_path / "again")
