@@ -17,6 +17,7 @@ from smar.data.stems import bag_of_stems
 from smar.judging.runs import QuerySet
 
 _SEVERAL = 3
+_RARE = 10  # items of a category
 _DIGIT = re.compile(r"\d")
 _NOT = re.compile(r"\b(?:not|no|non|without)\b[\s-]+\w")
 SLICES = ("visual", "non_visual", "head", "torso", "tail", "seen", "unseen")
@@ -69,6 +70,7 @@ def slices_of(
     - new_combination: all words are known to training queries, and no one of those has all of them.
     - several_wishes: three different words or more ("blue checked shirt").
     - numbers: a digit, as in sizes and model numbers.
+    - rare_type: more than half of the relevant items are of a category with ten items or fewer.
     - negated: "not", "no", "non" or "without" beside other words.
 
     Args:
@@ -80,6 +82,8 @@ def slices_of(
     relevant = queries.relevant
     half = 0.5 * np.asarray(relevant.sum(1)).ravel()
     visual = relevant @ is_visual(category, visual_categories).astype(np.float64) > half
+    sizes = category[category != ""].value_counts()
+    rare = category.isin(sizes.index[sizes <= _RARE]).to_numpy(np.float64)
     cold = relevant @ log.is_cold.astype(np.float64) >= half
     ordered = np.sort(log.traffic.to_numpy())[::-1]
     before = (np.cumsum(ordered) - ordered) / max(1, ordered.sum())
@@ -103,6 +107,7 @@ def slices_of(
         "cold": cold,
         "new_words": new_words,
         "new_combination": ~seen & ~new_words,
+        "rare_type": relevant @ rare > half,
         "several_wishes": np.array([len(bag) >= _SEVERAL for bag in bags], dtype=bool),
         "numbers": np.array(
             [_DIGIT.search(text) is not None for text in queries.texts], dtype=bool

@@ -120,6 +120,21 @@ def test_slices_follow_the_words_that_training_queries_have():
     assert found["negated"].tolist() == [False, False, False, False, True]
 
 
+def test_type_of_few_items_is_rare():
+    ids = [f"i{number}" for number in range(24)]
+    category = pd.Series(["Shoes"] * 11 + ["Umbrellas"] * 10 + [""] * 3)
+    table = queries([(name, name, "test", 0) for name in ("shoe", "umbrella", "both", "none")])
+    rows = {"shoe": [0], "umbrella": [11, 20], "both": [1, 12], "none": [22]}
+    labels = pd.DataFrame(
+        [(name, ids[row], 2) for name, found in rows.items() for row in found],
+        columns=["query_id", "item_id", "grade"],
+    )
+    result = build_query_set("test", table, labels, ids, 2)
+    log = LogFacts(pd.Series([], dtype="int64"), set(), np.ones(24, bool))
+    rare = slices_of(result, category, [], log)["rare_type"]
+    assert [text for text, told in zip(result.texts, rare, strict=True) if told] == ["umbrella"]
+
+
 def test_log_tells_traffic_stems_and_items_by_what_is_trained_on():
     table = queries(
         [
