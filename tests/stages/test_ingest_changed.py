@@ -2,6 +2,7 @@
 
 import gzip
 import random
+import re
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +17,7 @@ from smar.data import schema
 from smar.data.images import ImageStore
 from smar.paths import Paths
 from smar.stages.ingest import run
+from smar.stages.validate import run as validate
 
 SIZE = 130
 
@@ -71,7 +73,27 @@ def edit(raw: Path, rng: random.Random) -> None:
     header, *rows = feed.read_text().splitlines()
     days = sorted((raw / "log").glob("events-*"))
     pictures = sorted((raw / "images").rglob("*.jpg"))
-    match rng.choice(["title", "drop", "order", "twice", "picture", "no day", "part of a day"]):
+    kinds = [
+        "title", "price", "new", "drop", "order", "twice", "picture", "linked picture", "no day",
+        "part of a day", "late click",
+    ]  # fmt: skip
+    match rng.choice(kinds):
+        case "price":
+            at = rng.randrange(len(rows))
+            rows[at] = re.sub(
+                r",\d+\.\d\d EUR,", rng.choice([",1.234 EUR,", ",much,", ",,"]), rows[at]
+            )
+        case "new":
+            rows.insert(rng.randrange(len(rows)), rng.choice(rows).replace("p0", "n&amp;0", 1))
+        case "linked picture":
+            one, other = rng.sample(pictures, 2)
+            one.unlink()
+            one.symlink_to(other)
+        case "late click":
+            one, other = rng.sample(days, 2)
+            late = gzip.decompress(one.read_bytes()).splitlines(keepends=True)[:1]
+            content = gzip.decompress(other.read_bytes())
+            other.write_bytes(gzip.compress(content + b"".join(late), mtime=0))
         case "title":
             at = rng.randrange(len(rows))
             rows[at] = rows[at].replace(",", ",Other ", 1)
@@ -90,6 +112,23 @@ def edit(raw: Path, rng: random.Random) -> None:
             lines = gzip.decompress(day.read_bytes()).splitlines(keepends=True)
             day.write_bytes(gzip.compress(b"".join(lines[: len(lines) // 2]), mtime=0))
     feed.write_text("\n".join([header, *rows, ""]))
+
+
+@pytest.mark.whole
+def test_changed_shop_is_validated_as_if_nothing_were_kept(grown: Path, tmp_path: Path):
+    validate(grown)
+    rng = random.Random(5)
+    for step in range(2):
+        for _ in range(3):
+            edit(grown / "data" / "raw", rng)
+        run(grown)
+        fresh = tmp_path / f"fresh-{step}"
+        shutil.copytree(grown, fresh)
+        shutil.rmtree(fresh / ".smar" / "validation" / "pictures")
+        for root in (grown, fresh):
+            validate(root)
+        assert outputs(grown) == outputs(fresh)
+        assert (fresh / ".smar" / "validation" / "pictures").is_dir()
 
 
 @pytest.mark.whole
