@@ -57,7 +57,7 @@ async def releases(request: Request) -> Response:
     return json_response(content)
 
 
-@router.get("/metrics", responses=openapi.METRICS)
+@router.get("/metrics", response_class=Response, responses=openapi.METRICS)
 async def metrics(request: Request) -> Response:
     """Counts for Prometheus."""
     service = service_of(request)

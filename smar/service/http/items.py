@@ -32,7 +32,7 @@ async def item(request: Request, item_id: str) -> Response:
     return json_response(content | {"release": retriever.release})
 
 
-@router.get("/pictures/{sha}", responses=openapi.PICTURES)
+@router.get("/pictures/{sha}", response_class=Response, responses=openapi.PICTURES)
 async def picture(
     request: Request,
     sha: str,

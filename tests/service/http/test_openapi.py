@@ -49,6 +49,18 @@ def test_examples_fit_their_own_schemas(document: dict[str, Any]):
     assert not wrong
 
 
+def test_every_response_is_of_one_kind(document: dict[str, Any]):
+    """The framework says JSON of its own accord, also of pictures and of what Prometheus reads."""
+    says = {
+        (path, verb, status): list(response.get("content", {}))
+        for path, verbs in document["paths"].items()
+        for verb, of in verbs.items()
+        for status, response in of["responses"].items()
+    }
+    assert says["/metrics", "get", "200"] == ["text/plain"]
+    assert not {at: kinds for at, kinds in says.items() if len(kinds) > 1}
+
+
 @pytest.mark.parametrize(
     ("path", "route"),
     [
