@@ -4,7 +4,7 @@ import inspect
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import dagster as dg
 
@@ -18,6 +18,7 @@ from dagster_dvc.repository import Repository
 from dagster_dvc.resources import DvcResource
 from dagster_dvc.sync import observe
 from dagster_dvc.translator import DvcTranslator
+from dagster_dvc.versions import as_json
 
 RETRIES = dg.RetryPolicy(
     max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
@@ -66,9 +67,13 @@ def build_assets(
         if translator.is_partitioned(stages[0]):
             items = dg.StaticPartitionsDefinition([stage.item for stage in stages])
             deps = partition_deps(stages, members, manifest, translator)
+            is_own = spec.description == translator.get_description(
+                stages[0]
+            )  # not a translation's
             spec = spec.replace_attributes(
                 partitions_def=items, deps=deps,
-                description=_description_of(stages),
+                description=_description_of(stages) if is_own else spec.description,
+                metadata={**spec.metadata, **_metadata_of(stages)},
             )  # fmt: skip
         elif dates is not None and translator.is_dated(stages[0], manifest):
             spec = spec.replace_attributes(
@@ -93,6 +98,18 @@ def _description_of(stages: Sequence[Stage]) -> str:
     """Return what is shown of an asset of items: their `desc`, and which of them cannot run."""
     broken = [f"**Cannot run:** {stage.item}: {stage.problem}" for stage in stages if stage.problem]
     return "\n\n".join([*([stages[0].desc] if stages[0].desc else []), *broken])
+
+
+def _metadata_of(stages: Sequence[Stage]) -> dict[str, Any]:
+    """Return what is shown of an asset of items, where that of one item alone would mislead."""
+    first = stages[0]
+    name = first.name.removesuffix(f"@{first.item}")
+    params: dict[str, dict[str, Any]] = {}
+    for stage in stages:
+        for file, values in stage.params.items():
+            params.setdefault(file, {}).update(values)
+    shown = {"dvc/stage": name, "dvc/outs": [out.path for one in stages for out in one.outs]}
+    return shown | ({"dvc/params": as_json(params)} if params else {})
 
 
 class _Running:

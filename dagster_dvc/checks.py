@@ -22,6 +22,8 @@ import yaml
 from dagster_dvc import names
 from dagster_dvc.errors import SettingsError, list_problems
 from dagster_dvc.manifest import Stage
+from dagster_dvc.repository import Repository
+from dagster_dvc.translator import DvcTranslator
 
 _KEYS = {"min", "max", "severity", "blocking"}
 
@@ -126,8 +128,30 @@ def _bounds(found: Sequence[Threshold]) -> str:
     return texts.pop() if len(texts) == 1 else "as each item says"
 
 
+def of_stage(
+    repository: Repository, translator: DvcTranslator, stage: Stage, *, in_run: bool = False
+) -> list[dg.AssetCheckResult]:
+    """Return how the metrics of a stage stand, or of all items of its asset; none before a run.
+
+    In a run of the stage that of others stops nothing.
+    """
+    if stage.lock is None:
+        return []
+    manifest = repository.manifest
+    items = translator.items_of(stage, manifest)
+    day = "" if items else translator.partition_of(stage, manifest)
+    key = translator.names(manifest).stages[stage.name]
+    return [*evaluate(repository.root, key, stage, items, day, in_run=in_run)]
+
+
 def evaluate(
-    root: Path, key: dg.AssetKey, stage: Stage, items: Sequence[Stage] = (), day: str = ""
+    root: Path,
+    key: dg.AssetKey,
+    stage: Stage,
+    items: Sequence[Stage] = (),
+    day: str = "",
+    *,
+    in_run: bool = False,
 ) -> Iterator[dg.AssetCheckResult]:
     """Yield the result of every threshold, from the files of metrics as they are.
 
@@ -135,9 +159,10 @@ def evaluate(
         root: Root folder of the repository.
         key: Key of the asset.
         stage: The stage.
-        items: The stages of its asset where that has items: a check speaks for all that have run,
-            and stops what follows only where the stage itself failed.
+        items: The stages of its asset where that has items: a check speaks for all that have run.
         day: The day that the files are of, if the stage runs once a day.
+        in_run: Whether it is asked in a run of the stage, where items that are no part of it must
+            not stop what follows: a check that would is a warning if they alone fail.
     """
     own = {one.check_name: one for one in _results(root, key, stage)}
     if not items:
@@ -153,7 +178,7 @@ def evaluate(
         bad = {item: one for item, one in found.items() if not one.passed}
         is_error = any(one.severity == dg.AssetCheckSeverity.ERROR for one in bad.values())
         is_own = name in own and not own[name].passed
-        is_error = is_error and (is_own or name not in stopping)
+        is_error = is_error and (is_own or not in_run or name not in stopping)
         yield dg.AssetCheckResult(
             passed=not bad,
             asset_key=key,
@@ -161,11 +186,7 @@ def evaluate(
             severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
             description="; ".join(f"{i}: {one.description}" for i, one in (bad or found).items()),
             metadata={
-                "values": {
-                    i: value.value
-                    for i, one in found.items()
-                    if (value := (one.metadata or {}).get("value")) is not None
-                }
+                i: one.metadata["value"] for i, one in found.items() if "value" in one.metadata
             },
         )
 

@@ -117,8 +117,6 @@ class DvcResource(dg.ConfigurableResource):
                 seen = hooks.seen(repository.root, source)
                 context.log_event(observe(source, keys.sources[source.path], version, seen))
         shown = stage_metadata(manifest, stage, readers, self.reports_url)
-        items = translator.items_of(stage, manifest)
-        day = "" if items else translator.partition_of(stage, manifest)
         inputs = reads(stage, lock, repository, translator)
         tags = version_tags(stage, lock, repository, translator, inputs)
         tags |= pointer_tags(context.instance, stage, lock, repository, translator)
@@ -133,7 +131,7 @@ class DvcResource(dg.ConfigurableResource):
             | report.get("reported", {}),
             data_version=dg.DataVersion(tags["dagster/data_version"]),
             tags=tags | told,
-            check_results=list(checks.evaluate(repository.root, key, stage, items, day)),
+            check_results=checks.of_stage(repository, translator, stage, in_run=True),
         )
 
     def run_stage(

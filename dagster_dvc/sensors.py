@@ -65,17 +65,19 @@ def build_sync_sensor(
         )
         told: set[str] = set()
         for found in unreported_stages(context.instance, repository, translator):
-            events += _reports(found, repository, translator, readers, reports_url)
+            events.append(_report(found, repository, translator, readers, reports_url))
             told.add(found.stage.name)
         marks = _marks(repository)
         before = json.loads(context.cursor or "{}")
+        results: dict[tuple[Any, Any], dg.AssetCheckResult] = {}  # items share theirs
         for stage in translator.stages(repository.manifest):
-            is_told = stage.name in told
-            if is_told or marks[stage.name] != before.get(stage.name):
+            if stage.name in told or marks[stage.name] != before.get(stage.name):
                 key = translator.names(repository.manifest).stages[stage.name]
-                for result in hooks.results(root, key, stage):
-                    if is_told or not checks.is_known(context.instance, result):
-                        events.append(checks.as_event(result))
+                own = checks.of_stage(repository, translator, stage)
+                for one in [*own, *hooks.results(root, key, stage)]:
+                    if stage.name in told or not checks.is_known(context.instance, one):
+                        results[one.asset_key, one.check_name] = one
+        events += map(checks.as_event, results.values())
         if not events:
             context.update_cursor(json.dumps(marks))
             return dg.SkipReason("dvc.lock and the raw inputs are as Dagster knows them")
@@ -99,30 +101,24 @@ def _written(path: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
-def _reports(
+def _report(
     found: Unreported,
     repository: Repository,
     translator: DvcTranslator,
     readers: Sequence[Reader],
     reports_url: str,
-) -> list[Any]:
-    """Return the events that tell Dagster of a stage: what it made, and how its checks stand."""
+) -> dg.AssetMaterialization:
+    """Return the event that tells Dagster of a stage and what it made."""
     stage, manifest = found.stage, repository.manifest
-    key = translator.names(manifest).stages[stage.name]
     shown = stage_metadata(manifest, stage, readers, reports_url)
-    partition = translator.partition_of(stage, manifest)
     why = "; ".join(map(str, found.reasons))
-    made = dg.AssetMaterialization(
-        key,
-        partition=partition or None,
+    return dg.AssetMaterialization(
+        translator.names(manifest).stages[stage.name],
+        partition=translator.partition_of(stage, manifest) or None,
         description=f"DVC would run it again: {why}" if why else "seen in dvc.lock",
         metadata=shown | {"dvc/outcome": f"changed: {why}" if why else "run outside Dagster"},
         tags=found.tags,
     )
-    items = translator.items_of(stage, manifest)
-    day = "" if items else partition
-    results = checks.evaluate(repository.root, key, stage, items, day)
-    return [made, *(checks.as_event(result) for result in results)]
 
 
 @dataclass

@@ -11,6 +11,7 @@ from dagster_dvc.manifest import Manifest, Stage
 from dagster_dvc.partitions import Dates
 
 _AUTOMATION = ("none", "changed")
+_LEAST_HOURS = 1 / 60
 Translation = Callable[[dg.AssetSpec, Stage], dg.AssetSpec]
 
 
@@ -56,8 +57,14 @@ class TranslatorSettings:
         """Refuse what means nothing.
 
         Raises:
-            SettingsError: If `automation` is none of the known.
+            SettingsError: If `automation` is none of the known, or `freshness` is under a minute.
         """
+        for pattern, hours in self.freshness.items():
+            if hours < _LEAST_HOURS:
+                raise SettingsError(
+                    f"freshness: '{pattern}': {hours:g} hours; Dagster takes a minute at least: "
+                    f"{_LEAST_HOURS:.4f} hours or more."
+                )
         if self.automation not in _AUTOMATION:
             raise SettingsError(
                 f"automation: '{self.automation}' is none of {', '.join(_AUTOMATION)}. Override "

@@ -193,6 +193,7 @@ class DvcTranslator:
         )
         return (
             changed.since(dg.AutomationCondition.newly_requested())
+            & dg.AutomationCondition.all_deps_blocking_checks_passed()
             & ~dg.AutomationCondition.in_progress()
             & ~dg.AutomationCondition.any_deps_in_progress()
         )

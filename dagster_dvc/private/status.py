@@ -1,5 +1,6 @@
 """What changed, and hashes: computed by DVC's own code."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -41,13 +42,21 @@ def _entries(item: Any) -> Iterator[tuple[str, str]]:
         said = item.status()
     # An address that does not answer, a key of parameters that stands for several.
     except (DvcException, OSError, ValueError) as error:
-        yield str(item), f"cannot be compared: {reason(error)[0]}"
+        yield _place(item), f"cannot be compared: {reason(error)[0]}"
         return
-    for path, state in said.items():
+    for shown, state in said.items():
+        path = _place(item) if shown == str(item) else shown
         if isinstance(state, Mapping):
             yield from ((f"{path}: {key}", value) for key, value in state.items())
         else:
             yield path, str(state)
+
+
+def _place(item: Any) -> str:
+    """Return a path from the root of the repository; DVC shows it from where the process stands."""
+    if item.fs.protocol != "local":
+        return str(item)
+    return os.path.relpath(item.fs_path, item.repo.root_dir)
 
 
 def refill(entry: Loaded, locked: Mapping[str, Any]) -> None:

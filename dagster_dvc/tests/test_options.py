@@ -135,6 +135,8 @@ def test_automation_and_freshness(project: Path):
     assert spec(found, "scratch").freshness_policy is None
     with pytest.raises(SettingsError, match="automation: 'eager' is none of none, changed"):
         definitions(project, automation="eager")
+    with pytest.raises(SettingsError, match=r"freshness: 'train': 0\.01 hours; .*0\.0167 hours"):
+        definitions(project, freshness={"train": 0.01})
 
 
 def test_unknown_attribute_is_refused_with_its_place(project: Path):

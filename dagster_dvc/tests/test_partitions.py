@@ -145,7 +145,7 @@ def test_check_speaks_for_all_items_that_ran(items: Path, instance: dg.DagsterIn
     (still,) = first.get_asset_check_evaluations()
     assert (still.passed, still.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert still.description == failed.description
-    assert still.metadata["values"].value == {"a": 2, "b": 2}
+    assert {item: value.value for item, value in still.metadata.items()} == {"a": 2, "b": 2}
     (items / "raw" / "b.txt").write_text("1\n2\n3\n4\n")
     run(items, "dvc", "repro", "-q")
     told = [e for e in tick(items, instance, **ITEMS) if isinstance(e, dg.AssetCheckEvaluation)]
@@ -256,3 +256,36 @@ def test_plain_stage_after_partitions_is_reported_once(items: Path, instance: dg
     tick(items, instance, **options)
     assert tick(items, instance, **options) == []
     assert stale(items, instance, **options) == changed(items) == {"train@a"}
+
+
+def test_item_with_a_bad_metric_stops_what_follows_by_itself(
+    items: Path, instance: dg.DagsterInstance
+):
+    options: dict[str, Any] = {**ITEMS, "automation": "changed"}
+
+    def requested(cursor: Any) -> Any:
+        return dg.evaluate_automation_conditions(
+            defs=component(items, **options).definitions(items), instance=instance, cursor=cursor
+        )
+
+    run(items, "dvc", "repro", "-q")
+    tick(items, instance, **options)
+    first = requested(None)
+    (items / "m-a").write_text("another model\n")
+    run(items, "dvc", "commit", "-q", "-f", "train@a")
+    tick(items, instance, **options)
+    held = requested(first.cursor)
+    assert held.get_num_requested(dg.AssetKey("report")) == 0  # for b is still bad
+    (items / "n-b.json").write_text('{"n": 5}')
+    run(items, "dvc", "commit", "-q", "-f", "train@b")
+    tick(items, instance, **options)
+    assert requested(held.cursor).get_num_requested(dg.AssetKey("report")) == 1
+
+
+def test_asset_of_items_is_shown_as_what_it_is(items: Path):
+    options: dict[str, Any] = {**ITEMS, "translation": {"description": "of {{ stage.file }}"}}
+    graph = component(items, **options).definitions(items).resolve_asset_graph()
+    node = graph.get(dg.AssetKey("train"))
+    assert node.description == "of dvc.yaml"
+    assert node.metadata["dvc/stage"] == "train"
+    assert node.metadata["dvc/outs"] == ["m-a", "n-a.json", "m-b", "n-b.json"]

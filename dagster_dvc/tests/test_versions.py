@@ -90,3 +90,14 @@ def test_output_that_nobody_reads_leaves_readers_synced(empty: Path, pipeline: P
     file.write_text(file.read_text() + "json.dump({'total': 0}, open('metrics.json', 'w'))\n")
     pipeline.materialize("total")
     assert pipeline.unsynced() == pipeline.changed_in_dvc() == set()
+
+
+def test_reasons_name_files_from_the_root_wherever_the_process_stands(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+):
+    run(pipeline.root, "dvc", "repro", "-q")
+    (pipeline.root / "params.yaml").write_text("scale: 3\nother: 1\n")
+    (pipeline.root / "raw.txt").write_text("9\n")
+    monkeypatch.chdir(pipeline.root / "code")
+    said = [why for change in Repository(pipeline.root).changes() for why in change.reasons]
+    assert said == ["raw.txt (modified)", "params.yaml: scale (modified)"]
