@@ -320,6 +320,7 @@ def reseal() -> Callable[[Path], None]:
 
     def write_again(path: Path) -> None:
         manifest = Manifest(**json.loads((path / "manifest.json").read_text()))
+        manifest.files = {}  # what they say of the files is of before
         with write_directory(path, manifest) as folder:
             shutil.copytree(path, folder, dirs_exist_ok=True)
             (folder / "manifest.json").unlink()

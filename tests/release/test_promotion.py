@@ -220,7 +220,7 @@ def test_failed_blocking_check_refuses(small_project: Path, change_params: Chang
     make_candidate(small_project, change_params, 8)
     results = Paths(small_project).validation_report
     manifest = read_manifest(results, "validation")
-    manifest.counts = {**manifest.counts, "stops": 2}
+    manifest.counts, manifest.files = {**manifest.counts, "stops": 2}, {}
     with write_directory(results, manifest) as folder:
         (folder / "index.html").touch()
     decision = promote(small_project)
