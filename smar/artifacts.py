@@ -83,6 +83,7 @@ def write_directory(path: Path, manifest: Manifest) -> Iterator[Path]:
     The block may still fill in `manifest`; files that it names there, with their size and SHA-256,
     are not hashed again. If it raises or the process dies, `path` is as before.
     """
+    manifest.files = {}  # those of a manifest that was read are of other files
     with replacement(path) as temporary:
         yield temporary
         known = manifest.files
