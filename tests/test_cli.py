@@ -35,7 +35,7 @@ def test_command_line_options_are_frozen():
         "encode": {"--release"},
         "export": {"--for", "--check", "--release"},
         "register": {"--name"},
-        "fetch-pictures": {"--per-host", "--delay", "--allow-private"},
+        "fetch-pictures": {"--per-host", "--delay", "--allow-private", "--store"},
         "serve": {"--host", "--port", "--release", "--settings", "--workers"},
         "plan": {"--items", "--cores", "--memory-gb", "--price", "--hours", "--measured", "--json"},
         "dataset": {"--source", "--to", "--part", "--truth", "--release", "--json"},

@@ -6,8 +6,8 @@ Shapes: n pictures of H x W pixels; G x G x 3 thumbnails, flattened to T numbers
 import logging
 from dataclasses import dataclass
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from smar.replace import write_file
 logger = logging.getLogger(__name__)
 
 _GRID = 8  # G
+_DIGEST = 32  # bytes of a SHA-256
 _CHUNK = 1024
 _ORDERS = 4
 _NEIGHBOURS = 3
@@ -69,6 +70,25 @@ def read_picture_facts(
     return PictureFacts(blank=spread < blank_below, look=group_looks(thumbnails, same_below))
 
 
+def _closed(numbers: NDArray[np.float32]) -> bytes:
+    """Return numbers as bytes, their SHA-256 before them."""
+    content = BytesIO()
+    np.save(content, numbers, allow_pickle=False)
+    return sha256(content.getvalue()).digest() + content.getvalue()
+
+
+def _opened(content: bytes) -> NDArray[np.float32]:
+    """Return the numbers of `_closed`.
+
+    Raises:
+        ValueError: If they are not what was written.
+    """
+    if sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
+        raise ValueError("is damaged")
+    numbers: NDArray[np.float32] = np.load(BytesIO(content[_DIGEST:]), allow_pickle=False)
+    return numbers
+
+
 class _KeptLooks:
     """What shards look like, by their names: seen by an earlier run, or now.
 
@@ -88,19 +108,20 @@ class _KeptLooks:
         """Return thumbnails, [p, T], and deviations, [p], of a shard of p pictures."""
         if self._folder is None:
             return _look_at(pixels)
-        file = self._folder / f"{Path(name).stem}-{self._how}.npz"
+        file = self._folder / f"{Path(name).stem}-{self._how}.looks"
         self._used.add(file.name)
         try:
-            with np.load(file, allow_pickle=False) as seen:  # its checksums are compared
-                return seen["thumbnails"], seen["spread"]
+            seen = _opened(file.read_bytes())
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
+        except (OSError, ValueError) as error:
             logger.warning("%s: its pictures are looked at again: %s", file, error)
+        else:
+            return seen[:, :-1], seen[:, -1]
         thumbnails, spread = _look_at(pixels)
         try:
-            with write_file(file) as temporary, temporary.open("wb") as content:
-                np.savez(content, thumbnails=thumbnails, spread=spread)
+            with write_file(file) as temporary:
+                temporary.write_bytes(_closed(np.column_stack([thumbnails, spread])))
         except OSError as error:
             logger.warning("%s: what was seen is not remembered: %s", file, error)
         return thumbnails, spread
@@ -108,7 +129,7 @@ class _KeptLooks:
     def forget_others(self) -> None:
         """Remove what this run did not use."""
         if self._folder is not None and self._folder.is_dir():
-            for file in self._folder.glob("*.npz"):
+            for file in self._folder.glob("*.looks"):
                 if file.name not in self._used:
                     file.unlink(missing_ok=True)
 

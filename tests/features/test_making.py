@@ -136,7 +136,7 @@ def test_a_log_is_told_ten_times_how_far_it_is(
     caplog: pytest.LogCaptureFixture,
 ):
     monkeypatch.setattr(making, "_SHARD_BYTES", 1)  # a row a shard
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", making.logger.name)
     made(Backbone(), keys_of(0, 25))
     told = [one.getMessage() for one in caplog.records if "features of texts" in one.getMessage()]
     assert len(told) == 10

@@ -14,6 +14,7 @@ from smar.judging.judged import JudgedQueries
 from smar.params import load_params
 from smar.paths import Paths
 from smar.release.comparison import compare, compare_as_served, latency_ms, rank
+from smar.service.items import ItemTable
 from smar.service.retriever import Retriever
 
 
@@ -59,7 +60,7 @@ def test_items_of_one_side_only_count_where_shoppers_are_served_alone(small_proj
     flat = faiss.IndexFlatIP(vectors.shape[1])
     flat.add(np.ascontiguousarray(vectors))
     index = HybridIndex(VectorIndex(flat, kept), WordIndex.build([""] * len(kept)), 0.0)
-    items = whole.items.take(np.arange(0, len(whole.items), 2))
+    items = ItemTable(whole.items.table.take(np.arange(0, len(whole.items), 2)))
     half = Retriever(lambda: whole.model, index, items, whole.root, "half")
     params = load_params(small_project / "params.yaml")
     shared = compare(whole, half, judged(small_project), params.evaluate, 1)

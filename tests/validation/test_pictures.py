@@ -83,12 +83,12 @@ def test_what_shards_look_like_is_kept_and_damage_costs_time_alone(
     assert alone.look[1] == alone.look[2]
     for run in range(4):
         seen.clear()
-        kept = sorted(tmp_path.glob("*.npz"))
+        kept = sorted(tmp_path.glob("*.looks"))
         if run == 2:
             kept[0].write_bytes(kept[0].read_bytes().replace(b"\x40", b"\x41"))
-            kept[1].with_name("s-gone-0.npz").write_bytes(b"")
+            kept[1].with_name("s-gone-0.looks").write_bytes(b"")
         facts = read_picture_facts(shards_of(pictures, order), 2.0, 2.0, tmp_path)
         assert np.array_equal(facts.blank, alone.blank)
         assert np.array_equal(facts.look, alone.look)
         assert seen == ([4, 4], [], [4], [])[run]
-        assert len(list(tmp_path.glob("*.npz"))) == 2
+        assert len(list(tmp_path.glob("*.looks"))) == 2
