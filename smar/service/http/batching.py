@@ -50,6 +50,7 @@ class Batcher(Generic[Asked, Told]):
         max_waiting: Longest queue; further ones are refused.
         max_batch: Most that are answered together.
         deadline_s: What has waited as long is refused.
+        begin: Called first in the thread.
     """
 
     def __init__(
@@ -59,8 +60,9 @@ class Batcher(Generic[Asked, Told]):
         max_waiting: int,
         max_batch: int,
         deadline_s: float,
+        begin: Callable[[], object] = lambda: None,
     ) -> None:
-        self._answer = answer
+        self._answer, self._begin = answer, begin
         self._max_waiting, self._max_batch = max_waiting, max_batch
         self._deadline_s = deadline_s
         self._queue: deque[_Waiting[Asked, Told]] = deque()
@@ -122,6 +124,7 @@ class Batcher(Generic[Asked, Told]):
         self._thread.join()
 
     def _run(self) -> None:
+        self._begin()
         size, spent = 1, 0.0
         while True:
             batch = self._next(size, min(_MORE_FRAC * spent, _MORE_S))

@@ -1,12 +1,10 @@
 """The service behind uvicorn, in this process or as one of several."""
 
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
-import faiss
 import uvicorn
 from fastapi import FastAPI
 
@@ -14,6 +12,7 @@ from smar.service.http.app import build_app
 from smar.service.http.listening import say_where, uvicorn_options
 from smar.service.http.service import Service
 from smar.service.http.settings import Settings
+from smar.service.http.threads import limit_process, threads_of
 
 
 def serve_here(root: Path, settings: Settings) -> None:
@@ -32,17 +31,8 @@ def app_of(root: Path, settings: Settings) -> FastAPI:
         SmarError: If there is no release that could answer.
     """
     _have_access_logged()
-    threads = settings.threads or max(1, len(os.sched_getaffinity(0)) // settings.workers)
-    faiss.omp_set_num_threads(threads)
-    _give_torch(threads)
+    limit_process(threads_of(settings))
     return build_app(Service(root, settings))
-
-
-def _give_torch(threads: int) -> None:
-    """Have torch take so many threads, also where it is loaded later: with a graph it never is."""
-    os.environ["OMP_NUM_THREADS"] = str(threads)  # it looks there when it is loaded
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(threads)
 
 
 class _Server(uvicorn.Server):

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from smar.service.http.log_folder import log_folder
 from smar.service.http.metrics import Metrics
 from smar.service.http.query_towers import QueryTowers
 from smar.service.http.settings import Settings
+from smar.service.http.threads import limit_thread, threads_of
 from smar.service.registry import CURRENT
 from smar.service.request import SearchRequest
 from smar.service.retriever import Retriever
@@ -78,13 +80,16 @@ class Service:
         )
         self.metrics.switched(self.live.release, is_taken=True)
         self.log = self._open_log() if settings.log else None
+        begin = partial(limit_thread, threads_of(settings))
         self.batcher: Batcher[Ask, Answer] = Batcher(
             self._answer,
             max_waiting=settings.max_waiting,
             max_batch=settings.max_batch,
             deadline_s=settings.deadline_s,
+            begin=begin,
         )
-        self.pool = ThreadPoolExecutor(2, "slow")  # pictures, files, releases to compare with
+        # For pictures, files, and releases to compare with.
+        self.pool = ThreadPoolExecutor(2, "slow", initializer=begin)
         self.metrics.watch(
             {
                 self.metrics.waiting: lambda: self.batcher.waiting,
