@@ -235,7 +235,7 @@ def test_index_peers_are_searched_at_equal_recall(start):
 @pytest.mark.whole
 def test_cluster_measures_one_worker_and_two(start, small_project: Path):
     pytest.importorskip("ray", reason="pip install smar[cluster]")
-    arguments = ("--root", str(small_project), "--shards", "4", "--size", "8")
+    arguments = ("--root", str(small_project), "--shards", "8", "--size", "8")
     lines = [json.loads(line) for line in start("benchmarks.cluster", *arguments)]
     assert [line["workers"] for line in lines] == [1, 2]
     assert lines[0]["speedup"] == 1
