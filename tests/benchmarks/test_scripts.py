@@ -232,7 +232,7 @@ def test_index_peers_are_searched_at_equal_recall(start):
     assert all(line["ms"] > 0 for line in lines)
 
 
-@pytest.mark.whole
+@pytest.mark.slow
 def test_cluster_measures_one_worker_and_two(start, small_project: Path):
     pytest.importorskip("ray", reason="pip install smar[cluster]")
     arguments = ("--root", str(small_project), "--shards", "8", "--size", "8")

@@ -54,6 +54,7 @@ def test_two_ranks_of_a_cluster_write_the_model_that_one_process_writes(
     assert list(places.work.glob("ray-*")) == []
 
 
+@pytest.mark.slow
 def test_a_rank_that_is_lost_is_started_again_and_all_go_on_from_the_checkpoint(
     project: Path, change_params: Change
 ):
