@@ -366,3 +366,14 @@ def shared_project(
 def small_project(shared_project: Path, tmp_path: Path) -> Path:
     """A project of its own in which every stage has run, with release v1."""
     return Path(shutil.copytree(shared_project, tmp_path / "small", symlinks=True))
+
+
+@pytest.fixture
+def untrained_project(
+    small_project: Path, change_params: Callable[[Path, dict[str, Any]], None]
+) -> Path:
+    """A project whose training is short, and without an earlier model."""
+    changes = {"pretrain.steps": 4, "pretrain.precision": "float32", "threads": 1}
+    change_params(small_project, changes)
+    shutil.rmtree(small_project / "models" / "pretrained")
+    return small_project

@@ -116,7 +116,16 @@ RANKS = {
     name: rank
     for rank, names in enumerate(
         [
-            ("errors", "logs", "paths", "seeding", "closure", "replace", "experiment"),
+            (
+                "errors",
+                "logs",
+                "paths",
+                "seeding",
+                "closure",
+                "replace",
+                "experiment",
+                "kept_files",
+            ),
             ("artifacts", "checks"),
             ("declaration", "params", "provenance"),
             ("data", "shards"),

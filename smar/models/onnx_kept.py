@@ -113,16 +113,6 @@ def _runtime() -> str:
         return ""
 
 
-def forget_unused(cache: Path) -> None:
-    """Remove graphs that were not used for long, beyond the last `KEPT`."""
-    used: list[tuple[float, Path]] = []
-    for path in cache.glob("*.onnx"):
-        with suppress(FileNotFoundError):  # another process was faster
-            used.append((path.stat().st_mtime, path))
-    for _, path in sorted(used, reverse=True)[KEPT:]:
-        path.unlink(missing_ok=True)
-
-
 def _written(folder: Path, path: Path, is_wanted: Callable[[], bool]) -> bool:
     """Have a graph written; False if that was broken off."""
     command = [sys.executable, "-m", "smar.models.onnx_making", str(folder), str(path)]

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 from smar.errors import SmarError
+from smar.kept_files import forget_unused
 from smar.models.io import load_model
 from smar.models.onnx_graph import write_query_graph
-from smar.models.onnx_kept import forget_unused
+from smar.models.onnx_kept import KEPT
 
 _NICE = 10
 
@@ -23,7 +24,7 @@ def main(folder: Path, path: Path) -> int:
     except SmarError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    forget_unused(path.parent)
+    forget_unused(path.parent, "*.onnx", KEPT)
     return 0
 
 

@@ -24,6 +24,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from smar.kept_files import forget_unused
 from smar.pages.links import item_link
 from smar.replace import write_file
 
@@ -116,7 +117,7 @@ def keep(cache: Path, key: str, make: Callable[[], KeptItems]) -> KeptItems | No
         with _held(cache):
             if (kept := find_kept(cache, key)) is None:
                 _write(cache / f"{key}.arrow", key, make())
-                _forget_unused(cache)
+                forget_unused(cache, "*.arrow", KEPT)
                 kept = find_kept(cache, key)
             return kept
     except OSError as error:  # no room, or a folder that may only be read: memory has to do
@@ -158,16 +159,6 @@ def _write(path: Path, key: str, kept: KeptItems) -> None:
     table = table.combine_chunks().replace_schema_metadata({_KEY: key.encode()})
     with write_file(path) as temporary, pa.ipc.new_file(str(temporary), table.schema) as file:
         file.write_table(table)
-
-
-def _forget_unused(cache: Path) -> None:
-    """Remove what was not used for long; who has it mapped goes on with it."""
-    used: list[tuple[float, Path]] = []
-    for path in cache.glob("*.arrow"):
-        with suppress(FileNotFoundError):  # another process was faster
-            used.append((path.stat().st_mtime, path))
-    for _, path in sorted(used, reverse=True)[KEPT:]:
-        path.unlink(missing_ok=True)
 
 
 @contextmanager

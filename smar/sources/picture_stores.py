@@ -57,6 +57,8 @@ def read_object(url: str, stores: Sequence[str], max_bytes: int) -> tuple[bytes,
         if int(files.info(path)["size"] or 0) > max_bytes:
             raise StoreError(f"is larger than {max_bytes} bytes")
         content = files.cat_file(path)
+    except StoreError:
+        raise
     except FileNotFoundError as error:
         raise StoreError("is not in the store") from error
     except PermissionError as error:
@@ -64,8 +66,6 @@ def read_object(url: str, stores: Sequence[str], max_bytes: int) -> tuple[bytes,
     except (ImportError, ValueError) as error:  # fsspec says which package reads such a store
         raise StoreError(f"cannot be read: {str(error).splitlines()[0]:.200}") from error
     except Exception as error:  # each store has errors of its own
-        if isinstance(error, StoreError):
-            raise
         reason = f"the store of {scheme}:// did not answer: {type(error).__name__}"
         raise StoreError(reason, is_passing=True) from error
     ending = PurePosixPath(key).suffix.lower()

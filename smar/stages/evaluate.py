@@ -115,6 +115,7 @@ def _measure_all(
     """Return what was measured on every set that has a query, and what is answered weakly."""
     from dataclasses import replace
     from functools import partial
+    from itertools import chain, islice
 
     from smar.data import schema
     from smar.evaluation.relevance import relevance_of, weak_queries
@@ -138,14 +139,18 @@ def _measure_all(
     here = partial(_search, store, index, depth)
     shop = ShopSets.read(paths, store.item_ids, settings.relevant_grade, params.seed)
     unseen = unseen_word_sets(items, shop.log.trained, store.item_ids, params.seed)[1]
-    results = []
+    asked = []
     for queries in (*shop.sets, unseen):
-        if not len(queries):
+        if len(queries):
+            asked.append((queries, encode_queries(model, queries.texts)))
+        else:
             logger.info("evaluate: no %s query with a relevant item", queries.name)
-            continue
-        encoded = encode_queries(model, queries.texts)
-        shards = blocks(queries.texts, encoded)
-        runs = joined([*map_shards(prepare, shards, params.cluster, threads=threads, here=here)])
+    of_sets = [[*blocks(queries.texts, encoded)] for queries, encoded in asked]
+    shards = chain.from_iterable(of_sets)
+    parts = iter([*map_shards(prepare, shards, params.cluster, threads=threads, here=here)])
+    results = []
+    for (queries, encoded), own in zip(asked, of_sets, strict=True):
+        runs = joined([*islice(parts, len(own))])
         if start is not None:
             runs[NAME] = start.run(queries.texts, depth)
         slices = shop.slices(queries, items["category"], params.gate.visual_categories)

@@ -14,11 +14,12 @@ import torch
 
 from smar.artifacts import Manifest
 from smar.errors import ExportError
+from smar.kept_files import forget_unused
 from smar.models.dual_encoder import DualEncoder, build_model
 from smar.models.encode import encode_queries
 from smar.models.io import save_model
 from smar.models.onnx import TOLERANCE
-from smar.models.onnx_kept import KEPT, forget_unused, graph_path, kept_queries, made_queries
+from smar.models.onnx_kept import KEPT, graph_path, kept_queries, made_queries
 from smar.models.tokenizer import train_tokenizer
 from smar.params import ModelParams
 
@@ -52,7 +53,7 @@ def test_graphs_that_were_not_used_for_long_go(tmp_path: Path):
     for number in range(KEPT + 3):
         (tmp_path / f"{number}.onnx").touch()
         os.utime(tmp_path / f"{number}.onnx", (number, number))
-    forget_unused(tmp_path)
+    forget_unused(tmp_path, "*.onnx", KEPT)
     assert {path.stem for path in tmp_path.iterdir()} == {str(n) for n in range(3, KEPT + 3)}
 
 

@@ -23,24 +23,33 @@ def run(project: Path, stage: str) -> None:
     assert main([stage, "--root", str(project), "--quiet"]) == 0
 
 
-def content(folder: Path) -> dict[str, bytes]:
-    return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+def content(place: Path) -> dict[str, bytes]:
+    files = [place] if place.is_file() else [f for f in place.rglob("*") if f.is_file()]
+    return {str(file.relative_to(place)): file.read_bytes() for file in files}
+
+
+def of_both(
+    project: Path, change_params: Change, stage: str, *written: Path
+) -> list[list[dict[str, bytes]]]:
+    """Return what a stage writes, made anew without a cluster and on one."""
+    found = []
+    for kind in ("local", "ray"):
+        change_params(project, {"cluster.kind": kind})
+        for place in written:
+            place.unlink() if place.is_file() else rmtree(place, ignore_errors=True)
+        run(project, stage)
+        found.append([content(place) for place in written])
+        assert all(found[-1])
+    return found
 
 
 def test_embeddings_of_a_cluster_are_the_same_bytes(
     small_project: Path, change_params: Change, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(embed, "_SHARD", 16)
-    places = Paths(small_project)
-    found = []
-    for kind in ("local", "ray"):
-        change_params(small_project, {"threads": 1, "cluster.kind": kind})
-        for file in places.embeddings.iterdir():
-            file.unlink()
-        places.embeddings.rmdir()
-        run(small_project, "embed")
-        found.append(content(places.embeddings))
-    assert found[0] == found[1]
+    change_params(small_project, {"threads": 1})
+    here, there = of_both(small_project, change_params, "embed", Paths(small_project).embeddings)
+    assert here == there
 
 
 def test_queries_drawn_by_a_cluster_are_the_same_bytes(
@@ -48,30 +57,20 @@ def test_queries_drawn_by_a_cluster_are_the_same_bytes(
 ):
     monkeypatch.setattr(synthesize, "_ITEMS", 16)
     places = Paths(small_project)
-    found = []
-    for kind in ("local", "ray"):
-        change_params(small_project, {"cluster.kind": kind})
-        rmtree(places.synthetic)
-        rmtree(places.work / "synthetic", ignore_errors=True)
-        run(small_project, "synthesize")
-        found.append((content(places.synthetic), content(places.work / "synthetic")))
-    assert found[0] == found[1]
+    folders = (places.synthetic, places.work / "synthetic")
+    here, there = of_both(small_project, change_params, "synthesize", *folders)
+    assert here == there
 
 
 def test_evaluation_by_a_cluster_is_the_same_bytes(
     small_project: Path, change_params: Change, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(systems, "_BLOCK", 7)  # by this process; workers take what they are given
+    change_params(small_project, {"threads": 1})
     places = Paths(small_project)
-    found = []
-    for kind in ("local", "ray"):
-        change_params(small_project, {"threads": 1, "cluster.kind": kind})
-        rmtree(places.evaluation_report, ignore_errors=True)
-        run(small_project, "evaluate")
-        found.append(
-            content(places.evaluation_report) | {"": places.metrics("evaluate").read_bytes()}
-        )
-    assert found[0] == found[1]
+    written = (places.evaluation_report, places.metrics("evaluate"))
+    here, there = of_both(small_project, change_params, "evaluate", *written)
+    assert here == there
 
 
 def test_features_of_a_cluster_are_the_same_bytes(

@@ -29,24 +29,15 @@ RAY = ClusterParams(kind="ray", ranks=2)
 Change = Callable[[Path, dict[str, Any]], None]
 
 
-@pytest.fixture
-def project(small_project: Path, change_params: Change) -> Path:
-    """A project whose training is short, and without an earlier model."""
-    changes = {"pretrain.steps": 4, "pretrain.precision": "float32", "threads": 1}
-    change_params(small_project, changes)
-    rmtree(Paths(small_project).pretrained)
-    return small_project
-
-
 def test_two_ranks_of_a_cluster_write_the_model_that_one_process_writes(
-    project: Path, change_params: Change
+    untrained_project: Path, change_params: Change
 ):
-    places, found = Paths(project), []
+    places, found = Paths(untrained_project), []
     for kind, ranks in (("local", 1), ("ray", 2)):
-        change_params(project, {"cluster.kind": kind, "cluster.ranks": ranks})
-        assert main(["pretrain", "--root", str(project), "--quiet"]) == 0
+        change_params(untrained_project, {"cluster.kind": kind, "cluster.ranks": ranks})
+        assert main(["pretrain", "--root", str(untrained_project), "--quiet"]) == 0
         verify_directory(places.pretrained, KIND)
-        assert provenance(project, places.pretrained)["stage"] == "pretrain"
+        assert provenance(untrained_project, places.pretrained)["stage"] == "pretrain"
         found.append(load_file(places.pretrained / "model.safetensors"))
         rmtree(places.pretrained)
     assert found[0].keys() == found[1].keys()
@@ -56,11 +47,11 @@ def test_two_ranks_of_a_cluster_write_the_model_that_one_process_writes(
 
 @pytest.mark.slow
 def test_a_rank_that_is_lost_is_started_again_and_all_go_on_from_the_checkpoint(
-    project: Path, change_params: Change
+    untrained_project: Path, change_params: Change
 ):
     changes = {"pretrain.steps": 60, "pretrain.checkpoint_s": 0.01}
-    change_params(project, changes | {"cluster.kind": "ray", "cluster.ranks": 2})
-    places, killed = Paths(project), list[int]()
+    change_params(untrained_project, changes | {"cluster.kind": "ray", "cluster.ranks": 2})
+    places, killed = Paths(untrained_project), list[int]()
 
     def kill() -> None:
         while not list((places.work / "checkpoints").glob("*/progress.json")):
@@ -75,7 +66,7 @@ def test_a_rank_that_is_lost_is_started_again_and_all_go_on_from_the_checkpoint(
 
     killer = threading.Thread(target=kill)
     killer.start()
-    assert main(["pretrain", "--root", str(project), "--quiet"]) == 0
+    assert main(["pretrain", "--root", str(untrained_project), "--quiet"]) == 0
     killer.join()
     assert killed
     verify_directory(places.pretrained, KIND)
