@@ -12,20 +12,17 @@ from smar.service.http.threads import limit_thread, threads_of
 
 def test_the_thread_that_answers_has_its_own_limit():
     before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(2)
-    try:
-        batcher: Batcher[int, int] = Batcher(
-            lambda batch: [faiss.omp_get_max_threads() for _ in batch],
-            max_waiting=8,
-            max_batch=4,
-            deadline_s=9.0,
-            begin=partial(limit_thread, 1),
-        )
-        assert batcher.submit(0).result(9) == 1
-        batcher.close()
-        assert faiss.omp_get_max_threads() == 2
-    finally:
-        faiss.omp_set_num_threads(before)
+    wanted = before + 5  # what no thread begins with
+    batcher: Batcher[int, int] = Batcher(
+        lambda batch: [faiss.omp_get_max_threads() for _ in batch],
+        max_waiting=8,
+        max_batch=4,
+        deadline_s=9.0,
+        begin=partial(limit_thread, wanted),
+    )
+    assert batcher.submit(0).result(9) == wanted
+    batcher.close()
+    assert faiss.omp_get_max_threads() == before
 
 
 @pytest.mark.parametrize(
