@@ -1,8 +1,8 @@
 """How many threads a search takes.
 
 OpenMP, by which Faiss searches, keeps the number by thread: what the main thread was told does not
-hold in the one that searches. Where there are too many they wait for each other turning, which costs
-several times what a search does.
+hold in the one that searches. Where there are too many they wait for each other turning, which
+costs several times what a search does.
 """
 
 import os
