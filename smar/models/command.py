@@ -6,13 +6,18 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smar.errors import ParamsError
 
+if TYPE_CHECKING:
+    from smar.models.hub import Hub
+    from smar.models.pretrained import Checkpoint
+
 LINE = "A pretrained model, taken into backbones/ from a folder or a model hub."
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)*")
-_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*/config.json", "*/model.safetensors")
+_SMALL = ("*.json", "*.txt", "*.model", "*/config.json", "*/model.safetensors")
+_FILES = (*_SMALL, "*.safetensors")
 
 
 def add_command(commands: Any, shared: ArgumentParser) -> None:
@@ -31,6 +36,7 @@ def run(options: Namespace) -> None:
     Raises:
         ParamsError: If there is none, or it cannot be used; nothing is written then.
     """
+    from smar.models.hub import Hub
     from smar.models.layouts import convert, layout_of
     from smar.models.pretrained import SUFFIX, Checkpoint
     from smar.models.pretrained_checks import uses
@@ -47,7 +53,7 @@ def run(options: Namespace) -> None:
         is_folder = Path(source).is_dir()
         folder = Path(source) if is_folder else Path(temporary) / "model"
         if not is_folder:
-            _download(source, options.revision, folder)
+            _download(Hub(source, options.revision), Checkpoint(options.name, folder))
         if layout_of(folder):
             converted = Path(temporary) / "converted"
             converted.mkdir()
@@ -63,33 +69,13 @@ def run(options: Namespace) -> None:
     sys.stdout.write("\n".join([f"{target}:", *(f"  {use}" for use in found)]) + "\n")
 
 
-def _download(name: str, revision: str, folder: Path) -> None:
-    """Download a model from the hub.
+def _download(hub: "Hub", checkpoint: "Checkpoint") -> None:
+    """Download a model into its folder; what cannot be used is refused before its weights come."""
+    from smar.models.layouts import layout_of
+    from smar.models.pretrained_checks import uses
 
-    Raises:
-        ParamsError: If it is not there, or nothing can be reached.
-    """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    reason = ""
-    try:
-        snapshot_download(
-            name, revision=revision or None, local_dir=folder, allow_patterns=list(_FILES)
-        )
-    except GatedRepoError:
-        reason = "asks for permission first: get it on its page, then `hf auth login`"
-    except RevisionNotFoundError:
-        reason = f"has no revision '{revision}'"
-    except (RepositoryNotFoundError, HFValidationError):
-        reason = "is neither a folder here nor a model of the hub that you may see"
-    except (HfHubHTTPError, OSError) as error:
-        reason = f"cannot be reached ({' '.join(str(error).split())[:200]})"
-    if reason:
-        raise ParamsError(f"backbone: '{name}' {reason}. Nothing was written.")
+    coming = hub.files()
+    hub.fetch(checkpoint.folder, _SMALL)
+    if not layout_of(checkpoint.folder):
+        uses(checkpoint, coming)
+    hub.fetch(checkpoint.folder, _FILES)

@@ -1,7 +1,7 @@
 """All that is wrong with pretrained models, at once and before any work; torch is not imported."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,12 @@ from smar.params import ImageTowerParams, ModelParams, TextTowerParams
 _LONGEST = 400  # characters of another library's error
 _LEAST_SHARE = 0.9  # of a model's rows that its own tokenizer uses; tables are rounded up
 
+_PICKLED = (
+    "its weights are pickled, which can run code; expected model.safetensors. Where you trust "
+    "them, AutoModel.from_pretrained(NAME).save_pretrained(FOLDER) of transformers writes them "
+    "so, the tokenizer or processor goes beside them in the same way, and `smar backbone NAME "
+    "FOLDER` takes that in; some pages have such a copy under a --revision of its own"
+)
 _OTHER_LAYOUT = (
     "it is in {}'s layout: move it out of backbones/, then `smar backbone {} FOLDER` takes it in "
     "as a model of transformers"
@@ -42,8 +48,12 @@ def check_pretrained(params: ModelParams, backbones: Path) -> None:
         raise ParamsError(list_problems(headline, list(dict.fromkeys(problems))))
 
 
-def uses(checkpoint: Checkpoint) -> list[str]:
+def uses(checkpoint: Checkpoint, coming: Set[str] = frozenset()) -> list[str]:
     """Return in words what a model can be used as, with the parameters that say so.
+
+    Args:
+        checkpoint: The model.
+        coming: Names of files that its folder is still to get, such as the weights of a download.
 
     Raises:
         ParamsError: If it can be used as nothing.
@@ -51,7 +61,7 @@ def uses(checkpoint: Checkpoint) -> list[str]:
     found, problems, useless = [], [], []
     shortest = TextTowerParams(max_tokens=4)  # how many a tower takes is chosen later
     for part, params in (("texts", shortest), ("pictures", ImageTowerParams())):
-        wrong = _problems(checkpoint, params)
+        wrong = _problems(checkpoint, params, coming)
         problems += [text for text in wrong if text not in problems]
         if not wrong:
             found.append(_texts(checkpoint) if part == "texts" else _pictures(checkpoint))
@@ -84,9 +94,13 @@ def _pictures(checkpoint: Checkpoint) -> str:
     )
 
 
-def _problems(checkpoint: Checkpoint, params: TextTowerParams | ImageTowerParams) -> list[str]:
+def _problems(
+    checkpoint: Checkpoint,
+    params: TextTowerParams | ImageTowerParams,
+    coming: Set[str] = frozenset(),
+) -> list[str]:
     """Return what is wrong, in the order in which one would find it; empty if nothing is."""
-    if found := _layout_problem(checkpoint):
+    if found := _layout_problem(checkpoint, coming):
         return [found]
     from huggingface_hub.errors import StrictDataclassError  # of a config with odd values
 
@@ -106,12 +120,12 @@ def _problems(checkpoint: Checkpoint, params: TextTowerParams | ImageTowerParams
     return problems
 
 
-def _layout_problem(checkpoint: Checkpoint) -> str:
+def _layout_problem(checkpoint: Checkpoint, coming: Set[str]) -> str:
     """Return why a folder is none of a model that transformers loads from safetensors, or ""."""
     folder = checkpoint.folder
     if not folder.is_dir():
         return f"there is no folder {folder}. `smar backbone {checkpoint.name} FROM` takes one in"
-    has = {path.name for path in folder.iterdir()}
+    has = {path.name for path in folder.iterdir()} | coming
     if "adapter_config.json" in has:
         return (
             "the folder holds a LoRA/PEFT adapter, not a model. Merge it into its base first: "
@@ -140,7 +154,7 @@ def _type_problem(content: Mapping[str, Any]) -> str:
     return ""
 
 
-def _weights_problem(folder: Path, has: set[str]) -> str:
+def _weights_problem(folder: Path, has: Set[str]) -> str:
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
@@ -149,7 +163,7 @@ def _weights_problem(folder: Path, has: set[str]) -> str:
     if "model.safetensors" in has:
         return ""
     if any(name.endswith((".bin", ".pth", ".pt", ".ckpt")) for name in has):
-        return "its weights are pickled, which can run code; expected model.safetensors"
+        return _PICKLED
     return "model.safetensors is missing"
 
 
