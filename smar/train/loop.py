@@ -280,7 +280,8 @@ def _precision(
 
     found = None
     if ranks.is_first:
-        found = choose_precision(params.precision, run_step, places.precision)
+        device = next(model.parameters()).device
+        found = choose_precision(params.precision, run_step, places.precision, device)
     return cast("Precision", ranks.sent(found))
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from smar.artifacts import write_json
 _WORTH = 1.15  # bfloat16 loses digits: take it only for a clear gain
 _TRIALS = 3
 _HOPELESS = 3.0  # first steps are slow, but not this much: bfloat16 is emulated here
+_PRODUCT = 512  # rows and columns of the product that is tried before a step, which takes seconds
 
 
 @dataclass(frozen=True)
@@ -36,34 +38,52 @@ class Precision:
 
 
 def choose_precision(
-    requested: str, run_step: Callable[[Precision], None], remembered: Path
+    requested: str, run_step: Callable[[Precision], None], remembered: Path, device: torch.device
 ) -> Precision:
     """Return the precision asked for, or the faster one of the two as measured here.
 
     The measurement is made once a machine and kept, so that runs repeated on it agree to the bit.
+    Where a product of two matrices says that bfloat16 is emulated, no step is tried.
 
     Args:
         requested: "auto", "float32" or "bfloat16".
         run_step: Runs one forward and backward pass in a given precision.
         remembered: JSON file that keeps the measurement.
+        device: Where the steps run.
     """
     if requested != "auto":
         return Precision(requested, "set in params.yaml")
-    if not remembered.is_file():
-        seconds = {}
-        for name in ("float32", "bfloat16"):
-            trial = Precision(name, "trial")
-            seconds[name] = _timed(run_step, trial)
-            if seconds[name] < _HOPELESS * seconds["float32"]:
-                seconds[name] = min(_timed(run_step, trial) for _ in range(_TRIALS))
-        write_json(remembered, {name: round(value, 4) for name, value in seconds.items()})
-    measured = _read(remembered)
+    kept = _read(remembered)
+    if kept is None:
+        products = _trials(partial(_product, device))
+        tried, seconds = "product of two matrices", products
+        if products["bfloat16"] < _HOPELESS * products["float32"]:
+            tried, seconds = "step", _trials(run_step)
+        kept = tried, {name: round(value, 6) for name, value in seconds.items()}
+        write_json(remembered, dict(zip(("tried", "seconds"), kept, strict=True)))
+    tried, measured = kept
     name = "bfloat16" if measured["float32"] > _WORTH * measured["bfloat16"] else "float32"
     return Precision(
         name,
-        f"measured here: {measured['float32']:.3f} s a step in float32, "
-        f"{measured['bfloat16']:.3f} s in bfloat16 (taken from {_WORTH}x on)",
+        f"measured here: a {tried} takes {measured['float32']:.3g} s in float32, "
+        f"{measured['bfloat16']:.3g} s in bfloat16 (taken from {_WORTH}x on)",
     )
+
+
+def _trials(run: Callable[[Precision], None]) -> dict[str, float]:
+    seconds: dict[str, float] = {}
+    for name in ("float32", "bfloat16"):
+        trial = Precision(name, "trial")
+        seconds[name] = _timed(run, trial)
+        if seconds[name] < _HOPELESS * seconds["float32"]:
+            seconds[name] = min(_timed(run, trial) for _ in range(_TRIALS))
+    return seconds
+
+
+def _product(device: torch.device, precision: Precision) -> None:
+    matrix = torch.ones(_PRODUCT, _PRODUCT, device=device)
+    with precision.autocast(device):
+        _ = matrix @ matrix
 
 
 def _timed(run_step: Callable[[Precision], None], precision: Precision) -> float:
@@ -74,6 +94,9 @@ def _timed(run_step: Callable[[Precision], None], precision: Precision) -> float
     return time.perf_counter() - start
 
 
-def _read(path: Path) -> dict[str, float]:
-    content: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+def _read(path: Path) -> tuple[str, dict[str, float]] | None:
+    """Return what was tried and its seconds by precision; None if nothing of this form is kept."""
+    if not path.is_file():
+        return None
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return (content["tried"], content["seconds"]) if "tried" in content else None
