@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.metadata
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from smar.service.http.service import Service
 from smar.service.http.straight import Straight
 
 _STATIC = Path(__file__).parent / "static"
+_COLLECTOR = "OTEL_EXPORTER_OTLP_"
 _ROUTERS = (searching, nearby, items, algolia_route, writing, health)
 
 
@@ -38,7 +40,7 @@ def build_app(service: Service) -> FastAPI:
         docs_url=None,  # its page loads from other hosts
         redoc_url=None,
         lifespan=life,
-        telemetry={"auto_configure": False},  # nothing is sent anywhere unless someone sets it up
+        telemetry={"auto_configure": _has_collector()},
     )
     app.state.service = service
     for module in _ROUTERS:
@@ -48,6 +50,11 @@ def build_app(service: Service) -> FastAPI:
     add_handlers(app)
     _add_guards(app, service)
     return app
+
+
+def _has_collector() -> bool:
+    """Return whether OpenTelemetry's own variables say where spans go; without, nothing is sent."""
+    return any(name.startswith(_COLLECTOR) and name.endswith("ENDPOINT") for name in os.environ)
 
 
 async def _watch(service: Service) -> None:
