@@ -119,6 +119,7 @@ def _library(root: Path) -> Retriever:
     """Return the bare library, its queries encoded by what encodes the service's."""
     faiss.omp_set_num_threads(len(os.sched_getaffinity(0)))
     shop = Retriever.load(root)
+    shop.hasten()
     model = root / "releases" / shop.release / "model"
     queries = made_queries(model, graph_path(model, root / ".smar/onnx"))
     if queries is not None:

@@ -24,7 +24,7 @@ heavy = set(sys.argv[1].split()) & set(sys.modules)
 assert not heavy, sorted(heavy)
 """
 _MODELS = "torch transformers onnx onnxruntime"
-_TABLES = "pandas scipy sklearn bm25s"
+_TABLES = "pandas scipy sklearn bm25s numba"
 _PAGES = "fastapi uvicorn plotly great_expectations evidently requests"
 _SEARCH = ("smar.cli", "smar.service.retriever", "smar.service.request", "smar.service.table")
 _INGEST = ("smar.running", "smar.sources.folder", "smar.sources.decoded_pictures", "smar.demo.shop")

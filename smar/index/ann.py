@@ -117,17 +117,39 @@ class VectorIndex:
     ) -> NDArray[np.float32]:
         """Return the exact scores of some rows, [C], for a gated query [2 D] or [K, 2 D].
 
-        A row's score does not depend on the others: pages of one ranking fit each other.
+        A row's score does not depend on the others: pages of one ranking fit each other. Rows are
+        read where the index holds them; to gather them first takes twice as long.
         """
-        stored = self.rows[rows]
-        scores = [np.vecdot(stored, vector) for vector in np.atleast_2d(query)]  # K times [C]
-        return np.asarray(np.max(scores, axis=0), np.float32)
+        wanted = np.arange(*rows.indices(len(self.item_ids))) if isinstance(rows, slice) else rows
+        queries = np.ascontiguousarray(np.atleast_2d(query), np.float32)
+        labels = np.tile(np.asarray(wanted, np.int64), (len(queries), 1))
+        scores = np.empty(labels.shape, np.float32)
+        self._flat.compute_distance_subset(
+            len(queries),
+            faiss.swig_ptr(queries),
+            labels.shape[1],
+            faiss.swig_ptr(scores),
+            faiss.swig_ptr(labels),
+        )
+        return np.asarray(scores.max(axis=0))
+
+    def are_exact(self, allowed: Allowed | None) -> bool:
+        """Return whether the scores of a search are those of `similarities`, bit for bit.
+
+        So they are where few finds are scored one by one, as `similarities` does it.
+        """
+        is_refined = isinstance(faiss.downcast_index(self.index), faiss.IndexRefineFlat)
+        return is_refined and self.whole is None and not self._is_few(allowed)
+
+    @staticmethod
+    def _is_few(allowed: Allowed | None) -> bool:
+        return allowed is not None and len(allowed) <= _EXACT_ROWS
 
     def _search(
         self, vectors: NDArray[np.float32], k: int, allowed: Allowed | None = None
     ) -> Found:
         vectors = np.ascontiguousarray(vectors, np.float32)
-        is_few = allowed is not None and len(allowed) <= _EXACT_ROWS
+        is_few = self._is_few(allowed)
         if self.whole is not None and not is_few:
             return two_passes(
                 self.index,

@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 Sums = tuple[NDArray[np.int64], NDArray[np.float64]]
 """Rows of items, and the sum of the weights of a query's words in each, [C] each."""
 
+Shares = tuple[NDArray[np.int64], NDArray[np.float32]]
+"""Rows of items, and how much of a query each holds, [C] each."""
+
 _TINY = float(np.finfo(np.float64).tiny)
 _SAME_SHARE = 1 - 2**-22  # sums this near may be one share of float32
 _DENSE = 8  # postings for each item that is looked up among them, from which a search is cheaper

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from smar.artifacts import write_json
 from smar.errors import ArtifactError
-from smar.index.postings import Postings
+from smar.index.compiled_words import CompiledWords
+from smar.index.postings import Postings, Shares
 from smar.index.word_forms import WordForms, code_of
 
 if TYPE_CHECKING:
@@ -31,9 +32,6 @@ _ROUNDING = 1e-6  # of a share in float32
 LEAST = float(np.finfo(np.float32).tiny)
 """Below every share of an item that has a word of the query."""
 _EARLIER = {"stemmer": "english"}  # of an index made before the form of its words was written down
-
-Shares = tuple[NDArray[np.int64], NDArray[np.float32]]
-"""Rows of items, and how much of a query each holds."""
 
 _REMEMBERED = 4096  # queries: one is asked for several times in a search, and often again
 
@@ -51,7 +49,7 @@ class _Asked:
 
     units: list[tuple[str, list[str]]]
     words: list[str]
-    numbers: list[int]
+    numbers: tuple[int, ...]
     reachable: float
 
 
@@ -79,6 +77,7 @@ class WordIndex:
         self._idf = _idf(found_in, len(self))
         self._unknown = float(_idf(np.zeros(1, np.int64), len(self))[0])
         self._asked = lru_cache(_REMEMBERED)(self._read)
+        self._compiled: CompiledWords | None = None
 
     @classmethod
     def build(
@@ -152,6 +151,11 @@ class WordIndex:
         bm25.save(folder, show_progress=False)
         write_json(folder / _FORMS, {"stemmer": self._forms.stemmer})
 
+    def hasten(self) -> None:
+        """Search by compiled code from now on, for the same results: see `compiled_words`."""
+        if self._compiled is None:
+            self._compiled = CompiledWords(self.postings)
+
     def __len__(self) -> int:
         return self.postings.num_items
 
@@ -184,6 +188,8 @@ class WordIndex:
     def shares_of(self, query: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return what `shares` says of the texts of some rows."""
         asked = self._asked(query)
+        if self._compiled is not None:
+            return self._compiled.shares_of(asked.numbers, asked.reachable or 1.0, rows)
         return _share(self.postings.sums_of(asked.numbers, rows), asked.reachable)
 
     def best(self, query: str, k: int, allowed: NDArray[np.bool_] | None = None) -> Shares:
@@ -195,6 +201,8 @@ class WordIndex:
             allowed: The rows that may be found, [N]; None for all.
         """
         asked = self._asked(query)
+        if self._compiled is not None:
+            return self._compiled.best(asked.numbers, asked.reachable or 1.0, k, allowed)
         rows, sums = self.postings.best(asked.numbers, k, allowed=allowed)
         shares = _share(sums, asked.reachable)
         order = np.lexsort((rows, -shares))[:k]
@@ -206,8 +214,12 @@ class WordIndex:
         """Return the rows whose share is at least `least`, > 0, and these; arguments as `best`."""
         asked = self._asked(query)
         near = least * asked.reachable * (1 - _ROUNDING)
-        rows, sums = self.postings.best(asked.numbers, least=near, allowed=allowed)
-        shares = _share(sums, asked.reachable)
+        if self._compiled is not None:
+            reachable = asked.reachable or 1.0
+            rows, shares = self._compiled.reaching(asked.numbers, reachable, near, allowed)
+        else:
+            rows, sums = self.postings.best(asked.numbers, least=near, allowed=allowed)
+            shares = _share(sums, asked.reachable)
         return rows[shares >= least], shares[shares >= least]
 
     def _read(self, query: str) -> _Asked:
@@ -219,7 +231,7 @@ class WordIndex:
         reachable = self._unknown * sum(not unit for unit in known) + sum(
             float(self._idf[number]) for number in numbers
         )
-        return _Asked(units, words, numbers, reachable)
+        return _Asked(units, words, tuple(numbers), reachable)
 
     def known(self, query: str) -> tuple[float, int]:
         """Return the share of a query's idf that no text has, in [0, 1], and its known words.

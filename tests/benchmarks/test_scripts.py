@@ -216,7 +216,7 @@ def test_pairs_measures_what_it_prepared(start):
 @pytest.mark.slow
 def test_words_measures_the_words_of_the_made_up_shop(start):
     lines = start("benchmarks.words", "--items", "500", "--queries", "20")
-    assert json.loads(lines[0])["p50_ms"] > 0
+    assert all(json.loads(line)["p50_ms"] > 0 for line in lines[:2])
 
 
 @pytest.mark.whole

@@ -161,3 +161,20 @@ def test_index_of_a_handful_of_items_may_be_approximate():
     index = build_index(items, [str(row) for row in range(10)], params, lambda: items[:5])
     assert index.details["kind"] == "HNSW32,Flat"
     assert (index.search(items, 3)[1][:, 0] == np.arange(10)).all()
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+def test_scores_said_to_be_exact_are_those_of_single_rows(is_large: bool):
+    rng = np.random.default_rng(0)
+    items = gated_items(*unit(rng, 2, 600, 24))
+    queries = gated_queries(unit(rng, 40, 24), rng.random(40, np.float32))
+    low = params(exact_below=100 if is_large else 1000, recall_target=0.1)
+    index = build_index(items, ids(600), low, lambda: queries)
+    assert index.are_exact(None) is is_large
+    scores, rows = index.search(queries, 30)
+    for query, told, each in zip(queries, scores, rows, strict=True):
+        of_query, found = told[each >= 0], each[each >= 0]
+        alone = index.similarities(query, found)
+        assert np.allclose(alone, items[found] @ query, atol=1e-6)
+        assert (index.similarities(query, found[7:9]) == alone[7:9]).all()
+        assert not is_large or (alone == of_query).all()

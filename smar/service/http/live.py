@@ -119,6 +119,7 @@ class Live:
                     return found
             retriever = Retriever.load(self._root, release, keep_items=True)
             self._prepare(retriever)
+            retriever.hasten()
             retriever.answer_many([SearchRequest(query=text) for text in _WARM])
             retriever.suggest("a")
             if release != NONE:
