@@ -121,6 +121,8 @@ class VectorIndex:
         read where the index holds them; to gather them first takes twice as long.
         """
         wanted = np.arange(*rows.indices(len(self.item_ids))) if isinstance(rows, slice) else rows
+        if not len(wanted):
+            return np.empty(0, np.float32)
         queries = np.ascontiguousarray(np.atleast_2d(query), np.float32)
         labels = np.tile(np.asarray(wanted, np.int64), (len(queries), 1))
         scores = np.empty(labels.shape, np.float32)

@@ -177,4 +177,5 @@ def test_scores_said_to_be_exact_are_those_of_single_rows(is_large: bool):
         alone = index.similarities(query, found)
         assert np.allclose(alone, items[found] @ query, atol=1e-6)
         assert (index.similarities(query, found[7:9]) == alone[7:9]).all()
+        assert not len(index.similarities(query, found[:0]))
         assert not is_large or (alone == of_query).all()
