@@ -7,7 +7,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from smar.errors import ArtifactError, DataError
 from smar.index.allowed import Allowed, narrowed
 from smar.index.compact import two_passes
 from smar.index.query_vectors import Found, search_vectors
+from smar.index.rounded import RoundedRows
 from smar.index.settings import apply, as_deep_as
 from smar.index.store import check_unit_rows, write_item_ids
 
@@ -32,6 +33,7 @@ _WHOLE = "whole.faiss"  # beside an index of compact vectors
 # Of no more items than this the best are found exactly whatever the index: what a filter leaves is
 # searched as a catalogue of its size by itself is (`index.exact_below`).
 _EXACT_ROWS = 50_000
+_MOST_ROUNDED = 2**28
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,14 @@ class VectorIndex:
         details: How it was built and what was measured.
         whole: The exact index of whole vectors, where `index` holds compact ones; None: it holds
             whole ones itself.
+        rounded: What searches exactly in a quarter of the time, None where nothing does.
     """
 
     index: Any
     item_ids: list[str]
     details: dict[str, Any] = field(default_factory=dict)
     whole: Any = None
+    rounded: RoundedRows | None = None
 
     @classmethod
     def load(cls, path: Path) -> "VectorIndex":
@@ -69,6 +73,16 @@ class VectorIndex:
             whole = _read(path / _WHOLE, details["dim"], len(item_ids))
         apply(index, details["settings"])
         return cls(index, item_ids, details, whole)
+
+    def hastened(self) -> "VectorIndex":
+        """Return the index with its exact searches hastened, for the same results.
+
+        It takes a byte of memory for each number of a vector, and reading all vectors once; of more
+        than `_MOST_ROUNDED` numbers it is left.
+        """
+        if self.rounded is not None or self.rows.size > _MOST_ROUNDED:
+            return self
+        return replace(self, rounded=RoundedRows(self.rows, self.similarities))
 
     @property
     def length(self) -> int:
@@ -140,8 +154,17 @@ class VectorIndex:
 
         So they are where few finds are scored one by one, as `similarities` does it.
         """
+        if self._is_rounded(allowed):
+            return True
         is_refined = isinstance(faiss.downcast_index(self.index), faiss.IndexRefineFlat)
         return is_refined and self.whole is None and not self._is_few(allowed)
+
+    def _is_rounded(self, allowed: Allowed | None) -> bool:
+        """Return whether rounded vectors come first in a search, which is exact then."""
+        is_flat = self.whole is None and isinstance(
+            faiss.downcast_index(self.index), faiss.IndexFlat
+        )
+        return self.rounded is not None and (is_flat or self._is_few(allowed))
 
     @staticmethod
     def _is_few(allowed: Allowed | None) -> bool:
@@ -151,6 +174,8 @@ class VectorIndex:
         self, vectors: NDArray[np.float32], k: int, allowed: Allowed | None = None
     ) -> Found:
         vectors = np.ascontiguousarray(vectors, np.float32)
+        if self.rounded is not None and self._is_rounded(allowed):
+            return self.rounded.search(vectors, k, None if allowed is None else allowed.rows)
         is_few = self._is_few(allowed)
         if self.whole is not None and not is_few:
             return two_passes(

@@ -71,6 +71,15 @@ class HybridIndex:
             unseen = UnseenWords.load(path / _WORDS, float(vectors.details["unseen_share"]))
         return cls(vectors, words, share, calibration, unseen)
 
+    def hastened(self) -> "HybridIndex":
+        """Return the index as one that is searched many times has it, for the same results.
+
+        Words are searched by compiled code (`compiled_words`), and what is searched exactly is
+        looked for among rounded vectors first (`rounded`).
+        """
+        self.words.hasten()
+        return replace(self, vectors=self.vectors.hastened())
+
     @property
     def item_ids(self) -> list[str]:
         """Ids, in the order of the rows, [N]."""

@@ -90,15 +90,15 @@ class TextColumn:
         wanted = np.zeros(len(self.values), bool)
         for value in values:
             wanted[self._codes_of("" if value is None else _as_text(value))] = True
-        return wanted[self.codes]
+        return wanted.take(self.codes)
 
     def between(self, ends: Between) -> Mask:
         """As `Column`."""
-        return _within(self._number_of, ends)[self.codes]
+        return _within(self._number_of, ends).take(self.codes)
 
     def facet(self, mask: Mask, most: int) -> Facet:
         """As `Column`."""
-        found = np.bincount(self.codes[mask], minlength=len(self.values))
+        found = np.bincount(_of(self.codes, mask), minlength=len(self.values))
         unknown = int(found[self._code_of[""]]) if "" in self._code_of else 0
         counts = self._added_up(found)
         stats = _stats(self._number_of, found) if self.is_numeric else None
@@ -117,7 +117,9 @@ class TextColumn:
 
     def _added_up(self, found: NDArray[np.int64]) -> dict[str, int]:
         """Return the count of each value but "" that was found, in the order of the values."""
-        return {self.values[c]: int(found[c]) for c in np.flatnonzero(found) if self.values[c]}
+        there = np.flatnonzero(found)
+        counted = zip(there.tolist(), found[there].tolist(), strict=True)
+        return {self.values[code]: count for code, count in counted if self.values[code]}
 
 
 class LevelColumn(TextColumn):
@@ -180,11 +182,12 @@ class NumberColumn:
     def facet(self, mask: Mask, most: int) -> Facet:
         """As `Column`."""
         values, keys = self._ordered
-        found = np.bincount(keys[mask] + 1, minlength=len(values) + 1)
+        found = np.bincount(_of(keys, mask) + 1, minlength=len(values) + 1)
         unknown, found = int(found[0]), found[1:]
         there = np.flatnonzero(found)
         best = there[np.argsort(-found[there], kind="stable")[:most]]
-        counts = {_as_text(float(values[at])): int(found[at]) for at in best}
+        counted = zip(values[best].tolist(), found[best].tolist(), strict=True)
+        counts = {_as_text(value): count for value, count in counted}
         return Facet(counts, len(there), unknown, _stats(values, found))
 
     def keys(self) -> NDArray[np.int64]:
@@ -216,6 +219,11 @@ def seconds_of(times: Any) -> Numbers:
     """Return Arrow times as seconds since 1970, NaN where unknown."""
     micros = times.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy(zero_copy_only=False)
     return np.asarray(micros, np.float64) / 1e6
+
+
+def _of(values: NDArray[Any], mask: Mask) -> NDArray[Any]:
+    """Return the values of some items; to index by the mask itself takes five times as long."""
+    return values.take(np.flatnonzero(mask))
 
 
 def _within(numbers: Numbers, ends: Between) -> Mask:
