@@ -61,6 +61,8 @@ def build_parser() -> argparse.ArgumentParser:
     search.add_argument("--min-relevance", type=float, default=0.0, metavar="P", help=least)
     line = "what each word does to the weights, and what text, picture and words add to each score"
     search.add_argument("--explain", action="store_true", help=line)
+    line = "search the words as they are, also where they look misspelled"
+    search.add_argument("--as-typed", action="store_true", help=line)
     form = search.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--html", type=Path, metavar="FILE", help="write a page of pictures")
@@ -202,6 +204,7 @@ def _search(options: argparse.Namespace) -> None:
         limit=options.k,
         min_relevance=options.min_relevance,
         explain=options.explain,
+        correct=not options.as_typed,
     )
     answer = retriever.answer(asked)
     if options.json:

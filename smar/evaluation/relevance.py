@@ -51,7 +51,7 @@ def relevance_of(index: HybridIndex, queries: QuerySet, run: Run) -> RelevanceRe
     if index.calibration is None:
         return None
     chances = np.stack(
-        [index.likely(text, row) for text, row in zip(queries.texts, run.scores, strict=True)]
+        [index.likely(*each) for each in zip(index.read(queries.texts), run.scores, strict=True)]
     )
     found = run.rows >= 0
     told, relevant = chances[found], (grades_of(run, queries) >= queries.relevant_grade)[found]
@@ -86,8 +86,9 @@ def weak_queries(
     if index.calibration is None or logged.empty:
         return pd.DataFrame(columns=columns)
     texts = logged["query"].tolist()
-    scores, rows = index.search(texts, encode_queries(model, texts), 1)
-    best = [float(index.likely(text, row)[0]) for text, row in zip(texts, scores, strict=True)]
+    read = index.read(texts)
+    scores, rows = index.search(read, encode_queries(model, read), 1)
+    best = [float(index.likely(text, row)[0]) for text, row in zip(read, scores, strict=True)]
     table = pd.DataFrame(
         {
             "query": texts,

@@ -111,10 +111,19 @@ def run_systems(
     index: HybridIndex,
     k: int,
 ) -> dict[str, Run]:
-    """Return the runs of all systems, k results each; `hybrid` and `gated` go through the index."""
+    """Return the runs of all systems, k results each; `hybrid` and `gated` go through the index.
+
+    Args:
+        texts: Normalised queries as they were typed, which is how BM25 reads them.
+        encoded: The same as the index reads them, which is how all others see them.
+        store: Item embeddings.
+        index: The index.
+        k: Results per query.
+    """
     runs = {}
+    read = index.read(texts)
     for name, searched in ((HYBRID, index), (GATED, replace(index, word_share=0.0, unseen=None))):
-        scores, rows = searched.search(texts, encoded, k)
+        scores, rows = searched.search(read, encoded, k)
         runs[name] = Run(name, rows, scores)
     for name in ("multimodal", "text", "image"):
         part = getattr(store, name)

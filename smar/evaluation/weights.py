@@ -52,10 +52,11 @@ def weights_of(
         queries: The queries.
         gate: P(q) of each, [Q].
     """
-    words = np.array([index.share_of(text) for text in queries.texts])
+    texts = index.read(queries.texts)
+    words = np.array([index.share_of(text) for text in texts])
     picture = gate.astype(np.float64)
     shares = np.column_stack([(1 - words) * (1 - picture), (1 - words) * picture, words])
-    read = [text for text in queries.texts if text.split()][:_MOST_QUERIES]
+    read = [text for text in texts if text.split()][:_MOST_QUERIES]
     said: dict[str, list[float]] = defaultdict(list)
     for of_query in reasons_of(index, read, partial(encode_queries, model)):
         for one in of_query:

@@ -25,7 +25,7 @@ def expected_answers(source: Source, most: int) -> dict[str, Any]:
     """
     texts = source.queries()
     chosen = np.linspace(0, len(texts) - 1, min(most, len(texts))).astype(int)
-    texts = [texts[place] for place in chosen]
+    texts = source.index.read([texts[place] for place in chosen])
     embeddings = encode_queries(source.model, texts)
     queries = encoded(source.index, texts, embeddings)
     columns, ids = source.index.words.vocabulary, source.index.item_ids

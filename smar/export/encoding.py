@@ -23,7 +23,7 @@ class EncodedQuery:
     """A query outside of smar.
 
     Args:
-        query: Its normalised text.
+        query: Its normalised text, with what is misspelled mended.
         vector: `[(1-g) Q ; g Q]`, float32 [2 D]; [K, 2 D] of K vectors, the best of which counts.
         gate: g, in [0, 1].
         word_share: w, in [0, 1).
@@ -61,7 +61,7 @@ def encoded(
 
     Args:
         index: Knows the words and their share.
-        texts: Normalised query texts, [Q].
+        texts: Query texts as `HybridIndex.read` gives them, [Q].
         embeddings: The same queries as the model sees them.
     """
     vectors = gated_queries(embeddings.vector, embeddings.gate)

@@ -43,11 +43,13 @@ class Encoder:
             texts.append(text)
             problems.append(problem)
         good = [text for text, problem in zip(texts, problems, strict=True) if not problem]
+        read = self.source.index.read(good)
         found = iter(
-            encoded(self.source.index, good, encode_queries(self.source.model, good))
-            if good
+            encoded(self.source.index, read, encode_queries(self.source.model, read))
+            if read
             else []
         )
+        typed = iter(good)
         for line, problem in zip(raw, problems, strict=True):
             self.read += 1
             if problem:
@@ -55,6 +57,7 @@ class Encoder:
                 content = {"query": line.decode(errors="replace"), "error": problem}
             else:
                 content = next(found).as_dict(self._columns)
+                content |= _told(next(typed), content["query"])
             yield orjson.dumps(
                 content, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
             )
@@ -114,6 +117,11 @@ def _read(queries: BinaryIO) -> bytes:
     """Return what there is now, at least a byte until it ends."""
     read_now = getattr(queries, "read1", queries.read)
     return bytes(read_now(_AT_ONCE))
+
+
+def _told(typed: str, read: str) -> dict[str, str]:
+    """Return the query as it was typed, and what it was read as where that is something else."""
+    return {"query": typed, "corrected": read if read != typed else ""}
 
 
 def _text_of(line: bytes) -> tuple[str, str]:

@@ -135,7 +135,7 @@ def _evidence(
     """Return what is known of the hits of texts, each with its row of `relevant`, -1 for none."""
     if not texts:
         return _Evidence(np.zeros((0, 4)), np.zeros(0, bool), np.zeros(0))
-    words = [text for text, _ in texts]
+    words = index.read([text for text, _ in texts])
     scores, rows = index.search(words, encode(words), _HITS)
     told = [
         facts(of_query, *missing(index.words, text, asked), together(index.words, text))

@@ -99,8 +99,9 @@ def metric_by_share(
     """
     if not len(queries):
         return np.zeros((0, len(SHARES)))
-    encoded = encode(queries.texts)
-    found = index.candidates(queries.texts, gated_queries(encoded.vector, encoded.gate), k)
+    texts = index.read(queries.texts)
+    encoded = encode(texts)
+    found = index.candidates(texts, gated_queries(encoded.vector, encoded.gate), k)
     bar = tqdm(found, desc="words", unit="query", total=len(queries), disable=None)
     rows = np.full((len(SHARES), len(queries), k), -1, np.int64)
     for query, candidates in enumerate(bar):

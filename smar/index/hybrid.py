@@ -20,6 +20,7 @@ from smar.index.postings import Shares
 from smar.index.query_vectors import Found
 from smar.index.relevance import Calibration
 from smar.index.settings import DEPTH
+from smar.index.spelling import Spelling
 from smar.index.unseen import UnseenWords, missing, together
 from smar.index.words import LEAST, WordIndex
 from smar.models.embeddings import QueryEmbeddings
@@ -27,7 +28,8 @@ from smar.models.embeddings import QueryEmbeddings
 _ROUNDING = 1e-5  # of a share of the words in float32
 _REMEMBERED = 10_000  # queries of which is known how many of their words one item holds
 _WORDS = "words"
-_DETAILS = ("word_share", "unseen_share", "relevance")  # of a hybrid index, beside its vectors'
+# Of a hybrid index, beside its vectors' own.
+_DETAILS = ("word_share", "unseen_share", "relevance", "spelling")
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class HybridIndex:
         word_share: w, in [0, 1), of a query whose words searches have used.
         calibration: Makes probabilities of scores, None where there was nothing to fit it to.
         unseen: Words whose queries have a share of their own, None where all have the same.
+        spelling: Reads words that nobody knows as known ones, None where they stay as typed.
     """
 
     vectors: VectorIndex
@@ -51,6 +54,7 @@ class HybridIndex:
     word_share: float
     calibration: Calibration | None = None
     unseen: UnseenWords | None = None
+    spelling: Spelling | None = None
 
     @classmethod
     def load(cls, path: Path) -> "HybridIndex":
@@ -69,7 +73,9 @@ class HybridIndex:
         unseen = None
         if "unseen_share" in vectors.details:
             unseen = UnseenWords.load(path / _WORDS, float(vectors.details["unseen_share"]))
-        return cls(vectors, words, share, calibration, unseen)
+        is_read = bool(vectors.details.get("spelling"))
+        spelling = Spelling.load(path / _WORDS, words) if is_read else None
+        return cls(vectors, words, share, calibration, unseen, spelling)
 
     def hastened(self) -> "HybridIndex":
         """Return the index as one that is searched many times has it, for the same results.
@@ -84,6 +90,17 @@ class HybridIndex:
     def item_ids(self) -> list[str]:
         """Ids, in the order of the rows, [N]."""
         return self.vectors.item_ids
+
+    def read(self, texts: Sequence[str]) -> list[str]:
+        """Return normalised queries as they are searched: what is misspelled is mended.
+
+        Queries go through it once, before they are encoded; the other methods take what it returns.
+        """
+        return list(texts) if self.spelling is None else [*map(self.spelling.read, texts)]
+
+    def is_mended(self, typed: str, read: str) -> bool:
+        """Return whether a query is read as other words, and not only with other endings."""
+        return self.spelling is not None and self.spelling.is_mended(typed, read)
 
     def share_of(self, text: str) -> float:
         """Return w of a normalised query: a word that no search has used is found by words."""
@@ -102,7 +119,7 @@ class HybridIndex:
         """Return scores in [-1, 1] and item rows, best first; row -1 means none.
 
         Args:
-            texts: Normalised query texts, [Q].
+            texts: Query texts as `read` gives them, [Q].
             encoded: The same queries as the model sees them.
             k: Results per query, at least 1; more than there are items are as many as those, N.
             allowed: The items that may be found, None for all. What is left of the ranking of all
@@ -290,6 +307,8 @@ def write_index(path: Path, index: HybridIndex, manifest: Manifest) -> None:
     manifest.details |= {"word_share": index.word_share}
     if index.unseen is not None:
         manifest.details["unseen_share"] = index.unseen.share
+    if index.spelling is not None:
+        manifest.details["spelling"] = len(index.spelling.counts)
     if index.calibration is not None:
         manifest.details["relevance"] = index.calibration.as_dict()
     of_vectors = {name: v for name, v in index.vectors.details.items() if name not in _DETAILS}
@@ -297,3 +316,5 @@ def write_index(path: Path, index: HybridIndex, manifest: Manifest) -> None:
         index.words.write(folder / _WORDS)
         if index.unseen is not None:
             index.unseen.write(folder / _WORDS)
+        if index.spelling is not None:
+            index.spelling.write(folder / _WORDS)

@@ -160,7 +160,7 @@ def take_snapshot(
     texts = shop.queries.set_index("query_id")["query"]
     searched = shop.searches["query_id"].map(texts)
     searches = _searches(shop, searched, rng)
-    encoded = encode_queries(retriever.model, list(searches["query"]))
+    encoded = encode_queries(retriever.model, retriever.index.read(list(searches["query"])))
     searches["gate"] = encoded.gate.astype(float)
     # A query of several vectors is told by all of them.
     sampled = encoded.vector[:VECTORS]

@@ -42,6 +42,9 @@ class IndexParams(Section):
     word_share: float | Literal["auto"] = "auto"
     """How much of an item's score its words are; "auto": what is best on validation queries; of
     a query with a word that no search has used, what is best for such words. A number: of all."""
+    spelling: bool = True
+    """Whether a word that neither items nor searches have is read as the one that it is a slip away
+    from; off, it is searched as it was typed."""
     stemmer: Stemmer = "auto"
     """Which language's word endings are one; "auto": that of the catalogue."""
 

@@ -99,6 +99,7 @@ class Answer:
             total. Queries of one batch are encoded and searched together, so that each has waited
             for all of them.
         reasons: What each word of the query does to its shares, empty unless asked for.
+        corrected: What was searched instead of the query, "" where it was searched as it is.
     """
 
     query_id: str
@@ -113,6 +114,7 @@ class Answer:
     shares: Shares
     milliseconds: dict[str, float] = field(default_factory=dict)
     reasons: Sequence[WordReason] = ()
+    corrected: str = ""
 
     @property
     def is_weak(self) -> bool:
@@ -127,6 +129,7 @@ class Answer:
         return {
             "query_id": self.query_id,
             "query": self.query,
+            "corrected": self.corrected,
             "release": self.release,
             "total": self.total,
             "offset": self.offset,

@@ -53,6 +53,13 @@ def answer_all(parts: Parts, requests: Sequence[SearchRequest]) -> list[Answer]:
 
 def _encoded(parts: Parts, requests: Sequence[SearchRequest], clock: Clock) -> Queries:
     texts = [normalize_query(request.query) for request in requests]
+    with clock("encode"):
+        read = parts.index.read(texts)
+    chosen = zip(requests, texts, read, strict=True)
+    read = [right if request.correct else text for request, text, right in chosen]
+    pairs = zip(texts, read, strict=True)
+    corrected = [right if parts.index.is_mended(text, right) else "" for text, right in pairs]
+    texts = read
     place = {text: row for row, text in enumerate(dict.fromkeys(text for text in texts if text))}
     with clock("encode"):
         encoded = parts.encode(list(place)) if place else None
@@ -63,7 +70,7 @@ def _encoded(parts: Parts, requests: Sequence[SearchRequest], clock: Clock) -> Q
         gate[list(tried)] = list(tried.values())
         encoded = QueryEmbeddings(vector, gate)
         rows = [number if text else -1 for number, text in enumerate(texts)]
-    return Queries(texts, encoded, rows)
+    return Queries(texts, encoded, rows, corrected)
 
 
 def _with_share(parts: Parts, word_share: float | None) -> Parts:
@@ -117,6 +124,7 @@ class _Group:
                 else Shares.of(gate, self._parts.index.share_of(queries.texts[number])),
                 milliseconds=dict(self._clock.milliseconds),
                 reasons=reasons,
+                corrected=queries.corrected[number],
             )
 
     def _facet(self, request: SearchRequest, ranked: Ranked, query: Queries, name: str) -> Facet:

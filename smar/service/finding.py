@@ -66,14 +66,16 @@ class Queries:
     """The queries of some requests as the model sees them.
 
     Args:
-        texts: Normalised, one per request; "" browses.
+        texts: Normalised and as they are searched, one per request; "" browses.
         encoded: All different ones, None where there is none.
         rows: Where each stands among them, -1 for "".
+        corrected: Of a text that is not what was typed itself, else "".
     """
 
     texts: list[str]
     encoded: QueryEmbeddings | None
     rows: list[int]
+    corrected: list[str]
 
     def some(self, numbers: Sequence[int]) -> "Queries":
         """Return the queries of some of the requests."""
@@ -81,6 +83,7 @@ class Queries:
             [self.texts[number] for number in numbers],
             self.encoded,
             [self.rows[number] for number in numbers],
+            [self.corrected[number] for number in numbers],
         )
 
     def encoded_of(self, numbers: Sequence[int]) -> QueryEmbeddings:

@@ -13,7 +13,10 @@ def write_search_page(path: Path, retriever: Retriever, answer: Answer) -> None:
     strip = Strip("", "", [_tile(hit, retriever) for hit in answer.hits])
     changes = ", ".join(map(str, answer.reasons))
     note = f"What speaks for the picture, in log-odds: {changes}." if changes else ""
-    example = Example(answer.query, note, answer.gate, [strip])
+    asked = answer.query
+    if answer.corrected:
+        asked = f"{answer.corrected}, instead of {answer.query}"
+    example = Example(asked, note, answer.gate, [strip])
     words = f"words {answer.shares.words:.0%}"
     subtitle = f"{len(answer.hits)} of {answer.total:,} items, {words}"
     write_gallery(path, "Search", subtitle, [Group("", "", [example])])

@@ -21,11 +21,12 @@ def rank(retriever: Retriever, queries: QuerySet, item_ids: list[str], k: int) -
     scores = np.full((len(queries), k), -np.inf, np.float32)
     if not len(queries):
         return Run(retriever.release, rows, scores)
-    encoded = encode_queries(retriever.model, queries.texts)
+    texts = retriever.index.read(queries.texts)
+    encoded = encode_queries(retriever.model, texts)
     size = len(retriever.index.item_ids)
     depth = min(k, size)
     while True:
-        found_scores, found = retriever.index.search(queries.texts, encoded, depth)
+        found_scores, found = retriever.index.search(texts, encoded, depth)
         mapped = row_of[found]  # row -1 reads the -1 at the end
         if depth == size or ((mapped >= 0).sum(1) >= k).all():
             break

@@ -40,6 +40,7 @@ class SearchRequest:
             little relevant; those beyond are left out.
         min_relevance: Items below this probability of being relevant do not match; 0 for all.
         explain: Whether hits say why they were found.
+        correct: Whether a misspelled query is read as what is meant; false searches what was typed.
         word_share: How much of a score the words are, in place of the release's own; None for that.
             Nothing is calibrated for another one, so that hits have no relevance.
         gate: How much the picture counts beside the text, in [0, 1], in place of what the model
@@ -63,6 +64,7 @@ class SearchRequest:
     sort_among: int = 200
     min_relevance: float = 0.0
     explain: bool = False
+    correct: bool = True
     word_share: float | None = None
     gate: float | None = None
     release: str = ""
@@ -136,7 +138,7 @@ def _problems(request: SearchRequest) -> Iterable[Problem]:
             yield Problem(name, f"{value!r}, expected text")
         elif len(value) > MOST_TEXT:
             yield Problem(name, f"{len(value):,} characters, expected at most {MOST_TEXT:,}")
-    for name in ("explain", "facets_apart"):
+    for name in ("explain", "correct", "facets_apart"):
         if not isinstance(getattr(request, name), bool):
             yield Problem(name, f"{getattr(request, name)!r}, expected true or false")
     if not isinstance(request.filters, Filter):

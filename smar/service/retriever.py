@@ -172,12 +172,19 @@ class Retriever:
         """Return what each search finds; a query is encoded once, all of them together."""
         return answer_all(self._parts, requests)
 
-    def search(self, query: str, k: int = 10, *, min_relevance: float = 0.0) -> list[Hit]:
+    def search(
+        self, query: str, k: int = 10, *, min_relevance: float = 0.0, correct: bool = True
+    ) -> list[Hit]:
         """Return the k best items for a query, fewer if there are fewer; as `search_many`."""
-        return self.search_many([query], k, min_relevance=min_relevance)[0]
+        return self.search_many([query], k, min_relevance=min_relevance, correct=correct)[0]
 
     def search_many(
-        self, queries: Sequence[str], k: int = 10, *, min_relevance: float = 0.0
+        self,
+        queries: Sequence[str],
+        k: int = 10,
+        *,
+        min_relevance: float = 0.0,
+        correct: bool = True,
     ) -> list[list[Hit]]:
         """Return the k best items for each query.
 
@@ -185,6 +192,7 @@ class Retriever:
             queries: The queries.
             k: Items per query.
             min_relevance: Items that are less probably relevant are left out; 0 leaves out none.
+            correct: Whether misspelled queries are read as what is meant.
 
         Raises:
             DataError: If a query has no text, or k is no whole number or below 1.
@@ -197,7 +205,10 @@ class Retriever:
         return [
             list(answer.hits)
             for answer in self.answer_many(
-                [SearchRequest(query=q, limit=k, min_relevance=min_relevance) for q in queries]
+                [
+                    SearchRequest(query=q, limit=k, min_relevance=min_relevance, correct=correct)
+                    for q in queries
+                ]
             )
         ]
 
@@ -223,7 +234,7 @@ class Retriever:
 
     def gate(self, query: str) -> float:
         """Return P(q) in [0, 1]: how much the picture counts for a query."""
-        return float(self.tower.encode([normalize_query(query)]).gate[0])
+        return float(self.tower.encode(self.index.read([normalize_query(query)])).gate[0])
 
     def frame(self) -> "pd.DataFrame":
         """Return the items as a data frame by item id, their image_ids of the picture store."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from smar.data.schema import normalize_query
 from smar.errors import Problem, RequestError
-from smar.service.suggestions import QUERY, WORD, Speller
+from smar.index.spelling import Speller
+from smar.service.suggestions import QUERY, WORD
 
 MOST = 50
 """Suggestions that can be asked for."""

@@ -4,18 +4,17 @@ A release keeps them in a file of its own, so that it suggests without the log i
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import regex
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
 
 from smar.data import schema
 from smar.data.schema import normalize_query
 from smar.data.stems import bag_of_stems
+from smar.index.spelling import Speller
 from smar.paths import Paths
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ FEWEST_SHOPPERS = 3
 
 _FEWEST_ITEMS = 2  # that hold a word before others are mended to it
 _WORDS = regex.compile(r"[\p{L}\p{M}\p{N}]+")
-_SHORTEST_MENDED = 4
 
 
 def build_suggestions(
@@ -62,7 +60,7 @@ def build_suggestions(
     if queries is not None and searches is not None:
         speller = Speller(known, words)
         logged = _logged(queries, searches)
-        rows += [(t, QUERY, n) for t, n in logged.items() if not speller.is_misspelled(t)]
+        rows += [(t, QUERY, n) for t, n in logged.items() if not _is_misspelled(t, speller)]
     for kind, texts in _names(items):
         rows += [(text, kind, number) for text, number in Counter(texts).items() if text]
     rows = [*_each_once(rows), *((word, WORD, number) for word, number in known.items())]
@@ -108,52 +106,6 @@ def suggestions_of_tree(paths: Paths, items: pa.Table) -> "pd.DataFrame":
     )
 
 
-class Speller:
-    """Mends words that are not of a catalogue.
-
-    Args:
-        words: Words to mend to, with how often they are.
-        known: Words that are right as they are.
-    """
-
-    def __init__(self, words: dict[str, int], known: Iterable[str] = ()) -> None:
-        self._counts = words
-        self._words = list(words)
-        self._known = {*words, *known}
-
-    def mended(self, word: str) -> str:
-        """Return the nearest known word, the word itself if it is known or none is near."""
-        return word if word in self._known else self._nearest(word, self._counts)
-
-    def mended_beginning(self, word: str) -> str:
-        """Return the nearest beginning of a known word, the word itself if it is one."""
-        if any(known.startswith(word) for known in self._words):
-            return word
-        beginnings: Counter[str] = Counter()
-        for known, count in self._counts.items():
-            for size in (len(word) - 1, len(word), len(word) + 1):
-                if size <= len(known):
-                    beginnings[known[:size]] += count
-        return self._nearest(word, beginnings)
-
-    def is_misspelled(self, text: str) -> bool:
-        """Return whether a text has a word that is near a known one without being one."""
-        return any(self.mended(word) != word for word in _WORDS.findall(text))
-
-    def _nearest(self, word: str, counts: dict[str, int]) -> str:
-        if len(word) < _SHORTEST_MENDED or any(char.isdigit() for char in word):
-            return word  # in short words and in numbers every character counts
-        cutoff = 1 if len(word) < 2 * _SHORTEST_MENDED else 2
-        found = process.extract(
-            word, list(counts), scorer=OSA.distance, score_cutoff=cutoff, limit=20
-        )
-        best = min(
-            ((distance, near[0] != word[0], -counts[near], near) for near, distance, _ in found),
-            default=(0, False, 0, word),
-        )
-        return best[-1]
-
-
 def _each_once(rows: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
     """Return suggestions without what says the same in another number: "lamps" beside "lamp".
 
@@ -167,6 +119,11 @@ def _each_once(rows: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
         if first[1] == kind:
             best[key] = (*first[:2], first[2] + number)
     return list(best.values())
+
+
+def _is_misspelled(text: str, speller: Speller) -> bool:
+    """Return whether a text has a word that is near a known one without being one."""
+    return any(speller.mended(word) != word for word in _WORDS.findall(text))
 
 
 def _names(items: "pd.DataFrame") -> Iterator[tuple[str, list[str]]]:

@@ -31,6 +31,8 @@ def answer_table(answer: Answer) -> str:
             numbers += [f"{part:.3f}" for part in (hit.why.text, hit.why.picture, hit.why.words)]
         rows.append((str(hit.rank), *numbers, *(_cut(field) for field in fields)))
     lines = [f"{answer.query}   ({parts}; {origin})"]
+    if answer.corrected:
+        lines.append(f"searched for: {answer.corrected}   (--as-typed searches what was typed)")
     if answer.reasons:
         changes = ", ".join(map(str, answer.reasons))
         lines.append(f"what speaks for the picture, in log-odds: {changes}")

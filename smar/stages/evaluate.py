@@ -142,7 +142,7 @@ def _measure_all(
     asked = []
     for queries in (*shop.sets, unseen):
         if len(queries):
-            asked.append((queries, encode_queries(model, queries.texts)))
+            asked.append((queries, encode_queries(model, index.read(queries.texts))))
         else:
             logger.info("evaluate: no %s query with a relevant item", queries.name)
     of_sets = [[*blocks(queries.texts, encoded)] for queries, encoded in asked]

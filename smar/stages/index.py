@@ -105,6 +105,7 @@ def _build(
     from smar.index.building import build_index
     from smar.index.hybrid import HybridIndex
     from smar.index.language import stemmer_of
+    from smar.index.spelling import Spelling
     from smar.index.unseen import UnseenWords
     from smar.index.words import WordIndex
 
@@ -114,13 +115,12 @@ def _build(
     vectors = gated_items(store.text, store.multimodal)
     encode = _encoder(paths.retriever)
     sample = partial(_sample, paths, params, vectors, encode)
-    index = HybridIndex(
-        build_index(vectors, store.item_ids, params.index, sample),
-        WordIndex.build(texts, item_codes(items), stemmer),
-        0.0,
-    )
     queries = schema.read_table(paths.queries, schema.QUERIES)
     trained = queries.loc[queries["split"] == "train", "query"].tolist()
+    words = WordIndex.build(texts, item_codes(items), stemmer)
+    spelling = Spelling.of(texts, trained, words) if params.index.spelling else None
+    nearest = build_index(vectors, store.item_ids, params.index, sample)
+    index = HybridIndex(nearest, words, 0.0, spelling=spelling)
     choice = _word_share(index, paths, params, items, encode)
     unseen = None
     if choice.unseen_share is not None and choice.unseen_share > choice.share:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from smar.errors import DataError
 from smar.export.source import Source
 from smar.export.stream import encode_stream, opened
 from smar.index.ann import gated_queries
+from smar.index.spelling import Spelling
 from smar.models.encode import encode_queries
 
 
@@ -46,6 +48,18 @@ def test_scores_of_dense_and_sparse_are_those_of_the_index(tiny_source: Source):
         embeddings = encode_queries(tiny_source.model, [line["query"]])
         found, rows = tiny_source.index.search([line["query"]], embeddings, 24)
         assert scores[rows[0]] == pytest.approx(found[0], abs=1e-6)
+
+
+def test_misspelled_line_is_that_of_what_is_meant(tiny_source: Source):
+    words = tiny_source.index.words
+    spelling = Spelling({"boot": 1, "red": 1}, words)
+    reading = replace(tiny_source, index=replace(tiny_source.index, spelling=spelling))
+    [slip, right] = encode(reading, b"Red boto\nred boot")
+    assert (slip.pop("query"), slip.pop("corrected")) == ("red boto", "red boot")
+    assert (right.pop("query"), right.pop("corrected")) == ("red boot", "")
+    assert slip == right
+    [as_typed] = encode(tiny_source, b"red boto")
+    assert as_typed["words"].keys() == {"red"}
 
 
 def test_bad_lines_keep_their_place_and_are_counted(tiny_source: Source):

@@ -1,6 +1,7 @@
 """The probability of relevance: planted truths, clicks on a part of it, what the shop lacks."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from smar.index.building import build_index
 from smar.index.calibrating import with_calibration
 from smar.index.hybrid import HybridIndex, write_index
 from smar.index.relevance import Calibration
+from smar.index.spelling import Spelling
 from smar.index.unseen import missing, together
 from smar.index.words import WordIndex
 from smar.judging.runs import QuerySet
@@ -142,8 +144,10 @@ def test_first_set_that_is_large_enough_is_taken(shop: tuple[HybridIndex, QueryS
 
 def test_calibration_is_stored_with_the_index(shop: tuple[HybridIndex, QuerySet], tmp_path):
     index = with_calibration(shop[0], [shop[1]], encode)
+    index = replace(index, spelling=Spelling({"boot": 2}, index.words))
     write_index(tmp_path / "index", index, Manifest(kind="index", details={"model_sha": "x"}))
     again = HybridIndex.load(tmp_path / "index")
+    assert again.read(["red boto"]) == ["red boot"]
     scores = np.linspace(0, 1, 9, dtype=np.float32)
     assert (again.likely("red boot", scores) == index.likely("red boot", scores)).all()
 

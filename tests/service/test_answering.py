@@ -6,19 +6,24 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smar.errors import RequestError
 from smar.index.relevance import Calibration
+from smar.index.spelling import Spelling
 from smar.index.unseen import UnseenWords
 from smar.models.dual_encoder import DualEncoder
 from smar.models.encode import encode_queries
 from smar.service.answer import Shares
 from smar.service.filters import All, AnyOf, Between, Either, Filter, Not
+from smar.service.http.algolia import result
+from smar.service.http.answer_bytes import answer_bytes
 from smar.service.request import SearchRequest
 from smar.service.retriever import Retriever
+from smar.service.table import answer_table
 from tests.service.shop import (
     BRANDS,
     allows,
@@ -317,6 +322,40 @@ def test_of_what_is_relevant_enough_the_best_are_sorted(shops, monkeypatch: pyte
     assert {hit.item_id for hit in answer.hits} == set(ids(shop, best.tolist()))
     prices = [np.inf if hit.price is None else hit.price for hit in answer.hits]
     assert prices == sorted(prices)
+
+
+@pytest.fixture
+def reading(shops, monkeypatch: pytest.MonkeyPatch) -> Retriever:
+    """Return a shop that reads misspelled queries."""
+    shop = shops(0.4)
+    titles = [item["title"] for item in items_of(shop)]
+    spelling = Spelling.of(titles, [], shop.index.words)
+    monkeypatch.setattr(shop, "index", replace(shop.index, spelling=spelling))
+    return shop
+
+
+def test_misspelled_query_finds_what_the_right_one_finds(reading: Retriever):
+    typed, right = SearchRequest(query="Red  SANDLA"), SearchRequest(query="red sandal")
+    slip, plain, exact = reading.answer_many([typed, right, replace(typed, correct=False)])
+    assert (slip.query, slip.corrected) == ("Red  SANDLA", "red sandal")
+    assert (plain.corrected, exact.corrected) == ("", "")
+    assert slip.hits == plain.hits
+    assert (slip.gate, slip.shares) == (plain.gate, plain.shares)
+    expected_scores = np.sort(score_all(reading, "red sandla"))[::-1][:10].tolist()
+    found = [hit.score for hit in exact.hits]
+    assert found == pytest.approx(expected_scores, abs=2e-6)
+    assert reading.gate("red sandla") == plain.gate
+    assert reading.search("red sandla", 3) == reading.search("red sandal", 3)
+    assert reading.search("red sandla", 3, correct=False) == list(exact.hits[:3])
+
+
+def test_corrected_query_is_told_in_every_form(reading: Retriever):
+    answer = reading.answer(SearchRequest(query="red sandla", explain=True))
+    assert answer.as_dict()["corrected"] == orjson.loads(answer_bytes(answer, 0))["corrected"]
+    assert "searched for: red sandal " in answer_table(answer)
+    assert result(answer, {})["corrected"] == "red sandal"
+    assert [reason.word for reason in answer.reasons] == ["red", "sandal"]
+    assert "searched for" not in answer_table(reading.answer(SearchRequest(query="red sandal")))
 
 
 def test_everything_that_the_items_cannot_do_is_told_at_once(shops):

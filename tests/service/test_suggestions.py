@@ -10,7 +10,6 @@ from smar.service.suggesting import Suggester
 from smar.service.suggestions import (
     QUERY,
     WORD,
-    Speller,
     build_suggestions,
     read_suggestions,
     rows_of,
@@ -110,18 +109,6 @@ def test_misspelled_beginnings_are_mended(suggester, typed: str, meant: str):
     assert meant in texts(found)
     assert all(each.is_mended for each in found)
     assert not any(each.is_mended for each in suggester.suggest(meant))
-
-
-def test_short_words_and_numbers_are_left_alone():
-    speller = Speller({"red": 9, "lamps": 4, "wh1000xm4": 3})
-    assert [speller.mended(word) for word in ("rad", "wh1000xm5", "lomps", "limes")] == [
-        "rad", "wh1000xm5", "lamps", "limes",
-    ]  # fmt: skip
-
-
-def test_of_near_words_the_one_of_its_first_letter_then_the_frequent_one_is_meant():
-    assert Speller({"bolds": 1, "colts": 9}).mended("bolts") == "bolds"
-    assert Speller({"books": 2, "boots": 1}).mended("boogs") == "books"
 
 
 @pytest.mark.parametrize("k", [0, 51, True, "5"])

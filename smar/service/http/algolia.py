@@ -49,6 +49,7 @@ def read_query(
         "facet_values": numbers["maxValuesPerFacet"],
         "facets_apart": False,  # InstantSearch asks again without what narrows a facet
         "filters": filters,
+        "correct": query.get("typoTolerance", True) not in {False, "false"},
     }
     name = query.get("indexName")
     if found := _SORTED.search(name if isinstance(name, str) else ""):
@@ -118,7 +119,7 @@ def result(answer: Answer, query: Mapping[str, Any]) -> dict[str, Any]:
     size = answer.limit
     marks = [str(query.get(f"highlight{end}Tag", tag))[:100]
              for end, tag in (("Pre", "<em>"), ("Post", "</em>"))]  # fmt: skip
-    words = set(normalize_query(answer.query).split())
+    words = set((answer.corrected or normalize_query(answer.query)).split())
     reachable = min(answer.total, DEEPEST)
     return {
         "hits": [_hit(hit.as_dict(), words, marks) for hit in answer.hits],
@@ -129,6 +130,7 @@ def result(answer: Answer, query: Mapping[str, Any]) -> dict[str, Any]:
         "exhaustiveNbHits": True,
         "exhaustiveFacetsCount": True,
         "query": answer.query,
+        "corrected": answer.corrected,
         "params": str(query.get("params", "")),
         "index": str(query.get("indexName", "")),
         "queryID": answer.query_id,

@@ -19,6 +19,7 @@ def answer_bytes(answer: Answer, waited_ms: float) -> bytes:
     head = {
         "query_id": answer.query_id,
         "query": answer.query,
+        "corrected": answer.corrected,
         "release": answer.release,
         "total": answer.total,
         "offset": answer.offset,

@@ -57,6 +57,10 @@ _SEARCH: dict[str, Schema] = {
     "sort_among": {"type": "integer", "minimum": 1, "maximum": 10000},
     "min_relevance": _SHARE | {"description": "Least probability of being relevant."},
     "explain": {"type": "boolean", "description": "Whether hits say why they were found."},
+    "correct": {
+        "type": "boolean",
+        "description": "Whether a misspelled query is read as what is meant; true.",
+    },
     "word_share": {
         "type": "number",
         "minimum": 0,

@@ -52,6 +52,7 @@ ANSWER: Schema = {
     "properties": {
         "query_id": _TEXT | {"description": "What events of this search name."},
         "query": _TEXT,
+        "corrected": _TEXT | {"description": "What was searched instead; empty: the query."},
         "release": _TEXT,
         "total": _WHOLE,
         "offset": _WHOLE,

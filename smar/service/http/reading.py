@@ -63,7 +63,7 @@ def of_query(parameters: Mapping[str, str]) -> dict[str, Any]:
         elif name in _WHOLE:
             is_number = text.lstrip("-").isdecimal() and len(text) < 10
             content[name] = int(text) if is_number else text
-        elif name in {"explain", "facets_apart", "track"}:
+        elif name in {"explain", "correct", "facets_apart", "track"}:
             content[name] = _TRUE.get(text.lower(), text)
         elif name in {"min_relevance", "word_share", "gate"}:
             content[name] = _number(text)

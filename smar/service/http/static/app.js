@@ -26,7 +26,7 @@ function fromAddress() {
   const settings = (side) => Object.fromEntries(compare.SETTINGS.map(([key, , most]) => [key, Number(address.get(`${side}.${key}`)) <= most ? amount(`${side}.${key}`) : ""]));
   const amount = (name) => (Number(address.get(name)) >= 0 ? address.get(name) || "" : ""); // a text is no number, NaN
   return {
-    query: address.get("q") || "", page: Number.isInteger(page) && page > 0 ? page : 1, similar: address.get("similar") || "",
+    query: address.get("q") || "", page: Number.isInteger(page) && page > 0 ? page : 1, similar: address.get("similar") || "", exact: address.has("exact"),
     sort: address.get("sort") || "relevance", mode: MODES.includes(mode) ? mode : "search",
     least: amount("from"), most: amount("to"), chosen, left: address.get("left") || "", right: address.get("right") || "",
     tried: Object.fromEntries(compare.SIDES.map((side) => [side, settings(side)])),
@@ -38,6 +38,7 @@ function toAddress(isStep) {
   const put = (name, value, usual) => { if (value !== usual && value !== "") address.set(name, value); };
   put("q", state.query, ""); put("page", String(state.page), "1"); put("sort", state.sort, "relevance");
   put("mode", state.mode, "search"); put("from", state.least, ""); put("to", state.most, ""); put("similar", state.similar, "");
+  put("exact", state.exact ? "1" : "", "");
   if (state.mode === "compare") for (const side of compare.SIDES) {
     put(side, state[side], "");
     for (const [key, value] of Object.entries(state.tried[side])) put(`${side}.${key}`, value, "");
@@ -49,7 +50,7 @@ function toAddress(isStep) {
 
 function asked() {
   return {
-    query: state.query, page: state.page, per_page: PER_PAGE, sort: state.sort, filters: filtersOf(state),
+    query: state.query, correct: !state.exact, page: state.page, per_page: PER_PAGE, sort: state.sort, filters: filtersOf(state),
     facets: FIELDS.map(([field]) => field).filter((field) => known.has(field)), explain: Boolean(state.query),
   };
 }
@@ -101,7 +102,7 @@ function forgetUnknown(error) {
 }
 
 async function draw(signal) {
-  $("shares").hidden = true;
+  $("shares").hidden = $("read").hidden = true;
   document.querySelector("main").classList.toggle("wide", Boolean(state.similar) || state.mode === "compare");
   await tools();
   await learnFields();
@@ -123,6 +124,13 @@ async function draw(signal) {
 function nothing(found) {
   if (found.total > 0 && state.page > 1) return `There is no page ${state.page}.`;
   return count() ? "Nothing fits all filters." : "Nothing was found.";
+}
+
+// A misspelled query is searched as what is meant; what was typed is one step away.
+function readAs({ query, corrected }) {
+  if (!corrected) return [];
+  const typed = el("button", { type: "button", class: "plain", onclick: () => { state = { ...state, exact: true, page: 1 }; run(); } }, query);
+  return [el("span", {}, "Searched for ", el("strong", {}, corrected), "."), el("span", {}, " Search instead for ", typed)];
 }
 
 const canJudge = () => state.mode === "judge" && state.query !== "" && state.query.length <= api.LONGEST_JUDGED;
@@ -166,6 +174,8 @@ function drawAbout() {
   const sort = el("select", { "aria-label": "Order", onchange: (event) => { state.sort = event.target.value; state.page = 1; run(); } },
     ...SORTS.map(([value, name]) => el("option", { value, selected: value === state.sort }, name)));
   const tooLong = state.mode === "judge" && state.query.length > api.LONGEST_JUDGED && `A query of more than ${api.LONGEST_JUDGED} characters takes no grades.`;
+  $("read").replaceChildren(...readAs(answer));
+  $("read").hidden = !answer.corrected;
   $("about").replaceChildren(what, ...(count() ? [clear()] : []), ...(tooLong ? [el("span", {}, tooLong)] : []), el("span", { class: "right" }, sort));
   $("shares").replaceChildren(...(answer.query ? shareBar(answer.shares) : []));
   $("shares").hidden = !answer.query;
@@ -246,14 +256,14 @@ let typing = 0;
 function submit() {
   clearTimeout(typing);
   list.close();
-  state = { ...state, query: input.value.trim(), page: 1, similar: "" };
+  state = { ...state, query: input.value.trim(), page: 1, similar: "", exact: false };
   run();
 }
 
 input.addEventListener("input", () => {
   clearTimeout(typing);
   typing = setTimeout(() => {
-    state = { ...state, query: input.value.trim(), page: 1, similar: "" };
+    state = { ...state, query: input.value.trim(), page: 1, similar: "", exact: false };
     run({ isTyping: true });
   }, 120);
 });
