@@ -52,7 +52,7 @@ def smar_and_graph(vectors: NDArray[np.float32]) -> Iterator[System]:
     """Yield the kinds that smar chooses from: inverted lists refined exactly, and Faiss's HNSW."""
     for kind, build, settings in candidates(vectors):
         start = time.process_time()
-        index = build()
+        index = build().index
         name = f"smar: {kind}" if kind.startswith("IVF") else f"Faiss: {kind}"
         found = [(setting, partial(_faiss_rows, index, setting)) for setting in settings]
         if not kind.startswith("IVF"):

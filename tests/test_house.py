@@ -122,6 +122,7 @@ RANKS = {
                 "paths",
                 "seeding",
                 "closure",
+                "content_keys",
                 "replace",
                 "experiment",
                 "kept_files",

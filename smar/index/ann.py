@@ -21,6 +21,7 @@ from smar.data import schema
 from smar.errors import ArtifactError, DataError
 from smar.index.allowed import Allowed, narrowed
 from smar.index.compact import two_passes
+from smar.index.lists import Lists
 from smar.index.query_vectors import Found, search_vectors
 from smar.index.rounded import RoundedRows
 from smar.index.settings import apply, as_deep_as
@@ -47,6 +48,8 @@ class VectorIndex:
         whole: The exact index of whole vectors, where `index` holds compact ones; None: it holds
             whole ones itself.
         rounded: What searches exactly in a quarter of the time, None where nothing does.
+        lists: What inverted lists hold, for a later run to fill them with; None where there are
+            none, and of an index that was read.
     """
 
     index: Any
@@ -54,6 +57,7 @@ class VectorIndex:
     details: dict[str, Any] = field(default_factory=dict)
     whole: Any = None
     rounded: RoundedRows | None = None
+    lists: Lists | None = None
 
     @classmethod
     def load(cls, path: Path) -> "VectorIndex":

@@ -20,7 +20,8 @@ from smar.params import IndexParams
 
 logger = logging.getLogger(__name__)
 
-_LEAST_CLUSTERED = 1000  # items that inverted lists are made of
+LEAST_CLUSTERED = 1000
+"""Items that inverted lists of compact vectors are made of, at least."""
 
 
 def build_index(
@@ -47,7 +48,7 @@ def build_index(
         sample: Returns query vectors to measure with, [Q, 2 D]; called for those that are measured.
     """
     if len(vectors) < params.exact_below and not is_compact(params):
-        index = _flat(vectors)
+        index = flat(vectors)
         reason = f"{len(vectors)} items, exact below {params.exact_below}"
         return _described(index, item_ids, "flat", {}, 1.0, params, reason)
     queries = sample()
@@ -58,18 +59,19 @@ def build_index(
     truth = exact_search(queries, vectors, k)[1]
     best = 0.0
     for kind, build, settings in candidates(vectors):
-        index = build()
+        index, lists = build()
         for setting in settings:
             apply(index, setting)
             found = index.search(queries, depth, params=as_deep_as(setting, depth))[1]
-            recall = _recall(found[:, :k], truth)
+            recall = recall_of(found[:, :k], truth)
             best = max(best, recall)
             logger.info("index: %s %s: recall@%d %.4f", kind, setting, k, recall)
             if recall >= params.recall_target:
                 reason = f"the cheapest to reach recall@{k} {params.recall_target}"
-                return _described(index, item_ids, kind, setting, recall, params, reason)
+                made = _described(index, item_ids, kind, setting, recall, params, reason)
+                return replace(made, lists=lists)
     reason = f"no approximate index reached {params.recall_target} (best {best:.4f})"
-    return _described(_flat(vectors), item_ids, "flat", {}, 1.0, params, reason)
+    return _described(flat(vectors), item_ids, "flat", {}, 1.0, params, reason)
 
 
 def _compact(
@@ -81,14 +83,14 @@ def _compact(
 ) -> VectorIndex:
     """Return the index of compact vectors over whole ones."""
     first = cut_halves(vectors, params.dim)
-    is_small = len(vectors) < max(params.exact_below, _LEAST_CLUSTERED)
+    is_small = len(vectors) < max(params.exact_below, LEAST_CLUSTERED)
     truth = exact_search(queries, vectors, k)[1]
     for kind, build, settings in compact_candidates(first, params.storage, is_exhaustive=is_small):
-        index = build()
+        index, lists = build()
         for setting in settings:
             apply(index, setting)
             found = two_passes(index, vectors, queries, k, settings=setting, length=params.dim)[1]
-            recall = _recall(found, truth)
+            recall = recall_of(found, truth)
             logger.info("index: %s %s: recall@%d %.4f", kind, setting, k, recall)
             if recall >= params.recall_target:
                 break
@@ -99,16 +101,17 @@ def _compact(
     made = _described(index, item_ids, kind, setting, recall, params, reason)
     compact = {"dim": params.dim, "storage": params.storage}
     details = made.details | {"dim": vectors.shape[1], "compact": compact}
-    return replace(made, details=details, whole=_flat(vectors))
+    return replace(made, details=details, whole=flat(vectors), lists=lists)
 
 
-def _flat(vectors: NDArray[np.float32]) -> Any:
+def flat(vectors: NDArray[np.float32]) -> Any:
+    """Return the exact index of item rows, [N, 2 D]."""
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)
     return index
 
 
-def _recall(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
+def recall_of(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
     """Return the mean share of the true top k that was found."""
     shared = [len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True)]
     return float(np.mean(shared)) / truth.shape[1]

@@ -137,16 +137,17 @@ def _evidence(
         return _Evidence(np.zeros((0, 4)), np.zeros(0, bool), np.zeros(0))
     words = index.read([text for text, _ in texts])
     scores, rows = index.search(words, encode(words), _HITS)
+    is_found = rows >= 0  # lists that were looked at may hold fewer
     told = [
-        facts(of_query, *missing(index.words, text, asked), together(index.words, text))
-        for text, of_query in zip(words, scores, strict=True)
+        facts(of_query[found], *missing(index.words, text, asked), together(index.words, text))
+        for text, of_query, found in zip(words, scores, is_found, strict=True)
     ]
     none = np.empty(0, np.int64)
     hit = [
-        np.isin(found, none if row < 0 else _row(relevant, row))
-        for found, (_, row) in zip(rows, texts, strict=True)
+        np.isin(of_query[found], none if row < 0 else _row(relevant, row))
+        for of_query, found, (_, row) in zip(rows, is_found, texts, strict=True)
     ]
-    return _Evidence(np.vstack(told), np.concatenate(hit), np.full(rows.size, weight))
+    return _Evidence(np.vstack(told), np.concatenate(hit), np.full(is_found.sum(), weight))
 
 
 def _misspelled(index: HybridIndex, texts: Sequence[str], seed: int) -> Iterator[tuple[str, int]]:

@@ -13,8 +13,9 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from smar.index.lists import Built, built
 from smar.index.query_vectors import Found
-from smar.index.settings import DEPTH, as_deep_as, built, lists_of, refined_settings
+from smar.index.settings import DEPTH, as_deep_as, lists_of, refined_settings
 
 if TYPE_CHECKING:
     from smar.params import IndexParams
@@ -84,7 +85,7 @@ def two_passes(
 
 def compact_candidates(
     vectors: NDArray[np.float32], storage: str, *, is_exhaustive: bool
-) -> Iterator[tuple[str, Callable[[], Any], list[dict[str, int]]]]:
+) -> Iterator[tuple[str, Callable[[], Built], list[dict[str, int]]]]:
     """Yield (factory string, builder, settings from cheap to dear) for cut item rows [N, 2 d].
 
     int8 keeps each number in 8 bits between its least and largest value (Faiss's SQ8). binary keeps

@@ -12,6 +12,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from smar.index.lists import Built, built
+
 DEPTH = 200
 """Results that a hybrid search asks the vectors for, at least."""
 _CODES = 16  # centres of a product code of 4 bits
@@ -25,7 +27,7 @@ _PER_CODE_NS, _PER_NUMBER_NS = 0.3, 1.0
 
 def candidates(
     vectors: NDArray[np.float32],
-) -> Iterator[tuple[str, Callable[[], Any], list[dict[str, int]]]]:
+) -> Iterator[tuple[str, Callable[[], Built], list[dict[str, int]]]]:
     """Yield (factory string, builder, settings from cheap to dear)."""
     lists, codes = lists_of(vectors)
     ivf = f"IVF{lists},PQ{codes}x4fs,RFlat"
@@ -33,14 +35,6 @@ def candidates(
         yield ivf, partial(built, ivf, vectors), refined_settings(vectors, lists, codes)
     graph = "HNSW32,Flat"
     yield graph, partial(built, graph, vectors), [{"efSearch": e} for e in (64, 128, 256, 512)]
-
-
-def built(factory: str, vectors: NDArray[np.float32]) -> Any:
-    """Return the Faiss index of a factory string over item rows."""
-    index = faiss.index_factory(vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
-    index.train(vectors)
-    index.add(vectors)
-    return index
 
 
 def lists_of(vectors: NDArray[np.float32]) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from smar.artifacts import write_json
 from smar.errors import ArtifactError
 from smar.index.compiled_words import CompiledWords
+from smar.index.item_words import K1, B, ItemWords, bm25
 from smar.index.postings import Postings, Shares
 from smar.index.word_forms import WordForms, code_of
 
@@ -93,19 +94,13 @@ class WordIndex:
             codes: Ids, GTINs and the like of each item, that a query finds it by.
             stemmer: As for `WordForms`.
         """
-        forms = WordForms(stemmer)
-        words = [forms.of_text(text) for text in texts]
-        for of_text, of_item in zip(words, codes or [], strict=codes is not None):
-            of_text.extend(sorted({code_of(code) for code in of_item} - {"", *of_text}))
-        # A text without words gets the empty one, which no query has.
-        words = [of_text or [""] for of_text in words]
-        # Numbered in a fixed order: the same texts give the same files.
-        number = {word: place for place, word in enumerate(sorted({w for ws in words for w in ws}))}
-        bm25 = _bm25()
-        ids = [[number[word] for word in of_text] for of_text in words]
-        bm25.index((ids, dict(number)), show_progress=False)
-        starts, rows, weights = (bm25.scores[name] for name in _ARRAYS)
-        return cls(Postings(starts, rows, weights, len(texts)), number, stemmer)
+        return cls.of(ItemWords.read(texts, codes, WordForms(stemmer)), stemmer)
+
+    @classmethod
+    def of(cls, words: ItemWords, stemmer: str) -> "WordIndex":
+        """Return the index of the words of items, which `stemmer` gave their form."""
+        number = {word: place for place, word in enumerate(words.vocabulary)}
+        return cls(bm25(words), number, stemmer)
 
     @classmethod
     def load(cls, folder: Path, num_items: int) -> "WordIndex":
@@ -142,13 +137,13 @@ class WordIndex:
 
     def write(self, folder: Path) -> None:
         """Write the index into a folder, for `bm25s` to read as well."""
-        bm25 = _bm25()
+        writer = _bm25()
         parts = self.postings.starts, self.postings.rows, self.postings.weights
-        bm25.scores = {**dict(zip(_ARRAYS, parts, strict=True)), "num_docs": len(self)}
-        bm25.vocab_dict = dict(self.vocabulary)
-        bm25.vocab_dict.setdefault("", len(self.postings))  # of no text, as bm25s has it
-        bm25.nonoccurrence_array = None  # of other forms of BM25
-        bm25.save(folder, show_progress=False)
+        writer.scores = {**dict(zip(_ARRAYS, parts, strict=True)), "num_docs": len(self)}
+        writer.vocab_dict = dict(self.vocabulary)
+        writer.vocab_dict.setdefault("", len(self.postings))  # of no text, as bm25s has it
+        writer.nonoccurrence_array = None  # of other forms of BM25
+        writer.save(folder, show_progress=False)
         write_json(folder / _FORMS, {"stemmer": self._forms.stemmer})
 
     def hasten(self) -> None:
@@ -283,11 +278,11 @@ def _share(sums: NDArray[np.float64], reachable: float) -> NDArray[np.float32]:
 
 
 def _bm25() -> "BM25":
-    """Return what weighs words."""
+    """Return what writes weights of words."""
     import bm25s
 
     logging.getLogger("bm25s").setLevel(logging.WARNING)  # at import it asks for every detail
-    return bm25s.BM25(method="lucene", k1=1.5, b=0.75)
+    return bm25s.BM25(method="lucene", k1=K1, b=B)
 
 
 def _idf(found_in: NDArray[np.int64], num_items: int) -> NDArray[np.float64]:

@@ -39,6 +39,10 @@ class IndexParams(Section):
     """Results that recall is measured at."""
     sample_queries: Count = 500
     """Queries that an index is measured with."""
+    refit_frac: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of items, queries, engagements or judgements that may be other than those which lists
+    of an approximate index, its settings, the words' share and relevance were fitted to, before
+    these are fitted anew. 0: in every run; what comes out then depends on its inputs alone."""
     word_share: float | Literal["auto"] = "auto"
     """How much of an item's score its words are; "auto": what is best on validation queries; of
     a query with a word that no search has used, what is best for such words. A number: of all."""

@@ -1,8 +1,7 @@
 """The index over item embeddings and item words, measured against exact search."""
 
 import logging
-from dataclasses import replace
-from functools import cache, partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,13 @@ from smar.declaration import Stage
 from smar.paths import Paths
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
+    from collections.abc import Mapping
 
-    from smar.index.choice import Encode, ShareChoice
+    import pandas as pd
+
     from smar.index.hybrid import HybridIndex
+    from smar.index.item_words import ItemWords
+    from smar.index.kept import Fit
     from smar.index.store import EmbeddingStore
     from smar.params import Params
 
@@ -53,12 +53,14 @@ def run(root: Path) -> None:
     """Index every item once as `[S_t ; S_m]`, and its words.
 
     Queries, engagements and the model only measure and choose; they are read if that is asked for.
+    What an earlier run made of items that are as they were is taken from `.smar/index`.
     """
     from smar.artifacts import Manifest
     from smar.data import schema
     from smar.index.ann import KIND, set_faiss_threads
     from smar.index.coverage import check_coverage, check_recall
     from smar.index.hybrid import write_index
+    from smar.index.kept import keep
     from smar.index.store import EmbeddingStore
     from smar.params import load_params
 
@@ -72,119 +74,95 @@ def run(root: Path) -> None:
     coverage = check_coverage("every_item_is_indexed", list(items["item_id"]), store.item_ids)
     if not coverage.passed:  # words and vectors would be of different items
         STAGE.with_checks(paths.outcome("index"), {}, [coverage])
-    index, choice = _build(paths, params, store, items)
+    how = _how(paths, params, inputs)
+    made = _build(paths, params, store, items, how)
+    index = made.index
     figures = {
         "items": len(store.item_ids),
         "recall": index.vectors.details["recall"],
         "exact": int(index.vectors.details["kind"] == "flat"),
+        "changed_since_fit": made.changed,
         "word_share": index.word_share,
         "unseen_word_share": index.unseen.share if index.unseen else index.word_share,
-        **{f"recall_with_word_share_{share:g}": mean for share, mean in choice.recalls.items()},
-        **{f"unseen_ndcg_with_word_share_{share:g}": mean for share, mean in choice.unseen.items()},
+        **made.fit.figures,
     }
     found = [coverage, check_recall(index.vectors, store, params.index, params.seed)]
     content = STAGE.with_checks(paths.outcome("index"), figures, found)
     manifest = Manifest(kind=KIND, inputs=inputs, params=params.index.model_dump())
     manifest.counts = {"items": len(store.item_ids)}
-    manifest.details = {"model_sha": store.model_sha}
+    manifest.details = {"model_sha": store.model_sha, "changed_since_fit": made.changed}
     write_index(paths.index, index, manifest)
     size = {"bytes": (paths.index / "index.faiss").stat().st_size}
     if (whole := paths.index / "whole.faiss").exists():
         size["bytes_mapped"] = whole.stat().st_size
     STAGE.write_outcome(root, size | content)
+    keep(paths.work / "index", how, made.words, made.fit)
     logger.info("index: %s, %s", index.vectors.details, size | figures)
 
 
+@dataclass(frozen=True)
+class _Made:
+    """An index, what of it the next run may take, and the share of the data that changed."""
+
+    index: "HybridIndex"
+    fit: "Fit"
+    words: "ItemWords"
+    changed: float
+
+
+def _how(paths: Paths, params: "Params", inputs: "Mapping[str, str]") -> str:
+    """Return what stands for the way in which an index is fitted."""
+    from smar.artifacts import read_manifest
+    from smar.index.kept import how_fitted
+
+    settings = {"index": params.index.model_dump(), "seed": params.seed, "threads": params.threads}
+    settings["relevant_grade"] = params.evaluate.relevant_grade
+    model = inputs["models/retriever"]
+    return how_fitted([settings, model, read_manifest(paths.synthetic, "synthetic").params])
+
+
 def _build(
-    paths: Paths, params: "Params", store: "EmbeddingStore", items: "pd.DataFrame"
-) -> "tuple[HybridIndex, ShareChoice]":
-    """Return the index, and what its words' share was chosen by."""
-    from smar.data import schema
+    paths: Paths, params: "Params", store: "EmbeddingStore", items: "pd.DataFrame", how: str
+) -> _Made:
+    """Return the index as it was fitted before where little changed, else as it is fitted now."""
+    from smar.content_keys import keys_of_rows
     from smar.data.text import item_codes, item_texts
     from smar.index.ann import gated_items
-    from smar.index.building import build_index
-    from smar.index.hybrid import HybridIndex
-    from smar.index.language import stemmer_of
+    from smar.index.basis import basis_of, share_changed
+    from smar.index.fitting import Fitting, trained_queries
+    from smar.index.item_words import ItemWords
+    from smar.index.kept import Kept
     from smar.index.spelling import Spelling
-    from smar.index.unseen import UnseenWords
+    from smar.index.updating import as_fitted, updated_index
+    from smar.index.word_forms import WordForms
     from smar.index.words import WordIndex
 
-    texts = item_texts(items)
-    chosen = params.index.stemmer
-    stemmer = stemmer_of(texts) if chosen == "auto" else chosen
+    texts, codes = item_texts(items), item_codes(items)
     vectors = gated_items(store.text, store.multimodal)
-    encode = _encoder(paths.retriever)
-    sample = partial(_sample, paths, params, vectors, encode)
-    queries = schema.read_table(paths.queries, schema.QUERIES)
-    trained = queries.loc[queries["split"] == "train", "query"].tolist()
-    words = WordIndex.build(texts, item_codes(items), stemmer)
+    keys = keys_of_rows(vectors)
+    basis = basis_of(paths, keys)
+    kept = Kept.open(paths.work / "index", how)
+    fit, found, changed = kept.fit if kept else None, None, 0.0
+    if fit is not None:
+        changed = round(share_changed(fit.basis, basis), 4)
+        if changed < params.index.refit_frac:
+            found = updated_index(vectors, store.item_ids, keys, params.index, fit)
+    stemmer = fit.stemmer if fit and found else _stemmer(params.index.stemmer, texts)
+    before = kept.words if kept and kept.stemmer == stemmer else None
+    read = ItemWords.read(texts, codes, WordForms(stemmer), before)
+    words, trained = WordIndex.of(read, stemmer), trained_queries(paths)
     spelling = Spelling.of(texts, trained, words) if params.index.spelling else None
-    nearest = build_index(vectors, store.item_ids, params.index, sample)
-    index = HybridIndex(nearest, words, 0.0, spelling=spelling)
-    choice = _word_share(index, paths, params, items, encode)
-    unseen = None
-    if choice.unseen_share is not None and choice.unseen_share > choice.share:
-        unseen = UnseenWords.of(index.words, trained, choice.unseen_share)
-    index = replace(index, word_share=choice.share, unseen=unseen)
-    return _with_calibration(index, paths, params, trained, encode), choice
+    if fit is None or found is None:
+        fitting = Fitting(paths, params, items, vectors, trained)
+        index, fit = fitting.fitted(words, spelling)
+        return _Made(index, replace(fit, basis=basis, keys=keys), read, 0.0)
+    logger.info("index: %.2f %% of the data changed since it was fitted", 100 * changed)
+    fit = replace(fit, details=found.details, lists=found.lists, keys=keys)
+    index = as_fitted(fit, found, words, trained)
+    return _Made(replace(index, spelling=spelling), fit, read, changed)
 
 
-def _encoder(path: Path) -> "Encode":
-    """Return what encodes queries; the model is loaded once, with the first of them."""
-    from smar.models.encode import encode_queries
-    from smar.models.io import load_model
+def _stemmer(chosen: str, texts: list[str]) -> str:
+    from smar.index.language import stemmer_of
 
-    model = cache(partial(load_model, path))
-    return lambda texts: encode_queries(model(), texts)
-
-
-def _sample(
-    paths: Paths, params: "Params", vectors: "NDArray[np.float32]", encode: "Encode"
-) -> "NDArray[np.float32]":
-    """Return the vectors that an approximate index is measured with."""
-    from smar.data import schema
-    from smar.index.choice import draw_queries
-
-    queries = schema.read_table(paths.queries, schema.QUERIES)
-    # Settings are chosen by what is measured here, so it is not measured with judged queries.
-    texts = queries.loc[queries["split"].isin(("train", "validation")), "query"].to_numpy()
-    return draw_queries(texts, vectors, encode, params.index.sample_queries, params.seed)
-
-
-def _word_share(
-    index: "HybridIndex",
-    paths: Paths,
-    params: "Params",
-    items: "pd.DataFrame",
-    encode: "Encode",
-) -> "ShareChoice":
-    """Return the words' share of params.yaml, or the one that is chosen."""
-    from smar.data import schema
-    from smar.index.choice import ShareChoice, choose_word_share
-    from smar.judging import sets
-    from smar.judging.held_out import held_out_synthetic
-    from smar.judging.slices import LogFacts
-    from smar.judging.unseen_words import unseen_word_sets
-
-    share = params.index.word_share
-    if share != "auto":
-        return ShareChoice(share, None, {}, {})
-    queries = schema.read_table(paths.queries, schema.QUERIES)
-    engagements = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
-    ids = index.item_ids
-    chosen_by = sets.choice_set(queries, engagements, held_out_synthetic(paths), ids, params.seed)
-    trained = LogFacts.of(queries, engagements, ids).trained
-    unseen, _ = unseen_word_sets(items, trained, ids, params.seed)
-    return choose_word_share(index, chosen_by, unseen, encode, params.index.recall_at, params.seed)
-
-
-def _with_calibration(
-    index: "HybridIndex", paths: Paths, params: "Params", trained: list[str], encode: "Encode"
-) -> "HybridIndex":
-    """Return the index with probabilities fitted to the trial set, or to what comes nearest."""
-    from smar.index.calibrating import with_calibration
-    from smar.judging.shop_sets import ShopSets
-
-    shop = ShopSets.read(paths, index.item_ids, params.evaluate.relevant_grade, params.seed)
-    fitted_to = [one for one in shop.sets if one.name != "test"]
-    return with_calibration(index, fitted_to, encode, trained, params.seed)
+    return stemmer_of(texts) if chosen == "auto" else chosen

@@ -11,9 +11,9 @@ Shapes: n items of a batch, N items kept, P pairs.
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import blake2b, sha256
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, read_manifest, verify_directory, write_directory
 from smar.closure import PACKAGE, closure
+from smar.content_keys import KeyTable
 from smar.errors import ArtifactError
 from smar.synthetic.drawn import HELD_OUT, MADE, Drawn, bags
 
@@ -40,12 +41,6 @@ def how_drawn(settings: Any) -> str:
     code = [(PACKAGE.parent / name).read_bytes() for name in closure("smar.synthetic.drawing")]
     told = json.dumps(settings, sort_keys=True)
     return sha256(repr((code, [*map(version, _LIBRARIES)], told)).encode()).hexdigest()
-
-
-def keys_of(fields: Sequence[Sequence[str]]) -> NDArray[np.uint64]:
-    """Return what items are known by, two numbers each, [n, 2]."""
-    hashed = (blake2b("\0".join(one).encode(), digest_size=16).digest() for one in fields)
-    return np.frombuffer(b"".join(hashed), np.uint64).reshape(-1, 2)
 
 
 class Earlier:
@@ -65,8 +60,7 @@ class Earlier:
         self._stale = self._touched(np.setdiff1d(held_out, before))
         if len(np.setdiff1d(before, held_out)):
             self._stale |= self._dropped[:, HELD_OUT] > 0
-        self._order = np.argsort(items[:, 0], kind="stable")
-        self._first, self._second = items[self._order, 0], items[self._order, 1]
+        self._keys = KeyTable(items[:, :2])
 
     @classmethod
     def open(cls, folder: Path, how: str, held_out: NDArray[np.uint64]) -> "Earlier | None":
@@ -82,13 +76,10 @@ class Earlier:
 
     def rows_of(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return where items are kept whose queries are as they were, -1 for others, [n]."""
-        if not len(self._order):
-            return np.full(len(keys), -1, np.int64)
-        place = np.searchsorted(self._first, keys[:, 0])
-        place = np.minimum(place, len(self._first) - 1)
-        same = (self._first[place] == keys[:, 0]) & (self._second[place] == keys[:, 1])
-        rows = np.where(same, self._order[place], -1)
-        return np.where((rows >= 0) & self._stale[rows], -1, rows)
+        rows = self._keys.rows_of(keys)
+        is_kept = rows >= 0
+        is_kept[is_kept] = ~self._stale[rows[is_kept]]
+        return np.where(is_kept, rows, -1)
 
     def joined(self, rows: NDArray[np.int64], anew: Drawn) -> Drawn:
         """Return what items have, in their order.

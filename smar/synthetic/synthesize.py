@@ -12,12 +12,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from smar.content_keys import keys_of
 from smar.data.stems import bag_of_stems
 from smar.params import ClusterParams, SynthesizeParams
 from smar.shards.mapping import map_shards
 from smar.synthetic.drawing import Drawer
 from smar.synthetic.drawn import DROPPED, Drawn, as_batch, number_of
-from smar.synthetic.kept import Earlier, Keeper, how_drawn, keys_of
+from smar.synthetic.kept import Earlier, Keeper, how_drawn
 
 logger = logging.getLogger(__name__)
 

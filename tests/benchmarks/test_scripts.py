@@ -56,6 +56,11 @@ def test_index_measures_every_way_of_searching(start):
     assert rates["flat"]["recall"] == 1.0
 
 
+def test_index_refit_says_what_lists_of_before_find(start, shared_project: Path):
+    lines = start("benchmarks.index_refit", "--folder", str(shared_project), "--shares", "0", "0.2")
+    assert [line.split()[0] for line in lines[1:]] == ["0%", "20%"]
+
+
 @pytest.mark.slow
 def test_train_step_measures_both_precisions(start):
     lines = start("benchmarks.train_step", "--steps", "1", "--items", "4", "--dense", "64")

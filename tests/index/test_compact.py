@@ -136,7 +136,7 @@ def test_signs_of_items_keep_the_gate_of_the_query(gate: float):
     items = gated_items(text, both)
     queries = gated_queries(unit(text[:30] + both[30:60]), np.full(30, gate, np.float32))
     _, build, _ = next(compact_candidates(items, "binary", is_exhaustive=True))
-    first = build().search(queries, 1)[1][:, 0]
+    first = build().index.search(queries, 1)[1][:, 0]
     assert np.array_equal(first, np.arange(30) + (30 if gate else 0))
 
 

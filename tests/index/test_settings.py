@@ -23,7 +23,7 @@ def vectors() -> np.ndarray:
 def index(vectors: np.ndarray) -> VectorIndex:
     kind, build, found = next(candidates(vectors))
     setting = next(one for one in found if one == {"nprobe": 64, "refined": 400})
-    built = build()
+    built = build().index
     apply(built, setting)
     details = {"kind": kind, "settings": setting, "dim": 16}
     return VectorIndex(built, [str(row) for row in range(len(vectors))], details)

@@ -148,3 +148,22 @@ def test_shares_are_those_of_bm25s(tmp_path: Path):
         ])  # fmt: skip
         expected = theirs.get_scores(query) / idf
         assert np.allclose(words.shares(" ".join(query)), expected, rtol=1e-6)
+
+
+def as_bm25s_makes_them(texts: list[str], folder: Path) -> None:
+    """Write the index that bm25s itself makes of texts whose words are parted by blanks."""
+    words = [text.split() or [""] for text in texts]
+    number = {word: n for n, word in enumerate(sorted({w for ws in words for w in ws}))}
+    theirs = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
+    theirs.index(([[number[w] for w in ws] for ws in words], number), show_progress=False)
+    theirs.save(folder, show_progress=False)
+
+
+def test_weights_are_byte_for_byte_those_of_bm25s(tmp_path: Path):
+    rng = np.random.default_rng(1)
+    vocabulary = [f"{one}{two}" for one in "abcdefgh" for two in "ijklmnop"]
+    texts = [" ".join(rng.choice(vocabulary, rng.integers(0, 30))) for _ in range(300)]
+    as_bm25s_makes_them(texts, tmp_path / "theirs")
+    WordIndex.build(texts, stemmer="none").write(tmp_path / "ours")
+    for file in (tmp_path / "theirs").iterdir():
+        assert (tmp_path / "ours" / file.name).read_bytes() == file.read_bytes(), file.name

@@ -1,0 +1,128 @@
+"""What is chosen by measuring when an index is made: lists, settings, word shares, relevance.
+
+Shapes: N items, Q queries, D embedding length.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smar.data import schema
+from smar.index.building import build_index
+from smar.index.choice import Encode, ShareChoice, choose_word_share, draw_queries
+from smar.index.hybrid import HybridIndex
+from smar.index.kept import Fit
+from smar.index.spelling import Spelling
+from smar.index.unseen import UnseenWords
+from smar.index.words import WordIndex
+from smar.judging import sets
+from smar.judging.held_out import held_out_synthetic
+from smar.judging.shop_sets import ShopSets
+from smar.judging.slices import LogFacts
+from smar.judging.unseen_words import unseen_word_sets
+from smar.params import Params
+from smar.paths import Paths
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """The data that an index is fitted to.
+
+    Args:
+        paths: The project.
+        params: Its parameters.
+        items: Item table (`schema.ITEMS`), [N].
+        vectors: Item rows `[S_t ; S_m]`, [N, 2 D].
+        trained: The queries that the model was trained on.
+    """
+
+    paths: Paths
+    params: Params
+    items: "pd.DataFrame"
+    vectors: NDArray[np.float32]
+    trained: Sequence[str]
+
+    def fitted(self, words: WordIndex, spelling: Spelling | None) -> tuple[HybridIndex, Fit]:
+        """Return the index with all that is chosen by measuring, and that.
+
+        Args:
+            words: The word index over the same items.
+            spelling: What queries are read by.
+        """
+        sample = cache(self._sample)
+        ids = list(self.items["item_id"])
+        vectors = build_index(self.vectors, ids, self.params.index, sample)
+        index = HybridIndex(vectors, words, 0.0, spelling=spelling)
+        choice = self._word_share(index)
+        unseen = None
+        if choice.unseen_share is not None and choice.unseen_share > choice.share:
+            unseen = UnseenWords.of(words, self.trained, choice.unseen_share)
+        index = self._with_calibration(replace(index, word_share=choice.share, unseen=unseen))
+        return index, Fit(
+            stemmer=words.stemmer,
+            word_share=index.word_share,
+            unseen_share=unseen.share if unseen else None,
+            relevance=index.calibration.as_dict() if index.calibration else None,
+            details=vectors.details,
+            figures={
+                **{f"recall_with_word_share_{w:g}": mean for w, mean in choice.recalls.items()},
+                **{f"unseen_ndcg_with_word_share_{w:g}": v for w, v in choice.unseen.items()},
+            },
+            sample=sample() if vectors.lists else self.vectors[:0],
+            basis={},
+            lists=vectors.lists,
+        )
+
+    @cached_property
+    def _encode(self) -> Encode:
+        """What encodes queries; the model is loaded with the first of them."""
+        from smar.models.encode import encode_queries
+        from smar.models.io import load_model
+
+        model = cache(partial(load_model, self.paths.retriever))
+        return lambda texts: encode_queries(model(), texts)
+
+    def _sample(self) -> NDArray[np.float32]:
+        """Return the vectors that an approximate index is measured with."""
+        queries = schema.read_table(self.paths.queries, schema.QUERIES)
+        # Settings are chosen by what is measured here, so it is not measured with judged queries.
+        texts = queries.loc[queries["split"].isin(("train", "validation")), "query"].to_numpy()
+        size, seed = self.params.index.sample_queries, self.params.seed
+        return draw_queries(texts, self.vectors, self._encode, size, seed)
+
+    def _word_share(self, index: HybridIndex) -> ShareChoice:
+        """Return the words' share of params.yaml, or the one that is chosen."""
+        share, seed = self.params.index.word_share, self.params.seed
+        if share != "auto":
+            return ShareChoice(share, None, {}, {})
+        queries = schema.read_table(self.paths.queries, schema.QUERIES)
+        engagements = schema.read_table(self.paths.engagements, schema.ENGAGEMENTS)
+        ids: Sequence[str] = index.item_ids
+        held_out = held_out_synthetic(self.paths)
+        chosen_by = sets.choice_set(queries, engagements, held_out, ids, seed)
+        trained = LogFacts.of(queries, engagements, ids).trained
+        unseen, _ = unseen_word_sets(self.items, trained, ids, seed)
+        k = self.params.index.recall_at
+        return choose_word_share(index, chosen_by, unseen, self._encode, k, seed)
+
+    def _with_calibration(self, index: HybridIndex) -> HybridIndex:
+        """Return the index with probabilities fitted to the trial set, or what comes nearest."""
+        from smar.index.calibrating import with_calibration
+
+        grade, seed = self.params.evaluate.relevant_grade, self.params.seed
+        shop = ShopSets.read(self.paths, index.item_ids, grade, seed)
+        fitted_to = [one for one in shop.sets if one.name != "test"]
+        return with_calibration(index, fitted_to, self._encode, self.trained, seed)
+
+
+def trained_queries(paths: Paths) -> list[str]:
+    """Return the queries that a model is trained on."""
+    queries = schema.read_table(paths.queries, schema.QUERIES)
+    return list(queries.loc[queries["split"] == "train", "query"])

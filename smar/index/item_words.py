@@ -1,0 +1,146 @@
+"""The words of every item, as they are read from texts, and what BM25 makes of them.
+
+To read a text takes far longer than all that follows, so what a text holds is kept by its content
+(`smar/index/kept.py`): words of items that did not change are not read again. Weights are of all
+items together, as one more of them changes how rare a word is, and are always computed.
+
+Shapes: N items, V words, P pairs of an item and a word that it has.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smar.content_keys import KeyTable, keys_of
+from smar.index.postings import Postings
+from smar.index.word_forms import WordForms, code_of
+
+K1, B = 1.5, 0.75
+
+
+@dataclass(frozen=True)
+class ItemWords:
+    """Which words items have, and how often.
+
+    Args:
+        keys: What each item's text and codes are known by, [N, 2].
+        vocabulary: Words, ascending; each is of an item, [V].
+        starts: Where the words of each item begin, and the end, [N + 1].
+        numbers: Of words, ascending within an item, [P].
+        counts: How often the item has each, [P].
+    """
+
+    keys: NDArray[np.uint64]
+    vocabulary: list[str]
+    starts: NDArray[np.int64]
+    numbers: NDArray[np.int32]
+    counts: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @classmethod
+    def read(
+        cls,
+        texts: Sequence[str],
+        codes: Sequence[Sequence[str]] | None,
+        forms: WordForms,
+        earlier: "ItemWords | None" = None,
+    ) -> "ItemWords":
+        """Return the words of item texts.
+
+        Args:
+            texts: One per item.
+            codes: Ids, GTINs and the like of each item, that a query finds it by.
+            forms: The form that words are kept in.
+            earlier: Words in the same form, of which those of items as they are now are taken.
+        """
+        called: Sequence[Sequence[str]] = codes if codes is not None else [()] * len(texts)
+        fields = [(text, *names) for text, names in zip(texts, called, strict=True)]
+        keys = keys_of(fields)
+        if earlier is None:
+            return _read(keys, fields, forms)
+        rows = KeyTable(earlier.keys).rows_of(keys)
+        new = np.flatnonzero(rows < 0)
+        return _joined(earlier, _read(keys[new], [fields[row] for row in new], forms), keys, rows)
+
+
+def _read(keys: NDArray[np.uint64], fields: Sequence[Sequence[str]], forms: WordForms) -> ItemWords:
+    """Return the words of items, each given as its text and codes."""
+    found: list[Counter[str]] = []
+    for text, *codes in fields:
+        words = forms.of_text(text)
+        words += sorted({code_of(code) for code in codes} - {"", *words})
+        # A text without words gets the empty one, which no query has.
+        found.append(Counter(words or [""]))
+    vocabulary = sorted({word for words in found for word in words})
+    number = {word: place for place, word in enumerate(vocabulary)}
+    starts = np.cumsum([0, *map(len, found)], dtype=np.int64)
+    numbers = np.fromiter((number[word] for words in found for word in words), np.int32, starts[-1])
+    counts = np.fromiter((n for words in found for n in words.values()), np.int32, starts[-1])
+    return ItemWords(keys, vocabulary, *_ascending(starts, numbers, counts))
+
+
+def _ascending(
+    starts: NDArray[np.int64], numbers: NDArray[np.int32], counts: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
+    """Return pairs with the numbers of each item ascending."""
+    order = np.lexsort((numbers, np.repeat(np.arange(len(starts) - 1), np.diff(starts))))
+    return starts, numbers[order], counts[order]
+
+
+def _joined(
+    earlier: ItemWords, anew: ItemWords, keys: NDArray[np.uint64], rows: NDArray[np.int64]
+) -> ItemWords:
+    """Return the words of items, those at `rows` of earlier ones, the rest (-1) as they come."""
+    is_new = rows < 0
+    at = np.where(is_new, np.cumsum(is_new) - 1 + len(earlier), rows)  # of both, one after another
+    sizes = np.concatenate([np.diff(earlier.starts), np.diff(anew.starts)])
+    begins = np.concatenate([earlier.starts[:-1], anew.starts[:-1] + earlier.starts[-1]])
+    starts = np.concatenate([[0], np.cumsum(sizes[at])]).astype(np.int64)
+    taken = np.repeat(begins[at] - starts[:-1], sizes[at]) + np.arange(starts[-1])
+    both = np.concatenate([earlier.numbers, anew.numbers + np.int32(len(earlier.vocabulary))])[
+        taken
+    ]
+    counts = np.concatenate([earlier.counts, anew.counts])[taken]
+    told = [*earlier.vocabulary, *anew.vocabulary]
+    used = np.flatnonzero(np.bincount(both, minlength=len(told)))
+    vocabulary = sorted({told[place] for place in used})
+    number = {word: place for place, word in enumerate(vocabulary)}
+    renamed = np.zeros(len(told), np.int32)
+    renamed[used] = [number[told[place]] for place in used]
+    # Ascending numbers stay so: either vocabulary is in order, and an item is of one of them.
+    return ItemWords(keys, vocabulary, starts, renamed[both], counts)
+
+
+def bm25(words: ItemWords) -> Postings:
+    """Return what every word counts in its items: Lucene's BM25, in the arithmetic of `bm25s`.
+
+    `idf(w) tf / (tf + k1 (1 - b + b length / mean length))`, the idf in float32, the rest in
+    float64 and the product in float32.
+    """
+    from scipy.sparse import csr_matrix  # a search reads an index without it
+
+    size, num_words = len(words), len(words.vocabulary)
+    owner = np.repeat(np.arange(size), np.diff(words.starts))
+    lengths = np.bincount(owner, words.counts, size)
+    found_in = np.bincount(words.numbers, minlength=num_words)
+    least = K1 * ((1 - B) + B * lengths / lengths.mean())  # [N]
+    shares = words.counts / (least[owner] + words.counts)  # [P]
+    weights = (_idf(found_in, size)[words.numbers] * shares).astype(np.float32)
+    # By item with ascending words, so that items ascend within a word.
+    by_item = csr_matrix((weights, words.numbers, words.starts), shape=(size, num_words))
+    by_word = by_item.tocsc()
+    starts, rows = by_word.indptr.astype(np.int64), by_word.indices.astype(np.int32)
+    return Postings(starts, rows, by_word.data, size)
+
+
+def _idf(found_in: NDArray[np.int64], num_items: int) -> NDArray[np.float32]:
+    """Return Lucene's idf of words found in so many items, each > 0."""
+    numbers, places = np.unique(found_in, return_inverse=True)
+    values = [math.log(1 + (num_items - n + 0.5) / (n + 0.5)) for n in numbers.tolist()]
+    return np.array(values, np.float32)[places]

@@ -1,0 +1,177 @@
+"""What an earlier run made of items that are as they were, and what it fitted to all of them.
+
+    .smar/index/words/      what the text of each item holds (`item_words`)
+    .smar/index/vectors/    trained inverted lists, the list and the code of each item (`lists`)
+    .smar/index/fit/        queries that the index is measured with, what it was fitted to (`basis`)
+
+It may be deleted at any time; what is damaged, or was made by other code, libraries, settings or
+another model, is not used.
+
+Words and lists are what would be made again. What was fitted is not: centres of lists, settings,
+the share of the words, relevance. It stands as long as less than `index.refit_frac` of the data is
+other than what it was fitted to, and the index still finds enough.
+
+Shapes: N items, Q queries, D embedding length.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from smar.artifacts import Manifest, read_manifest, verify_directory, write_directory
+from smar.closure import PACKAGE, closure
+from smar.errors import ArtifactError
+from smar.index.basis import Basis
+from smar.index.item_words import ItemWords
+from smar.index.lists import Lists
+
+logger = logging.getLogger(__name__)
+
+KIND = "index_kept"
+_ARRAYS = ("keys", "starts", "numbers", "counts")  # of words
+_OF_WORDS = ("PyStemmer", "regex")
+_OF_ALL = (
+    *_OF_WORDS,
+    "bm25s",
+    "faiss-cpu",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "torch",
+    "pyarrow",
+    "rapidfuzz",
+    "py3langid",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """What was fitted to all of the data.
+
+    Args:
+        stemmer: Of the words.
+        word_share: As of `HybridIndex`.
+        unseen_share: Share of the words of queries that `UnseenWords` tells; None for the same.
+        relevance: A calibration in plain types, None where there was nothing to fit it to.
+        details: Of the vector index: kind, settings, recall.
+        figures: What the shares were chosen by.
+        sample: Gated queries that the index is measured with; none of an exact one, [Q, 2 D].
+        basis: What all of it was fitted to.
+        lists: Trained lists and where they have the items, None of an index without.
+        keys: What the vectors of `lists` are known by, [N, 2].
+    """
+
+    stemmer: str
+    word_share: float
+    unseen_share: float | None
+    relevance: Mapping[str, Any] | None
+    details: Mapping[str, Any]
+    figures: Mapping[str, float]
+    sample: NDArray[np.float32]
+    basis: Basis
+    lists: Lists | None
+    keys: NDArray[np.uint64] = field(default_factory=lambda: np.empty((0, 2), np.uint64))
+
+
+def how_read() -> str:
+    """Return what stands for the way in which texts are read."""
+    return _told(closure("smar.index.item_words"), _OF_WORDS, "")
+
+
+def how_fitted(settings: Any) -> str:
+    """Return what stands for the way in which an index is fitted: code, libraries, settings."""
+    return _told(closure("smar.stages.index"), _OF_ALL, settings)
+
+
+def _told(code: list[str], libraries: tuple[str, ...], settings: Any) -> str:
+    parts = [sha256((PACKAGE.parent / name).read_bytes()).hexdigest() for name in code]
+    known = orjson.dumps(settings, option=orjson.OPT_SORT_KEYS).decode()
+    return sha256(repr((parts, [*map(version, libraries)], known)).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of an earlier run.
+
+    Args:
+        words: The words of its items, in the form of `stemmer`.
+        stemmer: Of the words.
+        fit: What it fitted, None where that was done in another way.
+    """
+
+    words: ItemWords
+    stemmer: str
+    fit: Fit | None
+
+    @classmethod
+    def open(cls, folder: Path, how: str) -> "Kept | None":
+        """Return what is kept, None if there is nothing that can be used.
+
+        Args:
+            folder: Where it lies.
+            how: As `how_fitted` tells it of this run.
+        """
+        try:
+            if not folder.is_dir():
+                return None
+            details = read_manifest(folder, KIND).details
+            if details["read"] != how_read():
+                return None
+            verify_directory(folder, KIND)
+            words = _read_words(folder / "words")
+            fit = _read_fit(folder, details["fit"]) if details["how"] == how else None
+            return cls(words, details["fit"]["stemmer"], fit)
+        except (ArtifactError, OSError, ValueError, KeyError, TypeError) as error:
+            logger.warning("the index is made without what was kept: %s", error)
+            return None
+
+
+def keep(folder: Path, how: str, words: ItemWords, fit: Fit) -> None:
+    """Write what this run made for the next one, whole or not at all."""
+    told = {
+        name: getattr(fit, name)
+        for name in ("stemmer", "word_share", "unseen_share", "relevance", "details", "figures")
+    }
+    details = {"how": how, "read": how_read(), "fit": told}
+    with write_directory(folder, Manifest(kind=KIND, details=details)) as temporary:
+        arrays = {f"words/{name}": getattr(words, name) for name in _ARRAYS}
+        arrays |= {f"fit/basis-{name}": hashes for name, hashes in fit.basis.items()}
+        arrays["fit/sample"] = fit.sample
+        if fit.lists is not None:
+            arrays["vectors/keys"] = fit.keys
+            arrays |= {f"vectors/{name}": value for name, value in vars(fit.lists).items()}
+        for name, values in arrays.items():
+            (temporary / name).parent.mkdir(exist_ok=True)
+            np.save(temporary / f"{name}.npy", values, allow_pickle=False)
+        (temporary / "words" / "vocabulary.json").write_bytes(orjson.dumps(words.vocabulary))
+
+
+def _read_words(folder: Path) -> ItemWords:
+    vocabulary = orjson.loads((folder / "vocabulary.json").read_bytes())
+    return ItemWords(vocabulary=vocabulary, **{name: _array(folder, name) for name in _ARRAYS})
+
+
+def _read_fit(folder: Path, told: dict[str, Any]) -> Fit:
+    basis = {
+        path.stem.removeprefix("basis-"): _array(path.parent, path.stem)
+        for path in (folder / "fit").glob("basis-*.npy")
+    }
+    sample = _array(folder / "fit", "sample")
+    vectors = folder / "vectors"
+    if not vectors.is_dir():
+        return Fit(**told, basis=basis, sample=sample, lists=None)
+    parts = {name: _array(vectors, name) for name in ("trained", "numbers", "codes")}
+    keys = _array(vectors, "keys")
+    return Fit(**told, basis=basis, sample=sample, lists=Lists(**parts), keys=keys)
+
+
+def _array(folder: Path, name: str) -> Any:
+    return np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray)

@@ -1,0 +1,185 @@
+"""The index of a changed shop: what is kept of the run before, and when all is fitted anew."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import pytest
+
+from smar.artifacts import Manifest
+from smar.data import schema
+from smar.index import fitting, updating
+from smar.index.hybrid import HybridIndex
+from smar.index.settings import candidates
+from smar.index.store import EmbeddingStore, write_store
+from smar.paths import Paths
+from smar.stages import index
+from tests.conftest import set_params
+
+APPROXIMATE = {"index.exact_below": 20, "index.recall_target": 0.5}
+
+
+def change(root: Path, rows: int) -> None:
+    """Give some items another title and other vectors, and all of them another order."""
+    rng = np.random.default_rng(rows)
+    paths = Paths(root)
+    items = schema.read_table(paths.items, schema.ITEMS)
+    store = EmbeddingStore.load(paths.embeddings)
+    order, chosen = rng.permutation(len(items)), rng.choice(len(items), rows, replace=False)
+    items.loc[chosen, "title"] += " renewed"
+    parts = {}
+    for name in ("text", "image", "multimodal"):
+        part = np.array(getattr(store, name))
+        drawn = rng.standard_normal((rows, part.shape[1])).astype(np.float32)
+        part[chosen] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+        parts[name] = part[order]
+    ids, shas = (list(np.array(rows)[order]) for rows in (store.item_ids, store.content_shas))
+    schema.write_table(paths.items, items.iloc[order], schema.ITEMS)
+    changed = replace(store, item_ids=ids, content_shas=shas, **parts)
+    write_store(paths.embeddings, changed, Manifest(kind="embeddings"))
+
+
+def content(root: Path) -> dict[str, bytes]:
+    """Return what the index consists of."""
+    folder = Paths(root).index
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def made_anew(root: Path) -> dict[str, bytes]:
+    """Return what the index consists of where nothing was kept."""
+    shutil.rmtree(root / ".smar" / "index")
+    index.run(root)
+    return content(root)
+
+
+def outcome(root: Path) -> dict[str, Any]:
+    return json.loads(Paths(root).outcome("index").read_text())
+
+
+def centres(root: Path) -> np.ndarray:
+    """Return the centres of the lists."""
+    found = faiss.read_index(str(Paths(root).index / "index.faiss"))
+    return faiss.extract_index_ivf(faiss.downcast_index(found).base_index).quantizer.reconstruct_n()
+
+
+@pytest.fixture
+def without_fitting(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return what makes every fitting fail from then on."""
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("fitted anew")
+
+    return lambda: monkeypatch.setattr(fitting.Fitting, "fitted", refuse)
+
+
+@pytest.mark.parametrize("settings", [{}, APPROXIMATE], ids=["exact", "approximate"])
+def test_without_a_share_that_may_change_bytes_are_those_of_a_first_run(
+    small_project: Path, settings: dict[str, Any]
+):
+    set_params(small_project, settings | {"index.refit_frac": 0})
+    index.run(small_project)
+    change(small_project, 3)
+    index.run(small_project)
+    assert content(small_project) == made_anew(small_project)
+
+
+def test_few_changed_items_are_indexed_without_fitting(
+    small_project: Path, without_fitting: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+):
+    before = outcome(small_project)
+    change(small_project, 3)
+    with monkeypatch.context() as patched:
+        patched.setattr(fitting.Fitting, "fitted", None)
+        index.run(small_project)
+    figures, found = outcome(small_project), content(small_project)
+    assert figures["changed_since_fit"] == pytest.approx(0.02)
+    assert figures["word_share"] == before["word_share"]
+    anew = made_anew(small_project)
+    assert outcome(small_project)["changed_since_fit"] == 0
+    for name in ("index.faiss", "items.parquet", "words/data.csc.index.npy"):
+        assert found[name] == anew[name]
+    without_fitting()
+    index.run(small_project)  # nothing changed
+    assert content(small_project) == anew
+
+
+def test_trained_lists_stand_until_much_changed(
+    small_project: Path, without_fitting: Callable[[], None]
+):
+    set_params(small_project, APPROXIMATE)
+    index.run(small_project)
+    trained = centres(small_project)
+    for rows, of_all in ((4, 4), (9, 13)):
+        change(small_project, rows)
+        index.run(small_project)
+        assert (centres(small_project) == trained).all()
+        told = outcome(small_project)["changed_since_fit"]
+        assert of_all - 2 <= 150 * told <= of_all + 0.1  # two may be items that had changed
+    assert outcome(small_project)["recall"] >= 0.5
+    change(small_project, 16)
+    index.run(small_project)
+    assert (centres(small_project) != trained).any()
+    assert outcome(small_project)["changed_since_fit"] == 0
+    without_fitting()
+    index.run(small_project)
+
+
+def test_dearer_settings_are_taken_before_lists_are_trained_anew(
+    small_project: Path, monkeypatch: pytest.MonkeyPatch
+):
+    set_params(small_project, APPROXIMATE)
+    index.run(small_project)
+    trained, recalls = centres(small_project), iter([0.49, 0.48, 0.51])
+    first = HybridIndex.load(Paths(small_project).index).vectors
+    settings = next(candidates(first.rows))[2]
+    third = settings[settings.index(first.details["settings"]) + 2]
+    monkeypatch.setattr(updating, "recall_of", lambda *_: next(recalls))
+    index.run(small_project)
+    details = HybridIndex.load(Paths(small_project).index).vectors.details
+    assert (details["settings"], details["recall"]) == (third, 0.51)
+    assert (centres(small_project) == trained).all()
+
+
+def test_lists_that_find_too_little_are_trained_anew(
+    small_project: Path, monkeypatch: pytest.MonkeyPatch
+):
+    set_params(small_project, APPROXIMATE)
+    index.run(small_project)
+    change(small_project, 3)
+    monkeypatch.setattr(updating, "recall_of", lambda *_: 0.49)
+    index.run(small_project)
+    assert outcome(small_project)["changed_since_fit"] == 0
+    assert outcome(small_project)["recall"] >= 0.5
+
+
+@pytest.mark.parametrize(
+    "settings", [{"index.recall_at": 40}, {"seed": 8}, {"evaluate.relevant_grade": 1}]
+)
+def test_other_settings_fit_anew(
+    small_project: Path, settings: dict[str, Any], without_fitting: Callable[[], None]
+):
+    set_params(small_project, settings)
+    without_fitting()
+    with pytest.raises(AssertionError, match="fitted anew"):
+        index.run(small_project)
+
+
+@pytest.mark.parametrize("file", ["words/numbers.npy", "vectors/codes.npy"])
+def test_damaged_files_are_not_used(
+    small_project: Path, file: str, caplog: pytest.LogCaptureFixture
+):
+    set_params(small_project, APPROXIMATE)
+    index.run(small_project)
+    expected = content(small_project)
+    damaged = small_project / ".smar" / "index" / file
+    kept = bytearray(damaged.read_bytes())
+    kept[len(kept) // 2] ^= 1
+    damaged.write_bytes(kept)
+    index.run(small_project)
+    assert "made without what was kept" in caplog.text
+    assert content(small_project) == expected
