@@ -158,17 +158,17 @@ class VectorIndex:
 
         So they are where few finds are scored one by one, as `similarities` does it.
         """
-        if self._is_rounded(allowed):
-            return True
-        is_refined = isinstance(faiss.downcast_index(self.index), faiss.IndexRefineFlat)
-        return is_refined and self.whole is None and not self._is_few(allowed)
+        is_refined = self.whole is None and issubclass(self._kind, faiss.IndexRefineFlat)
+        return self._is_rounded(allowed) or (is_refined and not self._is_few(allowed))
 
     def _is_rounded(self, allowed: Allowed | None) -> bool:
         """Return whether rounded vectors come first in a search, which is exact then."""
-        is_flat = self.whole is None and isinstance(
-            faiss.downcast_index(self.index), faiss.IndexFlat
-        )
+        is_flat = self.whole is None and issubclass(self._kind, faiss.IndexFlat)
         return self.rounded is not None and (is_flat or self._is_few(allowed))
+
+    @cached_property
+    def _kind(self) -> type:
+        return type(faiss.downcast_index(self.index))
 
     @staticmethod
     def _is_few(allowed: Allowed | None) -> bool:

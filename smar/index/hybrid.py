@@ -15,18 +15,17 @@ from smar.artifacts import Manifest
 from smar.errors import DataError
 from smar.index.allowed import Allowed
 from smar.index.ann import VectorIndex, gated_queries, index_directory, whole_k
+from smar.index.candidates import Candidates, others
 from smar.index.clock import Clock
-from smar.index.postings import Shares
 from smar.index.query_vectors import Found
 from smar.index.relevance import Calibration
 from smar.index.settings import DEPTH
 from smar.index.spelling import Spelling
 from smar.index.unseen import UnseenWords, missing, together
-from smar.index.words import LEAST, WordIndex
+from smar.index.words import WordIndex
 from smar.models.embeddings import QueryEmbeddings
 
-_ROUNDING = 1e-5  # of a share of the words in float32
-_REMEMBERED = 10_000  # queries of which is known how many of their words one item holds
+_REMEMBERED = 10_000  # queries of which is known which of their words items hold
 _WORDS = "words"
 # Of a hybrid index, beside its vectors' own.
 _DETAILS = ("word_share", "unseen_share", "relevance", "spelling")
@@ -159,12 +158,17 @@ class HybridIndex:
         """
         if self.calibration is None:
             raise DataError("this index has no calibration: no judged query, click or word to fit.")
-        told = missing(self.words, text, self.calibration.asked)
-        return self.calibration.of(scores, *told, self._together(text))
+        return self.calibration.of(scores, *self._told(text))
 
     @cached_property
-    def _together(self) -> Callable[[str], float]:
-        return lru_cache(_REMEMBERED)(partial(together, self.words))
+    def _told(self) -> Callable[[str], tuple[float, float, float]]:
+        """What the calibration asks of a query beside its hits' scores, remembered."""
+        asked = self.calibration.asked if self.calibration else frozenset()
+
+        def told(text: str) -> tuple[float, float, float]:
+            return *missing(self.words, text, asked), together(self.words, text)
+
+        return lru_cache(_REMEMBERED)(told)
 
     def candidates(
         self,
@@ -173,7 +177,7 @@ class HybridIndex:
         k: int,
         allowed: Allowed | None = None,
         clock: Clock | None = None,
-    ) -> Iterator["Candidates"]:
+    ) -> Iterator[Candidates]:
         """Yield the items worth ranking for each query: the best by vectors and by words.
 
         Args:
@@ -194,15 +198,16 @@ class HybridIndex:
         for place, (text, query) in enumerate(zip(texts, queries, strict=True)):
             with clock("words"):
                 best, shares = self.words.best(text, depth, mask)
-            is_there = nearest[place] >= 0
-            near = nearest[place][is_there]
             with clock("ranking"):
-                is_new = _others(near, best)
+                by_row = np.argsort(nearest[place])  # words are looked up in this order fastest
+                by_row = by_row[nearest[place][by_row].searchsorted(0) :]  # -1 is none
+                near = nearest[place][by_row]
+                is_new = others(near, best)
                 further = best[is_new]
                 rows = np.concatenate([near, further])
                 similarity = (
                     np.concatenate(
-                        [similarities[place][is_there], self.vectors.similarities(query, further)]
+                        [similarities[place][by_row], self.vectors.similarities(query, further)]
                     )
                     if is_exact
                     else self.vectors.similarities(query, rows)
@@ -218,85 +223,6 @@ class HybridIndex:
                 reaching=partial(self.words.reaching, text, allowed=mask),
                 similarities=partial(self.vectors.similarities, query),
             )
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Items that may answer a query.
-
-    Args:
-        rows: Item rows, none twice, [C].
-        similarity: Gated similarity of each, [C].
-        words: Share of the query's words in each, [C].
-        farthest: No item beyond `rows` is more similar than this.
-        least: No item beyond `rows` has a larger share of the query's words than this.
-        reaching: Returns the rows of all items whose words have at least a share, and their shares.
-        similarities: Returns the similarity of given rows.
-    """
-
-    rows: NDArray[np.int64]
-    similarity: NDArray[np.float32]
-    words: NDArray[np.float32]
-    farthest: float
-    least: float
-    reaching: Callable[[float], Shares]
-    similarities: Callable[[NDArray[np.int64]], NDArray[np.float32]]
-
-    def best(self, word_share: float, k: int) -> Found:
-        """Return hybrid scores and rows of the k best, best first, ties by row.
-
-        Over an exact vector index they are the k best of all items (the threshold algorithm, Fagin
-        et al., 2003): an item left out so far is at most `farthest` similar, so that only one whose
-        words make up for that can be among them, and those are scored too.
-        """
-        found = self._ranked(self.rows, self.similarity, self.words, word_share, k)
-        more, words = self._further(word_share, found[0][-1] if len(found[0]) == k else -np.inf)
-        if not len(more):
-            return found
-        return self._ranked(
-            np.concatenate([self.rows, more]),
-            np.concatenate([self.similarity, self.similarities(more)]),
-            np.concatenate([self.words, words]),
-            word_share,
-            k,
-        )
-
-    def _further(self, word_share: float, least: float) -> Shares:
-        """Return the rows left out whose words could bring them to a score of `least`."""
-        nothing = np.empty(0, np.int64), np.empty(0, np.float32)
-        if not word_share:
-            return nothing
-        needed = max((least - (1 - word_share) * self.farthest) / word_share - _ROUNDING, LEAST)
-        if needed > self.least:
-            return nothing
-        rows, words = self.reaching(needed)
-        is_new = _others(self.rows, rows)
-        return rows[is_new], words[is_new]
-
-    @staticmethod
-    def _ranked(
-        rows: NDArray[np.int64],
-        similarity: NDArray[np.float32],
-        words: NDArray[np.float32],
-        word_share: float,
-        k: int,
-    ) -> Found:
-        scores = (1 - word_share) * similarity + word_share * words
-        if len(scores) > k:  # to sort a few takes a quarter of the time
-            best = np.flatnonzero(scores >= np.partition(scores, -k)[-k])
-            scores, rows = scores[best], rows[best]
-        order = np.lexsort((rows, -scores))[:k]
-        return scores[order], rows[order]
-
-
-def _others(rows: NDArray[np.int64], found: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which of the rows that were found are none of `rows`; faster than `isin` for few."""
-    if not len(rows):
-        return np.ones(len(found), np.bool_)
-    known = np.sort(rows)
-    places = known.searchsorted(found)
-    places[places == len(known)] = 0
-    return known[places] != found
 
 
 def write_index(path: Path, index: HybridIndex, manifest: Manifest) -> None:

@@ -23,9 +23,11 @@ def limit_process(threads: int) -> None:
     """Give the libraries of this process so many threads, and numpy's products one.
 
     Torch looks at the environment where it is loaded later; with a graph it never is. Products of a
-    search are small, and the threads of BLAS go on turning for a while after each.
+    search are small, and the threads of BLAS go on turning for a while after each. Queries have
+    their tokens in less time than it takes to wake a thread.
     """
     os.environ["OMP_NUM_THREADS"] = str(threads)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     threadpool_limits(limits=1, user_api="blas")
