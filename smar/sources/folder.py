@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from smar.data import schema
-from smar.params import IngestParams
+from smar.params import ClusterParams, IngestParams
 from smar.sources.decoded_pictures import DecodedPictures
 from smar.sources.feed import Feed, read_feed
 from smar.sources.judgements import Judgements, read_judgements
@@ -46,6 +46,7 @@ def read_source(
     image_target: Path,
     decoded: DecodedPictures | None = None,
     kept: Path | None = None,
+    cluster: ClusterParams | None = None,
 ) -> Tables:
     """Return the tables of a source folder; its pictures are packed into `image_target`.
 
@@ -56,6 +57,7 @@ def read_source(
         image_target: An empty folder.
         decoded: Pictures that need not be decoded again.
         kept: Where it is kept what the files of a log said; None to read all.
+        cluster: Where pictures are decoded; None for here.
 
     Raises:
         DataError: If an input is missing or unreadable, or too many of its rows are bad.
@@ -78,6 +80,7 @@ def read_source(
         quarantine,
         params.feed.picture_roots,
         decoded,
+        cluster or ClusterParams(),
     )
     image_ids = drop_placeholders(
         feed.pictures, packed.image_ids, feed.items, params.images.placeholder_items, quarantine

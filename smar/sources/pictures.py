@@ -4,23 +4,19 @@ Shapes: n pictures of H x W pixels, uint8 RGB.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from smar.params import ImageStoreParams
-from smar.sources.decoded_pictures import DecodedPictures, Stamp, Stamps
-from smar.sources.picture_decoding import PictureCutError, PictureError, decode
-from smar.sources.picture_files import PictureFolder, PictureMissingError
+from smar.params import ClusterParams, ImageStoreParams
+from smar.sources.decoded_pictures import DecodedPictures, Stamps
+from smar.sources.picture_files import PictureFolder
+from smar.sources.picture_reading import PictureSource, read_pictures
 from smar.sources.picture_shards import ShardWriter
 from smar.sources.quarantine import Quarantine
 
@@ -29,8 +25,7 @@ SOURCE = "pictures"
 FURTHER = "further pictures"
 MARKED = "pictures marked"
 PLACEHOLDERS = "placeholder pictures"
-_CHUNK = 512  # pictures that memory holds
-_TASK = 16  # of them for a thread at a time: to hand over one by itself costs much of a small one
+_HERE = ClusterParams()
 _CUT = "is cut short; what is there is used"
 
 
@@ -67,18 +62,6 @@ class Packed(NamedTuple):
     shards: dict[str, dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class _Read:
-    """A decoded picture, or the reason why there is none; no pixels if a store has them."""
-
-    digest: str = ""
-    stamp: Stamp | None = None
-    pixels: NDArray[np.uint8] | None = None
-    size: tuple[int, int] = (0, 0)
-    reason: str = ""
-    is_cut: bool = False
-
-
 def pack_images(
     folder: Path,
     files: Sequence[PictureFile],
@@ -87,11 +70,13 @@ def pack_images(
     quarantine: Quarantine,
     roots: Sequence[str] = (),
     decoded: DecodedPictures | None = None,
+    cluster: ClusterParams = _HERE,
 ) -> Packed:
     """Write shards and their table into `target`.
 
     Files of equal bytes are stored once. Only files inside `folder`, or `roots` where a link of the
-    file system leads there, are read; nothing is fetched.
+    file system leads there, are read; nothing is fetched. A cluster decodes what is read here, so
+    that its machines need no file of the shop.
     """
     wanted = {file.link: file.any_ending for file in files}
     links = list(wanted)
@@ -101,28 +86,19 @@ def pack_images(
     reasons: dict[str, str] = {}
     cut: set[str] = set()
     stamps: Stamps = {}
-    source = _Source(PictureFolder.open(folder, roots), wanted, params, decoded)
-    with ThreadPoolExecutor() as pool, tqdm(total=len(links), desc="pictures", disable=None) as bar:
-        for start in range(0, len(links), _CHUNK):
-            chunk = links[start : start + _CHUNK]
-            reads = {link: read for link in chunk if (read := source.known(link))}
-            rest = [link for link in chunk if link not in reads]
-            tasks = [rest[place : place + _TASK] for place in range(0, len(rest), _TASK)]
-            found = chain.from_iterable(pool.map(source.read_all, tasks))
-            reads.update(zip(rest, found, strict=True))
-            for link in chunk:
-                first = reads[link]
-                # Pillow's leave to take a part is one for all threads: the others are done now.
-                read = source.read(link, allow_cut=True) if first.is_cut else first
-                if not read.digest:
-                    reasons[link] = read.reason
-                    continue
-                ids[link] = writer.add(link, read.digest, read.pixels, read.size)
-                if first.is_cut:
-                    cut.add(link)
-                elif read.stamp is not None:
-                    stamps[link] = decoded.trusted(read.stamp), read.digest
-            bar.update(len(chunk))
+    source = PictureSource(PictureFolder.open(folder, roots), wanted, params, decoded)
+    reads = read_pictures(source, links, cluster)
+    for link, first in tqdm(reads, total=len(links), desc="pictures", disable=None):
+        # Pillow's leave to take a part is one for all threads: the others are done now.
+        read = source.read(link, allow_cut=True) if first.is_cut else first
+        if not read.digest:
+            reasons[link] = read.reason
+            continue
+        ids[link] = writer.add(link, read.digest, read.pixels, read.size)
+        if first.is_cut:
+            cut.add(link)
+        elif read.stamp is not None:
+            stamps[link] = decoded.trusted(read.stamp), read.digest
     writer.close()
     _report(files, reasons, cut, quarantine)
     return Packed([ids.get(file.link, -1) for file in files], stamps, writer.files)
@@ -188,59 +164,3 @@ def drop_placeholders(
         ],
     )
     return [-1 if image in found else image for image in image_ids]
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Where pictures are read from.
-
-    Args:
-        folder: The feed's.
-        any_ending: Whether a file with another ending will do, by link.
-        params: How they are packed.
-        decoded: What need not be decoded.
-    """
-
-    folder: PictureFolder
-    any_ending: Mapping[str, bool]
-    params: ImageStoreParams
-    decoded: DecodedPictures
-
-    def known(self, link: str) -> _Read | None:
-        """Return a picture that an earlier run decoded and whose file is as it was, else None.
-
-        It is asked for before threads are: to hand one over costs more than to look at its file.
-        """
-        if link not in self.decoded.stamps:
-            return None
-        facts = self.folder.facts_of(link)
-        stamp = Stamp.of_facts(facts) if facts else None
-        digest = self.decoded.digest_of(link, stamp) if stamp else ""
-        return _Read(digest, stamp) if digest else None
-
-    def read_all(self, links: Sequence[str]) -> list[_Read]:
-        """Return pictures as `read` does."""
-        return [self.read(link) for link in links]
-
-    def read(self, link: str, *, allow_cut: bool = False) -> _Read:
-        """Return a picture; its pixels only if no earlier run decoded it."""
-        params = self.params
-        try:
-            path = self.folder.find(link, any_ending=self.any_ending[link])
-            stamp = Stamp.of(path)
-            if digest := self.decoded.digest_of(link, stamp):
-                return _Read(digest, stamp)
-            content = self.folder.content(path)
-            digest = sha256(content).hexdigest()
-            if digest in self.decoded.whole:
-                return _Read(digest, stamp)
-            pixels, size = decode(
-                content, params.height, params.width, params.max_pixels, allow_cut=allow_cut
-            )
-        except PictureCutError as error:
-            return _Read(reason=str(error), is_cut=True)
-        except (PictureMissingError, PictureError) as error:
-            return _Read(reason=str(error))
-        except OSError:
-            return _Read(reason="file cannot be read")
-        return _Read(digest, stamp, pixels, size)

@@ -70,7 +70,9 @@ def run(root: Path) -> None:
         target = stack.enter_context(write_directory(paths.images, pictures))
         decoded = DecodedPictures.open(paths.work / "pictures", params.ingest.images)
         kept = paths.work / "log"
-        tables = read_source(folder, params.ingest, params.seed, target, decoded, kept)
+        tables = read_source(
+            folder, params.ingest, params.seed, target, decoded, kept, params.cluster
+        )
         dropped = tables.quarantine.counts()
         pictures.files = tables.packed.shards
         pictures.dropped = {k: n for k, n in dropped.items() if k.startswith("pictures: ")}

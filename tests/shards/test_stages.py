@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from benchmarks.scale import write_params
+from benchmarks.scale_shop import write_shop
 from smar.cli import main
 from smar.evaluation import systems
 from smar.features import making
 from smar.paths import Paths
+from smar.sources import picture_reading
 from smar.stages import embed, synthesize
 from tests.models.backbones.conftest import zoo  # noqa: F401 - a fixture
 from tests.models.backbones.test_backbones import Zoo
@@ -93,3 +96,26 @@ def test_features_of_a_cluster_are_the_same_bytes(
         made.rename(tmp_path / kind)
     assert found[0] == found[1]
     assert len([name for name in found[0] if "shard-" in name]) > 2
+
+
+def test_pictures_decoded_by_a_cluster_are_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change_params: Change
+):
+    monkeypatch.setattr(picture_reading, "_SHARD", 9)
+    write_params(tmp_path, pictures=True)
+    raw, paths = tmp_path / "data" / "raw", Paths(tmp_path)
+    write_shop(raw, 130, 7)
+    folder = raw / "images" / "0"
+    whole = (folder / "p0000003.jpg").read_bytes()
+    (folder / "p0000003.jpg").write_bytes(whole[: len(whole) * 3 // 4])  # is used as far as it goes
+    (folder / "p0000004.jpg").write_bytes(b"")
+    (folder / "p0000005.jpg").unlink()
+    (folder / "p0000007.jpg").write_bytes((folder / "p0000006.jpg").read_bytes())
+    places = (paths.images, paths.quarantine, tmp_path / "data" / "items.parquet")
+    kept = paths.work / "pictures"
+    kept.mkdir(parents=True)
+    here, there = of_both(tmp_path, change_params, "ingest", *places, kept)
+    assert here[:-1] == there[:-1]
+    change_params(tmp_path, {"cluster.address": "127.0.0.1:1"})
+    run(tmp_path, "ingest")  # has nothing to decode, and asks nobody
+    assert [content(place) for place in places] == there[:-1]

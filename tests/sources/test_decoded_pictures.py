@@ -13,8 +13,8 @@ from smar.artifacts import Manifest, write_directory
 from smar.data import images
 from smar.data.images import ImageStore
 from smar.params import ImageStoreParams
-from smar.sources import pictures
-from smar.sources.decoded_pictures import DecodedPictures, remember
+from smar.sources import picture_reading
+from smar.sources.decoded_pictures import DecodedPictures, Stamp, remember
 from smar.sources.pictures import PictureFile, pack_images
 from smar.sources.quarantine import Quarantine
 
@@ -69,13 +69,13 @@ def shards(raw: Path) -> dict[str, tuple[int, bytes]]:
 def decodings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return what grows by the size of every picture that is decoded."""
     seen: list[int] = []
-    decode = pictures.decode
+    decode = picture_reading.decode
 
     def spy(content: bytes, *arguments: int, **options: bool) -> object:
         seen.append(len(content))
         return decode(content, *arguments, **options)
 
-    monkeypatch.setattr(pictures, "decode", spy)
+    monkeypatch.setattr(picture_reading, "decode", spy)
     return seen
 
 
@@ -153,9 +153,9 @@ def test_file_of_the_same_size_changed_in_place_is_noticed(raw: Path):
 
 def test_file_changed_a_moment_ago_is_read_again(raw: Path):
     decoded = DecodedPictures()
-    stamp = pictures.Stamp.of(raw / NAMES[0])
+    stamp = Stamp.of(raw / NAMES[0])
     assert decoded.trusted(stamp) != stamp
-    old = pictures.Stamp(stamp.device, stamp.inode, stamp.bytes, decoded.started_ns - 10**10)
+    old = Stamp(stamp.device, stamp.inode, stamp.bytes, decoded.started_ns - 10**10)
     assert decoded.trusted(old) == old
 
 
