@@ -131,7 +131,7 @@ def run_systems(
         if name == "image":  # an item without a picture has no S_i, so it is no result
             rows = np.where(store.image[rows].any(axis=2) & (rows >= 0), rows, -1)
         runs[name] = Run(name, rows, scores)
-    runs["bm25"] = bm25_run(index.words, texts, k)
+    runs["bm25"] = bm25_run(index.words.of_texts(), texts, k)
     return runs
 
 

@@ -29,6 +29,7 @@ class Parts:
         share: What words alone score, [k].
         by_words: Rank by it, 0 without a common word, [k].
         matched: The words of the query that each item's text has.
+        pictured: Those that its text leaves out and its pictures tell.
     """
 
     text: NDArray[np.float64]
@@ -39,6 +40,7 @@ class Parts:
     share: NDArray[np.float64]
     by_words: NDArray[np.int64]
     matched: list[list[str]]
+    pictured: list[list[str]]
 
 
 def explain(
@@ -75,6 +77,7 @@ def explain(
         share=shares[rows].astype(np.float64),
         by_words=np.where(shares[rows] > 0, _ranks(shares[mask], shares[rows]), 0),
         matched=index.words.matched(text, rows),
+        pictured=index.words.pictured(text, rows),
     )
 
 

@@ -58,6 +58,24 @@ class Postings:
         items = slice(self.starts[word], self.starts[word + 1])
         return self.rows[items], self.weights[items]
 
+    def first(self, num_words: int) -> "Postings":
+        """Return the postings of the first words alone."""
+        starts = self.starts[: num_words + 1]
+        end = starts[-1]
+        return Postings(starts, self.rows[:end], self.weights[:end], self.num_items)
+
+    def with_words(
+        self, more: Sequence[tuple[NDArray[np.int32], NDArray[np.float32]]]
+    ) -> "Postings":
+        """Return these and further words after them: rows, ascending, and weights of each."""
+        ends = self.starts[-1] + np.cumsum([len(rows) for rows, _ in more], dtype=np.int64)
+        return Postings(
+            np.concatenate([self.starts, ends.astype(self.starts.dtype)]),
+            np.concatenate([self.rows, *(rows for rows, _ in more)]).astype(self.rows.dtype),
+            np.concatenate([self.weights, *(weights for _, weights in more)]),
+            self.num_items,
+        )
+
     @cached_property
     def largest(self) -> NDArray[np.float64]:
         """The most that each word counts anywhere, [V]; 0 for a word of no item."""

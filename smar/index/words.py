@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -26,13 +26,16 @@ if TYPE_CHECKING:
     from bm25s import BM25
     from scipy.sparse import csc_matrix
 
+    from smar.index.picture_words import PictureWord
+
 _FORMS = "forms.json"
+_PICTURED = "pictured"
 _PARAMS, _VOCABULARY = "params.index.json", "vocab.index.json"
 _ARRAYS = ("indptr", "indices", "data")
 _ROUNDING = 1e-6  # of a share in float32
 LEAST = float(np.finfo(np.float32).tiny)
 """Below every share of an item that has a word of the query."""
-_EARLIER = {"stemmer": "english"}  # of an index made before the form of its words was written down
+_EARLIER: dict[str, Any] = {"stemmer": "english"}  # of an index without a file of it
 
 _REMEMBERED = 4096  # queries: one is asked for several times in a search, and often again
 
@@ -44,7 +47,7 @@ class _Asked:
     Args:
         units: Its words with their other forms, each after how it is written.
         words: Those that a text has.
-        numbers: Of each of these.
+        numbers: Of each of these, and of what pictures tell of them.
         reachable: The idf of all its words together.
     """
 
@@ -69,12 +72,22 @@ class WordIndex:
         postings: The items of each word, by its number.
         vocabulary: Number of each word.
         stemmer: As for `WordForms`.
+        pictured: By the number of a word that pictures tell too, the number of what they tell,
+            after the numbers of all words. How rare a word is, texts alone say.
     """
 
-    def __init__(self, postings: Postings, vocabulary: dict[str, int], stemmer: str) -> None:
+    def __init__(
+        self,
+        postings: Postings,
+        vocabulary: dict[str, int],
+        stemmer: str,
+        pictured: dict[int, int] | None = None,
+    ) -> None:
         self.postings, self.vocabulary = postings, vocabulary
+        self._pictured = pictured or {}
+        self.num_words = len(postings) - len(self._pictured)
         self._forms = WordForms(stemmer)
-        found_in = np.diff(postings.starts)  # texts by word
+        found_in = np.diff(postings.starts[: self.num_words + 1])  # texts by word
         self._idf = _idf(found_in, len(self))
         self._unknown = float(_idf(np.zeros(1, np.int64), len(self))[0])
         self._asked = lru_cache(_REMEMBERED)(self._read)
@@ -132,8 +145,22 @@ class WordIndex:
             raise ArtifactError(
                 f"{folder}: words of {size} items, expected {num_items}. Run `dvc repro`."
             )
-        known = {word: number for word, number in vocabulary.items() if number < len(starts) - 1}
-        return cls(Postings(starts, rows, weights, num_items), known, settings["stemmer"])
+        pictured = {int(number): column for number, column in settings.get(_PICTURED, {}).items()}
+        num_words = len(starts) - 1 - len(pictured)
+        known = {word: number for word, number in vocabulary.items() if number < num_words}
+        return cls(Postings(starts, rows, weights, num_items), known, settings["stemmer"], pictured)
+
+    def with_pictured(self, told: Sequence["PictureWord"]) -> "WordIndex":
+        """Return the index of these texts in which items have words of their pictures too."""
+        postings = self.of_texts().postings.with_words([(word.rows, word.weights) for word in told])
+        pictured = {word.number: self.num_words + place for place, word in enumerate(told)}
+        return WordIndex(postings, self.vocabulary, self.stemmer, pictured)
+
+    def of_texts(self) -> "WordIndex":
+        """Return the index of the texts alone."""
+        if not self._pictured:
+            return self
+        return WordIndex(self.postings.first(self.num_words), self.vocabulary, self.stemmer)
 
     def write(self, folder: Path) -> None:
         """Write the index into a folder, for `bm25s` to read as well."""
@@ -144,7 +171,7 @@ class WordIndex:
         writer.vocab_dict.setdefault("", len(self.postings))  # of no text, as bm25s has it
         writer.nonoccurrence_array = None  # of other forms of BM25
         writer.save(folder, show_progress=False)
-        write_json(folder / _FORMS, {"stemmer": self._forms.stemmer})
+        write_json(folder / _FORMS, {"stemmer": self.stemmer, _PICTURED: self._pictured})
 
     def hasten(self) -> None:
         """Search by compiled code from now on, for the same results: see `compiled_words`."""
@@ -164,11 +191,19 @@ class WordIndex:
         return self._idf, self._unknown
 
     def item_weights(self) -> "csc_matrix":
-        """Return each word's part of BM25 in each text, [N, V]; times `query_weights`: `shares`."""
+        """Return what each word counts in each item, [N, V]; times `query_weights`: `shares`."""
         from scipy.sparse import csc_matrix
 
         parts = self.postings.weights, self.postings.rows, self.postings.starts
-        return csc_matrix(parts, shape=(len(self), len(self.postings)))
+        counts = csc_matrix(parts, shape=(len(self), len(self.postings)))
+        if not self._pictured:
+            return counts
+        words = [*range(self.num_words), *self._pictured]  # no item has one both ways
+        to_words = csc_matrix(
+            (np.ones(len(words), np.float32), (np.arange(len(words)), words)),
+            shape=(len(words), self.num_words),
+        )
+        return csc_matrix(counts @ to_words)
 
     def query_weights(self, query: str) -> dict[str, float]:
         """Return a query as weights of words: how often it has each, by what it could reach."""
@@ -226,7 +261,12 @@ class WordIndex:
         reachable = self._unknown * sum(not unit for unit in known) + sum(
             float(self._idf[number]) for number in numbers
         )
-        return _Asked(units, words, tuple(numbers), reachable)
+        shown = [self._pictured[number] for number in numbers if number in self._pictured]
+        return _Asked(units, words, (*numbers, *shown), reachable)
+
+    def numbers(self, query: str) -> list[int]:
+        """Return the numbers of the words of a query that a text has."""
+        return [self.vocabulary[word] for word in self._asked(query).words]
 
     def known(self, query: str) -> tuple[float, int]:
         """Return the share of a query's idf that no text has, in [0, 1], and its known words.
@@ -255,9 +295,21 @@ class WordIndex:
 
     def matched(self, query: str, rows: NDArray[np.int64]) -> list[list[str]]:
         """Return the words of a query that the text of each row has, as the query writes them."""
+        return self._matched(query, rows, self.vocabulary)
+
+    def pictured(self, query: str, rows: NDArray[np.int64]) -> list[list[str]]:
+        """Return the words of a query that each row's pictures tell and its text leaves out."""
+        of = self._pictured
+        words = zip(self._asked(query).words, self.numbers(query), strict=True)
+        shown = {word: of[number] for word, number in words if number in of}
+        return self._matched(query, rows, shown)
+
+    def _matched(
+        self, query: str, rows: NDArray[np.int64], number_of: dict[str, int]
+    ) -> list[list[str]]:
         matched: list[list[str]] = [[] for _ in rows]
         for written, unit in self._asked(query).units:
-            numbers = [self.vocabulary[word] for word in unit if word in self.vocabulary]
+            numbers = [number_of[word] for word in unit if word in number_of]
             found = self.postings.sums_of(numbers, rows) > 0
             for place in np.flatnonzero(found):
                 matched[place].append(written)

@@ -49,6 +49,9 @@ class IndexParams(Section):
     spelling: bool = True
     """Whether a word that neither items nor searches have is read as the one that it is a slip away
     from; off, it is searched as it was typed."""
+    picture_words: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """What a word counts that an item's pictures tell and its text leaves out, beside one of its
+    text; 0: pictures give no words."""
     stemmer: Stemmer = "auto"
     """Which language's word endings are one; "auto": that of the catalogue."""
 

@@ -168,6 +168,7 @@ class _Group:
                     if why.by_words[place]
                     else None,
                     matched=why.matched[place],
+                    pictured=why.pictured[place],
                 ),
             )
             for place, hit in enumerate(hits)

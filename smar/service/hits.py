@@ -42,6 +42,7 @@ class Why:
         by_vectors: Its place by vectors alone.
         by_words: Its place by words alone, None without a common word.
         matched: The words of the query that its text has.
+        pictured: Those that its text leaves out and its pictures tell.
     """
 
     text: float
@@ -50,6 +51,7 @@ class Why:
     by_vectors: Place | None
     by_words: Place | None
     matched: list[str]
+    pictured: list[str]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it in plain types."""
@@ -60,6 +62,7 @@ class Why:
             "by_vectors": self.by_vectors.as_dict() if self.by_vectors else None,
             "by_words": self.by_words.as_dict() if self.by_words else None,
             "matched": self.matched,
+            "pictured": self.pictured,
         }
 
 

@@ -132,6 +132,7 @@ def _build(
     from smar.index.fitting import Fitting, trained_queries
     from smar.index.item_words import ItemWords
     from smar.index.kept import Kept
+    from smar.index.picture_words import Pictured, words_of_pictures
     from smar.index.spelling import Spelling
     from smar.index.updating import as_fitted, updated_index
     from smar.index.word_forms import WordForms
@@ -152,6 +153,10 @@ def _build(
     read = ItemWords.read(texts, codes, WordForms(stemmer), before)
     words, trained = WordIndex.of(read, stemmer), trained_queries(paths)
     spelling = Spelling.of(texts, trained, words) if params.index.spelling else None
+    shown = Pictured.read(paths, items, store.image)
+    words = words.with_pictured(
+        words_of_pictures(words, shown, params.index.picture_words, params.seed)
+    )
     if fit is None or found is None:
         fitting = Fitting(paths, params, items, vectors, trained)
         index, fit = fitting.fitted(words, spelling)

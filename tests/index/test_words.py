@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from smar.errors import ArtifactError
+from smar.index.picture_words import PictureWord
 from smar.index.words import WordIndex
 
 TEXTS = ["red boot", "blue boot boot", "green sandal for women"]
@@ -123,7 +124,7 @@ def test_index_made_before_forms_were_written_down_is_read_as_english(tmp_path: 
 
 
 def test_shares_are_the_product_of_sparse_weights():
-    words = WordIndex.build([*TEXTS, "iphone 8 black", "iphone8", "WH-1000XM4", ""])
+    words = pictured(WordIndex.build([*TEXTS, "iphone 8 black", "iphone8", "WH-1000XM4", ""]))
     vocabulary, items = words.vocabulary, words.item_weights().tocsr()
     for query in ("red boot", "boot boots bort", "iphone8", "wh1000xm4 boot", "zzz", ""):
         weights = words.query_weights(query)
@@ -132,6 +133,35 @@ def test_shares_are_the_product_of_sparse_weights():
             vector[vocabulary[word]] = weight
         assert items @ vector == pytest.approx(words.shares(query), abs=1e-7)
         assert bool(weights) == bool(words.shares(query).any())
+
+
+def pictured(words: WordIndex) -> WordIndex:
+    """Return the index in which the picture of the third item tells that it is red, half surely."""
+    rows, weights = np.array([2], np.int32), np.array([0.25], np.float32)
+    return words.with_pictured([PictureWord(words.vocabulary["red"], rows, weights)])
+
+
+def test_word_of_a_picture_counts_beside_those_of_the_text_and_leaves_their_rarity():
+    words = WordIndex.build(TEXTS)
+    more = pictured(words)
+    reachable = math.log(1 + 2.5 / 1.5) + math.log(1 + 2.5 / 1.5)
+    added = np.array([0, 0, 0.25 / reachable])
+    assert more.shares("red sandal") == pytest.approx(words.shares("red sandal") + added)
+    assert more.known("red sandal") == words.known("red sandal")
+    assert (more.of_texts().shares("red sandal") == words.shares("red sandal")).all()
+    rows = np.array([0, 2])
+    assert more.matched("red sandal", rows) == [["red"], ["sandal"]]
+    assert more.pictured("red sandal", rows) == [[], ["red"]]
+
+
+def test_words_of_pictures_are_kept_and_not_told_twice(tmp_path: Path):
+    more = pictured(WordIndex.build(TEXTS))
+    more.write(tmp_path)
+    again = WordIndex.load(tmp_path, 3)
+    assert (again.shares("red boot") == more.shares("red boot")).all()
+    assert again.pictured("red", np.array([2])) == [["red"]]
+    assert again.idf()[0].tolist() == more.idf()[0].tolist()
+    assert (pictured(more).shares("red") == more.shares("red")).all()
 
 
 def test_shares_are_those_of_bm25s(tmp_path: Path):

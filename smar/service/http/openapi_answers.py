@@ -33,6 +33,11 @@ HIT: Schema = {
                 "by_vectors": _PLACE,
                 "by_words": _PLACE,
                 "matched": {"type": "array", "items": _TEXT},
+                "pictured": {
+                    "type": "array",
+                    "items": _TEXT,
+                    "description": "Words that its text leaves out and its pictures tell.",
+                },
             },
         },
     },
