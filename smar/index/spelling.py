@@ -42,8 +42,7 @@ class Speller:
     """Mends words to known ones: one slip away, of eight letters or more two.
 
     A slip is a letter too many, too few or wrong, or two neighbours that changed places (optimal
-    string alignment). The nearest word is meant; of several as near those with the same first
-    letter, of these the most frequent.
+    string alignment). The nearest word is meant, of several as near the most frequent.
 
     Args:
         words: Words to mend to, with how often they are.
@@ -223,10 +222,7 @@ def _slips(word: str) -> int:
 
 def _meant(word: str, counts: Mapping[str, int], near: NearWords) -> str:
     """Return the word that is meant by one that is not known, itself if none is near."""
-    found = [
-        (distance, other[0] != word[0], -counts[other], other)
-        for distance, other in near.of(word, _slips(word))
-    ]
+    found = [(slips, -counts[other], other) for slips, other in near.of(word, _slips(word))]
     return min(found)[-1] if found else word
 
 

@@ -71,9 +71,10 @@ def test_short_words_and_numbers_are_left_alone():
     ]  # fmt: skip
 
 
-def test_of_near_words_the_one_of_its_first_letter_then_the_frequent_one_is_meant():
-    assert Speller({"bolds": 1, "colts": 9}).mended("bolts") == "bolds"
+def test_of_near_words_the_most_frequent_one_is_meant():
+    assert Speller({"bolds": 1, "colts": 9}).mended("bolts") == "colts"
     assert Speller({"books": 2, "boots": 1}).mended("boogs") == "books"
+    assert Speller({"books": 1, "boots": 1}).mended("boogs") == "books"  # the first of equals
 
 
 def test_long_words_may_have_two_slips_and_one_is_nearer():
