@@ -18,15 +18,15 @@ from sklearn.linear_model import LogisticRegression
 from smar.data.misspell import misspell
 from smar.index.choice import Encode
 from smar.index.hybrid import HybridIndex
-from smar.index.relevance import Calibration, facts
-from smar.index.unseen import lacking, missing, together
+from smar.index.relevance import NUM_FACTS, Calibration, facts
+from smar.index.unseen import lacking, told_by
 from smar.judging.runs import QuerySet
 
 logger = logging.getLogger(__name__)
 
 _HITS = 50  # of each query
 _LEAST = 30  # queries; fewer say nothing about probabilities
-_LOST = 0.01  # of the relevant hits that the cut may lose
+_LOST = 0.0125  # of the relevant hits that the cut may lose
 _INVENTED = 0.5  # weight of each of a query's two invented ones
 _MISSPELLED = 0.75  # and of the misspelled one
 _LEAST_ASKED = 3  # training queries that use a word which no item has: one may be a slip
@@ -134,12 +134,12 @@ def _evidence(
 ) -> _Evidence:
     """Return what is known of the hits of texts, each with its row of `relevant`, -1 for none."""
     if not texts:
-        return _Evidence(np.zeros((0, 4)), np.zeros(0, bool), np.zeros(0))
+        return _Evidence(np.zeros((0, NUM_FACTS)), np.zeros(0, bool), np.zeros(0))
     words = index.read([text for text, _ in texts])
     scores, rows = index.search(words, encode(words), _HITS)
     is_found = rows >= 0  # lists that were looked at may hold fewer
     told = [
-        facts(of_query[found], *missing(index.words, text, asked), together(index.words, text))
+        facts(of_query[found], told_by(index.words, text, asked))
         for text, of_query, found in zip(words, scores, is_found, strict=True)
     ]
     none = np.empty(0, np.int64)

@@ -18,14 +18,14 @@ from smar.index.ann import VectorIndex, gated_queries, index_directory, whole_k
 from smar.index.candidates import Candidates, others
 from smar.index.clock import Clock
 from smar.index.query_vectors import Found
-from smar.index.relevance import Calibration
+from smar.index.relevance import Calibration, QueryFacts
 from smar.index.settings import DEPTH
 from smar.index.spelling import Spelling
-from smar.index.unseen import UnseenWords, missing, together
+from smar.index.unseen import UnseenWords, told_by
 from smar.index.words import WordIndex
 from smar.models.embeddings import QueryEmbeddings
 
-_REMEMBERED = 10_000  # queries of which is known which of their words items hold
+_REMEMBERED = 10_000  # queries of which is known what the items' words tell
 _WORDS = "words"
 # Of a hybrid index, beside its vectors' own.
 _DETAILS = ("word_share", "unseen_share", "relevance", "spelling")
@@ -158,17 +158,13 @@ class HybridIndex:
         """
         if self.calibration is None:
             raise DataError("this index has no calibration: no judged query, click or word to fit.")
-        return self.calibration.of(scores, *self._told(text))
+        return self.calibration.of(scores, self._told_by(text))
 
     @cached_property
-    def _told(self) -> Callable[[str], tuple[float, float, float]]:
+    def _told_by(self) -> Callable[[str], QueryFacts]:
         """What the calibration asks of a query beside its hits' scores, remembered."""
-        asked = self.calibration.asked if self.calibration else frozenset()
-
-        def told(text: str) -> tuple[float, float, float]:
-            return *missing(self.words, text, asked), together(self.words, text)
-
-        return lru_cache(_REMEMBERED)(told)
+        asked = self.calibration.asked if self.calibration else frozenset[str]()
+        return lru_cache(_REMEMBERED)(partial(told_by, self.words, asked=asked))
 
     def candidates(
         self,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smar.errors import ArtifactError
+from smar.index.relevance import QueryFacts
 from smar.index.words import WordIndex
 
 _FILE = "unseen.npy"
@@ -43,15 +44,26 @@ def missing(words: WordIndex, query: str, asked: Container[str]) -> tuple[float,
     return (no_one / whole, others / whole) if whole else (1.0, 0.0)
 
 
-def together(words: WordIndex, query: str) -> float:
-    """Return how many of a query's words one item holds at most, 0 where items have none of them.
-
-    What the best item holds of the query, times how many of its words items have: of "red striped
-    dress" 3 where one item is all of that, 2 where striped dresses are never red.
-    """
-    known = sum(bool(numbers) for _, numbers in words.forms(query))
+def told_by(words: WordIndex, query: str, asked: Container[str]) -> QueryFacts:
+    """Return what the words of the items tell of a query; `asked` as for `missing`."""
+    known = [numbers for _, numbers in words.forms(query) if numbers]
     shares = words.best(query, 1)[1]
-    return known * float(shares[0]) if len(shares) else 0.0
+    return QueryFacts(
+        *missing(words, query, asked),
+        share=float(shares[0]) if len(shares) else 0.0,
+        known=len(known),
+        rarity=1 / (1 + _holding(words, known)) if known else 0.0,
+    )
+
+
+def _holding(words: WordIndex, known: Sequence[Sequence[int]]) -> int:
+    """Return how many items hold every word of several, each in any of its forms, by number."""
+    postings = words.postings
+    first, *others = sorted(known, key=lambda numbers: sum(len(postings.of(n)[0]) for n in numbers))
+    rows = np.unique(np.concatenate([postings.of(number)[0] for number in first])).astype(np.int64)
+    for numbers in others:
+        rows = rows[postings.sums_of(numbers, rows) > 0]
+    return len(rows)
 
 
 @dataclass(frozen=True)

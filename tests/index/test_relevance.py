@@ -14,9 +14,9 @@ from smar.index.ann import gated_items
 from smar.index.building import build_index
 from smar.index.calibrating import with_calibration
 from smar.index.hybrid import HybridIndex, write_index
-from smar.index.relevance import Calibration
+from smar.index.relevance import Calibration, QueryFacts
 from smar.index.spelling import Spelling
-from smar.index.unseen import missing, together
+from smar.index.unseen import missing, told_by
 from smar.index.words import WordIndex
 from smar.judging.runs import QuerySet
 from smar.models.embeddings import QueryEmbeddings
@@ -66,7 +66,7 @@ def of_queries(name: str, texts: list[str], grades: csr_matrix) -> QuerySet:
     [(0.0, 0.0, 0.1), (0.5, 0.0, 0.5), (0.25, 0.0, 0.3), (0.5, 1.0, 0.1), (9.0, 0.0, 0.9)],
 )
 def test_probability_is_read_off_the_curve(score: float, unknown: float, expected: float):
-    assert CURVE.of(np.array([score], np.float32), unknown) == pytest.approx([expected])
+    assert CURVE.of(np.array([score], np.float32), QueryFacts(unknown)) == pytest.approx([expected])
 
 
 def test_calibration_reads_itself_again():
@@ -185,25 +185,36 @@ def test_words_that_searches_use_are_told_from_words_that_no_one_uses(
 
 
 @pytest.mark.parametrize(
-    ("query", "known", "of_best"),
-    [
-        ("red boot", 2, "red boot"),
-        ("kettle", 0, ""),
-        ("red boot kettle", 2, "red boot"),
-        ("", 0, ""),
-    ],
+    "query", ["red boot", "kettle", "red boot kettle", "", "pink", "boots atlas", "red red boot"]
 )
-def test_words_of_a_query_that_one_item_holds(
-    shop: tuple[HybridIndex, QuerySet], query: str, known: int, of_best: str
+def test_facts_of_a_query_are_what_a_look_at_every_item_tells(
+    shop: tuple[HybridIndex, QuerySet], query: str
 ):
     words = shop[0].words
-    share = float(words.shares(query).max(initial=0)) if of_best else 0.0
-    assert together(words, query) == pytest.approx(known * share)
+    known = [word for word in query.split() if words.shares(word).any()]
+    has = [words.shares(word) > 0 for word in known]
+    told = told_by(words, query, {"kettle"})
+    assert told.known == len(known)
+    assert told.share == pytest.approx(float(words.shares(query).max(initial=0)), abs=1e-7)
+    assert told.rarity == (1 / (1 + np.logical_and.reduce(has).sum()) if known else 0.0)
+    assert (told.unknown, told.asked) == missing(words, query, {"kettle"})
 
 
-def test_words_that_no_item_has_at_once_are_fewer_than_those_that_one_has():
-    words = WordIndex.build(["red boot", "striped boot", "red sandal", "striped red sandal"] * 5)
-    assert together(words, "striped red boot") < together(words, "striped red sandal")
+def test_word_that_items_write_in_several_forms_is_held_in_any():
+    words = WordIndex.build(["iphone 8", "iphone8", "iphone case", "8 cups"])
+    assert told_by(words, "iphone8 case", ()).rarity == 1 / 2
+    assert told_by(words, "iphone8", ()).rarity == 1 / 5
+
+
+def test_calibration_of_before_is_read_by_the_facts_it_was_fitted_to():
+    before = replace(CURVE, slopes=(2.0, -1.0, 0.5, -0.25))
+    told = QueryFacts(0.2, 0.4, share=0.5, known=4, rarity=1.0)
+    line = 2.0 * 0.5 - 0.2 + 0.5 * 0.4 - 0.25 * 4 * 0.5
+    at_half = np.array([0.5], np.float32)
+    assert before.of(at_half, told) == pytest.approx(np.interp([line], (0, 1, 2), (0.1, 0.5, 0.9)))
+    now = replace(CURVE, slopes=(2.0, -1.0, 0.5, -0.4, -0.05, 0.3))
+    line = 2.0 * 0.5 - 0.2 + 0.5 * 0.4 - 0.4 * 0.5 - 0.05 * 4 + 0.3
+    assert now.of(at_half, told) == pytest.approx(np.interp([line], (0, 1, 2), (0.1, 0.5, 0.9)))
 
 
 def test_calibration_of_before_knows_no_asked_words():
@@ -211,4 +222,5 @@ def test_calibration_of_before_knows_no_asked_words():
     del content["asked"]
     read = Calibration.read(content)
     assert read == CURVE
-    assert read.of(np.array([0.5], np.float32), 0.0, 0.7, 2.0) == pytest.approx([0.5])
+    told = QueryFacts(0.0, 0.7, share=1.0, known=2)
+    assert read.of(np.array([0.5], np.float32), told) == pytest.approx([0.5])
