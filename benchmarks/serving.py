@@ -46,8 +46,8 @@ from smar.service.retriever import Retriever
 
 _BATCH = 32
 _HITS = 10
-_FILTERS = {"price": {"lt": 20}, "availability": "in_stock"}
-_FACETS = ("brand", "price")
+FILTERS = {"price": {"lt": 20}, "availability": "in_stock"}
+FACETS = ("brand", "price")
 _PLAIN, _MIXED = "plain", "mixed"
 _STEADY = (0.5, 0.8)  # of the highest rate
 _HALVES = 7  # to within one in 128 of what is answered at full load
@@ -109,7 +109,7 @@ def _write_paths(root: Path) -> None:
         f"/search?q={quote(text)}&limit={_HITS}&client_id=c{number % 97}"
         for number, text in enumerate(texts)
     ]
-    more = f"&filters={quote(json.dumps(_FILTERS))}&facets={','.join(_FACETS)}"
+    more = f"&filters={quote(json.dumps(FILTERS))}&facets={','.join(FACETS)}"
     mixed = [path + (more if n % 10 == 0 else "") for n, path in enumerate(plain)]
     for name, paths in ((_PLAIN, plain), (_MIXED, mixed)):
         (root / f"{name}.json").write_text(json.dumps(paths))
@@ -128,10 +128,10 @@ def _library(root: Path) -> Retriever:
 
 
 def _requests(root: Path, kind: str) -> list[SearchRequest]:
-    filters = read_filter(_FILTERS)[0]
+    filters = read_filter(FILTERS)[0]
     texts = json.loads((root / "queries.json").read_text())
     return [
-        SearchRequest(query=text, limit=_HITS, filters=filters, facets=_FACETS)
+        SearchRequest(query=text, limit=_HITS, filters=filters, facets=FACETS)
         if kind == _MIXED and number % 10 == 0
         else SearchRequest(query=text, limit=_HITS)
         for number, text in enumerate(texts)

@@ -123,6 +123,18 @@ def test_serving_loses_no_record_and_switches_without_an_error(start, small_proj
 
 
 @pytest.mark.slow
+def test_serving_parts_add_up_to_no_more_than_the_whole(start, small_project: Path):
+    queries = json.dumps(["teal lamp", "sofa", "dress"])
+    (small_project / "queries.json").write_text(queries)
+    arguments = ("--folder", str(small_project), "--rounds", "1", "--searches", "32")
+    lines = [json.loads(line) for line in start("benchmarks.serving_parts", *arguments)]
+    assert [line["by"] for line in lines] == ["numpy"] * 6 + ["hastened"] * 6
+    for line in lines:
+        spent = [line[part] for part in ("encode", "filter", "vectors", "words", "ranking")]
+        assert 0 < sum(spent) <= 1.01 * line["total"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["benchmarks.quality.bm25", *sorted(PEERS)])
 def test_peer_leaves_its_results_beside_those_of_the_study(
     start, small_parameters: Path, tmp_path: Path, module: str
