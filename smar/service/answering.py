@@ -42,9 +42,9 @@ def answer_all(parts: Parts, requests: Sequence[SearchRequest]) -> list[Answer]:
         own = Clock()
         own.milliseconds |= clock.milliseconds
         with own("filter"):
-            mask = None if condition == EVERYTHING else parts.fields.mask(condition)
+            allowed = None if condition == EVERYTHING else parts.fields.allowed(condition)
         asked = _with_share(parts, word_share)
-        group = _Group(asked, None if mask is None else Allowed(mask), own)
+        group = _Group(asked, allowed, own)
         found = group.answers([requests[number] for number in numbers], queries.some(numbers))
         answers |= dict(zip(numbers, found, strict=True))
     spent = (time.perf_counter() - start) * 1e3
@@ -131,14 +131,14 @@ class _Group:
         """Return a facet of what matches, its own filters passed over where that is asked for."""
         column, most = self._parts.fields.column(name), request.facet_values
         rest = without(request.filters, name) if request.facets_apart else request.filters
+        if ranked.matching is None:
+            return self._parts.fields.facet(rest, name, most)
         if rest == request.filters:
             return column.facet(ranked.among(self._finder.mask), most)
-        mask = self._parts.fields.mask(rest)
-        if ranked.matching is not None:
-            others = Finder(self._parts, Allowed(mask), Clock())
-            plain = SearchRequest(limit=0, min_relevance=request.min_relevance)
-            ranked = others.ranked([plain], query)[0]
-        return column.facet(ranked.among(mask), most)
+        others = Finder(self._parts, self._parts.fields.allowed(rest), Clock())
+        plain = SearchRequest(limit=0, min_relevance=request.min_relevance)
+        ranked = others.ranked([plain], query)[0]
+        return column.facet(ranked.among(others.mask), most)
 
     def _page(self, request: SearchRequest, ranked: Ranked) -> Page:
         page = slice(request.offset, request.offset + request.limit)

@@ -8,7 +8,7 @@ Shapes: N items.
 """
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from threading import Lock
 from typing import Any
 
@@ -17,6 +17,8 @@ import orjson
 import pyarrow as pa
 
 from smar.errors import Problem, near_match
+from smar.index.allowed import Allowed
+from smar.service.answer import Facet
 from smar.service.columns import (
     Column,
     LevelColumn,
@@ -32,6 +34,9 @@ from smar.service.request import RELEVANCE, SearchRequest
 _NESTED = ("attributes", "more")
 _WITHOUT = {"image_ids", *_NESTED}
 _CATEGORY = "category"
+# Of the last searches, for many ask for the same: a page of a category, or all that there is.
+_FILTERS = 8  # what they allow takes up to 10 bytes an item
+_FACETS = 256
 
 
 class Fields:
@@ -47,6 +52,8 @@ class Fields:
         self._columns: dict[str, Column] = {}
         self._lock = Lock()
         self._given = nested
+        self.allowed = lru_cache(_FILTERS)(self._allowed)
+        self.facet = lru_cache(_FACETS)(self._facet)
 
     @cached_property
     def nested(self) -> Mapping[str, Any]:
@@ -92,6 +99,16 @@ class Fields:
             if name not in self._columns:
                 self._columns[name] = self._make(name)
             return self._columns[name]
+
+    def _allowed(self, condition: Filter) -> Allowed:
+        """Return what a filter allows, remembered; its fields must be known."""
+        mask = self.mask(condition)
+        mask.flags.writeable = False
+        return Allowed(mask)
+
+    def _facet(self, condition: Filter, name: str, most: int) -> Facet:
+        """Return how often each value of a field is among what a filter allows, remembered."""
+        return self.column(name).facet(self.allowed(condition).mask, most)
 
     def mask(self, condition: Filter) -> Mask:
         """Return which items a filter allows, [N]; its fields must be known."""

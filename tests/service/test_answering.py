@@ -457,3 +457,34 @@ def test_share_that_a_request_gives_holds_for_words_that_no_search_used(shops):
         for share in (None, 0.1)
     ]
     assert words == [0.7, 0.1]
+
+
+def test_counts_that_are_remembered_are_of_their_own_filter_and_number(shops):
+    fields = shops(0.3).fields
+    cheap, dear = Between("price", lt=20.0), Between("price", gte=20.0)
+    for condition in (cheap, dear, cheap, All(())):
+        for most in (1, 100):
+            found = fields.facet(condition, "brand", most)
+            assert found == fields.column("brand").facet(fields.mask(condition), most)
+            assert found is fields.facet(condition, "brand", most)
+    with pytest.raises(ValueError, match="read-only"):
+        fields.allowed(cheap).mask[0] = True
+
+
+def test_a_hastened_shop_answers_as_before(shops):
+    shop = shops(0.3)
+    again = Retriever(lambda: shop.model, shop.index, shop.items, shop.root)
+    again.tower = shop.tower
+    conditions = (All(()), Between("price", lt=20.0), AnyOf("brand", ("Acme",)))
+    requests = [
+        SearchRequest(query=query, filters=condition, limit=limit, explain=True)
+        for query in ("red boot", "acme", "zzz", "")
+        for condition in conditions
+        for limit in (3, 1000)
+    ]
+    slow = shop.answer_many(requests)
+    again.hasten()
+    for before, after in zip(slow, again.answer_many(requests), strict=True):
+        assert [hit.item_id for hit in before.hits] == [hit.item_id for hit in after.hits]
+        scores = [[hit.score for hit in answer.hits] for answer in (before, after)]
+        assert np.allclose(*scores, atol=2e-6)
