@@ -22,6 +22,7 @@ from smar.index.relevance import Calibration, QueryFacts
 from smar.index.settings import DEPTH
 from smar.index.spelling import Spelling
 from smar.index.unseen import UnseenWords, told_by
+from smar.index.word_files import load_words, write_words
 from smar.index.words import WordIndex
 from smar.models.embeddings import QueryEmbeddings
 
@@ -66,7 +67,7 @@ class HybridIndex:
         num_items = len(vectors.item_ids)
         if "word_share" not in vectors.details:
             return cls(vectors, WordIndex.build([""] * num_items), 0.0)
-        words = WordIndex.load(path / _WORDS, num_items)
+        words = load_words(path / _WORDS, num_items)
         calibration = Calibration.read(vectors.details.get("relevance"))
         share = float(vectors.details["word_share"])
         unseen = None
@@ -235,7 +236,7 @@ def write_index(path: Path, index: HybridIndex, manifest: Manifest) -> None:
         manifest.details["relevance"] = index.calibration.as_dict()
     of_vectors = {name: v for name, v in index.vectors.details.items() if name not in _DETAILS}
     with index_directory(path, replace(index.vectors, details=of_vectors), manifest) as folder:
-        index.words.write(folder / _WORDS)
+        write_words(index.words, folder / _WORDS)
         if index.unseen is not None:
             index.unseen.write(folder / _WORDS)
         if index.spelling is not None:

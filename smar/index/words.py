@@ -3,39 +3,27 @@
 Shapes: N items.
 """
 
-import json
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
-from smar.artifacts import write_json
-from smar.errors import ArtifactError
 from smar.index.compiled_words import CompiledWords
-from smar.index.item_words import K1, B, ItemWords, bm25
+from smar.index.item_words import ItemWords, bm25
 from smar.index.postings import Postings, Shares
 from smar.index.word_forms import WordForms, code_of
 
 if TYPE_CHECKING:
-    from bm25s import BM25
     from scipy.sparse import csc_matrix
 
     from smar.index.picture_words import PictureWord
 
-_FORMS = "forms.json"
-_PICTURED = "pictured"
-_PARAMS, _VOCABULARY = "params.index.json", "vocab.index.json"
-_ARRAYS = ("indptr", "indices", "data")
 _ROUNDING = 1e-6  # of a share in float32
 LEAST = float(np.finfo(np.float32).tiny)
 """Below every share of an item that has a word of the query."""
-_EARLIER: dict[str, Any] = {"stemmer": "english"}  # of an index without a file of it
 
 _REMEMBERED = 4096  # queries: one is asked for several times in a search, and often again
 
@@ -72,8 +60,8 @@ class WordIndex:
         postings: The items of each word, by its number.
         vocabulary: Number of each word.
         stemmer: As for `WordForms`.
-        pictured: By the number of a word that pictures tell too, the number of what they tell,
-            after the numbers of all words. How rare a word is, texts alone say.
+        shown: By the number of a word that pictures tell too, the number of what they tell, after
+            the numbers of all words. How rare a word is, texts alone say.
     """
 
     def __init__(
@@ -81,11 +69,11 @@ class WordIndex:
         postings: Postings,
         vocabulary: dict[str, int],
         stemmer: str,
-        pictured: dict[int, int] | None = None,
+        shown: dict[int, int] | None = None,
     ) -> None:
         self.postings, self.vocabulary = postings, vocabulary
-        self._pictured = pictured or {}
-        self.num_words = len(postings) - len(self._pictured)
+        self.shown = shown or {}
+        self.num_words = len(postings) - len(self.shown)
         self._forms = WordForms(stemmer)
         found_in = np.diff(postings.starts[: self.num_words + 1])  # texts by word
         self._idf = _idf(found_in, len(self))
@@ -115,63 +103,17 @@ class WordIndex:
         number = {word: place for place, word in enumerate(words.vocabulary)}
         return cls(bm25(words), number, stemmer)
 
-    @classmethod
-    def load(cls, folder: Path, num_items: int) -> "WordIndex":
-        """Return what `write` wrote.
-
-        Args:
-            folder: Where it lies.
-            num_items: N, as the index that it belongs to says.
-
-        Raises:
-            ArtifactError: If a file is missing, cannot be read or is about other items.
-        """
-        try:
-            params, vocabulary = (
-                orjson.loads((folder / name).read_bytes()) for name in (_PARAMS, _VOCABULARY)
-            )
-            starts, rows, weights = (
-                np.load(folder / f"{name}.csc.index.npy", mmap_mode="r", allow_pickle=False).view(
-                    np.ndarray
-                )
-                for name in _ARRAYS
-            )
-            forms = folder / _FORMS
-            settings = json.loads(forms.read_text(encoding="utf-8")) if forms.exists() else _EARLIER
-            size = int(params["num_docs"])
-        except (OSError, ValueError, KeyError) as error:
-            raise ArtifactError(f"{folder}: the word index cannot be read ({error}).") from error
-        if size != num_items:
-            raise ArtifactError(
-                f"{folder}: words of {size} items, expected {num_items}. Run `dvc repro`."
-            )
-        pictured = {int(number): column for number, column in settings.get(_PICTURED, {}).items()}
-        num_words = len(starts) - 1 - len(pictured)
-        known = {word: number for word, number in vocabulary.items() if number < num_words}
-        return cls(Postings(starts, rows, weights, num_items), known, settings["stemmer"], pictured)
-
     def with_pictured(self, told: Sequence["PictureWord"]) -> "WordIndex":
         """Return the index of these texts in which items have words of their pictures too."""
         postings = self.of_texts().postings.with_words([(word.rows, word.weights) for word in told])
-        pictured = {word.number: self.num_words + place for place, word in enumerate(told)}
-        return WordIndex(postings, self.vocabulary, self.stemmer, pictured)
+        shown = {word.number: self.num_words + place for place, word in enumerate(told)}
+        return WordIndex(postings, self.vocabulary, self.stemmer, shown)
 
     def of_texts(self) -> "WordIndex":
         """Return the index of the texts alone."""
-        if not self._pictured:
+        if not self.shown:
             return self
         return WordIndex(self.postings.first(self.num_words), self.vocabulary, self.stemmer)
-
-    def write(self, folder: Path) -> None:
-        """Write the index into a folder, for `bm25s` to read as well."""
-        writer = _bm25()
-        parts = self.postings.starts, self.postings.rows, self.postings.weights
-        writer.scores = {**dict(zip(_ARRAYS, parts, strict=True)), "num_docs": len(self)}
-        writer.vocab_dict = dict(self.vocabulary)
-        writer.vocab_dict.setdefault("", len(self.postings))  # of no text, as bm25s has it
-        writer.nonoccurrence_array = None  # of other forms of BM25
-        writer.save(folder, show_progress=False)
-        write_json(folder / _FORMS, {"stemmer": self.stemmer, _PICTURED: self._pictured})
 
     def hasten(self) -> None:
         """Search by compiled code from now on, for the same results: see `compiled_words`."""
@@ -196,9 +138,9 @@ class WordIndex:
 
         parts = self.postings.weights, self.postings.rows, self.postings.starts
         counts = csc_matrix(parts, shape=(len(self), len(self.postings)))
-        if not self._pictured:
+        if not self.shown:
             return counts
-        words = [*range(self.num_words), *self._pictured]  # no item has one both ways
+        words = [*range(self.num_words), *self.shown]  # no item has one both ways
         to_words = csc_matrix(
             (np.ones(len(words), np.float32), (np.arange(len(words)), words)),
             shape=(len(words), self.num_words),
@@ -261,7 +203,7 @@ class WordIndex:
         reachable = self._unknown * sum(not unit for unit in known) + sum(
             float(self._idf[number]) for number in numbers
         )
-        shown = [self._pictured[number] for number in numbers if number in self._pictured]
+        shown = [self.shown[number] for number in numbers if number in self.shown]
         return _Asked(units, words, (*numbers, *shown), reachable)
 
     def numbers(self, query: str) -> list[int]:
@@ -299,7 +241,7 @@ class WordIndex:
 
     def pictured(self, query: str, rows: NDArray[np.int64]) -> list[list[str]]:
         """Return the words of a query that each row's pictures tell and its text leaves out."""
-        of = self._pictured
+        of = self.shown
         words = zip(self._asked(query).words, self.numbers(query), strict=True)
         shown = {word: of[number] for word, number in words if number in of}
         return self._matched(query, rows, shown)
@@ -327,14 +269,6 @@ class WordIndex:
 def _share(sums: NDArray[np.float64], reachable: float) -> NDArray[np.float32]:
     """Return sums as parts of what could be reached; where nothing could, all are 0."""
     return (sums / (reachable or 1.0)).astype(np.float32)
-
-
-def _bm25() -> "BM25":
-    """Return what writes weights of words."""
-    import bm25s
-
-    logging.getLogger("bm25s").setLevel(logging.WARNING)  # at import it asks for every detail
-    return bm25s.BM25(method="lucene", k1=K1, b=B)
 
 
 def _idf(found_in: NDArray[np.int64], num_items: int) -> NDArray[np.float64]:

@@ -1,17 +1,14 @@
 """The word index: BM25 by hand, what a share means, order, files."""
 
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import bm25s
 import numpy as np
 import pytest
 
-from smar.errors import ArtifactError
 from smar.index.picture_words import PictureWord
+from smar.index.word_files import write_words
 from smar.index.words import WordIndex
 
 TEXTS = ["red boot", "blue boot boot", "green sandal for women"]
@@ -42,11 +39,6 @@ def test_word_that_no_text_has_counts_as_the_rarest():
 def test_word_forms_are_one():
     words = WordIndex.build(TEXTS)
     assert (words.shares("Boots") == words.shares("boot")).all()
-
-
-def test_stemmer_is_kept_with_the_words(tmp_path: Path):
-    WordIndex.build(["Schuhe"], stemmer="german").write(tmp_path / "words")
-    assert WordIndex.load(tmp_path / "words", 1).shares("schuh")[0] > 0
 
 
 @pytest.mark.parametrize("query", ["zzz", "?", "a"])
@@ -85,44 +77,6 @@ def test_rows_that_reach_a_share_are_those_of_all_shares():
             assert (of_rows == shares[rows]).all()
 
 
-def test_words_reload_to_the_same_shares(tmp_path: Path):
-    words = WordIndex.build(TEXTS)
-    words.write(tmp_path / "words")
-    again = WordIndex.load(tmp_path / "words", 3)
-    assert (again.shares("red boots for women") == words.shares("red boots for women")).all()
-
-
-def test_words_of_other_items_are_refused(tmp_path: Path):
-    WordIndex.build(TEXTS).write(tmp_path / "words")
-    with pytest.raises(ArtifactError, match="words of 3 items, expected 4"):
-        WordIndex.load(tmp_path / "words", 4)
-
-
-def test_missing_words_are_refused(tmp_path: Path):
-    with pytest.raises(ArtifactError, match="the word index cannot be read"):
-        WordIndex.load(tmp_path / "words", 3)
-
-
-def test_same_texts_make_the_same_files_in_every_process(tmp_path: Path):
-    code = "import sys; from pathlib import Path; from smar.index.words import WordIndex\n"
-    code += f"WordIndex.build({TEXTS!r}).write(Path(sys.argv[1]))"
-    for seed in ("1", "2"):
-        environment = os.environ | {"PYTHONHASHSEED": seed}
-        command = [sys.executable, "-c", code, str(tmp_path / seed)]
-        subprocess.run(command, check=True, env=environment)
-    files = sorted(path.name for path in (tmp_path / "1").iterdir())
-    assert files
-    for name in files:
-        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
-
-
-def test_index_made_before_forms_were_written_down_is_read_as_english(tmp_path: Path):
-    WordIndex.build(["red boots", "a sofa"]).write(tmp_path)
-    (tmp_path / "forms.json").unlink()
-    shares = WordIndex.load(tmp_path, 2).shares("boot")
-    assert shares[0] > shares[1] == 0
-
-
 def test_shares_are_the_product_of_sparse_weights():
     words = pictured(WordIndex.build([*TEXTS, "iphone 8 black", "iphone8", "WH-1000XM4", ""]))
     vocabulary, items = words.vocabulary, words.item_weights().tocsr()
@@ -154,32 +108,6 @@ def test_word_of_a_picture_counts_beside_those_of_the_text_and_leaves_their_rari
     assert more.pictured("red sandal", rows) == [[], ["red"]]
 
 
-def test_words_of_pictures_are_kept_and_not_told_twice(tmp_path: Path):
-    more = pictured(WordIndex.build(TEXTS))
-    more.write(tmp_path)
-    again = WordIndex.load(tmp_path, 3)
-    assert (again.shares("red boot") == more.shares("red boot")).all()
-    assert again.pictured("red", np.array([2])) == [["red"]]
-    assert again.idf()[0].tolist() == more.idf()[0].tolist()
-    assert (pictured(more).shares("red") == more.shares("red")).all()
-
-
-def test_shares_are_those_of_bm25s(tmp_path: Path):
-    rng = np.random.default_rng(0)
-    vocabulary = [f"{one}{two}" for one in "abcdefgh" for two in "ijklmnop"]
-    texts = [" ".join(rng.choice(vocabulary, 6)) for _ in range(400)]
-    words = WordIndex.build(texts, stemmer="none")
-    words.write(tmp_path)
-    theirs = bm25s.BM25.load(tmp_path)
-    for _ in range(30):
-        query = list(rng.choice(vocabulary, 4))
-        idf = sum(math.log(1 + (400 - n + 0.5) / (n + 0.5)) for n in [
-            sum(word in text.split() for text in texts) for word in query
-        ])  # fmt: skip
-        expected = theirs.get_scores(query) / idf
-        assert np.allclose(words.shares(" ".join(query)), expected, rtol=1e-6)
-
-
 def as_bm25s_makes_them(texts: list[str], folder: Path) -> None:
     """Write the index that bm25s itself makes of texts whose words are parted by blanks."""
     words = [text.split() or [""] for text in texts]
@@ -194,6 +122,6 @@ def test_weights_are_byte_for_byte_those_of_bm25s(tmp_path: Path):
     vocabulary = [f"{one}{two}" for one in "abcdefgh" for two in "ijklmnop"]
     texts = [" ".join(rng.choice(vocabulary, rng.integers(0, 30))) for _ in range(300)]
     as_bm25s_makes_them(texts, tmp_path / "theirs")
-    WordIndex.build(texts, stemmer="none").write(tmp_path / "ours")
+    write_words(WordIndex.build(texts, stemmer="none"), tmp_path / "ours")
     for file in (tmp_path / "theirs").iterdir():
         assert (tmp_path / "ours" / file.name).read_bytes() == file.read_bytes(), file.name

@@ -1,0 +1,79 @@
+"""The files of a word index: those of `bm25s`, the form of its words, and what pictures tell."""
+
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from smar.artifacts import write_json
+from smar.errors import ArtifactError
+from smar.index.item_words import K1, B
+from smar.index.postings import Postings
+from smar.index.words import WordIndex
+
+if TYPE_CHECKING:
+    from bm25s import BM25
+
+_FORMS = "forms.json"
+_PICTURED = "pictured"
+_PARAMS, _VOCABULARY = "params.index.json", "vocab.index.json"
+_ARRAYS = ("indptr", "indices", "data")
+_EARLIER: dict[str, Any] = {"stemmer": "english"}  # of an index without a file of it
+
+
+def load_words(folder: Path, num_items: int) -> WordIndex:
+    """Return what `write_words` wrote.
+
+    Args:
+        folder: Where it lies.
+        num_items: N, as the index that it belongs to says.
+
+    Raises:
+        ArtifactError: If a file is missing, cannot be read or is about other items.
+    """
+    try:
+        params, vocabulary = (
+            orjson.loads((folder / name).read_bytes()) for name in (_PARAMS, _VOCABULARY)
+        )
+        starts, rows, weights = (
+            np.load(folder / f"{name}.csc.index.npy", mmap_mode="r", allow_pickle=False).view(
+                np.ndarray
+            )
+            for name in _ARRAYS
+        )
+        forms = folder / _FORMS
+        settings = json.loads(forms.read_text(encoding="utf-8")) if forms.exists() else _EARLIER
+        size = int(params["num_docs"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ArtifactError(f"{folder}: the word index cannot be read ({error}).") from error
+    if size != num_items:
+        raise ArtifactError(
+            f"{folder}: words of {size} items, expected {num_items}. Run `dvc repro`."
+        )
+    shown = {int(number): column for number, column in settings.get(_PICTURED, {}).items()}
+    num_words = len(starts) - 1 - len(shown)
+    known = {word: number for word, number in vocabulary.items() if number < num_words}
+    return WordIndex(Postings(starts, rows, weights, num_items), known, settings["stemmer"], shown)
+
+
+def write_words(words: WordIndex, folder: Path) -> None:
+    """Write an index into a folder, for `bm25s` to read as well."""
+    writer = _bm25()
+    parts = words.postings.starts, words.postings.rows, words.postings.weights
+    writer.scores = {**dict(zip(_ARRAYS, parts, strict=True)), "num_docs": len(words)}
+    writer.vocab_dict = dict(words.vocabulary)
+    writer.vocab_dict.setdefault("", len(words.postings))  # of no text, as bm25s has it
+    writer.nonoccurrence_array = None  # of other forms of BM25
+    writer.save(folder, show_progress=False)
+    write_json(folder / _FORMS, {"stemmer": words.stemmer, _PICTURED: words.shown})
+
+
+def _bm25() -> "BM25":
+    """Return what writes weights of words."""
+    import bm25s
+
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # at import it asks for every detail
+    return bm25s.BM25(method="lucene", k1=K1, b=B)
