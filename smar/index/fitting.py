@@ -120,9 +120,3 @@ class Fitting:
         shop = ShopSets.read(self.paths, index.item_ids, grade, seed)
         fitted_to = [one for one in shop.sets if one.name != "test"]
         return with_calibration(index, fitted_to, self._encode, self.trained, seed)
-
-
-def trained_queries(paths: Paths) -> list[str]:
-    """Return the queries that a model is trained on."""
-    queries = schema.read_table(paths.queries, schema.QUERIES)
-    return list(queries.loc[queries["split"] == "train", "query"])

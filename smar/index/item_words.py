@@ -8,6 +8,7 @@ Shapes: N items, V words, P pairs of an item and a word that it has.
 """
 
 import math
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,26 +72,26 @@ class ItemWords:
 
 def _read(keys: NDArray[np.uint64], fields: Sequence[Sequence[str]], forms: WordForms) -> ItemWords:
     """Return the words of items, each given as its text and codes."""
-    found: list[Counter[str]] = []
+    from scipy.sparse import csr_matrix  # a search reads an index without it
+
+    met: dict[str, int] = {}  # words in the order that they were met in
+    numbers, counts, sizes = array("i"), array("i"), array("q", [0])
     for text, *codes in fields:
         words = forms.of_text(text)
         words += sorted({code_of(code) for code in codes} - {"", *words})
         # A text without words gets the empty one, which no query has.
-        found.append(Counter(words or [""]))
-    vocabulary = sorted({word for words in found for word in words})
-    number = {word: place for place, word in enumerate(vocabulary)}
-    starts = np.cumsum([0, *map(len, found)], dtype=np.int64)
-    numbers = np.fromiter((number[word] for words in found for word in words), np.int32, starts[-1])
-    counts = np.fromiter((n for words in found for n in words.values()), np.int32, starts[-1])
-    return ItemWords(keys, vocabulary, *_ascending(starts, numbers, counts))
-
-
-def _ascending(
-    starts: NDArray[np.int64], numbers: NDArray[np.int32], counts: NDArray[np.int32]
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
-    """Return pairs with the numbers of each item ascending."""
-    order = np.lexsort((numbers, np.repeat(np.arange(len(starts) - 1), np.diff(starts))))
-    return starts, numbers[order], counts[order]
+        counted = Counter(words or [""])
+        numbers.extend(met.setdefault(word, len(met)) for word in counted)
+        counts.extend(counted.values())
+        sizes.append(len(counted))
+    vocabulary = sorted(met)
+    place = np.empty(len(met), np.int32)
+    place[[met[word] for word in vocabulary]] = np.arange(len(met))
+    starts = np.cumsum(np.array(sizes, np.int64))
+    parts = np.array(counts, np.int32), place[np.array(numbers, np.int32)], starts
+    by_item = csr_matrix(parts, shape=(len(fields), len(vocabulary)))
+    by_item.sort_indices()
+    return ItemWords(keys, vocabulary, starts, by_item.indices.astype(np.int32), by_item.data)
 
 
 def _joined(

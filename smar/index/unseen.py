@@ -82,8 +82,7 @@ class UnseenWords:
     def of(cls, words: WordIndex, trained: Sequence[str], share: float) -> Self:
         """Return the words of an index that are in no training query."""
         mask = np.ones(len(words.postings), np.bool_)
-        for text in trained:
-            mask[[number for _, numbers in words.forms(text) for number in numbers]] = False
+        mask[words.numbers_in(trained)] = False
         return cls(share, mask)
 
     def has(self, words: WordIndex, text: str) -> bool:

@@ -3,7 +3,7 @@
 Shapes: N items.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -234,6 +234,16 @@ class WordIndex:
             (unit[0], [number[word] for word in unit if word in number])
             for _, unit in self._asked(query).units
         ]
+
+    def numbers_in(self, queries: Iterable[str]) -> list[int]:
+        """Return the numbers of all words that are in some of many queries, in any form."""
+        found = {
+            word
+            for query in queries
+            for words in ([code_of(query)], *(unit for _, unit in self._forms.written(query)))
+            for word in words
+        }
+        return [self.vocabulary[word] for word in found & self.vocabulary.keys() - {""}]
 
     def matched(self, query: str, rows: NDArray[np.int64]) -> list[list[str]]:
         """Return the words of a query that the text of each row has, as the query writes them."""

@@ -126,10 +126,10 @@ def _build(
 ) -> _Made:
     """Return the index as it was fitted before where little changed, else as it is fitted now."""
     from smar.content_keys import keys_of_rows
+    from smar.data import schema
     from smar.data.text import item_codes, item_texts
     from smar.index.ann import gated_items
     from smar.index.basis import basis_of, share_changed
-    from smar.index.fitting import Fitting, trained_queries
     from smar.index.item_words import ItemWords
     from smar.index.kept import Kept
     from smar.index.picture_words import Pictured, words_of_pictures
@@ -151,15 +151,17 @@ def _build(
     stemmer = fit.stemmer if fit and found else _stemmer(params.index.stemmer, texts)
     before = kept.words if kept and kept.stemmer == stemmer else None
     read = ItemWords.read(texts, codes, WordForms(stemmer), before)
-    words, trained = WordIndex.of(read, stemmer), trained_queries(paths)
+    words, queries = WordIndex.of(read, stemmer), schema.read_table(paths.queries, schema.QUERIES)
+    trained = queries.loc[queries["split"] == "train", "query"].tolist()
     spelling = Spelling.of(texts, trained, words) if params.index.spelling else None
     shown = Pictured.read(paths, items, store.image)
     words = words.with_pictured(
         words_of_pictures(words, shown, params.index.picture_words, params.seed)
     )
     if fit is None or found is None:
-        fitting = Fitting(paths, params, items, vectors, trained)
-        index, fit = fitting.fitted(words, spelling)
+        from smar.index.fitting import Fitting  # and what encodes queries, which takes seconds
+
+        index, fit = Fitting(paths, params, items, vectors, trained).fitted(words, spelling)
         return _Made(index, replace(fit, basis=basis, keys=keys), read, 0.0)
     logger.info("index: %.2f %% of the data changed since it was fitted", 100 * changed)
     fit = replace(fit, details=found.details, lists=found.lists, keys=keys)

@@ -125,3 +125,11 @@ def test_weights_are_byte_for_byte_those_of_bm25s(tmp_path: Path):
     write_words(WordIndex.build(texts, stemmer="none"), tmp_path / "ours")
     for file in (tmp_path / "theirs").iterdir():
         assert (tmp_path / "ours" / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+def test_words_of_many_queries_are_those_of_each():
+    words = WordIndex.build([*TEXTS, "iphone 8 black", "wh 1000xm4", ""], [["A-1234"]] * 6)
+    queries = ["red boots", "iphone8 zzz", "WH-1000XM4", "a 1234", "a1234", "", "?"]
+    for some in (queries, queries[:2], queries[3:4], []):
+        of_each = {n for query in some for _, numbers in words.forms(query) for n in numbers}
+        assert sorted(words.numbers_in(some)) == sorted(of_each)
