@@ -24,8 +24,8 @@ import numpy as np
 import pandas as pd
 import yaml
 from numpy.typing import NDArray
-from torch import nn
 
+from benchmarks.budget import train_for
 from benchmarks.start_tasks import (
     Trained,
     colours,
@@ -57,13 +57,11 @@ from smar.train.benefit import picture_benefit
 from smar.train.cached import cached_step
 from smar.train.course import finetune_course, pretraining_weights
 from smar.train.large import LargeBatch
-from smar.train.optim import build_optimizer, learning_rate
+from smar.train.optim import build_optimizer
 from smar.train.precision import Precision
 from smar.train.prepare import build_maker, build_sampler, read_training_data
 from smar.train.sampling import PairSampler
 from smar.train.step import Step, pretrain_step
-
-_GRAIN = 1000  # parts of the time that the learning rate follows
 
 
 def changed(path: Path, changes: list[str]) -> Params:
@@ -118,26 +116,18 @@ def train(
     model.hold()
     optimizer = build_optimizer(model, settings.weight_decay, old, settings.pretrained_rate)
     precision = Precision(settings.precision.replace("auto", "float32"), "asked for")
-    model.train()
-    start, steps, share = time.process_time(), 0, 0.0
-    while share < 1:
-        rate = learning_rate(
-            int(share * _GRAIN), _GRAIN, settings.learning_rate, settings.warmup_frac
-        )
-        for group in optimizer.param_groups:
-            group["lr"] = rate * group["rate_scale"]
-        optimizer.zero_grad()
-        draw = sampler.draw(steps)
+
+    def backward(number: int) -> None:
+        draw = sampler.draw(number)
         if 0 < settings.chunk_items < len(draw.items):
             cached_step(step, model, LargeBatch.make(maker, draw, settings.chunk_items), precision)
-        else:
-            with precision.autocast(model.device):
-                output = step(model, maker.make(draw))
-            output.loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
-        optimizer.step()
-        steps += 1
-        share = (time.process_time() - start) / seconds
+            return
+        with precision.autocast(model.device):
+            output = step(model, maker.make(draw))
+        output.loss.backward()  # type: ignore[no-untyped-call]
+
+    model.train()
+    steps = train_for(seconds, optimizer, settings, backward)
     model.eval()
     return steps
 

@@ -24,7 +24,7 @@ from benchmarks.quality.shop import SEED, Shop
 from smar.models.tokenizer import TextTokenizer, train_tokenizer
 
 LAYERS = 2
-_WIDTH, _HEADS, _CHUNK = 192, 12, 512
+_WIDTH, _HEAD, _CHUNK = 192, 16, 512
 
 
 class Texts:
@@ -94,18 +94,31 @@ class Inputs:
 
 def text_model(tokenizer: TextTokenizer) -> SentenceTransformer:
     """Return an untrained text encoder, mean over tokens."""
-    return SentenceTransformer(modules=_text_tower(tokenizer), device="cpu")
+    return SentenceTransformer(modules=text_tower(tokenizer), device="cpu")
 
 
 def dual_encoder(inputs: Inputs, patch: int) -> SentenceTransformer:
     """Return an untrained dual encoder of texts and pictures with unit vectors in one space."""
-    dim = inputs.shop.params.model.dim
-    towers = {"text": _text_tower(inputs.tokenizer), "image": _image_tower(inputs.shop, patch)}
-    for tower in towers.values():
-        tower.append(Dense(_WIDTH, dim, bias=False, activation_function=torch.nn.Identity()))
+    size = inputs.shop.images.height, inputs.shop.images.width
+    text = text_tower(inputs.tokenizer)
+    return joined(text, image_tower(size, patch), inputs.shop.params.model.dim)
+
+
+def joined(
+    text: list[torch.nn.Module], image: list[torch.nn.Module], dim: int
+) -> SentenceTransformer:
+    """Return two towers in one space of unit vectors of a length."""
+    towers = {"text": projected(text, dim), "image": projected(image, dim)}
     return SentenceTransformer(
         modules=[Router(towers, default_route="text"), Normalize()], device="cpu"
     )
+
+
+def projected(tower: list[torch.nn.Module], dim: int) -> list[torch.nn.Module]:
+    """Return a tower with a linear map to vectors of a length on top."""
+    width = tower[-1].get_embedding_dimension()
+    identity = torch.nn.Identity()
+    return [*tower, Dense(width, dim, bias=False, activation_function=identity)]
 
 
 def vectors(model: SentenceTransformer, features: dict[str, Any]) -> torch.Tensor:
@@ -127,15 +140,31 @@ def encode_rows(
     return torch.cat([vectors_of(rows) for rows in chunks]).numpy()
 
 
-def _text_tower(tokenizer: TextTokenizer) -> list[torch.nn.Module]:
-    torch.manual_seed(SEED)
+def text_tower(
+    tokenizer: TextTokenizer,
+    layers: int = LAYERS,
+    seed: int = SEED,
+    *,
+    width: int = _WIDTH,
+    pooling: str = "mean",
+) -> list[torch.nn.Module]:
+    """Return an untrained text tower.
+
+    Args:
+        tokenizer: Its tokenizer.
+        layers: Transformer layers.
+        seed: Of its weights.
+        width: Of its hidden states, a multiple of 16.
+        pooling: What stands for a text, as the library names it: mean or cls.
+    """
+    torch.manual_seed(seed)
     model = BertModel(
         BertConfig(
             vocab_size=tokenizer.vocab_size,
-            hidden_size=_WIDTH,
-            num_hidden_layers=LAYERS,
-            num_attention_heads=_HEADS,
-            intermediate_size=4 * _WIDTH,
+            hidden_size=width,
+            num_hidden_layers=layers,
+            num_attention_heads=width // _HEAD,
+            intermediate_size=4 * width,
             max_position_embeddings=64,
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
@@ -146,29 +175,45 @@ def _text_tower(tokenizer: TextTokenizer) -> list[torch.nn.Module]:
         tokenizer_object=tokenizer.tokenizer,
         pad_token="[PAD]",  # noqa: S106 (not a secret)
     )
-    return _pooled(model, own)
+    return _pooled(model, own, pooling)
 
 
-def _image_tower(shop: Shop, patch: int) -> list[torch.nn.Module]:
-    torch.manual_seed(SEED)
-    height, width = shop.images.height, shop.images.width
+def image_tower(
+    size: tuple[int, int],
+    patch: int,
+    layers: int = LAYERS,
+    seed: int = SEED,
+    *,
+    width: int = _WIDTH,
+) -> list[torch.nn.Module]:
+    """Return an untrained picture tower, mean over patches.
+
+    Args:
+        size: Height and width of the pictures, in pixels.
+        patch: Side of a square patch, in pixels.
+        layers: Transformer layers.
+        seed: Of its weights.
+        width: Of its hidden states, a multiple of 16.
+    """
+    torch.manual_seed(seed)
     model = ViTModel(
         ViTConfig(
-            hidden_size=_WIDTH,
-            num_hidden_layers=LAYERS,
-            num_attention_heads=_HEADS,
-            intermediate_size=4 * _WIDTH,
-            image_size=(height, width),
+            hidden_size=width,
+            num_hidden_layers=layers,
+            num_attention_heads=width // _HEAD,
+            intermediate_size=4 * width,
+            image_size=size,
             patch_size=patch,
         )
     )
-    return _pooled(model, ViTImageProcessorPil(size={"height": height, "width": width}))
+    sides = dict(zip(("height", "width"), size, strict=True))
+    return _pooled(model, ViTImageProcessorPil(size=sides), "mean")
 
 
-def _pooled(model: Any, processor: Any) -> list[torch.nn.Module]:
-    """Return a model as sentence-transformers loads one from a folder, with the mean on top."""
+def _pooled(model: Any, processor: Any, pooling: str) -> list[torch.nn.Module]:
+    """Return a model as sentence-transformers loads one from a folder, pooled on top."""
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         processor.save_pretrained(folder)
         encoder = Transformer(folder)
-    return [encoder, Pooling(_WIDTH, pooling_mode="mean")]
+    return [encoder, Pooling(model.config.hidden_size, pooling_mode=pooling)]

@@ -66,14 +66,20 @@ class Shop:
         data: Name of the data form.
         misspelled_frac: Share of the training pairs whose query is misspelled; if any is, the
             peer's results have a name of their own.
+        variant: Its settings hold as well; "" for those of the base alone.
     """
 
-    def __init__(self, root: Path, data: str, misspelled_frac: float = 0.0) -> None:
+    def __init__(
+        self, root: Path, data: str, misspelled_frac: float = 0.0, variant: str = ""
+    ) -> None:
         self.root, self.data, self.misspelled_frac = root, data, misspelled_frac
         plan = load_plan(StudyPaths(root).plan)
-        prepared, folder = StudyPaths(root).data(data), Paths(root).work / "peers" / data
+        name = "-".join(filter(None, (data, variant)))
+        prepared, folder = StudyPaths(root).data(data), Paths(root).work / "peers" / name
         link_data(prepared, folder)
-        params = run_params(root, plan.base, plan.data[data].settings)
+        params = run_params(
+            root, plan.base, plan.data[data].settings, plan.variants[variant] if variant else {}
+        )
         Paths(folder).params.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
         self.paths = Paths(folder)
         self.params: Params = load_params(self.paths.params)
@@ -137,7 +143,9 @@ class Shop:
             earlier = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
             before = earlier["tried"]
         if tried[number][value] > max((each[value] for each in before), default=-1.0):
-            tables = [self._per_query(peer, chosen, best.rank) for chosen in (test, validation)]
+            tables = [
+                self.per_query(chosen, {peer: best.rank(chosen)}) for chosen in (test, validation)
+            ]
             per_query = pd.concat(tables)
             settings = best.settings
             content["finetune"] = {"seconds": best.seconds, "processor_s": best.processor_s}
@@ -154,14 +162,16 @@ class Shop:
         means = of_test[["recall@50", "precision@10", "ndcg@10"]].mean().round(4)
         print(f"test, {self.data}, {peer} {settings}: {json.dumps(means.to_dict())}")
 
-    def _per_query(self, peer: str, chosen: QuerySet, rank: Rank) -> pd.DataFrame:
+    def per_query(self, chosen: QuerySet, runs: dict[str, Run]) -> pd.DataFrame:
+        """Return one row per query and system with every metric and the query's slices."""
         queries = schema.read_table(self.paths.queries, schema.QUERIES)
         engagements = schema.read_table(self.paths.engagements, schema.ENGAGEMENTS)
         log = LogFacts.of(queries, engagements, list(self.items["item_id"]))
         visual = self.params.gate.visual_categories
         slices = slices_of(chosen, self.items["category"], visual, log)
-        values = score_run(rank(chosen), chosen, self.params.evaluate.cutoffs)
-        return per_query_table(chosen, {peer: values}, slices)
+        cutoffs = self.params.evaluate.cutoffs
+        values = {name: score_run(run, chosen, cutoffs) for name, run in runs.items()}
+        return per_query_table(chosen, values, slices)
 
 
 def _misspelled(data: TrainingData, frac: float) -> TrainingData:

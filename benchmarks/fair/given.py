@@ -1,0 +1,182 @@
+"""What every system gets: items, pairs, tokenizer, pictures, and the queries of choices and tables.
+
+Shapes: Q queries, N items.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from numpy.typing import NDArray
+
+from benchmarks.fair.space import Settings
+from benchmarks.quality.shop import Shop
+from smar.data import schema
+from smar.data.images import ImageStore
+from smar.data.stems import bag_of_stems
+from smar.errors import DataError
+from smar.judging.runs import QuerySet
+from smar.models.dual_encoder import DualEncoder, build_model
+from smar.models.tokenizer import TextTokenizer
+from smar.params import Params
+from smar.seeding import generator
+from smar.train.batching import BatchMaker
+from smar.train.dataset import TrainingData
+from smar.train.prepare import build_maker, build_tokenizers, read_training_data
+from studies.plan import apply_settings
+
+VARIANT = "full"
+_CHOICE_QUERIES, _CHOICE_ITEMS = 400, 2500
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What trials are compared by: some validation queries over a part of the catalogue.
+
+    Args:
+        whole: The queries, judged over all items.
+        queries: The same, judged over the items below.
+        rows: Rows of the item table, ascending: all engaged items of the queries, and drawn ones.
+    """
+
+    whole: QuerySet
+    queries: QuerySet
+    rows: NDArray[np.int64]
+
+
+class Given:
+    """The shop of a study, read once for all systems.
+
+    Args:
+        root: The project's root folder, with `smar study prepare DATA` done.
+        data: Name of the data form.
+        seed: Draws the queries and items of choices.
+
+    Raises:
+        DataError: If a validation query has the stems of a training query.
+    """
+
+    def __init__(self, root: Path, data: str, seed: int) -> None:
+        self.shop = Shop(root, data, variant=VARIANT)
+        self.items, self.texts = self.shop.items, self.shop.texts
+        self.images, self.seed = self.shop.images, seed
+        self.test, self.validation = self.shop.query_sets()
+        check_apart(self.shop.paths.queries)
+        self.choice = choice_of(self.validation, len(self.items), seed)
+        self.tokenizers = build_tokenizers(
+            self.shop.params.model, self.data.queries, self.texts, {}
+        )
+
+    @cached_property
+    def data(self) -> TrainingData:
+        """Pairs of the log and synthetic ones, together."""
+        return self._read(clicks_suffice=False)
+
+    @cached_property
+    def clicks(self) -> TrainingData:
+        """Pairs of the log alone."""
+        return self._read(clicks_suffice=True)
+
+    def params(self, settings: Settings, own: Mapping[str, Any]) -> Params:
+        """Return the study's parameters with the settings of a trial.
+
+        Args:
+            settings: What all systems share, as `space.draw` gives.
+            own: Further changes, by dotted key.
+        """
+        changes: dict[str, Any] = {
+            "model.query.layers": settings["text_layers"],
+            "model.text.layers": settings["text_layers"],
+            "loss.softmax.temperature": settings["temperature"],
+            "loss.gcl.temperature": settings["temperature"],
+        }
+        for name in ("stem", "patch"):
+            if name in settings:
+                changes[f"model.image.{name}"] = settings[name]
+        if "image_layers" in settings:
+            changes["model.image.layers"] = settings["image_layers"]
+        shared = ("learning_rate", "items_per_step", "queries_per_item", "misspelled_frac")
+        for stage in ("pretrain", "finetune"):
+            changes |= {f"{stage}.{name}": settings[name] for name in shared}
+            changes[f"{stage}.precision"] = "float32"
+        content = yaml.safe_load(self.shop.paths.params.read_text(encoding="utf-8"))
+        return Params.model_validate(apply_settings(content, changes, own))
+
+    def read(self) -> None:
+        """Read what trainings need, so that the first one does not pay for all."""
+        _ = self.makers
+
+    @cached_property
+    def makers(self) -> tuple[BatchMaker, BatchMaker]:
+        """Batch makers of all pairs and of the log's alone; they know a model by its tokenizers."""
+        model = towers(self.tokenizers, self.shop.params, self.images)
+        return (
+            build_maker(model, self.data, self.items, self.images),
+            build_maker(model, self.clicks, self.items, self.images),
+        )
+
+    def _read(self, *, clicks_suffice: bool) -> TrainingData:
+        params = self.shop.params
+        return read_training_data(
+            self.shop.paths,
+            self.items,
+            params.gate.visual_categories,
+            params.clicks,
+            clicks_suffice=clicks_suffice,
+        )
+
+
+def towers(
+    tokenizers: tuple[TextTokenizer, TextTokenizer], params: Params, images: ImageStore
+) -> DualEncoder:
+    """Return smar's model before its first step, with tokenizers of queries and of item texts."""
+    query, text = tokenizers
+    return build_model(
+        params.model,
+        params.fusion,
+        query_tokenizer=query,
+        text_tokenizer=text,
+        picture_size=(images.height, images.width),
+    )
+
+
+def check_apart(queries_file: Path) -> None:
+    """Refuse a validation split that shares a bag of stems with the queries that are trained on.
+
+    Raises:
+        DataError: Names one of them.
+    """
+    queries = schema.read_table(queries_file, schema.QUERIES)
+    bags = {
+        split: set(map(bag_of_stems, queries.loc[queries["split"] == split, "query"]))
+        for split in ("train", "validation", "test")
+    }
+    for held_out in ("validation", "test"):
+        shared = sorted(bags["train"] & bags[held_out])
+        if shared:
+            raise DataError(
+                f"{queries_file}: {len(shared)} bags of stems are in the training and the "
+                f"{held_out} queries, expected none (first: {shared[0]!r}). Run `smar study "
+                "prepare` again."
+            )
+
+
+def choice_of(validation: QuerySet, num_items: int, seed: int) -> Choice:
+    """Return at most 400 validation queries over at most 2,500 items, or over all engaged ones."""
+    rng = generator(seed, "fair choice")
+    rows = np.sort(rng.permutation(len(validation))[:_CHOICE_QUERIES])
+    some = validation.some(rows)
+    engaged = np.unique(some.qrels.indices)
+    others = rng.permutation(np.setdiff1d(np.arange(num_items), engaged))
+    kept = np.sort(np.concatenate([engaged, others[: max(0, _CHOICE_ITEMS - len(engaged))]]))
+    return Choice(some, replace(some, qrels=some.qrels[:, kept]), kept)
+
+
+def part_of(items: pd.DataFrame, rows: NDArray[np.int64] | None) -> pd.DataFrame:
+    """Return some rows of the item table, all without."""
+    return items if rows is None else items.iloc[rows]

@@ -1,0 +1,139 @@
+"""A system that learns: what the fair study asks of each, and smar's towers in two forms.
+
+Shapes: Q queries, N items, D embedding length.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.fair.given import Given, part_of, towers
+from benchmarks.fair.space import Settings
+from benchmarks.starts import train
+from smar.losses import build_loss
+from smar.models.embeddings import ItemEmbeddings, QueryEmbeddings
+from smar.models.encode import encode_items, encode_queries
+from smar.params.kinds import GATES
+from smar.seeding import seed_torch
+from smar.train.benefit import picture_benefit
+from smar.train.course import finetune_course, pretraining_weights
+from smar.train.prepare import build_sampler
+from smar.train.step import pretrain_step
+
+_BATCH = 256
+
+
+class Learner(ABC):
+    """A system before and after training.
+
+    Args:
+        given: What every system gets.
+        settings: Of the trial.
+        seed: Of weights and batches.
+    """
+
+    def __init__(self, given: Given, settings: Settings, seed: int) -> None:
+        self.given, self.settings, self.seed = given, settings, seed
+
+    @abstractmethod
+    def fit(self, seconds: float) -> int:
+        """Train for so many seconds of processor and return the steps."""
+
+    @abstractmethod
+    def items(self, rows: NDArray[np.int64] | None) -> ItemEmbeddings:
+        """Return the vectors of some items, or of all; `text` and `multimodal` are searched."""
+
+    @abstractmethod
+    def queries(self, texts: Sequence[str]) -> QueryEmbeddings:
+        """Return queries as they are searched with."""
+
+    def settle(self) -> None:  # noqa: B027 - most have nothing to settle
+        """Do what follows training and is no training of the towers; nothing by default."""
+
+
+class Smar(Learner):
+    """smar: towers, cross-attention, three tasks, clicks under the gate, all as its stages do it.
+
+    Trials answer by the header that is trained along; `settle` puts the gate in its place that
+    ships.
+    """
+
+    def __init__(self, given: Given, settings: Settings, seed: int) -> None:
+        super().__init__(given, settings, seed)
+        self.params = given.params(settings, self.own(settings))
+        seed_torch(seed)
+        self.model = towers(given.tokenizers, self.params, given.images)
+
+    def own(self, settings: Settings) -> dict[str, object]:
+        """Return the settings that the others lack, by dotted key."""
+        kept = (f"finetune.{task}" for task in ("alpha", "beta", "gamma"))
+        return {"pretrain.beta": settings["image_task"]} | dict.fromkeys(
+            kept, settings["kept_tasks"]
+        )
+
+    def fit(self, seconds: float) -> int:
+        """Train for so many seconds of processor and return the steps."""
+        given, params = self.given, self.params
+        loss = build_loss(params.loss)
+        weights = pretraining_weights(params.pretrain, is_learned=False)
+        clicks = finetune_course(params.finetune, loss, is_learned=False).phases[0].step
+        parts = (
+            (given.data, params.pretrain, params.pretrain.real_frac, pretrain_step(weights, loss)),
+            (given.clicks, params.finetune, 1.0, clicks),
+        )
+        steps = 0
+        for number, (data, settings, real_frac, step) in enumerate(parts):
+            share = self.settings["synthetic_share"]
+            sampler = build_sampler(data, settings, real_frac, self.seed + number)
+            maker = given.makers[number]
+            time_s = seconds * (1 - share if number else share)
+            steps += train(self.model, sampler, maker, step, settings, time_s)
+        return steps
+
+    def settle(self) -> None:
+        """Put the gate that ships in the header's place."""
+        gate, given = self.params.gate, self.given
+        self.model.set_gate(gate.kind, gate.own.model_dump())
+        if GATES[gate.kind].facts["SETTLES"]:
+            found = picture_benefit(self.model, given.clicks, given.items, given.images, self.seed)
+            self.model.gate.settle(found)
+
+    def items(self, rows: NDArray[np.int64] | None) -> ItemEmbeddings:
+        """Return S_t, S_i and S_m."""
+        return encode_items(self.model, part_of(self.given.items, rows), self.given.images, _BATCH)
+
+    def queries(self, texts: Sequence[str]) -> QueryEmbeddings:
+        """Return queries with their gates."""
+        return encode_queries(self.model, texts)
+
+
+class Gcl(Smar):
+    """GCL's form on smar's towers: fields averaged, one loss, pairs weighted by their grade.
+
+    Tokenizer, towers, pairs, misspellings and what may stand as a negative are smar's; gone are
+    cross-attention, the tasks of text and picture alone, and the gate.
+    """
+
+    def __init__(self, given: Given, settings: Settings, seed: int) -> None:
+        super().__init__(given, settings, seed)
+        share = torch.tensor([1 - settings["picture"], settings["picture"]])
+        with torch.no_grad():
+            self.model.fusion.weights.copy_(share.log())
+        self.model.set_gate("always")
+
+    def own(self, settings: Settings) -> dict[str, object]:
+        """Return the settings that make smar's model GCL's, by dotted key."""
+        nothing = {f"pretrain.{name}": 0.0 for name in ("alpha", "beta")}
+        nothing |= {f"finetune.{name}": 0.0 for name in ("alpha", "beta", "gamma")}
+        return nothing | {
+            "model.fusion": "late_mean",
+            "gate.kind": "always",
+            "loss.kind": "gcl",
+            "loss.gcl.power": settings["power"],
+        }
+
+    def settle(self) -> None:
+        """Leave all as it is."""

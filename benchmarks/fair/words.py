@@ -1,0 +1,113 @@
+"""BM25 as a system of the fair study, and smar's words beside the vectors of any other.
+
+Shapes: Q queries, N items.
+"""
+
+from collections.abc import Sequence
+
+import bm25s
+import numpy as np
+import pandas as pd
+import Stemmer
+from numpy.typing import NDArray
+
+from benchmarks.fair.given import Given, part_of
+from benchmarks.fair.learners import Learner
+from benchmarks.fair.space import Settings
+from smar.data.text import FIELDS
+from smar.index.ann import gated_items, gated_queries
+from smar.index.building import build_index
+from smar.index.choice import SHARES, metric_by_share
+from smar.index.exact import exact_search
+from smar.index.hybrid import HybridIndex
+from smar.index.language import stemmer_of
+from smar.index.words import WordIndex
+from smar.judging.metrics import score_run
+from smar.judging.runs import QuerySet, Run
+from smar.models.embeddings import QueryEmbeddings
+
+DEPTH = 50
+CHOSEN_BY = "recall@50"
+
+
+class Bm25:
+    """BM25 of bm25s over item texts in which each field stands as often as a setting says.
+
+    Args:
+        given: What every system gets.
+        settings: k1, b, and how often each field is there.
+        rows: Rows of the items that are searched; None for all.
+    """
+
+    def __init__(self, given: Given, settings: Settings, rows: NDArray[np.int64] | None) -> None:
+        self._tokens = {
+            "stopwords": [],
+            "stemmer": Stemmer.Stemmer("english"),
+            "show_progress": False,
+        }
+        texts = repeated(part_of(given.items, rows), settings)
+        self._index = bm25s.BM25(k1=settings["k1"], b=settings["b"])
+        self._index.index(bm25s.tokenize(texts, **self._tokens), show_progress=False)
+
+    def run(self, texts: Sequence[str]) -> Run:
+        """Return the 50 best items of queries, none without a word in common."""
+        tokens = bm25s.tokenize(list(texts), **self._tokens, return_ids=False)
+        rows, scores = self._index.retrieve(tokens, k=DEPTH, show_progress=False, sorted=True)
+        found = np.asarray(scores, np.float32)
+        return Run("bm25", np.where(found > 0, np.asarray(rows, np.int64), -1), found)
+
+
+def repeated(items: pd.DataFrame, settings: Settings) -> list[str]:
+    """Return one text per item, each field so often as its setting says."""
+    of_fields = {
+        "title": items["title"],
+        "brand": items["brand"],
+        "category": items["category"].str.split(" > ").str[-2:].str.join(" "),
+        "attributes": items["attributes"].str.replace(r"[^;:]*:\s", " ", regex=True),
+    }
+    parts = [of_fields[name] for name in FIELDS for _ in range(settings[name])]
+    return [" ".join(row) for row in zip(*parts, strict=True)]
+
+
+def recall_of_choice(given: Given, learner: Learner) -> float:
+    """Return R@50 of a learner's vectors on what trials are compared by."""
+    choice = given.choice
+    items = learner.items(choice.rows)
+    asked = learner.queries(choice.queries.texts)
+    found = exact_search(
+        gated_queries(asked.vector, asked.gate), gated_items(items.text, items.multimodal), DEPTH
+    )
+    return recall(Run("trial", found[1], found[0]), choice.queries)
+
+
+def recall(run: Run, queries: QuerySet) -> float:
+    """Return the mean R@50 of a run."""
+    return float(score_run(run, queries, [DEPTH])[CHOSEN_BY].mean())
+
+
+def runs_of(given: Given, learner: Learner, name: str) -> tuple[dict[str, Run], float]:
+    """Return a trained learner's runs over the test queries, and the words' share it chose.
+
+    Runs are `NAME` (vectors alone), `NAME and words` (the share of smar's words with the best R@50
+    on the validation queries of trials, over the whole catalogue) and, where the gate mixes two
+    vectors, `NAME S_t`, its text vector alone.
+    """
+    items = learner.items(None)
+    vectors = gated_items(items.text, items.multimodal)
+    settings = given.shop.params.index
+    index = build_index(vectors, list(given.items["item_id"]), settings, lambda: vectors)
+    words = WordIndex.build(given.texts, stemmer=stemmer_of(given.texts))
+    hybrid = HybridIndex(index, words, 0.0)
+    by_share = metric_by_share(hybrid, given.choice.whole, learner.queries, DEPTH).mean(0)
+    share = SHARES[int(np.argmax(by_share))]
+    texts = given.test.texts
+    asked = learner.queries(texts)
+    wanted = {name: (asked, 0.0), f"{name} and words": (asked, share)}
+    if not np.array_equal(items.text, items.multimodal) and not np.all(asked.gate == 1):
+        alone = QueryEmbeddings(asked.vector, np.zeros_like(asked.gate))
+        wanted[f"{name} S_t"] = (alone, 0.0)
+    runs = {}
+    for system, (queries, of_words) in wanted.items():
+        found = HybridIndex(index, words, of_words).search(texts, queries, DEPTH)
+        runs[system] = Run(system, found[1], found[0])
+    return runs, share
