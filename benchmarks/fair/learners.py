@@ -5,6 +5,7 @@ Shapes: Q queries, N items, D embedding length.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -120,8 +121,9 @@ class Gcl(Smar):
     def __init__(self, given: Given, settings: Settings, seed: int) -> None:
         super().__init__(given, settings, seed)
         share = torch.tensor([1 - settings["picture"], settings["picture"]])
+        fields: Any = self.model.fusion
         with torch.no_grad():
-            self.model.fusion.weights.copy_(share.log())
+            fields.weights.copy_(share.log())
         self.model.set_gate("always")
 
     def own(self, settings: Settings) -> dict[str, object]:

@@ -38,12 +38,13 @@ class SmarTowers(nn.Module):
 
     Args:
         text: The text tower, of queries and items alike.
-        image: The picture tower.
+        image: The picture tower; None where no picture is asked for.
     """
 
     def __init__(self, text: nn.Module, image: nn.Module | None) -> None:
         super().__init__()
-        self.text, self.image = text, image
+        self.text = text
+        self.image: Any = image
 
     def forward(self, features: dict[str, Any]) -> dict[str, Any]:
         """Return the features with a unit vector each."""

@@ -2,24 +2,24 @@
 
 import argparse
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from benchmarks.fair.given import Given
 from benchmarks.fair.learners import Gcl, Learner, Smar
-from benchmarks.fair.peers import SentencePeer
 from benchmarks.fair.results import Line, Results
 from benchmarks.fair.space import Settings, draw
 from benchmarks.fair.words import Bm25, recall, recall_of_choice, runs_of
 
-LEARNERS: dict[str, Callable[[Given, Settings, int], Learner]] = {
-    "smar": Smar,
-    "gcl": Gcl,
-    "st_pictures": SentencePeer,
-    "st_text": SentencePeer,
-}
+
+def learner_of(system: str, given: Given, settings: Settings, seed: int) -> Learner:
+    """Return a system before training; sentence-transformers is imported where it is asked for."""
+    if system in ("smar", "gcl"):
+        return (Smar if system == "smar" else Gcl)(given, settings, seed)
+    from benchmarks.fair.peers import SentencePeer
+
+    return SentencePeer(given, settings, seed)
 
 
 class Study:
@@ -53,7 +53,7 @@ class Study:
         if system == "bm25":
             run = Bm25(self.given, settings, choice.rows).run(choice.queries.texts)
             return line | {"value": recall(run, choice.queries)}
-        learner = LEARNERS[system](self.given, settings, self.options.draw_seed)
+        learner = learner_of(system, self.given, settings, self.options.draw_seed)
         told = self._fit(learner, self.options.trial_seconds)
         start = time.process_time()
         value = recall_of_choice(self.given, learner)
@@ -66,7 +66,7 @@ class Study:
         if system == "bm25":
             runs = {"bm25": Bm25(self.given, settings, None).run(test.texts)}
         else:
-            learner = LEARNERS[system](self.given, settings, seed)
+            learner = learner_of(system, self.given, settings, seed)
             line |= self._fit(learner, self.options.final_seconds)
             start = time.process_time()
             learner.settle()

@@ -116,7 +116,8 @@ def joined(
 
 def projected(tower: list[torch.nn.Module], dim: int) -> list[torch.nn.Module]:
     """Return a tower with a linear map to vectors of a length on top."""
-    width = tower[-1].get_embedding_dimension()
+    pooling: Any = tower[-1]
+    width = pooling.get_embedding_dimension()
     identity = torch.nn.Identity()
     return [*tower, Dense(width, dim, bias=False, activation_function=identity)]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.fair.space import SPACES
 from studies.__main__ import main as study
 from studies.paths import StudyPaths
 
@@ -141,6 +142,34 @@ def test_peer_leaves_its_results_beside_those_of_the_study(
 ):
     if module in PEERS:
         pytest.importorskip("sentence_transformers", reason="pip install '.[quality]' runs it")
+    prepare_demo(small_parameters, tmp_path)
+    options = [] if module == "benchmarks.quality.bm25" else ["--processor-seconds", "2"]
+    start(module, "demo", "--root", str(tmp_path), *options)
+    results = list(StudyPaths(tmp_path).results.glob("demo/*/7/per_query.parquet"))
+    assert results
+
+
+@pytest.mark.slow
+def test_fair_study_trains_chooses_and_goes_on_where_it_was(
+    start, small_parameters: Path, tmp_path: Path
+):
+    pytest.importorskip("sentence_transformers", reason="pip install '.[quality]' runs it")
+    prepare_demo(small_parameters, tmp_path)
+    folder = tmp_path / "fair"
+    arguments = (str(tmp_path), "--data", "demo", "--folder", str(folder), "--trial-seconds", "0.5",
+                 "--final-seconds", "0.5", "--seeds", "7", "8")  # fmt: skip
+    start("benchmarks.fair.__main__", *arguments, "--trials", "1")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    lines = start("benchmarks.fair.__main__", *arguments, "--trials", "2")
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {f"{system}-trials.jsonl" for system in SPACES}
+    table = next(line for line in lines if line.startswith("| smar and words"))
+    assert table.rstrip(" |").endswith("2")
+
+
+def prepare_demo(small_parameters: Path, tmp_path: Path) -> None:
+    """Prepare a study of the small demo shop in a folder."""
     shutil.copy(small_parameters, tmp_path)
     plan = yaml.safe_load((ROOT / "studies" / "params.yaml").read_text())
     pictures = {"wrong_frac": 0.0, "generic_frac": 0.0, "max_per_item": None}
@@ -150,10 +179,6 @@ def test_peer_leaves_its_results_beside_those_of_the_study(
     StudyPaths(tmp_path).plan.parent.mkdir()
     StudyPaths(tmp_path).plan.write_text(yaml.safe_dump(plan))
     assert study(["prepare", "demo", "--root", str(tmp_path), "-q"]) == 0
-    options = [] if module == "benchmarks.quality.bm25" else ["--processor-seconds", "2"]
-    start(module, "demo", "--root", str(tmp_path), *options)
-    results = list(StudyPaths(tmp_path).results.glob("demo/*/7/per_query.parquet"))
-    assert results
 
 
 def test_log_reading_measures_every_reader(start):
