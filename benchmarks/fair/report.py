@@ -22,7 +22,7 @@ LABELS = {
 }
 METRICS = {"recall@50": "R@50", "precision@10": "P@10", "ndcg@10": "nDCG@10"}
 SLICES = {"visual": "R@50 visual", "non_visual": "R@50 non-visual"}
-_RESAMPLES, _AGAINST = 10_000, ("smar and words", "smar")
+_RESAMPLES, _AGAINST = 2_000, ("smar and words", "smar")
 
 
 @dataclass(frozen=True)
