@@ -39,7 +39,7 @@ class IndexParams(Section):
     """Results that recall is measured at."""
     sample_queries: Count = 500
     """Queries that an index is measured with."""
-    refit_frac: Annotated[float, Field(ge=0, le=1)] = 0.1
+    refit_frac: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Share of items, queries, engagements or judgements that may be other than those which lists
     of an approximate index, its settings, the words' share and relevance were fitted to, before
     these are fitted anew. 0: in every run; what comes out then depends on its inputs alone."""

@@ -111,7 +111,7 @@ def test_few_changed_items_are_indexed_without_fitting(
 def test_trained_lists_stand_until_much_changed(
     small_project: Path, without_fitting: Callable[[], None]
 ):
-    set_params(small_project, APPROXIMATE)
+    set_params(small_project, APPROXIMATE | {"index.refit_frac": 0.1})
     index.run(small_project)
     trained = centres(small_project)
     for rows, of_all in ((4, 4), (9, 13)):
