@@ -37,6 +37,27 @@ def shares(page: Any, side: int) -> str:
     return " ".join(page.locator(".sides .shares").nth(side).inner_text().split())
 
 
+def test_misspelled_query_says_what_was_searched_and_goes_back(page: Any):
+    page.locator("#query").fill("red lmap")
+    page.locator("#query").press("Enter")
+    page.wait_for_url("**/?q=red+lmap")
+    settled(page)
+    assert (
+        page.locator("#read").inner_text() == "Searched for red lamp. Search instead for red lmap"
+    )
+    mended = titles(page)
+    assert "lamp" in mended[0].lower()
+    page.get_by_role("button", name="red lmap").click()
+    page.wait_for_url("**exact=1**")
+    settled(page)
+    assert not page.locator("#read").is_visible()
+    page.locator("#query").fill("red lamp")
+    page.locator("#query").press("Enter")
+    settled(page)
+    assert "exact" not in page.url
+    assert titles(page) == mended
+
+
 def test_search_as_you_type_facets_and_pages(page: Any):
     browsed = titles(page)
     page.keyboard.press("/")
