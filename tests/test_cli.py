@@ -24,7 +24,15 @@ def test_command_line_options_are_frozen():
         for name, parser in subparsers.choices.items()
     }
     assert options == {stage: set() for stage in STAGES} | {
-        "search": {"-k", "--explain", "--json", "--html", "--release", "--min-relevance"},
+        "search": {
+            "-k",
+            "--as-typed",
+            "--explain",
+            "--html",
+            "--json",
+            "--min-relevance",
+            "--release",
+        },
         "releases": {"--json"},
         "rollback": set(),
         "diff": {"--html"},

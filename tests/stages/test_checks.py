@@ -1,6 +1,7 @@
 """Stages check their own work: what is broken stops them, and what they made before stays."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from smar.artifacts import digest
 from smar.cli import main
 from smar.data import schema
-from smar.index import ann, building
+from smar.index import ann, fitting
 from smar.models import encode
 from smar.paths import Paths
 from smar.stages import declared
@@ -69,12 +70,13 @@ def turn_items(root: Path, _: pytest.MonkeyPatch) -> None:
 
 def mix_up_index(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Build an index that answers, and finds the wrong items."""
-    build = building.build_index
+    build = fitting.build_index
+    shutil.rmtree(root / ".smar/index", ignore_errors=True)  # what was fitted is not taken
 
     def built(vectors: Any, *arguments: Any) -> ann.VectorIndex:
         return build(np.ascontiguousarray(vectors[::-1]), *arguments)
 
-    monkeypatch.setattr(building, "build_index", built)
+    monkeypatch.setattr(fitting, "build_index", built)
 
 
 @pytest.mark.parametrize(
