@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -14,6 +15,7 @@ from smar.artifacts import write_json
 
 _WORTH = 1.15  # bfloat16 loses digits: take it only for a clear gain
 _TRIALS = 3
+_NAMES = ("float32", "bfloat16")
 _HOPELESS = 3.0  # first steps are slow, but not this much: bfloat16 is emulated here
 _PRODUCT = 512  # rows and columns of the product that is tried before a step, which takes seconds
 
@@ -53,26 +55,32 @@ def choose_precision(
     """
     if requested != "auto":
         return Precision(requested, "set in params.yaml")
-    kept = _read(remembered)
-    if kept is None:
-        products = _trials(partial(_product, device))
-        tried, seconds = "product of two matrices", products
-        if products["bfloat16"] < _HOPELESS * products["float32"]:
-            tried, seconds = "step", _trials(run_step)
-        kept = tried, {name: round(value, 6) for name, value in seconds.items()}
-        write_json(remembered, dict(zip(("tried", "seconds"), kept, strict=True)))
-    tried, measured = kept
+    if (kept := _read(remembered)) is None:
+        kept = _measured(run_step, device)
+        write_json(remembered, kept)
+    measured = kept["seconds"]
     name = "bfloat16" if measured["float32"] > _WORTH * measured["bfloat16"] else "float32"
     return Precision(
         name,
-        f"measured here: a {tried} takes {measured['float32']:.3g} s in float32, "
+        f"measured here: a {kept['tried']} takes {measured['float32']:.3g} s in float32, "
         f"{measured['bfloat16']:.3g} s in bfloat16 (taken from {_WORTH}x on)",
     )
 
 
+def _measured(run_step: Callable[[Precision], None], device: torch.device) -> dict[str, Any]:
+    """Return the seconds of a step in each precision, or of what says that one is hopeless."""
+    product = partial(_product, device)
+    for name in _NAMES:  # the first of its kind prepares what the others use
+        product(Precision(name, "trial"))
+    tried, seconds = "product of two matrices", _trials(product)
+    if seconds["bfloat16"] < _HOPELESS * seconds["float32"]:
+        tried, seconds = "step", _trials(run_step)
+    return {"tried": tried, "seconds": {name: round(s, 6) for name, s in seconds.items()}}
+
+
 def _trials(run: Callable[[Precision], None]) -> dict[str, float]:
     seconds: dict[str, float] = {}
-    for name in ("float32", "bfloat16"):
+    for name in _NAMES:
         trial = Precision(name, "trial")
         seconds[name] = _timed(run, trial)
         if seconds[name] < _HOPELESS * seconds["float32"]:
@@ -94,9 +102,9 @@ def _timed(run_step: Callable[[Precision], None], precision: Precision) -> float
     return time.perf_counter() - start
 
 
-def _read(path: Path) -> tuple[str, dict[str, float]] | None:
-    """Return what was tried and its seconds by precision; None if nothing of this form is kept."""
+def _read(path: Path) -> dict[str, Any] | None:
+    """Return what `_measured` found; None if nothing of this form is kept."""
     if not path.is_file():
         return None
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return (content["tried"], content["seconds"]) if "tried" in content else None
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content if "tried" in content else None

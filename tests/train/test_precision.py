@@ -59,6 +59,19 @@ def test_no_step_is_tried_where_products_say_that_bfloat16_is_emulated(
     assert "product" in chosen.reason
 
 
+def test_what_the_first_product_prepares_is_not_held_against_its_precision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    prepared: set[str] = set()
+
+    def product(_: torch.device, trial: Precision) -> None:
+        time.sleep(0.001 if trial.name in prepared | {"float32"} else 0.02)
+        prepared.add(trial.name)
+
+    monkeypatch.setattr(room, "_product", product)
+    assert choose_precision("auto", slow("float32"), tmp_path / "p.json", CPU).name == "bfloat16"
+
+
 def test_measurement_of_another_form_is_made_anew(tmp_path: Path):
     (tmp_path / "p.json").write_text(json.dumps({"float32": 1.1, "bfloat16": 1.0}))
     assert choose_precision("auto", slow("float32"), tmp_path / "p.json", CPU).name == "bfloat16"
