@@ -17,7 +17,7 @@ _WORTH = 1.15  # bfloat16 loses digits: take it only for a clear gain
 _TRIALS = 3
 _NAMES = ("float32", "bfloat16")
 _HOPELESS = 3.0  # first steps are slow, but not this much: bfloat16 is emulated here
-_PRODUCT = 512  # rows and columns of the product that is tried before a step, which takes seconds
+_PRODUCT = 256  # rows and columns of the product that is tried before a step, which takes seconds
 
 
 @dataclass(frozen=True)
@@ -69,23 +69,26 @@ def choose_precision(
 
 def _measured(run_step: Callable[[Precision], None], device: torch.device) -> dict[str, Any]:
     """Return the seconds of a step in each precision, or of what says that one is hopeless."""
-    product = partial(_product, device)
-    for name in _NAMES:  # the first of its kind prepares what the others use
-        product(Precision(name, "trial"))
-    tried, seconds = "product of two matrices", _trials(product)
+    tried, product = "product of two matrices", partial(_product, device)
+    seconds = {name: _least(product, Precision(name, "trial")) for name in _NAMES}
     if seconds["bfloat16"] < _HOPELESS * seconds["float32"]:
-        tried, seconds = "step", _trials(run_step)
+        tried, seconds = "step", _seconds_of_steps(run_step)
     return {"tried": tried, "seconds": {name: round(s, 6) for name, s in seconds.items()}}
 
 
-def _trials(run: Callable[[Precision], None]) -> dict[str, float]:
+def _seconds_of_steps(run_step: Callable[[Precision], None]) -> dict[str, float]:
     seconds: dict[str, float] = {}
     for name in _NAMES:
         trial = Precision(name, "trial")
-        seconds[name] = _timed(run, trial)
+        seconds[name] = _timed(run_step, trial)
         if seconds[name] < _HOPELESS * seconds["float32"]:
-            seconds[name] = min(_timed(run, trial) for _ in range(_TRIALS))
+            seconds[name] = _least(run_step, trial)
     return seconds
+
+
+def _least(run: Callable[[Precision], None], trial: Precision) -> float:
+    """Return the seconds of the fastest trial: the first may prepare what the others use."""
+    return min(_timed(run, trial) for _ in range(_TRIALS))
 
 
 def _product(device: torch.device, precision: Precision) -> None:
