@@ -2,7 +2,10 @@
 
 import ast
 import re
+from collections.abc import Iterable
 from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -27,6 +30,18 @@ def closure(*modules: str) -> list[str]:
             waiting += _needed_by(file)
     kept = {file for file in seen if file.name != "__init__.py" or _needed_by(file)}
     return sorted(f"{PACKAGE.name}/{file.relative_to(PACKAGE)}" for file in kept)
+
+
+def code_key(modules: Iterable[str], libraries: Iterable[str] = (), told: str = "") -> str:
+    """Return what stands for the way in which something is made, 64 hexadecimal digits.
+
+    Args:
+        modules: What makes it, by dotted names; all that they need counts.
+        libraries: Packages whose versions count.
+        told: What else decides.
+    """
+    code = [(PACKAGE.parent / file).read_bytes() for file in closure(*modules)]
+    return sha256(repr((code, [*map(version, libraries)], told)).encode()).hexdigest()
 
 
 @cache

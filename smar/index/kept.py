@@ -17,8 +17,6 @@ Shapes: N items, Q queries, D embedding length.
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,7 @@ import orjson
 from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, read_manifest, verify_directory, write_directory
-from smar.closure import PACKAGE, closure
+from smar.closure import code_key
 from smar.errors import ArtifactError
 from smar.index.basis import Basis
 from smar.index.item_words import ItemWords
@@ -83,18 +81,13 @@ class Fit:
 
 def how_read() -> str:
     """Return what stands for the way in which texts are read."""
-    return _told(closure("smar.index.item_words"), _OF_WORDS, "")
+    return code_key(["smar.index.item_words"], _OF_WORDS)
 
 
 def how_fitted(settings: Any) -> str:
     """Return what stands for the way in which an index is fitted: code, libraries, settings."""
-    return _told(closure("smar.stages.index"), _OF_ALL, settings)
-
-
-def _told(code: list[str], libraries: tuple[str, ...], settings: Any) -> str:
-    parts = [sha256((PACKAGE.parent / name).read_bytes()).hexdigest() for name in code]
     known = orjson.dumps(settings, option=orjson.OPT_SORT_KEYS).decode()
-    return sha256(repr((parts, [*map(version, libraries)], known)).encode()).hexdigest()
+    return code_key(["smar.stages.index"], _OF_ALL, known)
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import file_digest, sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from smar.closure import PACKAGE, closure
+from smar.closure import code_key
 from smar.sources.log_files import FILES
 from smar.sources.quarantine import QUARANTINE, Quarantine
 from smar.sources.raw_log import EVENTS, QUERIES, RawLog
@@ -99,9 +98,7 @@ def joined(parts: Iterable[LogPart], quarantine: Quarantine) -> RawLog:
 
 def _how(reader: str, settings: Any) -> bytes:
     """Return what stands for the way in which files are read."""
-    code = [(PACKAGE.parent / name).read_bytes() for name in closure(reader, __name__)]
-    versions = [version(name) for name in _LIBRARIES]
-    return sha256(repr((code, versions, settings)).encode()).digest()
+    return code_key([reader, __name__], _LIBRARIES, repr(settings)).encode()
 
 
 def _say(path: Path, part: LogPart) -> None:

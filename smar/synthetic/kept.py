@@ -13,8 +13,6 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, read_manifest, verify_directory, write_directory
-from smar.closure import PACKAGE, closure
+from smar.closure import code_key
 from smar.content_keys import KeyTable
 from smar.errors import ArtifactError
 from smar.synthetic.drawn import HELD_OUT, MADE, Drawn, bags
@@ -38,9 +36,7 @@ _COLUMNS = 6  # of items.npy: the key in two numbers, pairs, and draws left out 
 
 def how_drawn(settings: Any) -> str:
     """Return what stands for the way in which queries are drawn: code, libraries and settings."""
-    code = [(PACKAGE.parent / name).read_bytes() for name in closure("smar.synthetic.drawing")]
-    told = json.dumps(settings, sort_keys=True)
-    return sha256(repr((code, [*map(version, _LIBRARIES)], told)).encode()).hexdigest()
+    return code_key(["smar.synthetic.drawing"], _LIBRARIES, json.dumps(settings, sort_keys=True))
 
 
 class Earlier:

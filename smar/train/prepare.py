@@ -4,7 +4,6 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from hashlib import sha256
 from itertools import chain
 from types import MappingProxyType
 from typing import Any
@@ -12,9 +11,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
 
-from smar.closure import PACKAGE, closure
+from smar.closure import code_key
 from smar.data import schema
 from smar.data.item_source import ItemSource
 from smar.data.text import MARKERS, field_starts, item_texts
@@ -188,11 +186,8 @@ def places(
         settings: Everything that decides the result: parameters, seed, digests of the inputs.
         kinds: The kinds that the run uses; the code of others does not matter to it.
     """
-    code = sha256()
-    for file in closure("smar.train.loop", "smar.train.prepare", *(k.module for k in kinds)):
-        code.update((PACKAGE.parent / file).read_bytes())
-    content = json.dumps([settings, code.hexdigest(), torch.__version__], sort_keys=True)
-    key = sha256(content.encode()).hexdigest()[:16]
+    makers = ["smar.train.loop", "smar.train.prepare", *(kind.module for kind in kinds)]
+    key = code_key(makers, ["torch"], json.dumps(settings, sort_keys=True))[:16]
     return Places(
         checkpoint=paths.work / "checkpoints" / f"{stage}-{key}",
         history=paths.history(stage),
