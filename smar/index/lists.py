@@ -98,17 +98,20 @@ def built(factory: str, vectors: NDArray[np.float32]) -> Built:
     if factory.startswith(WITH_LISTS):
         lists = Lists.of(trained(factory, vectors), vectors)
         return Built(lists.filled(vectors), lists)
-    index = faiss.index_factory(vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
-    index.train(vectors)
+    index = _trained(factory, vectors)
     index.add(vectors)
     return Built(index, None)
 
 
 def trained(factory: str, vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return the Faiss index of a factory string with inverted lists, trained and empty."""
+    return np.asarray(faiss.serialize_index(_trained(factory, vectors)), np.uint8)
+
+
+def _trained(factory: str, vectors: NDArray[np.float32]) -> Any:
     index = faiss.index_factory(vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
     index.train(vectors)
-    return np.asarray(faiss.serialize_index(index), np.uint8)
+    return index
 
 
 def _lists(index: Any) -> Any:

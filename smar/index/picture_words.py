@@ -16,9 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csc_matrix, csr_matrix
 
-from smar.data import schema
 from smar.index.words import WordIndex
-from smar.paths import Paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,14 +27,12 @@ _FITTED = 50_000  # items that a fit looks at, drawn where there are more
 _MOST = 512  # words that are tried, those of the most items
 _LEAST_ITEMS = 20  # with a word, for it to be learned
 _LEAST_CLICKS = 5  # of queries with a word, for them to say whether texts leave it out
-_UNTOLD = (
-    0.3  # share of such clicks whose item's text lacks the word, from which texts leave it out
-)
+_UNTOLD = 0.3  # share of such clicks to items whose text lacks it, from which texts leave it out
 _LEAST_AUC = 0.7  # within categories, of a word that pictures tell
 _LEAST_PROBABILITY = 0.3  # of a word in an item
 _RIDGE = 0.01  # of the mean variance, added to each
 _BLOCK = 65_536  # items whose words are read at once
-_SHOWN = 20  # words in the log
+_TOLD = 12  # words in the log
 _FEW = 3  # items with a word and without it that a category needs to say something
 
 
@@ -74,14 +70,18 @@ class Pictured:
     queries: Sequence[str]
 
     @classmethod
-    def read(cls, paths: Paths, items: "pd.DataFrame", image: NDArray[np.float32]) -> Self:
-        """Return what a project's accepted tables say of its items, [N], and their S_i."""
+    def of(
+        cls,
+        image: NDArray[np.float32],
+        items: "pd.DataFrame",
+        queries: "pd.DataFrame",
+        engagements: "pd.DataFrame",
+    ) -> Self:
+        """Return what the accepted tables of a shop say of its items, [N], and their S_i."""
         import pandas as pd
 
-        queries = schema.read_table(paths.queries, schema.QUERIES)
-        clicks = schema.read_table(paths.engagements, schema.ENGAGEMENTS).merge(
-            queries.loc[queries["split"] == "train", ["query_id", "query"]], on="query_id"
-        )
+        trained = queries.loc[queries["split"] == "train", ["query_id", "query"]]
+        clicks = engagements.merge(trained, on="query_id")
         rows = pd.Index(items["item_id"]).get_indexer(clicks["item_id"])
         return cls(
             image,
@@ -289,6 +289,6 @@ def _report(words: WordIndex, found: Sequence[PictureWord], auc: NDArray[np.floa
         "words: pictures tell %d that texts leave out (AUC within categories)%s",
         len(found),
         "".join(
-            f"; {names[w.number]} in {len(w.rows)} (AUC {value:.2f})" for value, w in best[:12]
+            f"; {names[w.number]} in {len(w.rows)} (AUC {value:.2f})" for value, w in best[:_TOLD]
         ),
     )

@@ -8,19 +8,15 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from smar.index.word_kernels import compiled
+from smar.index.compiling import array, compiled
 
 _BLOCK = 256  # items that all queries are compared with before the next ones are read
 
 
-def _array(of: Any, length: int = 1, *, readonly: bool = False) -> Any:
-    return types.Array(of, length, "C", readonly=readonly)
-
-
 @compiled(
     types.void(
-        _array(types.float32, 2, readonly=True), _array(types.int8, 2), _array(types.float32),
-        _array(types.float32),
+        array(types.float32, 2, readonly=True), array(types.int8, 2), array(types.float32),
+        array(types.float32),
     )
 )  # fmt: skip
 def round_rows(rows: Any, codes: Any, steps: Any, errors: Any) -> None:
@@ -85,10 +81,10 @@ def _product(codes: Any, row: int, of_query: Any) -> float:
 
 @compiled(
     types.void(
-        types.Tuple((_array(types.int8, 2), _array(types.float32), _array(types.float32))),
-        _array(types.int64, readonly=True),
-        types.Tuple((_array(types.int16, 2), _array(types.float64), _array(types.float64))),
-        _array(types.float64), _array(types.float32, 2), _array(types.float32, 2),
+        types.Tuple((array(types.int8, 2), array(types.float32), array(types.float32))),
+        array(types.int64, readonly=True),
+        types.Tuple((array(types.int16, 2), array(types.float64), array(types.float64))),
+        array(types.float64), array(types.float32, 2), array(types.float32, 2),
     )
 )  # fmt: skip
 def scan(items: Any, rows: Any, queries: Any, slack: Any, highs: Any, lows: Any) -> None:

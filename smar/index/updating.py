@@ -19,6 +19,7 @@ from smar.index.hybrid import HybridIndex
 from smar.index.kept import Fit
 from smar.index.relevance import Calibration
 from smar.index.settings import DEPTH, apply, candidates
+from smar.index.spelling import Spelling
 from smar.index.unseen import UnseenWords
 from smar.index.words import WordIndex
 from smar.params import IndexParams
@@ -84,7 +85,11 @@ def _settings(vectors: NDArray[np.float32], params: IndexParams, fit: Fit) -> li
 
 
 def as_fitted(
-    fit: Fit, vectors: VectorIndex, words: WordIndex, trained: Sequence[str]
+    fit: Fit,
+    vectors: VectorIndex,
+    words: WordIndex,
+    spelling: Spelling | None,
+    trained: Sequence[str],
 ) -> HybridIndex:
     """Return the index of vectors and words with the shares and relevance that were fitted.
 
@@ -92,8 +97,10 @@ def as_fitted(
         fit: What was fitted.
         vectors: The vector index.
         words: The word index over the same items.
+        spelling: What queries are read by.
         trained: The queries that the model was trained on.
     """
     share = fit.unseen_share
     unseen = None if share is None else UnseenWords.of(words, trained, share)
-    return HybridIndex(vectors, words, fit.word_share, Calibration.read(fit.relevance), unseen)
+    relevance = Calibration.read(fit.relevance)
+    return HybridIndex(vectors, words, fit.word_share, relevance, unseen, spelling)

@@ -11,12 +11,14 @@ Sums are float64 of float32 weights, so that no order of adding rounds: what is 
 Shapes: N items, V words of the index, W words of a query, C items looked up, k results.
 """
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numpy.typing import NDArray
+
+from smar.index.compiling import array, compiled
 
 _WINDOW = 4096  # items
 _DENSE = 8  # postings for each item looked up among them, up to which all of them are read instead
@@ -29,25 +31,10 @@ Wanted = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
 and those after it can add at most, and 0, [W + 1]."""
 
 
-def _array(of: Any, *, readonly: bool = True) -> Any:
-    return types.Array(of, 1, "C", readonly=readonly)
-
-
-_INDEX = types.Tuple((_array(types.int64), _array(types.int32), _array(types.float32)))
-_WANTED = types.Tuple((_array(types.int64), _array(types.float64), _array(types.float64)))
-_ROWS, _SHARES = _array(types.int64, readonly=False), _array(types.float32, readonly=False)
-
-
-def compiled(*signature: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return what compiles a function, and keeps that for the next process where it can."""
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        try:
-            return njit(*signature, cache=True, nogil=True)(function)
-        except RuntimeError:  # neither the code's folder nor the user's may be written
-            return njit(*signature, nogil=True)(function)
-
-    return decorate
+_given = partial(array, readonly=True)
+_INDEX = types.Tuple((_given(types.int64), _given(types.int32), _given(types.float32)))
+_WANTED = types.Tuple((_given(types.int64), _given(types.float64), _given(types.float64)))
+_ROWS, _SHARES = array(types.int64), array(types.float32)
 
 
 @compiled()
@@ -180,7 +167,7 @@ def _needed(rest: Any, words: int, floor: float) -> int:
 
 @compiled(
     types.int64(
-        _INDEX, _WANTED, types.float64, types.int64, types.float64, _array(types.boolean),
+        _INDEX, _WANTED, types.float64, types.int64, types.float64, _given(types.boolean),
         _ROWS, _SHARES,
     )
 )  # fmt: skip
@@ -237,7 +224,7 @@ def best(
     return size
 
 
-@compiled(types.void(_INDEX, _WANTED, types.float64, _array(types.int64), _SHARES))
+@compiled(types.void(_INDEX, _WANTED, types.float64, _given(types.int64), _SHARES))
 def shares_of(index: Any, wanted: Any, reachable: float, items: Any, shares: Any) -> None:
     """Find the shares of some items.
 

@@ -52,14 +52,12 @@ def answer_all(parts: Parts, requests: Sequence[SearchRequest]) -> list[Answer]:
 
 
 def _encoded(parts: Parts, requests: Sequence[SearchRequest], clock: Clock) -> Queries:
-    texts = [normalize_query(request.query) for request in requests]
+    typed = [normalize_query(request.query) for request in requests]
     with clock("encode"):
-        read = parts.index.read(texts)
-    chosen = zip(requests, texts, read, strict=True)
-    read = [right if request.correct else text for request, text, right in chosen]
-    pairs = zip(texts, read, strict=True)
+        read = zip(requests, typed, parts.index.read(typed), strict=True)
+        texts = [right if request.correct else text for request, text, right in read]
+    pairs = zip(typed, texts, strict=True)
     corrected = [right if parts.index.is_mended(text, right) else "" for text, right in pairs]
-    texts = read
     place = {text: row for row, text in enumerate(dict.fromkeys(text for text in texts if text))}
     with clock("encode"):
         encoded = parts.encode(list(place)) if place else None

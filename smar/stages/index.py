@@ -154,10 +154,10 @@ def _build(
     words, queries = WordIndex.of(read, stemmer), schema.read_table(paths.queries, schema.QUERIES)
     trained = queries.loc[queries["split"] == "train", "query"].tolist()
     spelling = Spelling.of(texts, trained, words) if params.index.spelling else None
-    shown = Pictured.read(paths, items, store.image)
-    words = words.with_pictured(
-        words_of_pictures(words, shown, params.index.picture_words, params.seed)
-    )
+    if weight := params.index.picture_words:
+        clicks = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
+        shown = Pictured.of(store.image, items, queries, clicks)
+        words = words.with_pictured(words_of_pictures(words, shown, weight, params.seed))
     if fit is None or found is None:
         from smar.index.fitting import Fitting  # and what encodes queries, which takes seconds
 
@@ -165,8 +165,7 @@ def _build(
         return _Made(index, replace(fit, basis=basis, keys=keys), read, 0.0)
     logger.info("index: %.2f %% of the data changed since it was fitted", 100 * changed)
     fit = replace(fit, details=found.details, lists=found.lists, keys=keys)
-    index = as_fitted(fit, found, words, trained)
-    return _Made(replace(index, spelling=spelling), fit, read, changed)
+    return _Made(as_fitted(fit, found, words, spelling, trained), fit, read, changed)
 
 
 def _stemmer(chosen: str, texts: list[str]) -> str:

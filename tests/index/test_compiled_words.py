@@ -1,27 +1,18 @@
 """Compiled code finds what `Postings` finds, and what is summed up over all items."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smar.index import word_kernels
 from smar.index.compiled_words import CompiledWords
 from smar.index.words import WordIndex
-from tests.index.test_postings import make
+from tests.index.test_postings import drawn, make
 
 WINDOW = word_kernels._WINDOW
 
 
-@given(
-    seed=st.integers(0, 10_000),
-    size=st.sampled_from([1, 40, 700, 3 * WINDOW + 1]),
-    shares=st.lists(st.sampled_from([0.0, 0.002, 0.02, 0.3, 1.0]), min_size=1, max_size=6),
-    k=st.sampled_from([1, 3, 30, 200, 20_000]),
-    levels=st.sampled_from([0, 2]),
-    is_filtered=st.booleans(),
-    data=st.data(),
-)
+@drawn(sizes=[1, 40, 700, 3 * WINDOW + 1], ks=[1, 3, 30, 200, 20_000])
 def test_best_are_those_of_all_sums(
     seed: int, size: int, shares: list[float], k: int, levels: int, is_filtered: bool,
     data: st.DataObject,
@@ -88,16 +79,3 @@ def test_words_that_decide_nothing_are_not_gone_through():
     assert word_kernels._needed(rest, 2, 0.5) == 2
     assert word_kernels._needed(rest, 2, 2.0) == 1
     assert word_kernels._needed(rest, 2, 11.0) == 0
-
-
-def test_code_that_cannot_be_kept_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch):
-    compile_function = word_kernels.njit
-
-    def without_room(*signature: object, cache: bool = False, **how: object):
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return compile_function(*signature, **how)
-
-    monkeypatch.setattr(word_kernels, "njit", without_room)
-    twice = word_kernels.compiled()(lambda number: 2 * number)
-    assert twice(21) == 42

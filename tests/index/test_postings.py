@@ -1,6 +1,8 @@
 """The best items by words without looking at all of them, beside a sum over all."""
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,21 +28,26 @@ def make(num_items: int, found_in: list[float], seed: int, levels: int = 0) -> P
     return Postings(starts, np.concatenate(rows).astype(np.int32), flat, num_items)
 
 
+def drawn(sizes: list[int], ks: list[int]) -> Callable[..., Any]:
+    """Return what draws words (`make`), a query of them, k and whether a filter stands before."""
+    return given(
+        seed=st.integers(0, 10_000),
+        size=st.sampled_from(sizes),
+        shares=st.lists(st.sampled_from([0.0, 0.002, 0.02, 0.3, 1.0]), min_size=1, max_size=6),
+        k=st.sampled_from(ks),
+        levels=st.sampled_from([0, 2]),
+        is_filtered=st.booleans(),
+        data=st.data(),
+    )
+
+
 def as_slow(found: Postings, words: list[int], k: int, mask: np.ndarray | None) -> set[int]:
     sums = found.sums(words) * (1 if mask is None else mask)
     order = np.lexsort((np.arange(len(sums)), -sums))[:k]
     return {int(row) for row in order if sums[row] > 0}
 
 
-@given(
-    seed=st.integers(0, 10_000),
-    size=st.sampled_from([1, 40, 700, 5000]),
-    shares=st.lists(st.sampled_from([0.0, 0.002, 0.02, 0.3, 1.0]), min_size=1, max_size=6),
-    k=st.sampled_from([1, 3, 30, 200]),
-    levels=st.sampled_from([0, 2]),
-    is_filtered=st.booleans(),
-    data=st.data(),
-)
+@drawn(sizes=[1, 40, 700, 5000], ks=[1, 3, 30, 200])
 def test_best_are_those_of_all_sums(
     seed: int, size: int, shares: list[float], k: int, levels: int, is_filtered: bool,
     data: st.DataObject,
