@@ -7,7 +7,8 @@ after 1 % of the items and pictures changed and a day of log came.
 
 Memory is what a process has for itself (anonymous pages), looked at four times a second; in
 brackets with the pages of files it has mapped, which the system takes back when it needs them. A
-stage that has more than `--memory` GB for itself is killed. `--record FILE` writes what
+stage that has more than `--memory` GB for itself is killed. With `--folder` all stays there, and a
+later run goes on with the shop and what stages have made of it. `--record FILE` writes what
 `smar plan --measured FILE` predicts other sizes from.
 """
 
@@ -20,7 +21,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -41,6 +42,7 @@ STAGES = (
 )  # fmt: skip
 SEED = 7
 _STEPS = {"steps": 3, "items_per_step": 64, "precision": "float32"}
+_SHOP = "shop.json"  # what was made, written once it is whole
 _LOOK_S = 0.25
 _GB = 1e9
 
@@ -200,20 +202,36 @@ def _cells(cost: Cost) -> list[str]:
 
 
 def run_size(root: Path, size: int, options: argparse.Namespace) -> list[Cost]:
-    """Make a shop in `root`, run the stages on it, and again after a change; print each cost."""
+    """Run the stages on a shop in `root`, made where it is not there; and again after a change.
+
+    Each cost is printed.
+    """
     raw = root / "data" / "raw"
     has_pictures = not options.no_pictures
     started, cpu = time.perf_counter(), time.process_time()
     write_params(root, pictures=has_pictures)
-    write_shop(raw, size, SEED, pictures=has_pictures)
-    seconds, cpu_s = time.perf_counter() - started, time.process_time() - cpu
-    shop = Cost(size, "shop", changed=False, seconds=seconds, cpu_s=cpu_s, own_gb=0, peak_gb=0)
-    costs = [_told(shop), *_run_stages(root, size, options, changed=False)]
+    costs: list[Cost] = []
+    shop = {"items": size, "seed": SEED, "pictures": has_pictures}
+    if not _holds(root, shop):
+        shutil.rmtree(raw, ignore_errors=True)
+        write_shop(raw, size, SEED, pictures=has_pictures)
+        (root / _SHOP).write_text(json.dumps(shop))
+        seconds, cpu_s = time.perf_counter() - started, time.process_time() - cpu
+        made = Cost(size, "shop", changed=False, seconds=seconds, cpu_s=cpu_s, own_gb=0, peak_gb=0)
+        costs.append(_told(made))
+    costs += _run_stages(root, size, options, changed=False)
     return costs + (run_changed(root, size, options) if options.changed else [])
+
+
+def _holds(root: Path, shop: Mapping[str, int]) -> bool:
+    """Return whether a folder has this very shop, as it was made."""
+    path = root / _SHOP
+    return path.exists() and json.loads(path.read_text()) == shop
 
 
 def run_changed(root: Path, size: int, options: argparse.Namespace) -> list[Cost]:
     """Change the shop that `run_size` made, and run stages on it; print each cost."""
+    (root / _SHOP).unlink(missing_ok=True)
     change_shop(root / "data" / "raw", size, SEED, pictures=not options.no_pictures)
     return _run_stages(root, size, options, changed=True)
 
@@ -246,14 +264,13 @@ def main() -> None:
     parser.add_argument("--changed", action="store_true", help=f"and after 1 %% and day {DAYS + 1}")
     parser.add_argument("--memory", type=float, default=6.0, help="GB that a stage may have")
     parser.add_argument("--record", type=Path, metavar="FILE", help="for `smar plan`")
-    parser.add_argument("--folder", type=Path, help="where to work, and to leave all (temporary)")
+    parser.add_argument("--folder", type=Path, help="where all stays (temporary)")
     options = parser.parse_args()
     costs: list[Cost] = []
     for size in options.items:
         with TemporaryDirectory() as temporary:
             root = (options.folder or Path(temporary)) / str(size)
-            shutil.rmtree(root, ignore_errors=True)
-            root.mkdir(parents=True)
+            root.mkdir(parents=True, exist_ok=True)
             costs += run_size(root, size, options)
     print("\n".join(table(costs)))
     if options.record:

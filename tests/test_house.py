@@ -126,6 +126,7 @@ RANKS = {
                 "replace",
                 "experiment",
                 "kept_files",
+                "scratch",
             ),
             ("artifacts", "checks"),
             ("declaration", "params", "provenance"),

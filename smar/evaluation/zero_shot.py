@@ -4,7 +4,7 @@ Shapes: Q queries, N items, D embedding length, K results.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 NAME = "zero_shot"
 NO_START = "no start"  # kind of the folder where nothing starts aligned
 _BATCH = 256
+_SHARD = 4096  # items whose vectors are held at once
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,12 @@ def read_zero_shot(
     previous = previous_store(where, sha)
     source = open_source(paths.features, images, model)
 
-    def encode(some: pd.DataFrame) -> ItemEmbeddings:
-        return encode_items(model, some, source, _BATCH)
+    def encode(some: pd.DataFrame) -> Iterator[ItemEmbeddings]:
+        for start in range(0, max(1, len(some)), _SHARD):
+            part = some.iloc[start : start + _SHARD].reset_index(drop=True)
+            yield encode_items(model, part, source, _BATCH, bar=False)
 
-    store, new = refresh(items, content_shas(items, images), previous, sha, encode)
+    store, new = refresh(items, content_shas(items, images), previous, sha, encode, paths.work)
     if new or previous is None:
         write_store(where, store, Manifest(kind=KIND))
     logger.info("zero-shot: %s; %d items encoded", found.told, new)

@@ -26,6 +26,7 @@ from smar.index.query_vectors import Found, search_vectors
 from smar.index.rounded import RoundedRows
 from smar.index.settings import apply, as_deep_as
 from smar.index.store import check_unit_rows, write_item_ids
+from smar.scratch import scratch
 
 KIND = "index"
 METRIC = "inner_product"
@@ -212,15 +213,27 @@ def whole_k(k: int, num_items: int) -> int:
     return min(int(k), num_items)
 
 
-def gated_items(text: NDArray[np.float32], multimodal: NDArray[np.float32]) -> NDArray[np.float32]:
+def gated_items(
+    text: NDArray[np.float32], multimodal: NDArray[np.float32], folder: Path | None = None
+) -> NDArray[np.float32]:
     """Return item rows `[S_t ; S_m]`, [N, 2 D], from unit rows [N, D] each.
+
+    Args:
+        text: S_t, in memory or mapped.
+        multimodal: S_m, likewise.
+        folder: Where they lie in a file without a name; None: in memory.
 
     Raises:
         ArtifactError: If a row is not of unit norm: inner product and cosine would part.
     """
     check_unit_rows(text, "S_t")
     check_unit_rows(multimodal, "S_m")
-    return np.concatenate([text, multimodal], axis=1)
+    if folder is None:
+        return np.concatenate([text, multimodal], axis=1)
+    dim = text.shape[1]
+    rows = scratch(folder, np.float32, (len(text), 2 * dim))
+    rows[:, :dim], rows[:, dim:] = text, multimodal
+    return rows
 
 
 def gated_queries(vector: NDArray[np.float32], gate: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """Whether embeddings and index hold what the catalogue holds, and find what is there."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,11 @@ def check_coverage(name: str, catalogue: Sequence[str], held: Sequence[str]) -> 
 
 
 def check_recall(
-    index: VectorIndex, store: EmbeddingStore, params: IndexParams, seed: int
+    index: VectorIndex,
+    store: EmbeddingStore,
+    params: IndexParams,
+    seed: int,
+    folder: Path | None = None,
 ) -> Checked:
     """Return whether the index finds what exact search finds, measured on a sample of its own.
 
@@ -72,9 +77,10 @@ def check_recall(
         store: The embeddings it was built from.
         params: The `index` section.
         seed: Draws the sample.
+        folder: Where the item rows lie meanwhile; None: in memory.
     """
     rng = generator(seed, "index check")
-    recall = index_recall(index, store, params.recall_at, params.sample_queries, rng)
+    recall = index_recall(index, store, params.recall_at, params.sample_queries, rng, folder)
     least = params.recall_target - _SAMPLE_ERROR
     seen = f"recall@{params.recall_at} {recall:.4f}, at least {least:.4f} expected"
     step = "Build it again with `dvc repro -f index`, or lower index.recall_target"
@@ -87,7 +93,12 @@ def check_recall(
 
 
 def index_recall(
-    index: VectorIndex, store: EmbeddingStore, k: int, sample: int, rng: np.random.Generator
+    index: VectorIndex,
+    store: EmbeddingStore,
+    k: int,
+    sample: int,
+    rng: np.random.Generator,
+    folder: Path | None = None,
 ) -> float:
     """Return the mean share of the true k best that the index finds.
 
@@ -99,12 +110,14 @@ def index_recall(
         k: Results per query.
         sample: Number of queries.
         rng: Draws them.
+        folder: Where the item rows lie meanwhile; None: in memory.
     """
-    rows = rng.choice(len(store.item_ids), min(sample, len(store.item_ids)), replace=False)
-    vectors: NDArray[np.float32] = np.array(store.multimodal[rows])
-    queries = gated_queries(vectors, np.full(len(rows), 0.5, np.float32))
+    drawn = rng.choice(len(store.item_ids), min(sample, len(store.item_ids)), replace=False)
+    vectors: NDArray[np.float32] = np.array(store.multimodal[drawn])
+    queries = gated_queries(vectors, np.full(len(drawn), 0.5, np.float32))
     k = min(k, len(store.item_ids))
     found = index.search(queries, k)[1]
-    truth = exact_search(queries, gated_items(store.text, store.multimodal), k)[1]
+    rows = gated_items(store.text, store.multimodal, folder)
+    truth = exact_search(queries, rows, k)[1]
     shared = [len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True)]
     return float(np.mean(shared)) / k

@@ -15,11 +15,17 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from smar.seeding import generator
+
+_SEED = 0  # as Faiss, which draws what it trains on alike whatever the catalogue
 _FAISS: Any = faiss  # its stubs lack some classes
 WITH_LISTS = "IVF"
 """What the factory strings of indexes with inverted lists begin with."""
 _BLOCK = 32  # codes that 4-bit codes are compared in at once, and lie together
 _HALF = _BLOCK // 2
+_AT_ONCE = 2**16  # items whose lists and codes are found at once, some blocks of Faiss's own
+_PER_LIST = 64  # items that the centre of a list is trained on: lists grow with the root of N, so
+# that training grows as N does, where all items would make it grow with its power of 1.5
 # How Faiss interleaves the codes of a block, `perm0` in its pq4_fast_scan.cpp.
 _ORDER = np.array([0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15])
 
@@ -43,12 +49,14 @@ class Lists:
         """Return where a trained index has vectors, [N, 2 D]."""
         index = faiss.deserialize_index(trained)
         lists = _lists(index)
-        vectors = np.ascontiguousarray(vectors, np.float32)
-        numbers = np.ascontiguousarray(lists.quantizer.search(vectors, 1)[1][:, 0])
+        numbers = np.empty(len(vectors), np.int64)
         codes = np.empty((len(vectors), lists.code_size), np.uint8)
-        pointers = (faiss.swig_ptr(each) for each in (vectors, numbers, codes))
-        if len(vectors):
-            lists.encode_vectors(len(vectors), *pointers)
+        for start in range(0, len(vectors), _AT_ONCE):
+            here = slice(start, start + _AT_ONCE)
+            some = np.ascontiguousarray(vectors[here], np.float32)
+            numbers[here] = lists.quantizer.search(some, 1)[1][:, 0]
+            pointers = (faiss.swig_ptr(each) for each in (some, numbers[here], codes[here]))
+            lists.encode_vectors(len(some), *pointers)
         return cls(trained, numbers, codes)
 
     def changed(self, vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> "Lists":
@@ -104,7 +112,14 @@ def built(factory: str, vectors: NDArray[np.float32]) -> Built:
 
 
 def trained(factory: str, vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return the Faiss index of a factory string with inverted lists, trained and empty."""
+    """Return the Faiss index of a factory string with inverted lists, trained and empty.
+
+    Of many items it is trained on a sample, some for each list.
+    """
+    lists = int(factory.removeprefix(WITH_LISTS).partition(",")[0])
+    size = min(len(vectors), _PER_LIST * lists)
+    rows = generator(_SEED, "lists").choice(len(vectors), size, replace=False)
+    vectors = vectors[np.sort(rows)]
     return np.asarray(faiss.serialize_index(_trained(factory, vectors)), np.uint8)
 
 

@@ -3,13 +3,18 @@
 Shapes: N items, D embedding length.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from smar.errors import ShapeError
 from smar.index.store import PARTS, EmbeddingStore
 from smar.models.embeddings import ItemEmbeddings
+from smar.scratch import scratch
+
+_BLOCK = 65_536  # rows taken over at once
 
 
 def refresh(
@@ -17,16 +22,24 @@ def refresh(
     shas: Sequence[str],
     previous: EmbeddingStore | None,
     model_sha: str,
-    encode: Callable[[pd.DataFrame], ItemEmbeddings],
+    encode: Callable[[pd.DataFrame], Iterable[ItemEmbeddings]],
+    folder: Path,
 ) -> tuple[EmbeddingStore, int]:
     """Return the embeddings of all items, and how many of them were encoded.
+
+    They lie in files of `folder` without a name: memory holds one part at a time.
 
     Args:
         items: Item table (`schema.ITEMS`), [N].
         shas: What each row is made from (`content_shas`), [N].
         previous: Embeddings by the same model, whose rows of equal content are taken over.
         model_sha: Digest of the model.
-        encode: Returns the embeddings of items; called if there are new ones, or none before.
+        encode: Yields the embeddings of items, part after part, at least one; called if there are
+            new ones, or none before.
+        folder: Where there is room for the embeddings.
+
+    Raises:
+        ShapeError: If the parts are not as many rows as items were given.
     """
     row_of = {sha: row for row, sha in enumerate(previous.content_shas if previous else [])}
     old = np.array([row_of.get(sha, -1) for sha in shas], np.int64)
@@ -34,12 +47,21 @@ def refresh(
     parts = {}
     if previous is not None:
         for name in PARTS:
-            parts[name] = np.ascontiguousarray(getattr(previous, name)[old])
+            before = getattr(previous, name)
+            parts[name] = scratch(folder, np.float32, (len(items), before.shape[1]))
+            for start in range(0, len(old), _BLOCK):
+                parts[name][start : start + _BLOCK] = before[old[start : start + _BLOCK]]
     if previous is None or len(new):
-        made = encode(items.iloc[new].reset_index(drop=True))
-        for name in PARTS:
-            rows = getattr(made, name)
-            parts.setdefault(name, np.empty((len(items), rows.shape[1]), np.float32))
-            parts[name][new] = rows
+        done = 0
+        for made in encode(items.iloc[new].reset_index(drop=True)):
+            rows = new[done : done + len(made.text)]
+            done += len(made.text)
+            for name in PARTS:
+                part = getattr(made, name)
+                if name not in parts:
+                    parts[name] = scratch(folder, np.float32, (len(items), part.shape[1]))
+                parts[name][rows] = part[: len(rows)]
+        if done != len(new):
+            raise ShapeError(f"refresh: {done} rows were encoded, expected {len(new)}.")
     store = EmbeddingStore(list(items["item_id"]), list(shas), model_sha=model_sha, **parts)
     return store, len(new)

@@ -1,7 +1,6 @@
 """Item vectors; only items whose content changed are encoded again."""
 
 import logging
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from smar.declaration import Stage
 from smar.paths import Paths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import pandas as pd
 
@@ -72,6 +71,7 @@ def run(root: Path) -> None:
         previous_store(paths.embeddings, model_sha),
         model_sha,
         partial(_encode, root, params, inputs),
+        paths.work,
     )
     # This run's own figures stay out of the manifest: same items and model, same bytes.
     counts = {
@@ -93,27 +93,20 @@ def run(root: Path) -> None:
 
 def _encode(
     root: Path, params: "Params", inputs: "Mapping[str, str]", items: "pd.DataFrame"
-) -> "ItemEmbeddings":
-    """Return the embeddings of items, encoded shard by shard."""
-    import numpy as np
+) -> "Iterator[ItemEmbeddings]":
+    """Yield the embeddings of items, encoded shard by shard."""
     from tqdm import tqdm
 
-    from smar.models.embeddings import ItemEmbeddings
     from smar.shards.mapping import map_shards
 
     threads = params.cluster.threads(params.threads)
     prepare = partial(encoder, root, params.embed.batch_size, threads, inputs)
     starts = range(0, max(1, len(items)), _SHARD)
     shards = (items.iloc[start : start + _SHARD] for start in starts)
-    made = []
     with tqdm(total=len(items), desc="encode", unit="item", disable=None) as bar:
         for part in map_shards(prepare, shards, params.cluster, threads=threads, uses_gpu=True):
-            made.append(part)
+            yield part
             bar.update(len(part.text))
-    names = [each.name for each in fields(ItemEmbeddings)]
-    return ItemEmbeddings(
-        **{name: np.concatenate([getattr(part, name) for part in made]) for name in names}
-    )
 
 
 def encoder(

@@ -86,7 +86,8 @@ def run(root: Path) -> None:
         "unseen_word_share": index.unseen.share if index.unseen else index.word_share,
         **made.fit.figures,
     }
-    found = [coverage, check_recall(index.vectors, store, params.index, params.seed)]
+    recall = check_recall(index.vectors, store, params.index, params.seed, paths.work)
+    found = [coverage, recall]
     content = STAGE.with_checks(paths.outcome("index"), figures, found)
     manifest = Manifest(kind=KIND, inputs=inputs, params=params.index.model_dump())
     manifest.counts = {"items": len(store.item_ids)}
@@ -139,7 +140,7 @@ def _build(
     from smar.index.words import WordIndex
 
     texts, codes = item_texts(items), item_codes(items)
-    vectors = gated_items(store.text, store.multimodal)
+    vectors = gated_items(store.text, store.multimodal, paths.work)
     keys = keys_of_rows(vectors)
     basis = basis_of(paths, keys)
     kept = Kept.open(paths.work / "index", how)

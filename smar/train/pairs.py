@@ -4,7 +4,6 @@ A catalogue of a million items has tens of millions of synthetic pairs, of which
 few. Shapes: P pairs, N items, D distinct query texts.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import DTypeLike, NDArray
 
 from smar.errors import DataError
+from smar.scratch import scratch
 
 _PARTS = 64  # of the texts, by their hash: memory holds one of them
 _BLOCK = 2**20  # pairs that are sorted at once
@@ -191,15 +191,15 @@ def _rows_of_texts(
     hashes: NDArray[np.uint64], parts: NDArray[np.uint8], folder: Path
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return the row of each text, numbered as they first come, and where each row first comes."""
-    first = _scratch(folder, np.int64, len(hashes))
+    first = scratch(folder, np.int64, (len(hashes),))
     for part in range(_PARTS):
         here = np.flatnonzero(parts == part)
         _, index, inverse = np.unique(hashes[here], return_index=True, return_inverse=True)
         first[here] = here[index][inverse]
     places = np.arange(len(first)) == first
-    number = _scratch(folder, np.int32, len(first))
+    number = scratch(folder, np.int32, (len(first),))
     np.cumsum(places, out=number)
-    row = _scratch(folder, np.int32, len(first))
+    row = scratch(folder, np.int32, (len(first),))
     for start in range(0, len(first), _BLOCK):
         row[start : start + _BLOCK] = number[first[start : start + _BLOCK]] - 1
     return row, np.flatnonzero(places)
@@ -213,7 +213,7 @@ def _by_item(
     if (item[1:] < item[:-1]).any():
         order = np.argsort(item, kind="stable")
         query, item = query[order], item[order]
-    result = _scratch(folder, np.int32, len(query))
+    result = scratch(folder, np.int32, (len(query),))
     start = 0
     while start < len(query):
         last = np.searchsorted(offsets, start + _BLOCK, side="right") - 1
@@ -249,14 +249,3 @@ class _Spool:
         if not self._file.tell():
             return np.empty(0, self._dtype)
         return np.memmap(self._file, self._dtype, mode="r")
-
-
-def _scratch(folder: Path, dtype: DTypeLike, size: int) -> NDArray[Any]:
-    """Return an array to be filled, in a file without a name."""
-    if not size:
-        return np.empty(0, dtype)
-    with TemporaryFile(dir=folder) as file:
-        # Without room this is an error; later a write to the array would end the process.
-        if hasattr(os, "posix_fallocate"):  # not every system has it
-            os.posix_fallocate(file.fileno(), 0, size * np.dtype(dtype).itemsize)
-        return np.memmap(file, dtype, mode="w+", shape=(size,))

@@ -5,6 +5,7 @@ import json
 import runpy
 import shutil
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -227,6 +228,22 @@ def test_scale_says_how_costs_grow():
     killed = [costs[0], Cost(10_000, "ingest", False, 1.0, 9.0, 6.0, 6.0, True)]
     assert table(killed)[1].split()[-2:] == ["-", "-"]
     assert "killed: 6.00" in table(killed)[1]
+
+
+def test_scale_goes_on_with_the_shop_of_a_folder_and_makes_another_where_it_differs(tmp_path: Path):
+    from benchmarks.scale import run_size
+
+    def run(size: int, *, no_pictures: bool) -> list[str]:
+        options = Namespace(no_pictures=no_pictures, stages=[], changed=False)
+        return [cost.stage for cost in run_size(tmp_path, size, options)]
+
+    assert run(40, no_pictures=False) == ["shop"]
+    left = tmp_path / "data" / "items.parquet"
+    left.write_bytes(b"of a stage")
+    assert run(40, no_pictures=False) == []
+    assert left.exists()
+    assert run(50, no_pictures=False) == run(50, no_pictures=True) == ["shop"]
+    assert not (tmp_path / "data" / "raw" / "images").exists()
 
 
 @pytest.mark.slow

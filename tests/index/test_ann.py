@@ -62,6 +62,12 @@ def test_items_that_are_not_of_unit_norm_are_refused():
         gated_items(wrong, right)
 
 
+def test_items_in_a_file_without_a_name_are_those_in_memory(tmp_path: Path):
+    parts = unit(np.random.default_rng(0), 2, 7, 4)
+    np.testing.assert_array_equal(gated_items(*parts, tmp_path), gated_items(*parts))
+    assert not [*tmp_path.iterdir()]
+
+
 def test_items_of_one_score_come_in_the_order_of_their_rows():
     items = gated_items(*np.tile(np.eye(4, dtype=np.float32)[:1], (2, 6, 1)))
     index = build_index(items, ids(6), params(), refuse_sampling)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from smar.content_keys import KeyTable, keys_of_rows
+from smar.index import lists as module
 from smar.index.lists import Lists, trained
 
 DIM = 16
@@ -52,3 +53,23 @@ def test_lists_without_a_change_or_with_every_one_changed():
     assert as_bytes(same.filled(vectors)) == by_faiss(empty, vectors)
     other = lists.changed(others, np.full(40, -1))
     assert as_bytes(other.filled(others)) == by_faiss(empty, others)
+
+
+def test_places_found_in_blocks_are_those_found_at_once(monkeypatch: pytest.MonkeyPatch):
+    vectors = unit_rows(np.random.default_rng(5), 10_000)
+    empty = trained(FACTORIES[0], vectors)
+    whole = Lists.of(empty, vectors)
+    monkeypatch.setattr(module, "_AT_ONCE", 4096)
+    parts = Lists.of(empty, vectors)
+    np.testing.assert_array_equal(parts.numbers, whole.numbers)
+    np.testing.assert_array_equal(parts.codes, whole.codes)
+    assert as_bytes(parts.filled(vectors)) == by_faiss(empty, vectors)
+
+
+def test_lists_are_trained_on_a_sample_of_many_items():
+    vectors = unit_rows(np.random.default_rng(6), 2000)
+    found = trained(FACTORIES[0], vectors)
+    assert found.tobytes() == trained(FACTORIES[0], vectors).tobytes()
+    few = unit_rows(np.random.default_rng(6), 16 * module._PER_LIST)
+    assert trained(FACTORIES[0], few).tobytes() == as_bytes(module._trained(FACTORIES[0], few))
+    assert found.tobytes() != as_bytes(module._trained(FACTORIES[0], vectors))

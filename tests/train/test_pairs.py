@@ -1,6 +1,7 @@
 """Pairs in files: the same rows, order and texts as one table of them all would give."""
 
 import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +95,7 @@ def test_disk_without_room_is_an_error_and_no_signal(
     def refuse(*_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(module.os, "posix_fallocate", refuse)
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
     table = pa.table({"query": ["a"], "item_id": ["i0"]})
     with pytest.raises(OSError, match="No space left"):
         gather_synthetic(table.to_batches(), [], IDS, tmp_path)
