@@ -20,7 +20,7 @@ class Kept:
         levels: Resolutions of a convolutional network, the last ones.
         colour: Whether each place has its mean colour.
         hidden: Width of the layers on top.
-        layers: Transformer layers on top.
+        layers: Transformer layers on top; 0: an MLP over the mean of the places.
         heads: Their attention heads.
         adds: Whether what is learned is added to the backbone's own embedding, which is in a space
             with texts; it begins at zero then.
@@ -153,12 +153,10 @@ class TokenTop(nn.Module):
             for _ in range(kept.layers)
         )
         self.last_norm = nn.LayerNorm(kept.hidden)
-        self.added = nn.Linear(kept.hidden, dim, bias=False) if kept.adds else None
-        if self.added is not None:
-            nn.init.zeros_(self.added.weight)
+        self.added = nothing_added(kept, dim)
 
-    def forward(self, pooled: Tensor, places: Tensor) -> Tensor:
-        """Return states [M, 1 + P, hidden]."""
+    def forward(self, pooled: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Return states [M, 1 + P, hidden], and their mean [M, hidden]."""
         parts = list(torch.split(places, self.widths, dim=-1))
         for number, norm in enumerate(self.norms):
             parts[number] = norm(parts[number])
@@ -168,4 +166,51 @@ class TokenTop(nn.Module):
         for layer in self.layers:
             states = layer(states)
         normed: Tensor = self.last_norm(states)
-        return normed
+        return normed, normed.mean(1)
+
+
+class PooledTop(nn.Module):
+    """What learns from frozen features at the least cost: an MLP over the mean of the places.
+
+    The mean over places of each level and the pooled state, each normed by itself, go through
+    `W_2 gelu(W_1 x)` with 4 times as many inner numbers. No place is looked at by itself but for
+    fusions that attend to places: they have the MLP's state, and one linear map of each place.
+
+    Args:
+        shape: How features are made up.
+        kept: What is kept, with the width of this.
+        dim: Embedding length, of what is added to the backbone's own.
+    """
+
+    def __init__(self, shape: FeatureShape, kept: Kept, dim: int) -> None:
+        super().__init__()
+        self.widths = list(shape.widths)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for width in self.widths)
+        self.pooled_norm = nn.LayerNorm(shape.pooled)
+        self.expand = nn.Linear(shape.pooled + sum(self.widths), 4 * kept.hidden)
+        self.contract = nn.Linear(4 * kept.hidden, kept.hidden)
+        self.of_place = nn.Linear(sum(self.widths), kept.hidden)
+        self.position = nn.Parameter(torch.zeros(shape.places, kept.hidden))
+        nn.init.trunc_normal_(self.position, std=0.02)
+        self.added = nothing_added(kept, dim)
+
+    def forward(self, pooled: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Return states [M, 1 + P, hidden], the first being that of the picture [M, hidden]."""
+        means = torch.cat([self.pooled_norm(pooled), self._normed(places.mean(1))], dim=-1)
+        picture = self.contract(functional.gelu(self.expand(means)))
+        tokens = self.of_place(self._normed(places)) + self.position
+        return torch.cat([picture[:, None], tokens], dim=1), picture
+
+    def _normed(self, states: Tensor) -> Tensor:
+        parts = torch.split(states, self.widths, dim=-1)
+        normed = [norm(part) for norm, part in zip(self.norms, parts, strict=True)]
+        return torch.cat(normed, dim=-1)
+
+
+def nothing_added(kept: Kept, dim: int) -> nn.Linear | None:
+    """Return the map that adds to the backbone's own embedding, zero; None where none is to."""
+    if not kept.adds:
+        return None
+    added = nn.Linear(kept.hidden, dim, bias=False)
+    nn.init.zeros_(added.weight)
+    return added

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from smar.models.frozen import FeatureShape, Kept, TokenTop, features_of, levels_of
+from smar.models.frozen import FeatureShape, Kept, PooledTop, TokenTop, features_of, levels_of
 from smar.models.image import ImageTower
 from smar.models.pixels import normed, pixels_of
 from smar.models.projection import new_projection
@@ -18,7 +18,7 @@ _LARGEST = 65504.0  # of float16
 
 
 class FrozenImageTower(ImageTower):
-    """Pictures -> frozen backbone -> features -> a small Transformer -> mean -> linear -> norm.
+    """Pictures -> frozen backbone -> features -> a small Transformer, or an MLP -> linear -> norm.
 
     It takes pictures (uint8) or features that were computed before (floating point) and makes the
     same of both, to the precision of float16. Where the backbone's own embedding is in one space
@@ -36,7 +36,7 @@ class FrozenImageTower(ImageTower):
         super().__init__(backbone, dim, **others)
         self.kept = kept
         self.shape = self._shape()
-        self.top = TokenTop(self.shape, kept, dim)
+        self.top = (TokenTop if kept.layers else PooledTop)(self.shape, kept, dim)
         self.width = kept.hidden
         if not kept.adds:
             self.head = nn.Sequential()
@@ -89,11 +89,11 @@ class FrozenImageTower(ImageTower):
         return shape
 
     def _encode(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the states of pictures, and for each their mean beside the backbone's own."""
+        """Return the states of pictures, and what is learned of each beside the backbone's own."""
         rows = pictures if pictures.is_floating_point() else self.features(pictures)
         pooled, places = self.shape.parts(rows.float())
-        states = self.top(pooled, places)
-        return states, torch.cat([states.mean(1), pooled.to(states.dtype)], dim=1)
+        states, own = self.top(pooled, places)
+        return states, torch.cat([own, pooled.to(states.dtype)], dim=1)
 
     def _project(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
         own, before = torch.split(pooled, [self.width, self.shape.pooled], dim=1)

@@ -95,10 +95,23 @@ def _tasks(params: "Params") -> Iterator[str]:
     weights = [w for w in (tasks.alpha, tasks.beta, tasks.gamma) if w > 0]
     if not weights:
         yield "pretrain: alpha, beta and gamma are all 0: there is nothing to train"
-    if params.loss.weights == "learned" and len(weights) == 1:
+    if params.loss.weights == "learned" and len(weights) == 1 and not tasks.alignment:
         yield (
             "loss.weights: 'learned' with a single task above 0 among pretrain.alpha, beta and "
             "gamma: there is nothing to weigh it against. Set loss.weights to fixed"
+        )
+    if not tasks.alignment:
+        return
+    if not params.fusion_kind.facts["SEES_PICTURES"]:
+        yield (
+            f"pretrain.alignment: {tasks.alignment} with model.fusion '{params.model.fusion}': it "
+            "aligns texts with pictures, which this model does not look at. Set it to 0, or choose "
+            "another fusion"
+        )
+    if params.curriculum.kind == "staged":
+        yield (
+            f"pretrain.alignment: {tasks.alignment} with curriculum.kind 'staged', which has a "
+            "stage of its own for it. Set it to 0, or curriculum.kind to joint"
         )
 
 

@@ -74,7 +74,8 @@ class ImageTowerParams(Section):
     hidden: Count = 192
     """Width of the hidden states."""
     layers: Annotated[int, Field(ge=0)] = 1
-    """Transformer layers over the patches; 0 leaves each patch to itself."""
+    """Transformer layers over the patches; 0 leaves each patch to itself; over a frozen model 0 is
+    an MLP on the mean of its places, the cheapest that learns from it."""
     heads: Count = 12
     """Attention heads; they divide hidden."""
     patch: Count = 16

@@ -80,6 +80,9 @@ class PretrainParams(TrainParams):
     """Weight of the image task, Q.S_i."""
     gamma: NonNegative = 1.0
     """Weight of the multimodal task, Q.S_m."""
+    alignment: NonNegative = 0.0
+    """Weight of the image-text contrastive task (ITC): each item of a step finds its picture by its
+    text among those of the others, S_t.S_i, and its text by its picture; 0: not."""
     real_frac: Fraction = 0.5
     """Share of the training pairs that come from the log, where there is one."""
 

@@ -212,13 +212,20 @@ def _blocks(
         return
     target = batch.facts["target"].to(device)
     pictured, grades = item.has_picture[target].sum(), batch.facts["grade"].to(device)
+    to_align, num_queries = int(item.has_picture.sum()), max(1, batch.num_queries)
     for rows in ranks.part(_row_slices(step, batch.num_queries, batch.num_items, ranks.number)):
         query = replace(
             encoded.query,
             embedding=encoded.query.embedding[rows],
             gate_logit=encoded.query.gate_logit[rows],
         )
-        portion = Portion(share=_share(rows, batch.num_queries), pictured=pictured, grades=grades)
+        first, last = (to_align * end // num_queries for end in (rows.start, rows.stop))
+        portion = Portion(
+            share=_share(rows, batch.num_queries),
+            pictured=pictured,
+            grades=grades,
+            aligned=(first, last),
+        )
         yield replace(encoded, query=query), batch.known_of(rows).to(device), portion
 
 

@@ -54,7 +54,12 @@ class Course:
 
 def pretraining_weights(params: PretrainParams, *, is_learned: bool) -> TaskWeights:
     """Return the weights of the pre-training tasks."""
-    tasks = {"text": params.alpha, "image": params.beta, "multimodal": params.gamma}
+    tasks = {
+        "text": params.alpha,
+        "image": params.beta,
+        "multimodal": params.gamma,
+        "alignment": params.alignment,
+    }
     return TaskWeights(tasks, is_learned=is_learned)
 
 

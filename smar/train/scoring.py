@@ -27,6 +27,8 @@ class Portion:
         pictured: How many of the step's queries have an own item with a picture; None: to be
             counted, for these are all.
         grades: Engagement grades of all of the step's queries; None: those of these rows.
+        aligned: First of the items with a picture that are aligned beside these rows of queries,
+            and the one after the last; None: all of them.
     """
 
     share: float = 1.0
@@ -34,6 +36,7 @@ class Portion:
     last: int | None = None
     pictured: Tensor | None = None
     grades: Tensor | None = None
+    aligned: tuple[int, int] | None = None
 
     @property
     def rows(self) -> slice:

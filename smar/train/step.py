@@ -11,7 +11,7 @@ from torch import Tensor
 
 from smar.losses import Loss, is_by_rows, loss_of_equal_scores
 from smar.losses.scored import ScoredPairs
-from smar.models.dual_encoder import DualEncoder
+from smar.models.dual_encoder import DualEncoder, ItemOutput
 from smar.models.gate.base import Gate
 from smar.params import TeacherParams
 from smar.params.kinds import FUSIONS
@@ -97,7 +97,7 @@ class Step:
     def sees_pictures(self, model: DualEncoder) -> bool:
         """Return whether anything that is trained looks at pictures."""
         in_fusion = FUSIONS[model.options.fusion].facts["SEES_PICTURES"]
-        return self.of_items or in_fusion or "image" in self.trained
+        return self.of_items or in_fusion or bool({"image", "alignment"} & self.trained)
 
     def total(self, terms: Terms, share: float = 1.0) -> Tensor:
         """Return the scalar that is minimised, or what a share of the rows adds to it."""
@@ -114,13 +114,23 @@ _LEAST_CHANCE = 1e-6  # no negative is allowed anywhere: 0 of 0
 TASKS = ("text", "image", "multimodal")
 
 
-def pretrain_step(weights: TaskWeights, loss: Loss, tasks: Sequence[str] = TASKS) -> Step:
-    """Return the step `L = alpha L_t + beta L_i + gamma L_m` (SMAR, 2023), or some of its terms."""
+def pretrain_step(
+    weights: TaskWeights, loss: Loss, tasks: Sequence[str] = (*TASKS, "alignment")
+) -> Step:
+    """Return the step `L = alpha L_t + beta L_i + gamma L_m` (SMAR, 2023), or some of its terms.
+
+    With a weight of the task alignment also that of `alignment_step`, over the items of the step.
+    """
+    trained = frozenset(tasks) & set(weights.tasks)
 
     def terms(gate: Gate, encoded: Encoded, batch: Batch, portion: Portion) -> Terms:
-        return _task_terms(encoded, batch, loss, portion)
+        found = _task_terms(encoded, batch, loss, portion)
+        if "alignment" in trained:
+            part = slice(*portion.aligned) if portion.aligned else slice(None)
+            added = _alignment_terms(encoded.item, batch, loss, part)
+            return Terms(found.losses | added.losses, found.chances | added.chances)
+        return found
 
-    trained = frozenset(tasks) & set(weights.tasks)
     return Step(terms, weights, trained, _norms, is_by_rows(loss))
 
 
@@ -132,33 +142,44 @@ def alignment_step(weights: TaskWeights, loss: Loss) -> Step:
     """
 
     def terms(gate: Gate, encoded: Encoded, batch: Batch, portion: Portion) -> Terms:
-        item = encoded.item
-        pictured = item.has_picture.nonzero().squeeze(1)
-        text, image, group = item.text[pictured], item.image[pictured], batch.group[pictured]
-        rows = torch.arange(len(pictured), device=pictured.device)[portion.rows]
-        allowed = group[rows][:, None] != group[None, :]
-        with torch.autocast(text.device.type, enabled=False):
-            of_text = text[rows] @ image.T
-            of_image = of_text.T if portion is WHOLE else image[rows] @ text.T
-        losses, chances = [], []
-        for scores in (of_text, of_image):
-            pairs = ScoredPairs(
-                scores=scores,
-                target=rows,
-                allowed=allowed,
-                shown=torch.zeros_like(allowed),
-                grade=scores.new_ones(len(rows)),
-            )
-            losses.append(loss(pairs).sum() / max(1, len(pictured)))
-            chances.append(loss_of_equal_scores(pairs, loss).sum() / max(1, len(pictured)))
-        mean, level = (losses[0] + losses[1]) / 2, (chances[0] + chances[1]) / 2
-        return Terms({"alignment": mean}, {"alignment": level})
+        return _alignment_terms(encoded.item, batch, loss, portion.rows)
 
     def logged(encoded: Encoded) -> dict[str, Tensor]:
         return {"norm_text": encoded.item.text_norm, "norm_image": encoded.item.image_norm}
 
     trained = frozenset(weights.tasks)
     return Step(terms, weights, trained, logged, is_by_rows(loss), of_items=True)
+
+
+def _alignment_terms(item: ItemOutput, batch: Batch, loss: Loss, part: slice) -> Terms:
+    """Return the loss of S_t against S_i and the other way round, and what it is without learning.
+
+    Args:
+        item: The items.
+        batch: Says which of them are one thing to a shopper.
+        loss: Of a row of scores.
+        part: Which of the items with a picture are rows; all of them are columns.
+    """
+    pictured = item.has_picture.nonzero().squeeze(1)
+    text, image, group = item.text[pictured], item.image[pictured], batch.group[pictured]
+    rows = torch.arange(len(pictured), device=pictured.device)[part]
+    allowed = group[rows][:, None] != group[None, :]
+    with torch.autocast(text.device.type, enabled=False):
+        of_text = text[rows] @ image.T
+        of_image = of_text.T if len(rows) == len(pictured) else image[rows] @ text.T
+    losses, chances = [], []
+    for scores in (of_text, of_image):
+        pairs = ScoredPairs(
+            scores=scores,
+            target=rows,
+            allowed=allowed,
+            shown=torch.zeros_like(allowed),
+            grade=scores.new_ones(len(rows)),
+        )
+        losses.append(loss(pairs).sum() / max(1, len(pictured)))
+        chances.append(loss_of_equal_scores(pairs, loss).sum() / max(1, len(pictured)))
+    mean, level = (losses[0] + losses[1]) / 2, (chances[0] + chances[1]) / 2
+    return Terms({"alignment": mean}, {"alignment": level})
 
 
 def finetune_step(weights: TaskWeights, loss: Loss, teacher: TeacherParams | None = None) -> Step:

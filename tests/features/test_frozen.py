@@ -10,6 +10,7 @@ import torch
 from smar.artifacts import Manifest
 from smar.errors import ParamsError
 from smar.models.dual_encoder import DualEncoder
+from smar.models.frozen import FeatureShape, Kept, PooledTop
 from smar.models.frozen_image import FrozenImageTower
 from smar.models.io import load_model, save_model
 from smar.models.pretrained import Checkpoint
@@ -72,12 +73,46 @@ def test_features_of_pictures_give_what_the_pictures_give(
     assert all(torch.equal(mine[name], theirs[name]) for name in mine)
 
 
+def without_layers(params: ModelParams) -> ModelParams:
+    return params.model_copy(update={"image": params.image.model_copy(update={"layers": 0})})
+
+
+@pytest.mark.parametrize("kind", [*PICTURE_KINDS, *PAIR_KINDS])
+def test_without_layers_features_give_what_the_pictures_give(
+    kind: str, zoo: Zoo, tiny_model_params: ModelParams, tmp_path: Path
+):
+    test_features_of_pictures_give_what_the_pictures_give(
+        kind, zoo, without_layers(tiny_model_params), tmp_path
+    )
+
+
+def test_without_layers_a_picture_is_an_mlp_of_its_mean_place():
+    """Places in another order are the same picture, but not the same tokens."""
+    torch.manual_seed(3)
+    kept = Kept("2x2", 2, colour=True, hidden=8, layers=0, heads=2, adds=False)
+    shape = FeatureShape(pooled=6, places=4, widths=(5, 7, 3))
+    top = PooledTop(shape, kept, 4)
+    pooled, places = torch.randn(3, 6), torch.randn(3, 4, 15)
+    states, picture = top(pooled, places)
+    assert states.shape == (3, 5, 8)
+    assert torch.equal(states[:, 0], picture)
+    parts = [pooled, *torch.split(places.mean(1), [5, 7, 3], dim=-1)]
+    norms = [torch.nn.functional.layer_norm(part, (part.shape[-1],)) for part in parts]
+    inner = torch.nn.functional.gelu(top.expand(torch.cat(norms, dim=-1)))
+    assert torch.allclose(picture, top.contract(inner), atol=1e-6)
+    other_states, other = top(pooled, places.flip(1))
+    assert torch.allclose(picture, other, atol=1e-6)
+    assert not torch.allclose(states[:, 1:], other_states[:, 1:], atol=1e-3)
+
+
+@pytest.mark.parametrize("layers", [0, 1])
 @pytest.mark.parametrize("kind", PAIR_KINDS)
 def test_frozen_pictures_in_one_space_with_texts_start_where_they_were(
-    kind: str, zoo: Zoo, tiny_model_params: ModelParams
+    kind: str, layers: int, zoo: Zoo, tiny_model_params: ModelParams
 ):
     starts = {"image": zoo(kind), "text": zoo(kind), "query": zoo(kind)}
-    live, kept = (frozen(tiny_model_params, starts, what) for what in ("all", "none"))
+    params = tiny_model_params if layers else without_layers(tiny_model_params)
+    live, kept = (frozen(params, starts, what) for what in ("all", "none"))
     for name in ("query", "text", "image"):
         assert torch.allclose(embedded(live)[name], embedded(kept)[name], atol=1e-5), name
 
@@ -95,9 +130,13 @@ def test_states_of_texts_give_what_the_texts_give(
     assert torch.allclose(live.pooled, stored.pooled, rtol=1e-3, atol=1e-3)
 
 
-def test_of_frozen_towers_only_what_is_new_moves(zoo: Zoo, tiny_model_params: ModelParams):
+@pytest.mark.parametrize("layers", [0, 1])
+def test_of_frozen_towers_only_what_is_new_moves(
+    layers: int, zoo: Zoo, tiny_model_params: ModelParams
+):
     starts = {"query": zoo("bert"), "text": zoo("bert"), "image": zoo("resnet")}
-    model = frozen(tiny_model_params, starts)
+    params = tiny_model_params if layers else without_layers(tiny_model_params)
+    model = frozen(params, starts)
     moved = trained_names(model, *tokens(model))
     expected = {
         name
@@ -107,7 +146,7 @@ def test_of_frozen_towers_only_what_is_new_moves(zoo: Zoo, tiny_model_params: Mo
     assert moved == expected
     buffers = {name for name, _ in model.named_buffers() if "running_mean" in name}
     assert buffers, "the network normalises over batches"
-    fresh = frozen(tiny_model_params, starts)
+    fresh = frozen(params, starts)
     for name in buffers:
         assert torch.equal(model.get_buffer(name), fresh.get_buffer(name)), name
 

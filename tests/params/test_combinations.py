@@ -43,6 +43,11 @@ def changed(changes: dict[str, Any]) -> dict[str, Any]:
             "nothing to weigh it against",
         ),
         (STAGED | {"model.fusion": "text_only"}, "does not look at"),
+        (
+            {"pretrain.alignment": 0.5, "model.fusion": "text_only", "gate.kind": "never"},
+            r"pretrain\.alignment: 0\.5 with model\.fusion 'text_only'",
+        ),
+        (STAGED | {"pretrain.alignment": 0.5}, r"pretrain\.alignment: .*stage of its own"),
         (STAGED | {"pretrain.alpha": 0.0, "pretrain.beta": 0.0}, r"shares\.query: .*no loss"),
         (STAGED | {"pretrain.gamma": 0.0}, r"shares\.fusion: .*no loss"),
         (
@@ -79,6 +84,12 @@ def changed(changes: dict[str, Any]) -> dict[str, Any]:
 def test_senseless_combination_is_refused_with_the_reason(changes: dict[str, Any], reason: str):
     with pytest.raises(ParamsError, match=f"(?s)nothing was started.*{reason}"):
         check_params(changed(changes), "params.yaml")
+
+
+def test_alignment_is_a_task_that_learned_weights_can_weigh():
+    alone = {"loss.weights": "learned", "pretrain.beta": 0.0, "pretrain.gamma": 0.0}
+    params = check_params(changed(alone | {"pretrain.alignment": 0.5}), "x")
+    assert params.pretrain.alignment == 0.5
 
 
 @pytest.mark.parametrize("kind", sorted(FUSIONS))

@@ -62,6 +62,8 @@ def the_step(name: str, loss: LossParams) -> Step:
     if name == "finetune":
         weights = TaskWeights({"gated": 1.0, **tasks}, is_learned=is_learned)
         return finetune_step(weights, build_loss(loss))
+    if name == "aligned":
+        tasks["alignment"] = 0.6
     return pretrain_step(TaskWeights(tasks, is_learned=is_learned), build_loss(loss))
 
 
@@ -88,6 +90,7 @@ def assert_equal(
 CASES = [
     *(("pretrain", "learned", kind, {}) for kind in sorted(LOSSES)),
     *(("alignment", "learned", kind, {}) for kind in sorted(LOSSES)),
+    *(("aligned", "learned", kind, {}) for kind in sorted(LOSSES)),
     *(("finetune", gate, "softmax", {}) for gate in sorted(GATES)),
     ("finetune", "per_item", "gcl", {}),
     ("finetune", "category", "adaptive", {}),

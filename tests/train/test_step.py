@@ -1,5 +1,6 @@
 """The losses of a step against double loops over the pairs of its batch."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,12 +8,13 @@ import torch
 from torch import Tensor
 
 from smar.losses import Loss, build_loss
-from smar.models.dual_encoder import DualEncoder
+from smar.models.dual_encoder import DualEncoder, ItemOutput
+from smar.models.gate.base import Gate
 from smar.params import LossParams
 from smar.train.batching import Batch, BatchMaker
 from smar.train.sampling import PairSampler
-from smar.train.scoring import encode_batch, encode_items_of
-from smar.train.step import alignment_step, pretrain_step
+from smar.train.scoring import WHOLE, Encoded, encode_batch, encode_items_of
+from smar.train.step import Step, alignment_step, pretrain_step
 from smar.train.weighting import TaskWeights
 
 from .conftest import Setup
@@ -91,3 +93,60 @@ def test_alignment_equals_a_loop_in_which_equal_items_are_no_negatives(
         values.append(cross_entropy(item.text[own] @ item.image.T, own, others))
         values.append(cross_entropy(item.image[own] @ item.text.T, own, others))
     assert seen == pytest.approx(sum(values) / len(values), abs=1e-4)
+
+
+def _aligning(loss: Loss, weight: float = 0.5) -> Step:
+    weights = {"text": 1.0, "image": 0.0, "multimodal": 0.0, "alignment": weight}
+    return pretrain_step(TaskWeights(weights, is_learned=False), loss)
+
+
+@torch.no_grad()
+def test_alignment_beside_other_tasks_is_that_of_the_stage(
+    drawn: tuple[DualEncoder, Batch], loss: Loss
+):
+    model, batch = drawn
+    alone = alignment_step(TaskWeights({"alignment": 1.0}, is_learned=False), loss)(model, batch)
+    output = _aligning(loss)(model, batch)
+    for name in ("loss_alignment", "chance_alignment"):
+        assert torch.equal(output.parts[name], alone.parts[name])
+    expected = output.parts["loss_text"] + 0.5 * output.parts["loss_alignment"]
+    assert float(output.loss) == pytest.approx(float(expected))
+    assert output.tasks == {"text", "alignment"}
+    without = _aligning(loss, 0.0)(model, batch)
+    assert "loss_alignment" not in without.parts
+    assert without.tasks == {"text"}
+
+
+def test_alignment_of_items_that_are_all_alike_is_the_log_of_how_many_are_allowed(loss: Loss):
+    """Closed form: with equal scores a softmax over n items loses ln(n)."""
+    num, dim = 8, 4
+    same = torch.nn.functional.normalize(torch.ones(num, dim), dim=-1)
+    pictured = torch.tensor([True] * 6 + [False] * 2)
+    none = torch.zeros(())
+    item = ItemOutput(same, same * pictured[:, None], same, pictured, none, none)
+    batch = Batch(*[torch.zeros(0)] * 11, group=torch.tensor([0, 0, 1, 2, 3, 4, 5, 6]))
+    step = alignment_step(TaskWeights({"alignment": 1.0}, is_learned=False), loss)
+    found = step.terms(Gate(), Encoded.of_items(item), batch, WHOLE)
+    # The two of one group meet four others and themselves, the other four all six.
+    expected = (2 * math.log(5) + 4 * math.log(6)) / 6
+    assert float(found.losses["alignment"]) == pytest.approx(expected)
+
+
+def test_alignment_moves_item_towers_and_leaves_the_query_tower(setup: Setup, loss: Loss):
+    model, sampler, maker = _parts(setup)
+    batch = maker.make(sampler.draw(0))
+    weights = TaskWeights({"alignment": 1.0}, is_learned=False)
+    pretrain_step(weights, loss)(model, batch).loss.backward()
+    for tower, moves in ((model.text, True), (model.image, True), (model.query, False)):
+        grad = tower.projection.weight.grad
+        assert (grad is not None and bool(grad.abs().sum() > 0)) is moves
+
+
+def test_alignment_without_any_picture_is_nothing(setup: Setup, loss: Loss):
+    model, sampler, maker = _parts(setup)
+    batch = maker.make(sampler.draw(0))
+    bare = replace(batch, pictures=batch.pictures[:0], owner=batch.owner[:0])
+    output = _aligning(loss)(model, bare)
+    assert float(output.parts["loss_alignment"]) == 0
+    output.loss.backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
