@@ -6,9 +6,9 @@ PROJECT is a folder in which ingest, validate, synthesize and, for frozen towers
 run. Items are held out of training with their queries. The towers are pre-trained, then fine-tuned
 on clicks, for so many seconds of this process (CPU time of all threads); the learning rate falls
 with them. KEY=VALUE changes params.yaml for the run; `precision: auto` is float32 here. Prints one
-line of JSON: judged queries by vectors and by the search, each held-out title to its own picture
-among all, and held-out items by their type and, where the column `--colours` of the feed names one,
-their colour.
+line of JSON: judged queries by vectors and by the search, each held-out title as a query, and each
+held-out item's text as the text tower has it (`text_r@10`), to its own picture among all, and
+held-out items by their type and, where the column `--colours` of the feed names one, their colour.
 """
 
 import argparse
@@ -189,6 +189,8 @@ def measured(
     vectors = found.vectors
     here = items.iloc[held]
     figures = title_to_picture(encode(here["title"].tolist()), vectors.image, held)
+    of_texts = title_to_picture(vectors.text[held], vectors.image, held)
+    figures["text_r@10"] = of_texts["title_r@10"]
     by_value = partial(products_of, encode, vectors.image[held], vectors.text[held])
     types = here["category"].str.split(" > ").str[-1]
     figures["type_p@10"], figures["types"] = by_value(types.tolist())
