@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from smar.data import schema
 from smar.index.ann import VectorIndex, gated_items, set_faiss_threads
-from smar.index.building import recall_of
 from smar.index.exact import exact_search
 from smar.index.lists import Lists, trained
 from smar.index.settings import DEPTH, apply, candidates
 from smar.index.store import EmbeddingStore
+from smar.index.yardstick import recall_of
 from smar.pages.text_table import aligned
 from smar.paths import Paths
 

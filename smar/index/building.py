@@ -6,6 +6,7 @@ Shapes: Q queries, N items, D embedding length; vectors in the index are 2 D lon
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import faiss
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 
 from smar.index.ann import METRIC, VectorIndex
 from smar.index.compact import compact_candidates, cut_halves, is_compact, two_passes
-from smar.index.exact import exact_search
 from smar.index.settings import DEPTH, apply, as_deep_as, candidates
+from smar.index.yardstick import Yardstick
 from smar.params import IndexParams
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,8 @@ def build_index(
     Below `exact_below` items it is flat. Above, inverted lists of 4-bit product codes with exact
     refinement (`IVF,PQ,RFlat`) are tried, settings that cost less first; if none reaches the
     target, a graph (`HNSW`) is, and at last the flat index. Recall is that of the first
-    `recall_at` results of a search as deep as searches are (`DEPTH`).
+    `recall_at` results of a search as deep as searches are (`DEPTH`), of queries or of items as
+    queries, whichever is worse.
 
     With `dim` or `storage` it is of compact vectors, exhaustive below `exact_below`, and what it
     finds is scored again by whole ones: as many finds as the recall target takes, of those that
@@ -51,19 +53,17 @@ def build_index(
         index = flat(vectors)
         reason = f"{len(vectors)} items, exact below {params.exact_below}"
         return _described(index, item_ids, "flat", {}, 1.0, params, reason)
-    queries = sample()
     k = min(params.recall_at, len(vectors))
+    yardstick = Yardstick.of(sample(), vectors, params.sample_queries, k)
     if is_compact(params):
-        return _compact(vectors, item_ids, params, queries, k)
+        return _compact(vectors, item_ids, params, yardstick, k)
     depth = min(max(k, DEPTH), len(vectors))
-    truth = exact_search(queries, vectors, k)[1]
     best = 0.0
     for kind, build, settings in candidates(vectors):
         index, lists = build()
         for setting in settings:
             apply(index, setting)
-            found = index.search(queries, depth, params=as_deep_as(setting, depth))[1]
-            recall = recall_of(found[:, :k], truth)
+            recall = yardstick.recall(partial(_rows, index, setting, depth))
             best = max(best, recall)
             logger.info("index: %s %s: recall@%d %.4f", kind, setting, k, recall)
             if recall >= params.recall_target:
@@ -78,19 +78,17 @@ def _compact(
     vectors: NDArray[np.float32],
     item_ids: list[str],
     params: IndexParams,
-    queries: NDArray[np.float32],
+    yardstick: Yardstick,
     k: int,
 ) -> VectorIndex:
     """Return the index of compact vectors over whole ones."""
     first = cut_halves(vectors, params.dim)
     is_small = len(vectors) < max(params.exact_below, LEAST_CLUSTERED)
-    truth = exact_search(queries, vectors, k)[1]
     for kind, build, settings in compact_candidates(first, params.storage, is_exhaustive=is_small):
         index, lists = build()
         for setting in settings:
             apply(index, setting)
-            found = two_passes(index, vectors, queries, k, settings=setting, length=params.dim)[1]
-            recall = recall_of(found, truth)
+            recall = yardstick.recall(partial(_rescored, index, vectors, k, setting, params.dim))
             logger.info("index: %s %s: recall@%d %.4f", kind, setting, k, recall)
             if recall >= params.recall_target:
                 break
@@ -111,10 +109,22 @@ def flat(vectors: NDArray[np.float32]) -> Any:
     return index
 
 
-def recall_of(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
-    """Return the mean share of the true top k that was found."""
-    shared = [len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True)]
-    return float(np.mean(shared)) / truth.shape[1]
+def _rows(
+    index: Any, setting: dict[str, int], depth: int, queries: NDArray[np.float32]
+) -> NDArray[np.int64]:
+    found: NDArray[np.int64] = index.search(queries, depth, params=as_deep_as(setting, depth))[1]
+    return found
+
+
+def _rescored(
+    index: Any,
+    vectors: NDArray[np.float32],
+    k: int,
+    setting: dict[str, int],
+    length: int,
+    queries: NDArray[np.float32],
+) -> NDArray[np.int64]:
+    return two_passes(index, vectors, queries, k, settings=setting, length=length)[1]
 
 
 def _described(

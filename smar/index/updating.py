@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from smar.content_keys import KeyTable
 from smar.index.ann import VectorIndex
-from smar.index.building import LEAST_CLUSTERED, build_index, flat, recall_of
+from smar.index.building import LEAST_CLUSTERED, build_index, flat
 from smar.index.compact import compact_candidates, cut_halves, is_compact
-from smar.index.exact import exact_search
 from smar.index.hybrid import HybridIndex
 from smar.index.kept import Fit
 from smar.index.relevance import Calibration
@@ -22,6 +21,7 @@ from smar.index.settings import DEPTH, apply, candidates
 from smar.index.spelling import Spelling
 from smar.index.unseen import UnseenWords
 from smar.index.words import WordIndex
+from smar.index.yardstick import Yardstick
 from smar.params import IndexParams
 
 logger = logging.getLogger(__name__)
@@ -59,12 +59,12 @@ def updated_index(
     index = VectorIndex(lists.filled(first), item_ids, dict(fit.details), whole=whole, lists=lists)
     k = min(params.recall_at, len(vectors))
     depth = k if is_compact(params) else min(max(k, DEPTH), len(vectors))
-    truth = exact_search(fit.sample, vectors, k)[1]
+    yardstick = Yardstick.of(fit.sample, vectors, params.sample_queries, k)
     least = min(params.recall_target, fit.details["recall"])  # what was asked for may not reach it
     for setting in settings:
         apply(index.index, setting)
         index.details["settings"] = setting
-        recall = recall_of(index.search(fit.sample, depth)[1][:, :k], truth)
+        recall = yardstick.recall(lambda queries: index.search(queries, depth)[1])
         logger.info("index: lists of before, %s: recall@%d %.4f", setting, k, recall)
         if recall >= least:
             return replace(index, details=index.details | {"recall": recall})

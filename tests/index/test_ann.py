@@ -11,6 +11,7 @@ from smar.errors import ArtifactError, DataError
 from smar.index.ann import VectorIndex, gated_items, gated_queries, index_directory
 from smar.index.building import build_index
 from smar.index.exact import exact_search
+from smar.index.yardstick import Yardstick
 from smar.params import IndexParams
 
 
@@ -93,9 +94,8 @@ def test_large_index_is_approximate_and_reaches_its_target():
     queries = items[rng.choice(4000, 50, replace=False)] / 2
     index = build_index(items, ids(4000), params(exact_below=1000), lambda: queries)
     assert index.details["kind"] != "flat"
-    found = index.search(queries, 10)[1]
-    truth = exact_search(queries, items, 10)[1]
-    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, truth, strict=True)])
+    yardstick = Yardstick.of(queries, items, 50, 10)
+    recall = yardstick.recall(lambda asked: index.search(asked, 10)[1])
     assert recall >= 0.9
     assert index.details["recall"] == pytest.approx(recall, abs=0.02)
 

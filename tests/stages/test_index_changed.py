@@ -13,10 +13,11 @@ import pytest
 
 from smar.artifacts import Manifest
 from smar.data import schema
-from smar.index import fitting, updating
+from smar.index import fitting
 from smar.index.hybrid import HybridIndex
 from smar.index.settings import candidates
 from smar.index.store import EmbeddingStore, write_store
+from smar.index.yardstick import Yardstick
 from smar.paths import Paths
 from smar.stages import index
 from tests.conftest import set_params
@@ -138,7 +139,7 @@ def test_dearer_settings_are_taken_before_lists_are_trained_anew(
     first = HybridIndex.load(Paths(small_project).index).vectors
     settings = next(candidates(first.rows))[2]
     third = settings[settings.index(first.details["settings"]) + 2]
-    monkeypatch.setattr(updating, "recall_of", lambda *_: next(recalls))
+    monkeypatch.setattr(Yardstick, "recall", lambda *_: next(recalls))
     index.run(small_project)
     details = HybridIndex.load(Paths(small_project).index).vectors.details
     assert (details["settings"], details["recall"]) == (third, 0.51)
@@ -151,7 +152,7 @@ def test_lists_that_find_too_little_are_trained_anew(
     set_params(small_project, APPROXIMATE)
     index.run(small_project)
     change(small_project, 3)
-    monkeypatch.setattr(updating, "recall_of", lambda *_: 0.49)
+    monkeypatch.setattr(Yardstick, "recall", lambda *_: 0.49)
     index.run(small_project)
     assert outcome(small_project)["changed_since_fit"] == 0
     assert outcome(small_project)["recall"] >= 0.5
