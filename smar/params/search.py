@@ -38,7 +38,7 @@ class IndexParams(Section):
     recall_at: Count = 50
     """Results that recall is measured at."""
     sample_queries: Count = 500
-    """Queries that an index is measured with."""
+    """Queries that an index is measured with, and items as queries, as many of each."""
     refit_frac: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Share of items, queries, engagements or judgements that may be other than those which lists
     of an approximate index, its settings, the words' share and relevance were fitted to, before
