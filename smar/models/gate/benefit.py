@@ -4,8 +4,8 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from smar.models.gate.base import Gate, GateWidths
 from smar.models.gate.teaching import Benefit
@@ -15,6 +15,7 @@ from smar.params.section import Fraction, Positive, Section
 SETTLES = True
 _FREE = 100.0  # inverse penalty of the trust
 _SURE = 40.0  # a logit of 1, to float32
+_LEAST_BELOW = 0.05  # of exchanged pictures, so that the share below is no matter of a few
 _LEAST_SCALE = 1e-4  # of a state that hardly varies, and of gains that do not
 
 
@@ -29,8 +30,9 @@ class Params(Section):
     shrinkage: Positive = 0.1
     """How far the fit is drawn to what the picture brings on average (ridge penalty)."""
     doubt: Fraction = 0.1
-    """How many wrong pictures there are for a right one, where an item's text and picture are asked
-    whether they belong together; 0: all pictures are taken as right."""
+    """Weight of exchanged pictures, at most, where an item's text and picture are asked whether
+    they belong together; less where fewer wrong ones are seen. 0: all pictures are taken as right.
+    """
 
 
 class KindGate(Gate):
@@ -45,7 +47,11 @@ class KindGate(Gate):
     A picture of something else says nothing, or wrong things. So each item has a trust h, the
     chance that its picture is its own: a logistic regression on `S_t . S_i`, fitted to the items'
     own pictures against exchanged ones. It belongs to the item alone and is folded into what is
-    indexed, `norm((1 - h) S_t + h S_m)`: still one vector an item and one search.
+    indexed: S_t in place of S_m where h is below one half. Exchanged pictures weigh twice the share
+    w of wrong ones that is seen (`wrong_frac`): own pictures of one agreement are wrong ones for
+    the most part where they are less than 2 w times as frequent as exchanged ones. A mean of both,
+    made a unit vector again, would raise every doubtful item: it is nearer to all queries than
+    either is.
 
     SMAR (2023) supervises its header by category and leaves a continuous gate as an open question;
     the form is our choice.
@@ -80,10 +86,9 @@ class KindGate(Gate):
         return cast("Tensor", self.line(pooled).squeeze(-1).float())
 
     def fold(self, text: TowerOutput, image: TowerOutput, fused: Tensor) -> Tensor:
-        """Return `norm((1 - h) S_t + h S_m)`, [B, D]; S_m itself before h is fitted."""
+        """Return S_m where h is at least one half, else S_t, [B, D]; S_m before h is fitted."""
         agreement = (text.embedding * image.embedding).sum(-1, keepdim=True)  # [B, 1]
-        trust = self.trust(agreement.float()).sigmoid()
-        return functional.normalize(torch.lerp(text.embedding, fused, trust), dim=-1)
+        return torch.where(self.trust(agreement.float()) >= 0, fused, text.embedding)
 
     @torch.no_grad()
     def settle(self, benefit: Benefit) -> dict[str, float]:
@@ -104,9 +109,12 @@ class KindGate(Gate):
         from sklearn.linear_model import LogisticRegression
 
         own, exchanged = (told.double().numpy() for told in (benefit.own, benefit.exchanged))
-        if not (self.params.doubt and len(own) and own.mean() > exchanged.mean()):
+        if not (len(own) and own.mean() > exchanged.mean()):
             return
-        weight = np.concatenate([np.ones(len(own)), np.full(len(exchanged), self.params.doubt)])
+        doubt = min(self.params.doubt, 2 * wrong_frac(own, exchanged))
+        if not doubt:
+            return
+        weight = np.concatenate([np.ones(len(own)), np.full(len(exchanged), doubt)])
         is_own = np.arange(len(weight)) < len(own)
         told = np.concatenate([own, exchanged])[:, None]
         fitted = LogisticRegression(C=_FREE).fit(told, is_own, weight)
@@ -137,3 +145,21 @@ class KindGate(Gate):
             "picture_gain": float(gain.mean()),
             "picture_gain_explained": float(expected.var() / gain.var().clamp(min=_LEAST_SCALE)),
         }
+
+
+def wrong_frac(own: NDArray[np.float64], exchanged: NDArray[np.float64]) -> float:
+    """Return how many of the items' pictures are another item's, at most, as their agreements tell.
+
+    Own pictures are a mixture, `F_own = (1 - w) F_right + w F_exchanged`, so that
+    `w <= F_own(t) / F_exchanged(t)` for every t, with equality where no right picture agrees so
+    little: the least ratio is the estimate (Scott, 2015, on the share in a mixture).
+
+    Args:
+        own: Agreement of items with their pictures, [N].
+        exchanged: With another item's picture, [M], M >= 1.
+    """
+    levels = np.sort(exchanged)
+    below = np.arange(1, len(levels) + 1) / len(levels)
+    is_enough = below >= _LEAST_BELOW
+    of_own = np.searchsorted(np.sort(own), levels[is_enough], side="right") / len(own)
+    return float((of_own / below[is_enough]).min())

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from smar.models.gate.base import GateWidths
-from smar.models.gate.benefit import KindGate, Params
+from smar.models.gate.benefit import KindGate, Params, wrong_frac
 from smar.models.gate.teaching import Benefit
 from smar.models.text import TowerOutput
 
@@ -91,30 +91,34 @@ def towers(agreement: torch.Tensor) -> tuple[TowerOutput, TowerOutput, torch.Ten
     return outputs[0], outputs[1], fused
 
 
-def test_picture_of_another_item_leaves_the_item_to_its_text():
-    torch.manual_seed(5)
-    own, exchanged = 0.6 + 0.1 * torch.randn(500), 0.1 * torch.randn(500)
+def agreements(wrong: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return those of 4,000 pictures, of which some are another item's, and of exchanged ones."""
+    torch.manual_seed(7)
+    own, exchanged = 0.6 + 0.1 * torch.randn(4000), 0.1 * torch.randn(4000)
+    own[: int(4000 * wrong)] = 0.1 * torch.randn(int(4000 * wrong))
+    return own, exchanged
+
+
+def test_item_whose_picture_is_more_likely_another_s_is_left_to_its_text():
     gate = KindGate(WIDTHS, Params())
-    before = gate.fold(*towers(torch.tensor([0.0, 0.6])))
-    assert before.tolist() == [[0.0, 1.0]] * 2
-    figures = gate.settle(Benefit(torch.randn(20, 5), torch.randn(20), own, exchanged))
-    wrong, right = gate.fold(*towers(torch.tensor([0.0, 0.6])))
-    assert wrong[0] > 0.99
-    assert right[0] < 0.1
-    assert figures["picture_trust_own"] > 0.97
+    seen = towers(torch.tensor([-0.1, 0.0, 0.5, 0.6]))
+    assert gate.fold(*seen).tolist() == [[0.0, 1.0]] * 4
+    figures = gate.settle(Benefit(torch.randn(20, 5), torch.randn(20), *agreements(0.05)))
+    assert gate.fold(*seen).tolist() == [[1.0, 0.0]] * 2 + [[0.0, 1.0]] * 2
+    assert 0.9 < figures["picture_trust_own"] < 0.98
     assert figures["picture_trust_exchanged"] < 0.1
 
 
-@pytest.mark.parametrize("doubt", [0.1, 1.0])
-def test_trust_is_the_chance_that_a_picture_is_the_item_s_own(doubt: float):
-    """Two normal distributions of one width: the logit is a line, known in closed form."""
-    torch.manual_seed(6)
-    own, exchanged = 0.5 + 0.2 * torch.randn(40_000), 0.2 * torch.randn(40_000)
+@pytest.mark.parametrize(("doubt", "wrong"), [(0.1, 0.5), (1.0, 0.5), (1.0, 0.1)])
+def test_trust_weighs_exchanged_pictures_by_the_wrong_ones_that_are_seen(
+    doubt: float, wrong: float
+):
+    """Wrong pictures never agree and right ones do: the logit where none agrees is known."""
+    own = torch.cat([torch.zeros(int(4000 * wrong)), torch.ones(4000 - int(4000 * wrong))])
     gate = KindGate(WIDTHS, Params(doubt=doubt))
-    gate.settle(Benefit(torch.randn(20, 5), torch.randn(20), own, exchanged))
-    slope = 0.5 / 0.2**2
-    assert gate.trust.weight.item() == pytest.approx(slope, rel=0.05)
-    assert gate.trust.bias.item() == pytest.approx(-slope * 0.25 - math.log(doubt), abs=0.2)
+    gate.settle(Benefit(torch.randn(20, 5), torch.randn(20), own, torch.zeros(4000)))
+    odds = wrong / min(doubt, 2 * wrong)
+    assert gate.trust.bias.item() == pytest.approx(math.log(odds), abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +129,27 @@ def test_pictures_are_trusted_where_nothing_tells_wrong_ones(doubt: float, own: 
     figures = gate.settle(Benefit(torch.randn(20, 5), torch.randn(20), own, torch.zeros(len(own))))
     assert figures["picture_trust_own"] == 1.0
     assert gate.fold(*towers(torch.tensor([-1.0]))).tolist() == [[0.0, 1.0]]
+
+
+@pytest.mark.parametrize("wrong", [0.0, 0.02, 0.1, 0.3, 0.8])
+def test_share_of_wrong_pictures_is_seen_in_how_little_they_agree(wrong: float):
+    own, exchanged = (each.double().numpy() for each in agreements(wrong))
+    assert wrong_frac(own, exchanged) == pytest.approx(wrong, abs=0.03)
+    assert wrong_frac(own[::-1], exchanged[::-1]) == wrong_frac(own, exchanged)
+
+
+def test_share_of_wrong_pictures_is_at_most_what_lies_below_any_agreement():
+    """Half of the right pictures agree as little as wrong ones: they can't be told from these."""
+    agreeing = np.linspace(0.5, 1, 100)
+    own = np.concatenate([np.linspace(-0.1, 0.1, 100), agreeing])
+    assert wrong_frac(own, np.linspace(-0.1, 0.1, 400)) == pytest.approx(0.5, abs=0.03)
+    assert wrong_frac(agreeing, np.zeros(1)) == 0
+
+
+def test_right_pictures_are_all_trusted():
+    gate = KindGate(WIDTHS, Params())
+    figures = gate.settle(Benefit(torch.randn(20, 5), torch.randn(20), *agreements(0.0)))
+    assert figures["picture_trust_own"] == figures["picture_trust_exchanged"] == 1.0
 
 
 def test_gate_of_before_there_was_trust_trusts_every_picture():
