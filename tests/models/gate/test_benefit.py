@@ -106,7 +106,7 @@ def test_item_whose_picture_is_more_likely_another_s_is_left_to_its_text():
     figures = gate.settle(Benefit(torch.randn(20, 5), torch.randn(20), *agreements(0.05)))
     assert gate.fold(*seen).tolist() == [[1.0, 0.0]] * 2 + [[0.0, 1.0]] * 2
     assert 0.9 < figures["picture_trust_own"] < 0.98
-    assert figures["picture_trust_exchanged"] < 0.1
+    assert figures["picture_trust_exchanged"] < 0.5
 
 
 @pytest.mark.parametrize(("doubt", "wrong"), [(0.1, 0.5), (1.0, 0.5), (1.0, 0.1)])
