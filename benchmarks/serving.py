@@ -67,6 +67,9 @@ def main() -> None:
     parser.add_argument("--kind", choices=(_PLAIN, _MIXED), default=_PLAIN)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--bare-threads", type=int, default=0, help="of Faiss in the bare library; 0: all cores"
+    )
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--soak", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--rate", type=float, default=0.0, help="of the soak, searches a second")
@@ -115,9 +118,9 @@ def _write_paths(root: Path) -> None:
         (root / f"{name}.json").write_text(json.dumps(paths))
 
 
-def _library(root: Path) -> Retriever:
+def _library(root: Path, threads: int) -> Retriever:
     """Return the bare library, its queries encoded by what encodes the service's."""
-    faiss.omp_set_num_threads(len(os.sched_getaffinity(0)))
+    faiss.omp_set_num_threads(threads or len(os.sched_getaffinity(0)))
     shop = Retriever.load(root)
     shop.hasten()
     model = root / "releases" / shop.release / "model"
@@ -139,7 +142,7 @@ def _requests(root: Path, kind: str) -> list[SearchRequest]:
 
 
 def _measure(root: Path, options: argparse.Namespace) -> dict[str, Any]:
-    shop, requests = _library(root), _requests(root, options.kind)
+    shop, requests = _library(root, options.bare_threads), _requests(root, options.kind)
     shop.answer_many(requests[:_BATCH])
     before = records(root)
     server, port = serve(root)
@@ -171,6 +174,7 @@ def _measure(root: Path, options: argparse.Namespace) -> dict[str, Any]:
     return {
         "items": len(shop.items),
         "workers": options.workers,
+        "bare_threads": options.bare_threads or len(os.sched_getaffinity(0)),
         "kind": options.kind,
         "word_share": shop.word_share,
         "index": shop.index.vectors.details["settings"],
