@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from smar.models.gate.base import Gate, GateWidths
 from smar.models.gate.teaching import Benefit
@@ -29,7 +30,7 @@ class Params(Section):
     """How gradually it comes to count: P(q) is .27 at one softness below the price, .73 above."""
     shrinkage: Positive = 0.1
     """How far the fit is drawn to what the picture brings on average (ridge penalty)."""
-    doubt: Fraction = 0.1
+    doubt: Fraction = 1.0
     """Weight of exchanged pictures, at most, where an item's text and picture are asked whether
     they belong together; less where fewer wrong ones are seen. 0: all pictures are taken as right.
     """
@@ -47,11 +48,10 @@ class KindGate(Gate):
     A picture of something else says nothing, or wrong things. So each item has a trust h, the
     chance that its picture is its own: a logistic regression on `S_t . S_i`, fitted to the items'
     own pictures against exchanged ones. It belongs to the item alone and is folded into what is
-    indexed: S_t in place of S_m where h is below one half. Exchanged pictures weigh twice the share
-    w of wrong ones that is seen (`wrong_frac`): own pictures of one agreement are wrong ones for
-    the most part where they are less than 2 w times as frequent as exchanged ones. A mean of both,
-    made a unit vector again, would raise every doubtful item: it is nearer to all queries than
-    either is.
+    indexed, `norm((1 - h) S_t + h S_m)`: still one vector an item and one search. Exchanged
+    pictures weigh twice the share w of wrong ones that is seen (`wrong_frac`): own pictures of one
+    agreement are wrong ones for the most part where they are less than 2 w times as frequent as
+    exchanged ones. Where none is seen all are trusted.
 
     SMAR (2023) supervises its header by category and leaves a continuous gate as an open question;
     the form is our choice.
@@ -86,9 +86,10 @@ class KindGate(Gate):
         return cast("Tensor", self.line(pooled).squeeze(-1).float())
 
     def fold(self, text: TowerOutput, image: TowerOutput, fused: Tensor) -> Tensor:
-        """Return S_m where h is at least one half, else S_t, [B, D]; S_m before h is fitted."""
+        """Return `norm((1 - h) S_t + h S_m)`, [B, D]; S_m itself before h is fitted."""
         agreement = (text.embedding * image.embedding).sum(-1, keepdim=True)  # [B, 1]
-        return torch.where(self.trust(agreement.float()) >= 0, fused, text.embedding)
+        trust = self.trust(agreement.float()).sigmoid()
+        return functional.normalize(torch.lerp(text.embedding, fused, trust), dim=-1)
 
     @torch.no_grad()
     def settle(self, benefit: Benefit) -> dict[str, float]:

@@ -99,13 +99,15 @@ def agreements(wrong: float) -> tuple[torch.Tensor, torch.Tensor]:
     return own, exchanged
 
 
-def test_item_whose_picture_is_more_likely_another_s_is_left_to_its_text():
+def test_picture_of_another_item_leaves_the_item_to_its_text():
     gate = KindGate(WIDTHS, Params())
     seen = towers(torch.tensor([-0.1, 0.0, 0.5, 0.6]))
     assert gate.fold(*seen).tolist() == [[0.0, 1.0]] * 4
-    figures = gate.settle(Benefit(torch.randn(20, 5), torch.randn(20), *agreements(0.05)))
-    assert gate.fold(*seen).tolist() == [[1.0, 0.0]] * 2 + [[0.0, 1.0]] * 2
-    assert 0.9 < figures["picture_trust_own"] < 0.98
+    figures = gate.settle(Benefit(torch.randn(20, 5), torch.randn(20), *agreements(0.1)))
+    of_text = gate.fold(*seen)[:, 0]
+    assert (of_text[:2] > 0.8).all()
+    assert (of_text[2:] < 0.2).all()
+    assert 0.85 < figures["picture_trust_own"] < 0.95
     assert figures["picture_trust_exchanged"] < 0.5
 
 
