@@ -67,8 +67,9 @@ def main() -> None:
     parser.add_argument("--kind", choices=(_PLAIN, _MIXED), default=_PLAIN)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
+    cores = len(os.sched_getaffinity(0))
     parser.add_argument(
-        "--bare-threads", type=int, default=0, help="of Faiss in the bare library; 0: all cores"
+        "--bare-threads", type=int, default=cores, help="of Faiss, bare (all cores)"
     )
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--soak", type=float, default=0.0, metavar="SECONDS")
@@ -120,7 +121,7 @@ def _write_paths(root: Path) -> None:
 
 def _library(root: Path, threads: int) -> Retriever:
     """Return the bare library, its queries encoded by what encodes the service's."""
-    faiss.omp_set_num_threads(threads or len(os.sched_getaffinity(0)))
+    faiss.omp_set_num_threads(threads)
     shop = Retriever.load(root)
     shop.hasten()
     model = root / "releases" / shop.release / "model"
@@ -174,7 +175,7 @@ def _measure(root: Path, options: argparse.Namespace) -> dict[str, Any]:
     return {
         "items": len(shop.items),
         "workers": options.workers,
-        "bare_threads": options.bare_threads or len(os.sched_getaffinity(0)),
+        "bare_threads": options.bare_threads,
         "kind": options.kind,
         "word_share": shop.word_share,
         "index": shop.index.vectors.details["settings"],

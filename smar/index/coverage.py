@@ -1,16 +1,16 @@
 """Whether embeddings and index hold what the catalogue holds, and find what is there."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smar.checks import Checked, shown
 from smar.errors import ArtifactError
-from smar.index.ann import VectorIndex, gated_items, gated_queries
+from smar.index.ann import VectorIndex
 from smar.index.exact import exact_search
 from smar.index.store import EmbeddingStore, check_unit_rows
+from smar.index.yardstick import as_queries, recall_of
 from smar.params import IndexParams
 from smar.seeding import generator
 
@@ -64,23 +64,22 @@ def check_coverage(name: str, catalogue: Sequence[str], held: Sequence[str]) -> 
 
 
 def check_recall(
-    index: VectorIndex,
-    store: EmbeddingStore,
-    params: IndexParams,
-    seed: int,
-    folder: Path | None = None,
+    index: VectorIndex, vectors: NDArray[np.float32], params: IndexParams, seed: int
 ) -> Checked:
     """Return whether the index finds what exact search finds, measured on a sample of its own.
 
+    The queries are drawn from the items themselves.
+
     Args:
-        index: The index.
-        store: The embeddings it was built from.
+        index: The vector index.
+        vectors: The item rows that it is of, [N, 2 D], in memory or mapped.
         params: The `index` section.
         seed: Draws the sample.
-        folder: Where the item rows lie meanwhile; None: in memory.
     """
-    rng = generator(seed, "index check")
-    recall = index_recall(index, store, params.recall_at, params.sample_queries, rng, folder)
+    size = min(params.sample_queries, len(vectors))
+    drawn = generator(seed, "index check").choice(len(vectors), size, replace=False)
+    queries, k = as_queries(vectors, drawn), min(params.recall_at, len(vectors))
+    recall = recall_of(index.search(queries, k)[1], exact_search(queries, vectors, k)[1])
     least = params.recall_target - _SAMPLE_ERROR
     seen = f"recall@{params.recall_at} {recall:.4f}, at least {least:.4f} expected"
     step = "Build it again with `dvc repro -f index`, or lower index.recall_target"
@@ -90,34 +89,3 @@ def check_recall(
         text=seen if recall >= least else f"{seen}. {step}",
         figures={f"recall@{params.recall_at}": recall, "queries": params.sample_queries},
     )
-
-
-def index_recall(
-    index: VectorIndex,
-    store: EmbeddingStore,
-    k: int,
-    sample: int,
-    rng: np.random.Generator,
-    folder: Path | None = None,
-) -> float:
-    """Return the mean share of the true k best that the index finds.
-
-    The queries are items' own multimodal vectors at gate 1/2, so that no model is needed.
-
-    Args:
-        index: The index.
-        store: The embeddings it was built from.
-        k: Results per query.
-        sample: Number of queries.
-        rng: Draws them.
-        folder: Where the item rows lie meanwhile; None: in memory.
-    """
-    drawn = rng.choice(len(store.item_ids), min(sample, len(store.item_ids)), replace=False)
-    vectors: NDArray[np.float32] = np.array(store.multimodal[drawn])
-    queries = gated_queries(vectors, np.full(len(drawn), 0.5, np.float32))
-    k = min(k, len(store.item_ids))
-    found = index.search(queries, k)[1]
-    rows = gated_items(store.text, store.multimodal, folder)
-    truth = exact_search(queries, rows, k)[1]
-    shared = [len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True)]
-    return float(np.mean(shared)) / k

@@ -106,7 +106,8 @@ def built(factory: str, vectors: NDArray[np.float32]) -> Built:
     if factory.startswith(WITH_LISTS):
         lists = Lists.of(trained(factory, vectors), vectors)
         return Built(lists.filled(vectors), lists)
-    index = _trained(factory, vectors)
+    index = _untrained(factory, vectors)
+    index.train(vectors)
     index.add(vectors)
     return Built(index, None)
 
@@ -116,17 +117,15 @@ def trained(factory: str, vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
 
     Of many items it is trained on a sample, some for each list.
     """
-    lists = int(factory.removeprefix(WITH_LISTS).partition(",")[0])
-    size = min(len(vectors), _PER_LIST * lists)
+    index = _untrained(factory, vectors)
+    size = min(len(vectors), _PER_LIST * _lists(index).nlist)
     rows = generator(_SEED, "lists").choice(len(vectors), size, replace=False)
-    vectors = vectors[np.sort(rows)]
-    return np.asarray(faiss.serialize_index(_trained(factory, vectors)), np.uint8)
+    index.train(vectors[np.sort(rows)])
+    return np.asarray(faiss.serialize_index(index), np.uint8)
 
 
-def _trained(factory: str, vectors: NDArray[np.float32]) -> Any:
-    index = faiss.index_factory(vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
-    index.train(vectors)
-    return index
+def _untrained(factory: str, vectors: NDArray[np.float32]) -> Any:
+    return faiss.index_factory(vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
 
 
 def _lists(index: Any) -> Any:

@@ -37,14 +37,11 @@ class Yardstick:
         Args:
             sample: Gated queries, [Q, 2 D].
             vectors: Item rows `[S_t ; S_m]`, [N, 2 D].
-            size: Items that are asked for, at most, spread evenly over the catalogue: their own
-                S_m at gate 1/2.
+            size: Items that are asked for, at most, spread evenly over the catalogue.
             k: Results per query, at most N.
         """
         rows = np.unique(np.linspace(0, len(vectors) - 1, min(size, len(vectors))).astype(np.int64))
-        own = np.array(vectors[rows, vectors.shape[1] // 2 :], np.float32)
-        items = gated_queries(own, np.full(len(rows), 0.5, np.float32))
-        queries = [each for each in (sample, items) if len(each)]
+        queries = [each for each in (sample, as_queries(vectors, rows)) if len(each)]
         return cls(queries, [exact_search(each, vectors, k)[1] for each in queries])
 
     def recall(self, search: Callable[[NDArray[np.float32]], NDArray[np.int64]]) -> float:
@@ -57,6 +54,12 @@ class Yardstick:
             recall_of(search(queries)[:, : truth.shape[1]], truth)
             for queries, truth in zip(self.queries, self.truth, strict=True)
         )
+
+
+def as_queries(vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return items as gated queries, [Q, 2 D]: their own S_m at gate 1/2."""
+    own = np.array(vectors[rows, vectors.shape[1] // 2 :], np.float32)
+    return gated_queries(own, np.full(len(rows), 0.5, np.float32))
 
 
 def recall_of(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:

@@ -117,7 +117,29 @@ def features_of(
     return torch.cat([pooled.float(), places.flatten(1)], dim=1), shape
 
 
-class TokenTop(nn.Module):
+class _Top(nn.Module):
+    """What tops over frozen features begin with: norms, of each level by itself as they differ.
+
+    Args:
+        shape: How features are made up.
+        levels: How many parts of a place are normed, the first ones.
+    """
+
+    def __init__(self, shape: FeatureShape, levels: int) -> None:
+        super().__init__()
+        self.widths = list(shape.widths)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for width in self.widths[:levels])
+        self.pooled_norm = nn.LayerNorm(shape.pooled)
+
+    def normed(self, states: Tensor) -> Tensor:
+        """Return states [..., W] with their parts normed."""
+        parts = list(torch.split(states, self.widths, dim=-1))
+        for number, norm in enumerate(self.norms):
+            parts[number] = norm(parts[number])
+        return torch.cat(parts, dim=-1)
+
+
+class TokenTop(_Top):
     """What learns from frozen features: a small Transformer over the places of a picture.
 
     Each level is normed by itself, for levels differ in size; one linear map makes a token of a
@@ -131,11 +153,7 @@ class TokenTop(nn.Module):
     """
 
     def __init__(self, shape: FeatureShape, kept: Kept, dim: int) -> None:
-        super().__init__()
-        self.widths = list(shape.widths)
-        levels = self.widths[:-1] if kept.colour else self.widths
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for width in levels)
-        self.pooled_norm = nn.LayerNorm(shape.pooled)
+        super().__init__(shape, len(shape.widths) - kept.colour)
         self.of_place = nn.Linear(sum(self.widths), kept.hidden)
         self.of_pooled = nn.Linear(shape.pooled, kept.hidden)
         self.position = nn.Parameter(torch.zeros(1 + shape.places, kept.hidden))
@@ -157,10 +175,7 @@ class TokenTop(nn.Module):
 
     def forward(self, pooled: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         """Return states [M, 1 + P, hidden], and their mean [M, hidden]."""
-        parts = list(torch.split(places, self.widths, dim=-1))
-        for number, norm in enumerate(self.norms):
-            parts[number] = norm(parts[number])
-        tokens = self.of_place(torch.cat(parts, dim=-1))
+        tokens = self.of_place(self.normed(places))
         first = self.of_pooled(self.pooled_norm(pooled))[:, None]
         states = torch.cat([first, tokens], dim=1) + self.position
         for layer in self.layers:
@@ -169,7 +184,7 @@ class TokenTop(nn.Module):
         return normed, normed.mean(1)
 
 
-class PooledTop(nn.Module):
+class PooledTop(_Top):
     """What learns from frozen features at the least cost: an MLP over the mean of the places.
 
     The mean over places of each level and the pooled state, each normed by itself, go through
@@ -183,10 +198,7 @@ class PooledTop(nn.Module):
     """
 
     def __init__(self, shape: FeatureShape, kept: Kept, dim: int) -> None:
-        super().__init__()
-        self.widths = list(shape.widths)
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for width in self.widths)
-        self.pooled_norm = nn.LayerNorm(shape.pooled)
+        super().__init__(shape, len(shape.widths))
         self.expand = nn.Linear(shape.pooled + sum(self.widths), 4 * kept.hidden)
         self.contract = nn.Linear(4 * kept.hidden, kept.hidden)
         self.of_place = nn.Linear(sum(self.widths), kept.hidden)
@@ -196,15 +208,10 @@ class PooledTop(nn.Module):
 
     def forward(self, pooled: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         """Return states [M, 1 + P, hidden], the first being that of the picture [M, hidden]."""
-        means = torch.cat([self.pooled_norm(pooled), self._normed(places.mean(1))], dim=-1)
+        means = torch.cat([self.pooled_norm(pooled), self.normed(places.mean(1))], dim=-1)
         picture = self.contract(functional.gelu(self.expand(means)))
-        tokens = self.of_place(self._normed(places)) + self.position
+        tokens = self.of_place(self.normed(places)) + self.position
         return torch.cat([picture[:, None], tokens], dim=1), picture
-
-    def _normed(self, states: Tensor) -> Tensor:
-        parts = torch.split(states, self.widths, dim=-1)
-        normed = [norm(part) for norm, part in zip(self.norms, parts, strict=True)]
-        return torch.cat(normed, dim=-1)
 
 
 def nothing_added(kept: Kept, dim: int) -> nn.Linear | None:

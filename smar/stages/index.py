@@ -12,7 +12,9 @@ from smar.paths import Paths
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from smar.index.hybrid import HybridIndex
     from smar.index.item_words import ItemWords
@@ -57,7 +59,7 @@ def run(root: Path) -> None:
     """
     from smar.artifacts import Manifest
     from smar.data import schema
-    from smar.index.ann import KIND, set_faiss_threads
+    from smar.index.ann import KIND, gated_items, set_faiss_threads
     from smar.index.coverage import check_coverage, check_recall
     from smar.index.hybrid import write_index
     from smar.index.kept import keep
@@ -75,7 +77,8 @@ def run(root: Path) -> None:
     if not coverage.passed:  # words and vectors would be of different items
         STAGE.with_checks(paths.outcome("index"), {}, [coverage])
     how = _how(paths, params, inputs)
-    made = _build(paths, params, store, items, how)
+    vectors = gated_items(store.text, store.multimodal, paths.work)
+    made = _build(paths, params, store, vectors, items, how)
     index = made.index
     figures = {
         "items": len(store.item_ids),
@@ -86,8 +89,7 @@ def run(root: Path) -> None:
         "unseen_word_share": index.unseen.share if index.unseen else index.word_share,
         **made.fit.figures,
     }
-    recall = check_recall(index.vectors, store, params.index, params.seed, paths.work)
-    found = [coverage, recall]
+    found = [coverage, check_recall(index.vectors, vectors, params.index, params.seed)]
     content = STAGE.with_checks(paths.outcome("index"), figures, found)
     manifest = Manifest(kind=KIND, inputs=inputs, params=params.index.model_dump())
     manifest.counts = {"items": len(store.item_ids)}
@@ -123,13 +125,17 @@ def _how(paths: Paths, params: "Params", inputs: "Mapping[str, str]") -> str:
 
 
 def _build(
-    paths: Paths, params: "Params", store: "EmbeddingStore", items: "pd.DataFrame", how: str
+    paths: Paths,
+    params: "Params",
+    store: "EmbeddingStore",
+    vectors: "NDArray[np.float32]",
+    items: "pd.DataFrame",
+    how: str,
 ) -> _Made:
     """Return the index as it was fitted before where little changed, else as it is fitted now."""
     from smar.content_keys import keys_of_rows
     from smar.data import schema
     from smar.data.text import item_codes, item_texts
-    from smar.index.ann import gated_items
     from smar.index.basis import basis_of, share_changed
     from smar.index.item_words import ItemWords
     from smar.index.kept import Kept
@@ -140,7 +146,6 @@ def _build(
     from smar.index.words import WordIndex
 
     texts, codes = item_texts(items), item_codes(items)
-    vectors = gated_items(store.text, store.multimodal, paths.work)
     keys = keys_of_rows(vectors)
     basis = basis_of(paths, keys)
     kept = Kept.open(paths.work / "index", how)
