@@ -88,14 +88,14 @@ class OpenFile:
 
 
 def _created(spool: Path) -> tuple[Path, int]:
-    """Return a new file and its descriptor, locked.
+    """Return a new file and its descriptor, locked; names sort as one process made them.
 
     Before it is locked it looks like one that a process left which died, and whoever tidies up then
     may remove it: that one is given up, for what is written to it would be lost.
     """
     while True:
         now = datetime.now(UTC)
-        path = spool / f"ubi-{now:%Y-%m-%d-%H%M%S}-{os.getpid()}-{next(_numbers)}.ndjson"
+        path = spool / f"ubi-{now:%Y-%m-%d-%H%M%S}-{os.getpid()}-{next(_numbers):06d}.ndjson"
         descriptor = os.open(
             path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644
         )

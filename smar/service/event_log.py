@@ -1,7 +1,7 @@
 """A log that a service writes while it runs: whole lines, on the disk before they are acknowledged.
 
-    .smar/events/ubi-2026-11-28-101502-4711-1.ndjson   open: one file a day and process, locked
-    data/raw/ubi/ubi-2026-11-28-101502-4711-1.ndjson   closed, and never changed again
+    .smar/events/ubi-2026-11-28-101502-4711-000001.ndjson   open: one file a day and process, locked
+    data/raw/ubi/ubi-2026-11-28-101502-4711-000001.ndjson   closed, and never changed again
 
 Only closed files are where ingest reads, so that no run hashes or reads a file that grows. A file
 is closed at midnight (UTC), when it is large or old enough, and when the service stops; what a

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,14 @@ def test_open_files_are_not_where_ingest_reads(log: EventLog):
     assert numbers(log.folder) == [1, 2, 3]
     with pytest.raises(LogBusyError, match="closed"):
         log.append([{"number": 4}])
+
+
+def test_files_sort_as_they_were_made(log: EventLog, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(event_files, "_numbers", count(8))  # 9 and 10, in one second
+    for number in range(5):
+        log.append([{"number": number}])
+        log.close_file()
+    assert numbers(log.folder) == [0, 1, 2, 3, 4]
 
 
 def test_those_who_wait_together_share_one_sync(log: EventLog, monkeypatch: pytest.MonkeyPatch):
