@@ -1,6 +1,7 @@
 """The number format of training, with the reason for the choice."""
 
 import json
+import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -13,8 +14,8 @@ import torch
 
 from smar.artifacts import write_json
 
-_WORTH = 1.15  # bfloat16 loses digits: take it only for a clear gain
-_TRIALS = 3
+_WORTH = 1.3  # bfloat16 loses digits: take it only for a gain that no busy moment makes up
+_TRIALS = 5
 _NAMES = ("float32", "bfloat16")
 _HOPELESS = 3.0  # first steps are slow, but not this much: bfloat16 is emulated here
 _PRODUCT = 256  # rows and columns of the product that is tried before a step, which takes seconds
@@ -69,26 +70,25 @@ def choose_precision(
 
 def _measured(run_step: Callable[[Precision], None], device: torch.device) -> dict[str, Any]:
     """Return the seconds of a step in each precision, or of what says that one is hopeless."""
-    tried, product = "product of two matrices", partial(_product, device)
-    seconds = {name: _least(product, Precision(name, "trial")) for name in _NAMES}
+    tried, seconds = "product of two matrices", _seconds(partial(_product, device), math.inf)
     if seconds["bfloat16"] < _HOPELESS * seconds["float32"]:
-        tried, seconds = "step", _seconds_of_steps(run_step)
+        tried, seconds = "step", _seconds(run_step, _HOPELESS)
     return {"tried": tried, "seconds": {name: round(s, 6) for name, s in seconds.items()}}
 
 
-def _seconds_of_steps(run_step: Callable[[Precision], None]) -> dict[str, float]:
-    seconds: dict[str, float] = {}
-    for name in _NAMES:
-        trial = Precision(name, "trial")
-        seconds[name] = _timed(run_step, trial)
-        if seconds[name] < _HOPELESS * seconds["float32"]:
-            seconds[name] = _least(run_step, trial)
+def _seconds(run: Callable[[Precision], None], hopeless: float) -> dict[str, float]:
+    """Return the seconds of the fastest trial in each precision.
+
+    They take turns, so that a busy moment hits both, and the first trial may prepare what the
+    others use. There are no others where bfloat16 is so many times as slow.
+    """
+    seconds = dict.fromkeys(_NAMES, math.inf)
+    for _ in range(_TRIALS):
+        for name in _NAMES:
+            seconds[name] = min(seconds[name], _timed(run, Precision(name, "trial")))
+        if seconds["bfloat16"] >= hopeless * seconds["float32"]:
+            break
     return seconds
-
-
-def _least(run: Callable[[Precision], None], trial: Precision) -> float:
-    """Return the seconds of the fastest trial: the first may prepare what the others use."""
-    return min(_timed(run, trial) for _ in range(_TRIALS))
 
 
 def _product(device: torch.device, precision: Precision) -> None:
