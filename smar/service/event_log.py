@@ -71,8 +71,9 @@ class EventLog:
             path.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
         self._wake = threading.Condition(self._lock)
-        self._syncing = threading.Lock()  # held while the open file's descriptor is in use
+        self._syncing = threading.Lock()  # held while a file is brought to the disk; then `_lock`
         self._file: OpenFile | None = None
+        self._turned: list[tuple[OpenFile, int]] = []  # nothing goes there any more; to be closed
         self._written = self._synced = 0
         self._waiting: list[tuple[int, Future[None]]] = []
         self._is_closed = False
@@ -97,7 +98,7 @@ class EventLog:
             if self._written - self._synced > self.limits.unsynced_bytes:
                 raise LogBusyError(f"{self.spool}: the disk does not keep up with the event log.")
             self._check_room(len(lines))
-            self._close_if_due()
+            self._turn_if_due()
             self._open_file().write(lines)
             self._written += len(lines)
             self._total += len(lines)
@@ -115,16 +116,18 @@ class EventLog:
         return future
 
     def close_file(self) -> Path | None:
-        """Close the open file, so that ingest reads it, and return it; None if there is none."""
+        """Close the open file, so that ingest reads it, and return it; None if there is none.
+
+        Who appends meanwhile does not wait for it.
+        """
         with self._lock:
-            file, self._file = self._file, None
-            if file is None:
-                return None
-            with self._syncing:
-                path = file.close_into(self.folder)
-            self._settle(self._written)
-        logger.info("%s: closed, ingest can read it", path)
-        return path
+            file = self._file
+            self._turn()
+        closed = self._close_turned()
+        if file is None or file in closed:
+            return closed[file] if file else None
+        path = self.folder / file.path.name  # another thread closed it
+        return path if path.is_file() else None
 
     def close_all(self, timeout_s: float = 5.0) -> list[Path]:
         """Close the open files of all processes that share the spool, and return them.
@@ -186,13 +189,39 @@ class EventLog:
             self._file = OpenFile(self.spool)
         return self._file
 
-    def _close_if_due(self) -> None:
-        if self._file is None:
-            return
-        if self._file.is_asked_for(self.spool / _CLOSE) or self._file.is_due(
-            self.limits.file_bytes, self.limits.file_s
+    def _turn_if_due(self) -> None:
+        if self._file is not None and (
+            self._file.is_asked_for(self.spool / _CLOSE)
+            or self._file.is_due(self.limits.file_bytes, self.limits.file_s)
         ):
-            self.close_file()
+            self._turn()
+            self._wake.notify()
+
+    def _turn(self) -> None:
+        """Have the open file closed, and the next records go to a new one; hold the lock."""
+        if self._file is not None:
+            self._turned.append((self._file, self._written))
+            self._file = None
+
+    def _close_turned(self) -> dict[OpenFile, Path]:
+        """Close the files that nothing goes to any more, and return where they are."""
+        closed: dict[OpenFile, Path] = {}
+        with self._syncing:
+            with self._lock:
+                turned, self._turned = self._turned, []
+            failed: OSError | None = None
+            for file, upto in turned:
+                error: Exception | None = None
+                try:
+                    closed[file] = file.close_into(self.folder)
+                    logger.info("%s: closed, ingest can read it", closed[file])
+                except OSError as failure:
+                    failed, error = failure, LogFullError(f"{file.path}: {failure}")
+                with self._lock:
+                    self._settle(upto, error)
+        if failed is not None:
+            raise failed
+        return closed
 
     def _tidy(self) -> None:
         """Take over what killed processes left, and see what all files hold by now."""
@@ -210,16 +239,16 @@ class EventLog:
         """
         while True:
             with self._lock:
-                if not self._waiting and not self._is_closed:
+                if not self._waiting and not self._turned and not self._is_closed:
                     self._wake.wait(_SYNC_S)
                 if self._is_closed:
                     return
+                self._turn_if_due()
                 file, upto = self._file, self._written
-            if file is not None and upto > self._synced:
-                self._sync(file, upto)
             try:
-                with self._lock:
-                    self._close_if_due()
+                self._close_turned()
+                if file is not None and upto > self._synced:
+                    self._sync(file, upto)
                 if time.monotonic() - self._tidied_at > _TIDY_S:
                     self._tidy()
             except OSError:
@@ -235,7 +264,9 @@ class EventLog:
             logger.exception("%s: cannot be brought to the disk", file.path)
             with self._lock:
                 if self._file is file:
-                    self._file = None
+                    self._turn()
+                upto = max([upto, *(end for each, end in self._turned if each is file)])
+                self._turned = [each for each in self._turned if each[0] is not file]
                 file.abandon()
                 self._settle(upto, LogFullError(f"{file.path}: {error}"))
         else:

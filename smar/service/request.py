@@ -16,6 +16,7 @@ MOST_TEXT = 2_000
 _MOST_FACETS = 100
 _MOST_WORDS = 0.99  # what is left for the vectors orders items with the same words
 _MOST_VALUES = 1_000
+_QUICK = 100  # hits down to which a search goes no deeper than for the first page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,17 @@ class SearchRequest:
     def is_tried(self) -> bool:
         """Whether it is answered with other settings than the release's own."""
         return self.word_share is not None or self.gate is not None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it asks for the best items of a query and for nothing that takes longer."""
+        return (
+            bool(self.query)
+            and self.filters == EVERYTHING
+            and self.sort == RELEVANCE
+            and self.offset + self.limit <= _QUICK
+            and not (self.facets or self.collapse or self.min_relevance or self.explain)
+        )
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> "SearchRequest":

@@ -3,7 +3,9 @@
 What has come while the last batch was answered is the next one. Clients that were answered together
 ask again at nearly the same time, and a search of many costs each of them much less: where fewer
 wait than were answered last, the next batch begins a part of the last one's time later, so that it
-is as large. Whoever is alone waits for nobody.
+is as large. Whoever is alone waits for nobody, and for no thread: a quick search beside which no
+other is under way is answered by the event loop itself. To wake a thread and to be woken by it
+takes a third as long as the search, which then finds another core's caches without what it needs.
 """
 
 import asyncio
@@ -23,6 +25,7 @@ Told = TypeVar("Told")
 
 _MORE_FRAC = 0.25  # of the last batch's time, until which further searches are waited for
 _MORE_S = 0.005  # and no longer than this
+_HERE_S = 0.005  # that a search may hold the event loop up
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +44,19 @@ class _Waiting(Generic[Asked, Told]):
             return not self.is_gone
         return self.future.set_running_or_notify_cancel()
 
+    def tell(self, told: Told | Exception) -> None:
+        """Give whoever waits the answer; for a waiter of a loop, in that loop."""
+        to = self.future if self.future is not None else self.waiter
+        if to is None or (to is self.waiter and to.done()):
+            return
+        if isinstance(told, Exception):
+            to.set_exception(told)
+        else:
+            to.set_result(told)
+
+
+_Outcome = tuple[_Waiting[Asked, Told], Told | Exception]
+
 
 class Batcher(Generic[Asked, Told]):
     """A queue with an end, and the thread that answers it.
@@ -51,6 +67,8 @@ class Batcher(Generic[Asked, Told]):
         max_batch: Most that are answered together.
         deadline_s: What has waited as long is refused.
         begin: Called first in the thread.
+        is_quick: Whether the event loop may answer it; it does where nothing else is asked, and
+            where the last such search took less than 5 ms.
     """
 
     def __init__(
@@ -61,14 +79,18 @@ class Batcher(Generic[Asked, Told]):
         max_batch: int,
         deadline_s: float,
         begin: Callable[[], object] = lambda: None,
+        is_quick: Callable[[Asked], bool] = lambda _: False,
     ) -> None:
-        self._answer, self._begin = answer, begin
+        self._answer, self._begin, self._is_quick = answer, begin, is_quick
         self._max_waiting, self._max_batch = max_waiting, max_batch
         self._deadline_s = deadline_s
         self._queue: deque[_Waiting[Asked, Told]] = deque()
+        self._come: dict[asyncio.AbstractEventLoop, list[_Waiting[Asked, Told]]] = {}
         self._wake = threading.Condition()
+        self._answering = threading.Lock()
         self._wanted = 1  # so many have to wait before the thread is woken
-        self._arrived: list[tuple[asyncio.Future[Told], Told | Exception]] = []
+        self._size = 1  # of the last batch
+        self._spent_s = self._alone_s = 0.0  # for it, and for the last quick search by itself
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="searches", daemon=True)
         self._thread.start()
@@ -84,9 +106,13 @@ class Batcher(Generic[Asked, Told]):
         Raises:
             HttpError: If too many wait, or it has waited too long.
         """
-        waiter: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Told] = loop.create_future()
         waiting: _Waiting[Asked, Told] = _Waiting(asked, self._until(), waiter=waiter)
-        self._put(waiting)
+        come = self._come.setdefault(loop, [])
+        come.append(waiting)
+        if len(come) == 1:
+            loop.call_soon(self._take, loop)  # once what came at the same time is here
         try:
             return await waiter
         finally:
@@ -99,22 +125,53 @@ class Batcher(Generic[Asked, Told]):
             HttpError: If too many wait, or the service stops.
         """
         future: Future[Told] = Future()
-        self._put(_Waiting(asked, self._until(), future))
+        for _, refusal in self._put([_Waiting(asked, self._until(), future)]):
+            raise refusal
         return future
 
     def _until(self) -> float:
         return time.monotonic() + self._deadline_s
 
-    def _put(self, waiting: _Waiting[Asked, Told]) -> None:
+    def _take(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have what came to a loop at the same time answered: by the thread, or one here."""
+        come = self._come.pop(loop)
+        if len(come) == 1 and self._is_answered_here(come[0]):
+            return
+        for waiting, refusal in self._put(come):
+            waiting.tell(refusal)
+
+    def _is_answered_here(self, waiting: _Waiting[Asked, Told]) -> bool:
+        """Answer a search in the loop that calls, where nothing else is to be done."""
+        is_alone = self._size == 1 and not self._queue and not self._is_closed
+        if not is_alone or self._alone_s > _HERE_S or not self._is_quick(waiting.asked):
+            return False
+        if not self._answering.acquire(blocking=False):
+            return False
+        try:
+            outcomes = self._outcomes([waiting])
+        finally:
+            self._answering.release()
+        for each, told in outcomes:
+            each.tell(told)
+        return True
+
+    def _put(
+        self, come: list[_Waiting[Asked, Told]]
+    ) -> list[tuple[_Waiting[Asked, Told], HttpError]]:
+        """Put searches in the queue, and return those that are refused."""
         with self._wake:
-            if self._is_closed:
-                raise HttpError(503, "The service stops.", retry_s=5)
-            if len(self._queue) >= self._max_waiting:
-                text = f"{len(self._queue)} searches wait already; come back in a second."
-                raise HttpError(503, text, retry_s=1)
-            self._queue.append(waiting)
+            left = 0 if self._is_closed else max(0, self._max_waiting - len(self._queue))
+            self._queue.extend(come[:left])
             if len(self._queue) >= self._wanted:
                 self._wake.notify()
+            if len(come) <= left:
+                return []
+            number, is_closed = len(self._queue), self._is_closed
+        text = f"{number} searches wait already; come back in a second."
+        stops = HttpError(503, "The service stops.", retry_s=5)
+        return [
+            (each, stops if is_closed else HttpError(503, text, retry_s=1)) for each in come[left:]
+        ]
 
     def close(self) -> None:
         """Answer what waits, and nothing after it."""
@@ -125,15 +182,13 @@ class Batcher(Generic[Asked, Told]):
 
     def _run(self) -> None:
         self._begin()
-        size, spent = 1, 0.0
         while True:
-            batch = self._next(size, min(_MORE_FRAC * spent, _MORE_S))
+            batch = self._next(self._size, min(_MORE_FRAC * self._spent_s, _MORE_S))
             if not batch:
                 return
-            start = time.monotonic()
-            self._settle(batch)
-            self._hand_over()
-            size, spent = len(batch), time.monotonic() - start
+            with self._answering:
+                outcomes = self._outcomes(batch)
+            _hand_over(outcomes)
 
     def _next(self, size: int, most_s: float) -> list[_Waiting[Asked, Told]]:
         """Return the next batch, nothing when the queue is closed and empty.
@@ -155,51 +210,38 @@ class Batcher(Generic[Asked, Told]):
             size = min(len(self._queue), self._max_batch)
             return [self._queue.popleft() for _ in range(size)]
 
-    def _hand_over(self) -> None:
-        """Wake every loop once for all answers of a batch: one for each would wake it for each."""
-        arrived, self._arrived = self._arrived, []
-        for loop in {waiter.get_loop() for waiter, _ in arrived}:
-            own = [each for each in arrived if each[0].get_loop() is loop]
-            with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
-                loop.call_soon_threadsafe(_tell, own)
-
-    def _told(self, waiting: _Waiting[Asked, Told], told: Told | Exception) -> None:
-        if waiting.waiter is not None:
-            self._arrived.append((waiting.waiter, told))
-        elif waiting.future is None:
-            return
-        elif isinstance(told, Exception):
-            waiting.future.set_exception(told)
-        else:
-            waiting.future.set_result(told)
-
-    def _settle(self, batch: list[_Waiting[Asked, Told]]) -> None:
-        now = time.monotonic()
-        # Of a client that hung up nobody reads the answer.
+    def _outcomes(self, batch: list[_Waiting[Asked, Told]]) -> list[_Outcome[Asked, Told]]:
+        """Return what each of a batch is to be told; of a client that hung up nobody is."""
+        start = time.monotonic()
         alive = [each for each in batch if each.begins()]
-        late = [each for each in alive if each.until < now]
-        for each in late:
-            text = f"The search waited more than {self._deadline_s:g} s; come back in a second."
-            self._told(each, HttpError(503, text, retry_s=1))
-        begun = [each for each in alive if each.until >= now]
-        if not begun:
-            return
+        text = f"The search waited more than {self._deadline_s:g} s; come back in a second."
+        late = [(each, HttpError(503, text, retry_s=1)) for each in alive if each.until < start]
+        begun = [each for each in alive if each.until >= start]
+        told: Sequence[Told | Exception] = []
         try:
-            told = self._answer([each.asked for each in begun])
+            if begun:
+                told = self._answer([each.asked for each in begun])
         except Exception as error:  # noqa: BLE001 - whoever waits is told, the thread goes on
-            for each in begun:
-                self._told(each, error)
-            return
-        for each, one in zip(begun, told, strict=True):
-            self._told(each, one)
+            told = [error] * len(begun)
+        self._size, self._spent_s = len(batch), time.monotonic() - start
+        if self._size == 1 and self._is_quick(batch[0].asked):
+            self._alone_s = self._spent_s
+        return [*late, *zip(begun, told, strict=True)]
 
 
-def _tell(arrived: "list[tuple[asyncio.Future[Told], Told | Exception]]") -> None:
-    """Give those who wait in this loop what arrived for them."""
-    for waiter, told in arrived:
-        if waiter.done():
-            continue
-        if isinstance(told, Exception):
-            waiter.set_exception(told)
+def _hand_over(outcomes: list[_Outcome[Asked, Told]]) -> None:
+    """Tell every loop once of all answers of a batch: one for each would wake it for each."""
+    of_loops: dict[asyncio.AbstractEventLoop, list[_Outcome[Asked, Told]]] = {}
+    for waiting, told in outcomes:
+        if waiting.waiter is None:
+            waiting.tell(told)
         else:
-            waiter.set_result(told)
+            of_loops.setdefault(waiting.waiter.get_loop(), []).append((waiting, told))
+    for loop, own in of_loops.items():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
+            loop.call_soon_threadsafe(_tell, own)
+
+
+def _tell(outcomes: list[_Outcome[Asked, Told]]) -> None:
+    for waiting, told in outcomes:
+        waiting.tell(told)

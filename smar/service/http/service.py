@@ -87,6 +87,7 @@ class Service:
             max_batch=settings.max_batch,
             deadline_s=settings.deadline_s,
             begin=begin,
+            is_quick=_is_quick,
         )
         # For pictures, files, and releases to compare with.
         self.pool = ThreadPoolExecutor(2, "slow", initializer=begin)
@@ -159,6 +160,10 @@ class Service:
             # A shopper is answered all the same; the counts and /readyz tell.
             self.metrics.unlogged.inc(len(records))
             logger.warning("%d searches were answered without a record: %s", len(records), error)
+
+
+def _is_quick(ask: Ask) -> bool:
+    return ask.retriever is None and ask.request.is_plain
 
 
 def _named(request: SearchRequest, retriever: Retriever) -> SearchRequest:

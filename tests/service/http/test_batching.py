@@ -176,3 +176,101 @@ def test_clients_that_were_answered_together_are_waited_for_and_one_alone_is_not
         batcher.close()
     assert batches[0] == [9]
     assert [len(batch) for batch in batches[-2:]] == [3, 3], batches
+
+
+@pytest.fixture
+def traced() -> Iterator[tuple[Batcher[int, int], list[tuple[list[int], bool]]]]:
+    """A queue of which the batches are known, and whether the loop's thread answered them."""
+    main, seen = threading.current_thread(), []
+
+    def answer(batch: list[int]) -> Sequence[int | Exception]:
+        seen.append((batch, threading.current_thread() is main))
+        if max(batch) >= 100:
+            time.sleep(0.02)
+        return [ValueError("seven") if one == 7 else one for one in batch]
+
+    batcher: Batcher[int, int] = Batcher(
+        answer, max_waiting=8, max_batch=4, deadline_s=9.0, is_quick=lambda one: one != 50
+    )
+    yield batcher, seen
+    batcher.close()
+
+
+Traced = tuple[Batcher[int, int], list[tuple[list[int], bool]]]
+
+
+def test_quick_search_that_is_alone_is_answered_by_the_loop(traced: Traced):
+    batcher, seen = traced
+
+    async def shopper() -> None:
+        assert await batcher.ask(1) == 1
+        with pytest.raises(ValueError, match="seven"):
+            await batcher.ask(7)
+        assert await batcher.ask(50) == 50  # none of the quick ones
+        assert await batcher.ask(2) == 2
+
+    asyncio.run(shopper())
+    assert seen == [([1], True), ([7], True), ([50], False), ([2], True)]
+
+
+def test_searches_that_come_together_are_left_to_the_thread_until_one_is_alone(traced: Traced):
+    batcher, seen = traced
+
+    async def shoppers() -> None:
+        await asyncio.gather(batcher.ask(1), batcher.ask(2))
+        await batcher.ask(3)  # the last batch was larger
+        await batcher.ask(4)
+
+    asyncio.run(shoppers())
+    assert seen == [([1, 2], False), ([3], False), ([4], True)]
+
+
+def test_loop_is_held_up_by_one_slow_search_and_by_no_second(traced: Traced):
+    batcher, seen = traced
+
+    async def shopper() -> None:
+        for one in (100, 101, 1, 2):
+            await batcher.ask(one)
+
+    asyncio.run(shopper())
+    assert seen == [([100], True), ([101], False), ([1], False), ([2], True)]
+
+
+def test_loop_leaves_a_search_to_a_thread_that_is_at_work(traced: Traced):
+    batcher, seen = traced
+
+    async def shopper() -> None:
+        slow = asyncio.ensure_future(batcher.ask(50))
+        while not seen:
+            await asyncio.sleep(0)
+        with batcher._answering:  # as the thread holds it
+            quick = asyncio.ensure_future(batcher.ask(1))
+            await asyncio.sleep(0.02)
+            assert not quick.done()
+        assert await asyncio.gather(slow, quick) == [50, 1]
+
+    asyncio.run(shopper())
+    assert seen == [([50], False), ([1], False)]
+
+
+def test_what_comes_to_a_loop_after_closing_or_beyond_the_end_is_refused(held: Callable[..., Slow]):
+    batcher, go, batches = held(max_waiting=2)
+
+    async def shoppers() -> list[object]:
+        first = asyncio.ensure_future(batcher.ask(0))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(begun, batches)
+        rest = [asyncio.ensure_future(batcher.ask(number)) for number in (1, 2, 3)]
+        await asyncio.sleep(0.01)
+        assert batcher.waiting == 2
+        go.set()
+        told = await asyncio.gather(first, *rest, return_exceptions=True)
+        batcher.close()
+        return [*told, *await asyncio.gather(batcher.ask(4), return_exceptions=True)]
+
+    told = asyncio.run(shoppers())
+    assert told[:3] == [0, 2, 4]
+    assert [str(error).split(";")[0] for error in told[3:]] == [
+        "2 searches wait already",
+        "The service stops.",
+    ]
