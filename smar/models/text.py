@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from smar.models.backbone import head_settings, head_width, hidden_size
 from smar.models.origin import Origin, held
+from smar.models.packed import Packed, read_packed, takes_packed
 from smar.models.projection import new_projection
 
 _GROUPS = 4
@@ -131,6 +132,8 @@ class TextTower(nn.Module):
         """
         if torch.compiler.is_exporting():  # a graph has no groups: those hang on the lengths
             return self._read(ids, lengths, mask)
+        if not self.padded_to and self.pooling != "own" and takes_packed(self.backbone):
+            return self._states_packed(ids, lengths)
         order = lengths.argsort(stable=True)
         states, pooled = [], []
         for rows in order.tensor_split(max(1, min(_GROUPS, len(ids) // _LEAST))):
@@ -140,6 +143,17 @@ class TextTower(nn.Module):
             pooled.append(of_text)
         back = order.argsort()
         return torch.cat(states)[back], torch.cat(pooled)[back]
+
+    def _states_packed(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the same of a backbone that reads texts side by side."""
+        packed = Packed.of(lengths, ids.shape[1])
+        states = read_packed(self.backbone, ids, packed)
+        texts = packed.split(states)
+        if self.pooling == "mean":
+            pooled = [text.mean(1) for text in texts]
+        else:
+            pooled = [text[:, 0 if self.pooling == "cls" else -1] for text in texts]
+        return packed.unpacked(states, (len(ids), ids.shape[1])), packed.of_texts(pooled)
 
     def _read(self, ids: Tensor, lengths: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return the states of texts as the backbone reads them, zero behind their ends."""
