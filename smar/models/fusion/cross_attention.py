@@ -6,6 +6,7 @@ Shapes: B items, L text tokens, P patches, D embedding length.
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -76,21 +77,30 @@ class Fusion(nn.Module):
     def forward(self, text: TowerOutput, image: TowerOutput) -> Tensor:
         """Return S_m, [B, D]; rows of items without a picture are those of no attention."""
         first = text.pooled  # [B, H]
-        batch, width = first.shape
-        heads = (batch, -1, self.heads, width // self.heads)
-        query = self.query(first).view(heads).transpose(1, 2)  # [B, heads, 1, d_k]
-        key, value = self.key_value(image.hidden).chunk(2, dim=-1)
-        attended = functional.scaled_dot_product_attention(
-            query,
-            key.reshape(heads).transpose(1, 2),
-            value.reshape(heads).transpose(1, 2),
-            # A row without any key would be NaN: let it see the (zero) slots, then drop the result.
-            attn_mask=(image.mask | ~image.mask.any(1, keepdim=True))[:, None, None, :],
-        )
-        attended = attended.transpose(1, 2).reshape(batch, width)
-        attended = self.output(attended) * image.mask.any(1)[:, None]
+        has_picture = image.mask.any(1, keepdim=True)
+        # A row without any key would be NaN: let it see the (zero) slots, then drop the result.
+        attended = self._attended(first, image.hidden, image.mask | ~has_picture)
+        attended = self.output(attended) * has_picture
         hidden = self.attention_norm(first + attended)
         hidden = self.feed_forward_norm(
             hidden + self.contract(functional.gelu(self.expand(hidden)))
         )
         return functional.normalize(self.projection(hidden).float(), dim=-1)
+
+    def _attended(self, first: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
+        """Return what text states [B, H] see of patches [B, P, W] where a mask [B, P] lets them.
+
+        With one query an item `q . (W_K h) = (W_K^T q) . h` and `sum a (W_V h) = W_V (sum a h)`:
+        the maps are taken once an item and not of every patch.
+        """
+        of_key, of_value = self.key_value.weight.view(2, self.heads, -1, patches.shape[2])
+        key_bias, value_bias = self.key_value.bias.view(2, self.heads, 1, -1)
+        query = self.query(first).view(len(first), self.heads, -1).transpose(0, 1)
+        query = query * query.shape[2] ** -0.5  # [heads, B, d_k]
+        asked = (query @ of_key).transpose(0, 1)  # [B, heads, W]
+        of_bias = (query * key_bias).sum(2).T[:, :, None]
+        scores = asked @ patches.transpose(1, 2) + of_bias  # [B, heads, P]
+        share = scores.masked_fill(~mask[:, None], -torch.inf).softmax(2)
+        seen = (share @ patches).transpose(0, 1)  # [heads, B, W]
+        values = seen @ of_value.transpose(1, 2) + value_bias  # [heads, B, d_k]
+        return values.transpose(0, 1).flatten(1)
