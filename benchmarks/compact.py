@@ -48,7 +48,7 @@ def first_pass(
     index: HybridIndex, vectors: NDArray[np.float32], length: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return what the compact vectors find by themselves."""
-    scores, rows = index.vectors.index.search(cut_halves(vectors, length), _K)
+    scores, rows = index.vectors.shards[0].index.search(cut_halves(vectors, length), _K)
     return scores, rows
 
 
@@ -107,7 +107,7 @@ def main() -> None:
                         "first_kept": round(first / base["vectors"], 4),
                         "recall@50": round(reach, 4),
                         "index_recall@50": round(vectors.details["recall"], 4),
-                        "bytes_per_item": round(bytes_of(vectors.index) / len(items), 1),
+                        "bytes_per_item": round(bytes_of(vectors.shards[0].index) / len(items), 1),
                         "ms": round(milliseconds(index, gated), 3),
                     }
                 ),

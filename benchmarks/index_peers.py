@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.index import made_case, parser_of
-from smar.index.ann import gated_queries
+from smar.index.ann import VectorIndex, gated_queries
 from smar.index.exact import exact_search
-from smar.index.settings import DEPTH, apply, as_deep_as, candidates
+from smar.index.layout import Layout
+from smar.index.settings import DEPTH, candidates
 
 _K = 50
 _TARGETS = (0.95, 0.99)
@@ -50,9 +51,9 @@ class System:
 
 def smar_and_graph(vectors: NDArray[np.float32]) -> Iterator[System]:
     """Yield the kinds that smar chooses from: inverted lists refined exactly, and Faiss's HNSW."""
-    for kind, build, settings in candidates(vectors):
+    for kind, build, settings in candidates(vectors, Layout()):
         start = time.process_time()
-        index = build().index
+        index = VectorIndex.of(build().indexes[0], [str(row) for row in range(len(vectors))])
         name = f"smar: {kind}" if kind.startswith("IVF") else f"Faiss: {kind}"
         found = [(setting, partial(_faiss_rows, index, setting)) for setting in settings]
         if not kind.startswith("IVF"):
@@ -62,11 +63,10 @@ def smar_and_graph(vectors: NDArray[np.float32]) -> Iterator[System]:
 
 
 def _faiss_rows(
-    index: Any, setting: dict[str, int], queries: NDArray[np.float32]
+    index: VectorIndex, setting: dict[str, int], queries: NDArray[np.float32]
 ) -> NDArray[np.int64]:
-    apply(index, setting)
-    rows: NDArray[np.int64] = index.search(queries, DEPTH, params=as_deep_as(setting, DEPTH))[1]
-    return rows
+    index.set(setting)
+    return index.search(queries, DEPTH)[1]
 
 
 def hnswlib_index(vectors: NDArray[np.float32]) -> System:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from smar.data import schema
 from smar.index.ann import VectorIndex, gated_items, set_faiss_threads
 from smar.index.exact import exact_search
+from smar.index.layout import Layout
 from smar.index.lists import Lists, trained
-from smar.index.settings import DEPTH, apply, candidates
+from smar.index.settings import DEPTH, candidates
 from smar.index.store import EmbeddingStore
 from smar.index.yardstick import recall_of
 from smar.pages.text_table import aligned
@@ -59,21 +60,20 @@ def found_with(
     setting: dict[str, int],
 ) -> float:
     """Return the recall of an index with a setting."""
-    apply(index.index, setting)
-    index.details["settings"] = setting
+    index.set(setting)
     return recall_of(index.search(queries, DEPTH)[1][:, :_K], truth)
 
 
 def filled(factory: str, of: NDArray[np.float32], vectors: NDArray[np.float32]) -> VectorIndex:
     """Return the index of vectors with lists that were trained on others."""
     lists = Lists.of(trained(factory, of), vectors)
-    return VectorIndex(lists.filled(vectors), [""] * len(vectors))
+    return VectorIndex.of(lists.filled(vectors), [""] * len(vectors))
 
 
 def row_of(share: float, categories: list[str], vectors: NDArray[np.float32]) -> list[str]:
     """Return a line of the table."""
     came = rows_that_come(categories, share)
-    factory, _, settings = next(candidates(vectors))
+    factory, _, settings = next(candidates(vectors, Layout()))
     drawn = np.random.default_rng(2).permutation(len(vectors))
     before = vectors[~came]
     early = noisy(before[np.random.default_rng(3).permutation(len(before))[:_QUERIES]])

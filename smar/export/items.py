@@ -41,7 +41,7 @@ def write_items(path: Path, source: Source) -> None:
     """Write every item in the order of the index, a part at a time."""
     index, table, shas = source.index, source.items(), source.pictures()
     words = index.words.item_weights().tocsr().sorted_indices()
-    columns = items_schema(index.vectors.index.d)
+    columns = items_schema(index.vectors.length)
     with pq.ParquetWriter(path, columns, compression="zstd") as writer:
         for start, vectors in vector_parts(index):
             stop = start + len(vectors)
@@ -64,4 +64,4 @@ def vector_parts(index: HybridIndex) -> Iterator[tuple[int, NDArray[np.float32]]
     """Yield where each part of the items begins, and its vectors `[S_t ; S_m]`, [n, 2 D]."""
     for start in range(0, len(index.item_ids), _AT_ONCE):
         rows = np.arange(start, min(start + _AT_ONCE, len(index.item_ids)))
-        yield start, np.asarray(index.vectors.index.reconstruct_batch(rows), np.float32)
+        yield start, index.vectors.gathered(rows)

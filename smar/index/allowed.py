@@ -38,25 +38,18 @@ class Allowed:
         return selector(np.packbits(self.mask, bitorder="little"))
 
 
-def narrowed(index: Any, allowed: Allowed, deep: Any = None) -> Any:
+def narrowed(index: Any, allowed: Allowed, further: float) -> Any:
     """Return Faiss's parameters for a search of some items.
 
     Where one item in n is allowed, n times as many lists or neighbours are looked at, for the
     nearest allowed ones lie that much further out.
 
     Args:
-        index: The Faiss index.
+        index: The Faiss index that is looked at first.
         allowed: The items.
-        deep: Faiss's parameters of the same search of all items, None for those of the index.
+        further: n, of the whole catalogue.
     """
-    index, params = faiss.downcast_index(index), cast("Any", faiss)
-    further = len(allowed.mask) / max(1, len(allowed))
-    if isinstance(index, faiss.IndexRefine):
-        lists = faiss.extract_index_ivf(index.base_index)
-        probes = min(lists.nlist, math.ceil(lists.nprobe * further))
-        within = params.SearchParametersIVF(sel=allowed.selector, nprobe=probes)
-        factor = index.k_factor if deep is None else deep.k_factor
-        return params.IndexRefineSearchParameters(k_factor=factor, base_index_params=within)
+    params = cast("Any", faiss)
     if isinstance(index, faiss.IndexIVF):
         probes = min(index.nlist, math.ceil(index.nprobe * further))
         return params.SearchParametersIVF(sel=allowed.selector, nprobe=probes)

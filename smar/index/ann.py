@@ -1,14 +1,13 @@
-"""The vector index over `[S_t ; S_m]`.
+"""The vector index over `[S_t ; S_m]`, in one shard or several.
 
-Shapes: Q queries, N items, D embedding length; vectors in the index are 2 D long.
+Shapes: Q queries, N items, S shards, C items looked at, D embedding length; vectors in the index
+are 2 D long.
 """
 
-import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +15,21 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from smar.artifacts import Manifest, verify_directory, write_directory
-from smar.data import schema
-from smar.errors import ArtifactError, DataError
-from smar.index.allowed import Allowed, narrowed
-from smar.index.compact import two_passes
+from smar.errors import DataError
+from smar.index.allowed import Allowed
+from smar.index.compact import cut_halves
+from smar.index.layout import Layout
 from smar.index.lists import Lists
+from smar.index.passes import left_by, merged
 from smar.index.query_vectors import Found, search_vectors
-from smar.index.rounded import RoundedRows
-from smar.index.settings import apply, as_deep_as
-from smar.index.store import check_unit_rows, write_item_ids
+from smar.index.settings import DEPTH, apply, refined_depth
+from smar.index.shard import Shard, of_each
+from smar.index.shard_files import read_shards
+from smar.index.store import check_unit_rows
 from smar.scratch import scratch
 
 KIND = "index"
 METRIC = "inner_product"
-_FILE = "index.faiss"
-_WHOLE = "whole.faiss"  # beside an index of compact vectors
 # Of no more items than this the best are found exactly whatever the index: what a filter leaves is
 # searched as a catalogue of its size by itself is (`index.exact_below`).
 _EXACT_ROWS = 50_000
@@ -42,42 +40,51 @@ _MOST_ROUNDED = 2**28
 class VectorIndex:
     """Items that can be searched by gated queries.
 
+    What is found depends on the vectors and the settings, not on how many shards there are: each
+    shard is searched by itself, and a pass over all of them leaves what it would leave of one
+    (`passes`). The scores of a search are those of `similarities`, bit for bit, and equal ones come
+    in the order of the rows.
+
     Args:
-        index: The Faiss index.
-        item_ids: Ids, in the order of the index's rows, [N].
+        shards: The Faiss indexes of the shards, at least one.
+        item_ids: Ids, in the order of the catalogue, [N].
         details: How it was built and what was measured.
-        whole: The exact index of whole vectors, where `index` holds compact ones; None: it holds
-            whole ones itself.
-        rounded: What searches exactly in a quarter of the time, None where nothing does.
-        lists: What inverted lists hold, for a later run to fill them with; None where there are
-            none, and of an index that was read.
+        layout: Which items lie in which shard.
+        lists: What inverted lists hold of all items, for a later run to fill them with; None where
+            there are none, and of an index that was read.
     """
 
-    index: Any
+    shards: Sequence[Shard]
     item_ids: list[str]
     details: dict[str, Any] = field(default_factory=dict)
-    whole: Any = None
-    rounded: RoundedRows | None = None
+    layout: Layout = field(default_factory=Layout)
     lists: Lists | None = None
+
+    @classmethod
+    def of(
+        cls, index: Any, item_ids: list[str], details: dict[str, Any] | None = None
+    ) -> "VectorIndex":
+        """Return the index of one shard, a Faiss index of whole vectors in the items' order."""
+        return cls([Shard(index)], item_ids, details or {})
 
     @classmethod
     def load(cls, path: Path) -> "VectorIndex":
         """Return the index of a directory artefact.
 
         Raises:
-            ArtifactError: If it is missing, damaged, or of another metric, length or size than its
-                manifest says.
+            ArtifactError: If a shard is missing, damaged, of another build, or of another metric,
+                length or size than the manifest says.
         """
-        details = verify_directory(path, KIND).details
-        item_ids = schema.read_arrow(path / "items.parquet")["item_id"].to_pylist()
-        compact = details.get("compact")
-        length = 2 * compact["dim"] if compact and compact["dim"] else details["dim"]
-        index = _read(path / _FILE, length, len(item_ids))
-        whole = None
-        if compact:
-            whole = _read(path / _WHOLE, details["dim"], len(item_ids))
-        apply(index, details["settings"])
-        return cls(index, item_ids, details, whole)
+        shards, item_ids, details, layout = read_shards(path, KIND)
+        index = cls(shards, item_ids, details, layout)
+        index.set(details["settings"])
+        return index
+
+    def set(self, settings: dict[str, int]) -> None:
+        """Have the index searched with other settings."""
+        for shard in self.shards:
+            apply(shard.index, settings)
+        self.details["settings"] = settings
 
     def hastened(self) -> "VectorIndex":
         """Return the index with its exact searches hastened, for the same results.
@@ -85,18 +92,17 @@ class VectorIndex:
         It takes a byte of memory for each number of a vector, and reading all vectors once; of more
         than `_MOST_ROUNDED` numbers it is left.
         """
-        if self.rounded is not None or self.rows.size > _MOST_ROUNDED:
+        numbers = len(self.item_ids) * self.length
+        if all(shard.rounded is not None for shard in self.shards) or numbers > _MOST_ROUNDED:
             return self
-        return replace(self, rounded=RoundedRows(self.rows, self.similarities))
+        return replace(self, shards=[shard.hastened() for shard in self.shards])
 
     @property
     def length(self) -> int:
         """Length of a query, 2 D."""
-        return int((self.index if self.whole is None else self.whole).d)
+        return int(self.shards[0].exact.d)
 
-    def search(
-        self, vectors: NDArray[np.float32], k: int, allowed: Allowed | None = None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def search(self, vectors: NDArray[np.float32], k: int, allowed: Allowed | None = None) -> Found:
         """Return scores in [-1, 1] and item rows, [Q, k] each, best first; row -1 means none.
 
         Args:
@@ -115,91 +121,93 @@ class VectorIndex:
             )
         return search_vectors(partial(self._search, allowed=allowed), vectors, k)
 
-    @cached_property
-    def rows(self) -> NDArray[np.float32]:
-        """The item rows `[S_t ; S_m]` that every kind of index keeps, not a copy, [N, 2 D]."""
-        stored = faiss.rev_swig_ptr(self._flat.get_xb(), self._flat.ntotal * self._flat.d)
-        stored.flags.writeable = False  # those of a file are mapped and cannot be
-        return stored.reshape(self._flat.ntotal, self._flat.d)
-
-    @cached_property
-    def _flat(self) -> Any:
-        """The exact index that is part of every kind."""
-        if self.whole is not None:
-            return faiss.downcast_index(self.whole)
-        whole: Any = faiss.downcast_index(self.index)
-        flat = getattr(whole, "refine_index", None) or getattr(whole, "storage", None) or whole
-        return faiss.downcast_index(flat)
+    def gathered(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the item rows `[S_t ; S_m]` of some items, [C, 2 D]."""
+        found = np.empty((len(rows), self.length), np.float32)
+        for shard, here, places in self._in_shards(rows):
+            found[here] = shard.vectors[places]
+        return found
 
     def similarities(
         self, query: NDArray[np.float32], rows: NDArray[np.int64] | slice
     ) -> NDArray[np.float32]:
         """Return the exact scores of some rows, [C], for a gated query [2 D] or [K, 2 D].
 
-        A row's score does not depend on the others: pages of one ranking fit each other. Rows are
-        read where the index holds them; to gather them first takes twice as long.
+        A row's score does not depend on the others: pages of one ranking fit each other.
         """
         wanted = np.arange(*rows.indices(len(self.item_ids))) if isinstance(rows, slice) else rows
-        if not len(wanted):
-            return np.empty(0, np.float32)
-        queries = np.ascontiguousarray(np.atleast_2d(query), np.float32)
-        labels = np.tile(np.asarray(wanted, np.int64), (len(queries), 1))
-        scores = np.empty(labels.shape, np.float32)
-        self._flat.compute_distance_subset(
-            len(queries),
-            faiss.swig_ptr(queries),
-            labels.shape[1],
-            faiss.swig_ptr(scores),
-            faiss.swig_ptr(labels),
-        )
-        return np.asarray(scores.max(axis=0))
+        scores = np.empty(len(wanted), np.float32)
+        for shard, here, places in self._in_shards(wanted):
+            scores[here] = shard.similarities(query, places)
+        return scores
 
-    def are_exact(self, allowed: Allowed | None) -> bool:
-        """Return whether the scores of a search are those of `similarities`, bit for bit.
-
-        So they are where few finds are scored one by one, as `similarities` does it.
-        """
-        is_refined = self.whole is None and issubclass(self._kind, faiss.IndexRefineFlat)
-        return self._is_rounded(allowed) or (is_refined and not self._is_few(allowed))
-
-    def _is_rounded(self, allowed: Allowed | None) -> bool:
-        """Return whether rounded vectors come first in a search, which is exact then."""
-        is_flat = self.whole is None and issubclass(self._kind, faiss.IndexFlat)
-        return self.rounded is not None and (is_flat or self._is_few(allowed))
-
-    @cached_property
-    def _kind(self) -> type:
-        return type(faiss.downcast_index(self.index))
-
-    @staticmethod
-    def _is_few(allowed: Allowed | None) -> bool:
-        return allowed is not None and len(allowed) <= _EXACT_ROWS
+    def _in_shards(
+        self, rows: NDArray[np.int64]
+    ) -> Sequence[tuple[Shard, NDArray[np.int64] | slice, NDArray[np.int64]]]:
+        """Return the shards of some rows, which of the rows are theirs, and at which places."""
+        if not len(rows):
+            return []
+        numbers = self.layout.numbers
+        if numbers is None:
+            return [(self.shards[0], slice(None), rows)]
+        places, of_rows = self.layout.places[rows], numbers[rows]
+        found = []
+        for number, shard in enumerate(self.shards):
+            here = np.flatnonzero(of_rows == number)
+            if len(here):
+                found.append((shard, here, places[here]))
+        return found
 
     def _search(
         self, vectors: NDArray[np.float32], k: int, allowed: Allowed | None = None
     ) -> Found:
         vectors = np.ascontiguousarray(vectors, np.float32)
-        if self.rounded is not None and self._is_rounded(allowed):
-            return self.rounded.search(vectors, k, None if allowed is None else allowed.rows)
-        is_few = self._is_few(allowed)
-        if self.whole is not None and not is_few:
-            return two_passes(
-                self.index,
-                self.rows,
-                vectors,
-                k,
-                settings=self.details["settings"],
-                length=self.details["compact"]["dim"],
-                params=None if allowed is None else narrowed(self.index, allowed),
-            )
-        index, params = self.index, as_deep_as(self.details.get("settings", {}), k)
-        if allowed is not None:
-            index = self._flat if is_few else self.index
-            params = narrowed(index, allowed, params)
-        scores, rows = index.search(vectors, k, params=params)
-        # Faiss leaves the order of ties open: order by score, then by row, with -1 last.
-        order = np.lexsort((np.where(rows < 0, len(self.item_ids), rows), -scores), axis=1)
-        return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
+        within = [shard.within(allowed) for shard in self.shards]
+        is_exact = self.shards[0].is_flat or self._is_few(allowed)
+        if is_exact and self.shards[0].rounded is not None:
+            best = of_each(lambda shard, own: shard.best_rounded(vectors, k, own), self.shards,
+                           within)  # fmt: skip
+            return merged(best, k)
+        left = self._passed(vectors, k, allowed, within, is_exact=is_exact)
+        best = of_each(
+            lambda shard, places: shard.best(vectors, places, k),
+            self.shards,
+            [places for _, places in left],
+        )
+        return merged(best, k)
+
+    def _passed(
+        self,
+        vectors: NDArray[np.float32],
+        k: int,
+        allowed: Allowed | None,
+        within: Sequence[Allowed | None],
+        *,
+        is_exact: bool,
+    ) -> list[Found]:
+        """Return what is left of each shard to be scored by whole vectors: scores, places."""
+        first, settings = self.shards[0], self.details.get("settings", {})
+        queries, depth = vectors, k
+        compact = None if is_exact else self.details.get("compact")
+        if compact:
+            queries = cut_halves(vectors, compact["dim"])
+            depth = max(k, settings.get("rescored", DEPTH))
+        looked_at = depth if is_exact else refined_depth(settings, depth)
+        further = 1.0 if allowed is None else len(allowed.mask) / max(1, len(allowed))
+
+        def near(shard: Shard, own: Allowed | None) -> Found:
+            return shard.near(queries, looked_at, own, further=further, is_exact=is_exact)
+
+        slack = first.slack(queries, is_exact=is_exact)
+        left = left_by(of_each(near, self.shards, within), looked_at, slack)
+        if is_exact or not first.is_refined:
+            return left
+        again = of_each(lambda shard, own: shard.again(queries, own), self.shards, left)
+        return left_by(again, depth, np.zeros(len(vectors), np.float32))
+
+    @staticmethod
+    def _is_few(allowed: Allowed | None) -> bool:
+        return allowed is not None and len(allowed) <= _EXACT_ROWS
 
 
 def whole_k(k: int, num_items: int) -> int:
@@ -250,41 +258,3 @@ def gated_queries(vector: NDArray[np.float32], gate: NDArray[np.float32]) -> NDA
 def set_faiss_threads(threads: int) -> None:
     """Set Faiss's threads; 0 = as many as the process may use."""
     faiss.omp_set_num_threads(threads or len(os.sched_getaffinity(0)))
-
-
-@contextmanager
-def index_directory(path: Path, index: VectorIndex, manifest: Manifest) -> Iterator[Path]:
-    """Write an index as a directory artefact, whole or not at all; yield it for further files."""
-    manifest.details |= index.details
-    with write_directory(path, manifest) as folder:
-        try:
-            faiss.write_index(index.index, str(folder / _FILE))
-            if index.whole is not None:
-                faiss.write_index(index.whole, str(folder / _WHOLE))
-        except RuntimeError as error:
-            # Faiss does not keep the error number; a write fails where there is no room.
-            raise OSError(errno.ENOSPC, f"No space left on device ({error})") from error
-        write_item_ids(folder / "items.parquet", item_id=index.item_ids)
-        yield folder
-
-
-def _read(path: Path, length: int, num_items: int) -> Any:
-    """Return the index of a file, its vectors mapped.
-
-    They are read where a find is scored and not before, and processes that serve one index have
-    them in memory once.
-
-    Raises:
-        ArtifactError: If it cannot be read, or is of another metric, length or size.
-    """
-    try:
-        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-    except RuntimeError as error:
-        raise ArtifactError(f"{path}: cannot be read ({error}).") from error
-    seen = (index.metric_type, index.d, index.ntotal)
-    expected = (faiss.METRIC_INNER_PRODUCT, length, num_items)
-    if seen != expected:
-        raise ArtifactError(
-            f"{path}: (metric, length, items) is {seen}, expected {expected}. Run `dvc repro`."
-        )
-    return index

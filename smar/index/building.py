@@ -4,23 +4,26 @@ Shapes: Q queries, N items, D embedding length; vectors in the index are 2 D lon
 """
 
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from smar.index.ann import METRIC, VectorIndex
-from smar.index.compact import compact_candidates, cut_halves, is_compact, two_passes
-from smar.index.settings import DEPTH, apply, as_deep_as, candidates
+from smar.index.compact import compact_candidates, cut_halves, is_compact
+from smar.index.layout import Layout
+from smar.index.lists import Built, built
+from smar.index.settings import DEPTH, candidates
+from smar.index.shard import Shard
 from smar.index.yardstick import Yardstick
 from smar.params import IndexParams
 
 logger = logging.getLogger(__name__)
 
+_FLAT = "Flat"
 LEAST_CLUSTERED = 1000
 """Items that inverted lists of compact vectors are made of, at least."""
 
@@ -30,6 +33,7 @@ def build_index(
     item_ids: list[str],
     params: IndexParams,
     sample: Callable[[], NDArray[np.float32]],
+    layout: Layout | None = None,
 ) -> VectorIndex:
     """Return the cheapest index that reaches the recall target.
 
@@ -48,47 +52,44 @@ def build_index(
         item_ids: Ids, [N].
         params: The `index` section.
         sample: Returns query vectors to measure with, [Q, 2 D]; called for those that are measured.
+        layout: Which items lie together, and who finds their lists; None: all, this process.
     """
+    making = _Making(vectors, item_ids, params, layout or Layout())
     if len(vectors) < params.exact_below and not is_compact(params):
-        index = flat(vectors)
-        reason = f"{len(vectors)} items, exact below {params.exact_below}"
-        return _described(index, item_ids, "flat", {}, 1.0, params, reason)
+        return making.exact(f"{len(vectors)} items, exact below {params.exact_below}")
     k = min(params.recall_at, len(vectors))
     yardstick = Yardstick.of(sample(), vectors, params.sample_queries, k)
     if is_compact(params):
-        return _compact(vectors, item_ids, params, yardstick, k)
+        return _compact(making, yardstick, k)
     depth = min(max(k, DEPTH), len(vectors))
     best = 0.0
-    for kind, build, settings in candidates(vectors):
-        index, lists = build()
+    for kind, build, settings in candidates(vectors, making.layout):
+        index = making.of(kind, build())
         for setting in settings:
-            apply(index, setting)
-            recall = yardstick.recall(partial(_rows, index, setting, depth))
+            index.set(setting)
+            recall = yardstick.recall(partial(_rows, index, depth))
             best = max(best, recall)
             logger.info("index: %s %s: recall@%d %.4f", kind, setting, k, recall)
             if recall >= params.recall_target:
                 reason = f"the cheapest to reach recall@{k} {params.recall_target}"
-                made = _described(index, item_ids, kind, setting, recall, params, reason)
-                return replace(made, lists=lists)
-    reason = f"no approximate index reached {params.recall_target} (best {best:.4f})"
-    return _described(flat(vectors), item_ids, "flat", {}, 1.0, params, reason)
+                return replace(index, details=making.told(kind, setting, recall, reason))
+    return making.exact(f"no approximate index reached {params.recall_target} (best {best:.4f})")
 
 
-def _compact(
-    vectors: NDArray[np.float32],
-    item_ids: list[str],
-    params: IndexParams,
-    yardstick: Yardstick,
-    k: int,
-) -> VectorIndex:
+def _compact(making: "_Making", yardstick: Yardstick, k: int) -> VectorIndex:
     """Return the index of compact vectors over whole ones."""
+    vectors, params, layout = making.vectors, making.params, making.layout
     first = cut_halves(vectors, params.dim)
+    compact = {"dim": params.dim, "storage": params.storage}
     is_small = len(vectors) < max(params.exact_below, LEAST_CLUSTERED)
-    for kind, build, settings in compact_candidates(first, params.storage, is_exhaustive=is_small):
-        index, lists = build()
+    whole = built(_FLAT, vectors, layout).indexes
+    for kind, build, settings in compact_candidates(
+        first, params.storage, layout, is_exhaustive=is_small
+    ):
+        index = making.of(kind, build(), whole, {"compact": compact})
         for setting in settings:
-            apply(index, setting)
-            recall = yardstick.recall(partial(_rescored, index, vectors, k, setting, params.dim))
+            index.set(setting)
+            recall = yardstick.recall(partial(_rows, index, k))
             logger.info("index: %s %s: recall@%d %.4f", kind, setting, k, recall)
             if recall >= params.recall_target:
                 break
@@ -96,53 +97,52 @@ def _compact(
             break
     has = "reaches" if recall >= params.recall_target else "does not reach"
     reason = f"asked for; {has} recall@{k} {params.recall_target}"
-    made = _described(index, item_ids, kind, setting, recall, params, reason)
-    compact = {"dim": params.dim, "storage": params.storage}
-    details = made.details | {"dim": vectors.shape[1], "compact": compact}
-    return replace(made, details=details, whole=flat(vectors), lists=lists)
+    told = making.told(kind, setting, recall, reason) | {"compact": compact}
+    return replace(index, details=told)
 
 
-def flat(vectors: NDArray[np.float32]) -> Any:
-    """Return the exact index of item rows, [N, 2 D]."""
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(vectors)
-    return index
+def _rows(index: VectorIndex, depth: int, queries: NDArray[np.float32]) -> NDArray[np.int64]:
+    return index.search(queries, depth)[1]
 
 
-def _rows(
-    index: Any, setting: dict[str, int], depth: int, queries: NDArray[np.float32]
-) -> NDArray[np.int64]:
-    found: NDArray[np.int64] = index.search(queries, depth, params=as_deep_as(setting, depth))[1]
-    return found
+@dataclass(frozen=True)
+class _Making:
+    """An index that is being made; the arguments are those of `build_index`."""
 
+    vectors: NDArray[np.float32]
+    item_ids: list[str]
+    params: IndexParams
+    layout: Layout
 
-def _rescored(
-    index: Any,
-    vectors: NDArray[np.float32],
-    k: int,
-    setting: dict[str, int],
-    length: int,
-    queries: NDArray[np.float32],
-) -> NDArray[np.int64]:
-    return two_passes(index, vectors, queries, k, settings=setting, length=length)[1]
+    def of(
+        self,
+        kind: str,
+        made: Built,
+        whole: Sequence[Any] | None = None,
+        details: dict[str, Any] | None = None,
+    ) -> VectorIndex:
+        """Return the index of what was built."""
+        rows = self.layout.rows
+        parts = zip(made.indexes, rows, whole or [None] * len(rows), strict=True)
+        shards = [Shard(*part) for part in parts]
+        told = {"kind": kind} | (details or {})
+        return VectorIndex(shards, self.item_ids, told, self.layout, made.lists)
 
+    def exact(self, reason: str) -> VectorIndex:
+        """Return the exact index."""
+        index = self.of("flat", built(_FLAT, self.vectors, self.layout))
+        return replace(index, details=self.told("flat", {}, 1.0, reason))
 
-def _described(
-    index: Any,
-    item_ids: list[str],
-    kind: str,
-    settings: dict[str, int],
-    recall: float,
-    params: IndexParams,
-    reason: str,
-) -> VectorIndex:
-    details = {
-        "kind": kind,
-        "settings": settings,
-        "metric": METRIC,
-        "dim": index.d,
-        "recall": recall,
-        "recall_at": params.recall_at,
-        "reason": reason,
-    }
-    return VectorIndex(index, item_ids, details)
+    def told(
+        self, kind: str, settings: dict[str, int], recall: float, reason: str
+    ) -> dict[str, Any]:
+        """Return how an index was built and what was measured."""
+        return {
+            "kind": kind,
+            "settings": settings,
+            "metric": METRIC,
+            "dim": self.vectors.shape[1],
+            "recall": recall,
+            "recall_at": self.params.recall_at,
+            "reason": reason,
+        }

@@ -1,7 +1,6 @@
 """Compact vectors that a search looks at first, and whole ones that its finds are scored by.
 
-Shapes: Q queries, N items, k results, C candidates, D embedding length, d <= D of a compact one;
-vectors in the index are 2 D long.
+Shapes: N items, D embedding length, d <= D of a compact one; vectors in the index are 2 D long.
 """
 
 import math
@@ -13,9 +12,9 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from smar.index.layout import Layout
 from smar.index.lists import Built, built
-from smar.index.query_vectors import Found
-from smar.index.settings import DEPTH, as_deep_as, lists_of, refined_settings
+from smar.index.settings import lists_of, refined_settings
 
 if TYPE_CHECKING:
     from smar.params import IndexParams
@@ -48,43 +47,8 @@ def cut_halves(vectors: NDArray[np.float32], length: int) -> NDArray[np.float32]
     return np.ascontiguousarray(scaled.reshape(*vectors.shape[:-1], -1), np.float32)
 
 
-def two_passes(
-    index: Any,
-    whole: NDArray[np.float32],
-    vectors: NDArray[np.float32],
-    k: int,
-    *,
-    settings: dict[str, int],
-    length: int,
-    params: Any = None,
-) -> Found:
-    """Return whole scores and rows of what the compact index finds, [Q, k], best first.
-
-    Args:
-        index: The compact Faiss index.
-        whole: Item rows `[S_t ; S_m]`, in memory or mapped, [N, 2 D].
-        vectors: Gated queries, [Q, 2 D].
-        k: Results per query.
-        settings: Of the index; "rescored" says how many finds are scored again, at least.
-        length: Numbers of each half that the index holds; 0 = all.
-        params: Faiss's parameters of the search, None for those of the settings.
-    """
-    depth = min(max(k, settings.get("rescored", DEPTH)), len(whole))
-    deep = as_deep_as(settings, depth) if params is None else params
-    near = index.search(cut_halves(vectors, length), depth, params=deep)[1]  # [Q, C]
-    scores = np.full((len(vectors), max(k, depth)), -np.inf, np.float32)
-    rows = np.full(scores.shape, -1, np.int64)
-    for place, (found, query) in enumerate(zip(near, vectors, strict=True)):
-        kept = np.sort(found[found >= 0])  # ascending, so that a mapped file is read forwards
-        rows[place, : len(kept)] = kept
-        scores[place, : len(kept)] = np.vecdot(whole[kept], query)
-    last = np.where(rows < 0, len(whole), rows)
-    order = np.lexsort((last, -scores), axis=1)[:, :k]
-    return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
-
-
 def compact_candidates(
-    vectors: NDArray[np.float32], storage: str, *, is_exhaustive: bool
+    vectors: NDArray[np.float32], storage: str, layout: Layout, *, is_exhaustive: bool
 ) -> Iterator[tuple[str, Callable[[], Built], list[dict[str, int]]]]:
     """Yield (factory string, builder, settings from cheap to dear) for cut item rows [N, 2 d].
 
@@ -96,6 +60,7 @@ def compact_candidates(
     Args:
         vectors: Item rows.
         storage: "float32", "int8" or "binary".
+        layout: Which of them lie together.
         is_exhaustive: Whether every item is looked at; else inverted lists come first.
     """
     whole, small = {
@@ -110,8 +75,8 @@ def compact_candidates(
         settings = refined_settings(vectors, lists, codes)
         if storage == "binary":  # the finds of its lists are scored again by whole vectors alone
             settings = [{"nprobe": s["nprobe"], "rescored": s["refined"]} for s in settings]
-        yield factory, partial(built, factory, vectors), settings
-    yield whole, partial(built, whole, vectors), rescored
+        yield factory, partial(built, factory, vectors, layout), settings
+    yield whole, partial(built, whole, vectors, layout), rescored
 
 
 def bytes_of(index: Any) -> int:

@@ -61,7 +61,7 @@ def explain(
     """
     weight = index.share_of(text)
     query = np.atleast_2d(gated_queries(encoded.vector, encoded.gate)[0])  # [K, 2 D]
-    stored = index.vectors.rows[rows]
+    stored = index.vectors.gathered(rows)
     half = stored.shape[1] // 2
     by_vector = stored.astype(np.float64) @ query.T  # [k, K]
     best = query[by_vector.argmax(1)] * stored  # [k, 2 D]

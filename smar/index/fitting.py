@@ -16,6 +16,7 @@ from smar.index.building import build_index
 from smar.index.choice import Encode, ShareChoice, choose_word_share, draw_queries
 from smar.index.hybrid import HybridIndex
 from smar.index.kept import Fit
+from smar.index.layout import Layout
 from smar.index.spelling import Spelling
 from smar.index.unseen import UnseenWords
 from smar.index.words import WordIndex
@@ -41,6 +42,7 @@ class Fitting:
         items: Item table (`schema.ITEMS`), [N].
         vectors: Item rows `[S_t ; S_m]`, [N, 2 D].
         trained: The queries that the model was trained on.
+        layout: Which items lie together in the index.
     """
 
     paths: Paths
@@ -48,6 +50,7 @@ class Fitting:
     items: "pd.DataFrame"
     vectors: NDArray[np.float32]
     trained: Sequence[str]
+    layout: Layout
 
     def fitted(self, words: WordIndex, spelling: Spelling | None) -> tuple[HybridIndex, Fit]:
         """Return the index with all that is chosen by measuring, and that.
@@ -58,7 +61,7 @@ class Fitting:
         """
         sample = cache(self._sample)
         ids = list(self.items["item_id"])
-        vectors = build_index(self.vectors, ids, self.params.index, sample)
+        vectors = build_index(self.vectors, ids, self.params.index, sample, self.layout)
         index = HybridIndex(vectors, words, 0.0, spelling=spelling)
         choice = self._word_share(index)
         unseen = None

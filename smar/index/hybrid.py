@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from smar.artifacts import Manifest
 from smar.errors import DataError
 from smar.index.allowed import Allowed
-from smar.index.ann import VectorIndex, gated_queries, index_directory, whole_k
+from smar.index.ann import VectorIndex, gated_queries, whole_k
 from smar.index.candidates import Candidates, others
 from smar.index.clock import Clock
 from smar.index.query_vectors import Found
 from smar.index.relevance import Calibration, QueryFacts
 from smar.index.settings import DEPTH
+from smar.index.shard_files import Take, index_directory
 from smar.index.spelling import Spelling
 from smar.index.unseen import UnseenWords, told_by
 from smar.index.word_files import load_words, write_words
@@ -190,7 +191,6 @@ class HybridIndex:
         depth = min(max(k, DEPTH), size)
         with clock("vectors"):
             similarities, nearest = self.vectors.search(queries, depth, allowed)
-        is_exact = self.vectors.are_exact(allowed)
         mask = None if allowed is None else allowed.mask
         for place, (text, query) in enumerate(zip(texts, queries, strict=True)):
             with clock("words"):
@@ -202,12 +202,14 @@ class HybridIndex:
                 is_new = others(near, best)
                 further = best[is_new]
                 rows = np.concatenate([near, further])
-                similarity = (
-                    np.concatenate(
-                        [similarities[place][by_row], self.vectors.similarities(query, further)]
-                    )
-                    if is_exact
-                    else self.vectors.similarities(query, rows)
+                similarity = np.concatenate(
+                    [
+                        # What one vector of a query finds may be nearer to another one.
+                        similarities[place][by_row]
+                        if query.ndim == 1
+                        else self.vectors.similarities(query, near),
+                        self.vectors.similarities(query, further),
+                    ]
                 )
                 words = np.concatenate([self.words.shares_of(text, near), shares[is_new]])
             is_all = len(near) == size
@@ -222,10 +224,18 @@ class HybridIndex:
             )
 
 
-def write_index(path: Path, index: HybridIndex, manifest: Manifest) -> None:
+def write_index(
+    path: Path, index: HybridIndex, manifest: Manifest, take: Take | None = None
+) -> None:
     """Write an index as a directory artefact, whole or not at all.
 
     What it says of itself is what it is now, also where it was loaded and changed.
+
+    Args:
+        path: The directory.
+        index: The index.
+        manifest: Of the directory.
+        take: Puts files there that need not be written; None: all are written.
     """
     manifest.details |= {"word_share": index.word_share}
     if index.unseen is not None:
@@ -235,7 +245,8 @@ def write_index(path: Path, index: HybridIndex, manifest: Manifest) -> None:
     if index.calibration is not None:
         manifest.details["relevance"] = index.calibration.as_dict()
     of_vectors = {name: v for name, v in index.vectors.details.items() if name not in _DETAILS}
-    with index_directory(path, replace(index.vectors, details=of_vectors), manifest) as folder:
+    vectors = replace(index.vectors, details=of_vectors)
+    with index_directory(path, vectors, manifest, take) as folder:
         write_words(index.words, folder / _WORDS)
         if index.unseen is not None:
             index.unseen.write(folder / _WORDS)

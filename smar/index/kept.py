@@ -2,6 +2,7 @@
 
     .smar/index/words/      what the text of each item holds (`item_words`)
     .smar/index/vectors/    trained inverted lists, the list and the code of each item (`lists`)
+    .smar/index/shards/     files of the vectors, as links (`kept_shards`)
     .smar/index/fit/        queries that the index is measured with, what it was fitted to (`basis`)
 
 It may be deleted at any time; what is damaged, or was made by other code, libraries, settings or
@@ -27,8 +28,10 @@ from numpy.typing import NDArray
 from smar.artifacts import Manifest, read_manifest, verify_directory, write_directory
 from smar.closure import code_key
 from smar.errors import ArtifactError
+from smar.index.ann import KIND as INDEX
 from smar.index.basis import Basis
 from smar.index.item_words import ItemWords
+from smar.index.kept_shards import FOLDER, KeptShards, is_shard, linked
 from smar.index.lists import Lists
 
 logger = logging.getLogger(__name__)
@@ -98,11 +101,13 @@ class Kept:
         words: The words of its items, in the form of `stemmer`.
         stemmer: Of the words.
         fit: What it fitted, None where that was done in another way.
+        shards: Files of its vectors.
     """
 
     words: ItemWords
     stemmer: str
     fit: Fit | None
+    shards: KeptShards
 
     @classmethod
     def open(cls, folder: Path, how: str) -> "Kept | None":
@@ -115,26 +120,40 @@ class Kept:
         try:
             if not folder.is_dir():
                 return None
-            details = read_manifest(folder, KIND).details
+            manifest = read_manifest(folder, KIND)
+            details = manifest.details
             if details["read"] != how_read():
                 return None
-            verify_directory(folder, KIND)
+            shards = KeptShards.of(folder, manifest.files)  # looked at where they are taken
+            verify_directory(folder, KIND, unchanged=[*filter(is_shard, manifest.files)])
             words = _read_words(folder / "words")
             fit = _read_fit(folder, details["fit"]) if details["how"] == how else None
-            return cls(words, details["fit"]["stemmer"], fit)
+            return cls(words, details["fit"]["stemmer"], fit, shards)
         except (ArtifactError, OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("the index is made without what was kept: %s", error)
             return None
 
 
-def keep(folder: Path, how: str, words: ItemWords, fit: Fit) -> None:
-    """Write what this run made for the next one, whole or not at all."""
+def keep(
+    folder: Path, how: str, words: ItemWords, fit: Fit, index: Path, shards: Mapping[str, str]
+) -> None:
+    """Write what this run made for the next one, whole or not at all.
+
+    Args:
+        folder: Where it lies.
+        how: As `how_fitted` tells it of this run.
+        words: The words of the items.
+        fit: What was fitted.
+        index: The index as it was written.
+        shards: What files of it are known by (`keys_of_shards`).
+    """
     told = {
         name: getattr(fit, name)
         for name in ("stemmer", "word_share", "unseen_share", "relevance", "details", "figures")
     }
     details = {"how": how, "read": how_read(), "fit": told}
-    with write_directory(folder, Manifest(kind=KIND, details=details)) as temporary:
+    manifest, written = Manifest(kind=KIND, details=details), read_manifest(index, INDEX).files
+    with write_directory(folder, manifest) as temporary:
         arrays = {f"words/{name}": getattr(words, name) for name in _ARRAYS}
         arrays |= {f"fit/basis-{name}": hashes for name, hashes in fit.basis.items()}
         arrays["fit/sample"] = fit.sample
@@ -145,6 +164,11 @@ def keep(folder: Path, how: str, words: ItemWords, fit: Fit) -> None:
             (temporary / name).parent.mkdir(exist_ok=True)
             np.save(temporary / f"{name}.npy", values, allow_pickle=False)
         (temporary / "words" / "vocabulary.json").write_bytes(orjson.dumps(words.vocabulary))
+        (temporary / FOLDER).mkdir()
+        for name, key in shards.items():
+            kept = f"{FOLDER}/{key}.faiss"
+            if linked(index / name, temporary / kept):
+                manifest.files[kept] = written[name]
 
 
 def _read_words(folder: Path) -> ItemWords:

@@ -3,18 +3,24 @@
 Faiss looks for the nearest of all lists for every vector that is added, and after the training this
 is most of the work. Which list and code a vector gets depends on the trained centres and on itself
 alone, so those of an earlier run stay right; lists that are filled with them are, byte for byte,
-those that Faiss fills by `add` (`tests/index/test_lists.py`).
+those that Faiss fills by `add` (`tests/index/test_lists.py`). Shards are filled with those of their
+own items, and have the same centres.
 
-Shapes: N items, C bytes of a code, L lists; vectors in the index are 2 D long.
+Shapes: N items, n of a shard or a block, C bytes of a code, L lists; vectors in the index are 2 D
+long.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from smar.errors import ClusterError
+from smar.index.layout import Layout, some
 from smar.seeding import generator
 
 _SEED = 0  # as Faiss, which draws what it trains on alike whatever the catalogue
@@ -28,6 +34,10 @@ _PER_LIST = 64  # items that the centre of a list is trained on: lists grow with
 # that training grows as N does, where all items would make it grow with its power of 1.5
 # How Faiss interleaves the codes of a block, `perm0` in its pq4_fast_scan.cpp.
 _ORDER = np.array([0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15])
+
+
+Placed = tuple[NDArray[np.int64], NDArray[np.uint8]]
+"""The lists and the codes of vectors, [n] and [n, C]."""
 
 
 @dataclass(frozen=True)
@@ -45,71 +55,136 @@ class Lists:
     codes: NDArray[np.uint8]
 
     @classmethod
-    def of(cls, trained: NDArray[np.uint8], vectors: NDArray[np.float32]) -> "Lists":
-        """Return where a trained index has vectors, [N, 2 D]."""
+    def of(
+        cls, trained: NDArray[np.uint8], vectors: NDArray[np.float32], layout: Layout | None = None
+    ) -> "Lists":
+        """Return where a trained index has vectors, [N, 2 D], found as a layout says.
+
+        Raises:
+            ClusterError: If the cluster does not answer, or has another Faiss.
+        """
         index = faiss.deserialize_index(trained)
-        lists = _lists(index)
         numbers = np.empty(len(vectors), np.int64)
-        codes = np.empty((len(vectors), lists.code_size), np.uint8)
-        for start in range(0, len(vectors), _AT_ONCE):
-            here = slice(start, start + _AT_ONCE)
-            some = np.ascontiguousarray(vectors[here], np.float32)
-            numbers[here] = lists.quantizer.search(some, 1)[1][:, 0]
-            pointers = (faiss.swig_ptr(each) for each in (some, numbers[here], codes[here]))
-            lists.encode_vectors(len(some), *pointers)
+        codes = np.empty((len(vectors), _lists(index).code_size), np.uint8)
+        starts = range(0, len(vectors), _AT_ONCE)
+        blocks = (np.array(vectors[start : start + _AT_ONCE], np.float32) for start in starts)
+        for start, made in zip(starts, _placed(trained, blocks, layout or Layout()), strict=True):
+            numbers[start : start + _AT_ONCE], codes[start : start + _AT_ONCE] = made
         return cls(trained, numbers, codes)
 
-    def changed(self, vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> "Lists":
+    def changed(
+        self,
+        vectors: NDArray[np.float32],
+        rows: NDArray[np.int64],
+        layout: Layout | None = None,
+    ) -> "Lists":
         """Return where the same index has other vectors.
 
         Args:
             vectors: Item rows, [N, 2 D].
             rows: Where each is here, -1 for those that are not.
+            layout: Where those that are not are found.
         """
         new = np.flatnonzero(rows < 0)
-        made = Lists.of(self.trained, vectors[new])
+        made = Lists.of(self.trained, vectors[new], layout)
         numbers, codes = self.numbers[rows], self.codes[rows]
         numbers[new], codes[new] = made.numbers, made.codes
         return Lists(self.trained, numbers, codes)
 
-    def filled(self, vectors: NDArray[np.float32]) -> Any:
-        """Return the Faiss index of the vectors that the lists are of, [N, 2 D]."""
+    def filled(self, vectors: NDArray[np.float32], rows: NDArray[np.int64] | None = None) -> Any:
+        """Return the Faiss index of a shard.
+
+        Args:
+            vectors: The vectors that the lists are of, [N, 2 D].
+            rows: Those of the shard, ascending, [n]; None: all.
+        """
         index = faiss.deserialize_index(self.trained)
         lists = _lists(index)
-        order = np.argsort(self.numbers, kind="stable").astype(np.int64)
-        sizes = np.bincount(self.numbers, minlength=lists.nlist)
+        own = slice(None) if rows is None else rows
+        numbers, known = self.numbers[own], self.codes[own]
+        order = np.argsort(numbers, kind="stable").astype(np.int64)
+        sizes = np.bincount(numbers, minlength=lists.nlist)
         stored: Any = faiss.downcast_InvertedLists(lists.invlists)
-        codes, begins = self.codes[order], np.cumsum(sizes) - sizes
+        codes, begins = known[order], np.cumsum(sizes) - sizes
         is_packed = isinstance(stored, _FAISS.BlockInvertedLists)
         for number in np.flatnonzero(sizes).tolist():
             items = slice(begins[number], begins[number] + sizes[number])
-            held, rows = codes[items], order[items]
+            held, places = codes[items], order[items]
             held = _packed(held) if is_packed else held
-            stored.add_entries(number, len(rows), faiss.swig_ptr(rows), faiss.swig_ptr(held))
-        lists.ntotal = len(vectors)
+            stored.add_entries(number, len(places), faiss.swig_ptr(places), faiss.swig_ptr(held))
+        lists.ntotal = len(numbers)
         whole: Any = faiss.downcast_index(index)
         if isinstance(whole, faiss.IndexRefine):
-            whole.refine_index.add(vectors)
-            whole.ntotal = len(vectors)
+            whole.refine_index.add(some(vectors, rows))
+            whole.ntotal = len(numbers)
         return index
 
 
-class Built(NamedTuple):
-    """A Faiss index with what its lists hold, None of one without lists."""
+def _placed(
+    trained: NDArray[np.uint8], blocks: Iterable[NDArray[np.float32]], layout: Layout
+) -> Iterable[Placed]:
+    """Yield the lists and the codes of blocks of vectors, found here or on a cluster."""
+    if layout.cluster is None:
+        return map(placer(trained), blocks)
+    from smar.shards.mapping import map_shards  # a search needs nothing of it
 
-    index: Any
+    threads = layout.cluster.threads(layout.threads)
+    prepare = partial(placer, trained, threads, faiss.__version__)
+    return map_shards(prepare, blocks, layout.cluster, threads=threads or 1, here=placer(trained))
+
+
+def placer(
+    trained: NDArray[np.uint8], threads: int | None = None, version: str = faiss.__version__
+) -> Callable[[NDArray[np.float32]], Placed]:
+    """Return what finds the lists and the codes of a block of vectors, [n] and [n, C].
+
+    Args:
+        trained: As of `Lists`.
+        threads: Of Faiss; None: as many as it has.
+        version: Of the Faiss that has to find them.
+
+    Raises:
+        ClusterError: If it is another one here.
+    """
+    if faiss.__version__ != version:
+        raise ClusterError(
+            f"faiss-cpu {faiss.__version__} is installed here, {version} where the stage runs: "
+            "codes could differ. Install the same smar[cluster] on every machine."
+        )
+    if threads is not None:
+        faiss.omp_set_num_threads(threads)
+    index = faiss.deserialize_index(trained)
+
+    def place(vectors: NDArray[np.float32]) -> Placed:
+        lists = _lists(index)
+        numbers: NDArray[np.int64] = lists.quantizer.search(vectors, 1)[1][:, 0].copy()
+        codes = np.empty((len(vectors), lists.code_size), np.uint8)
+        pointers = (faiss.swig_ptr(each) for each in (vectors, numbers, codes))
+        lists.encode_vectors(len(vectors), *pointers)
+        return numbers, codes
+
+    return place
+
+
+class Built(NamedTuple):
+    """Faiss indexes of the shards with what their lists hold, None of ones without lists."""
+
+    indexes: list[Any]
     lists: Lists | None
 
 
-def built(factory: str, vectors: NDArray[np.float32]) -> Built:
-    """Return the Faiss index of a factory string over item rows, [N, 2 D]."""
+def built(factory: str, vectors: NDArray[np.float32], layout: Layout) -> Built:
+    """Return the Faiss indexes of a factory string over item rows, [N, 2 D], trained once."""
     if factory.startswith(WITH_LISTS):
-        lists = Lists.of(trained(factory, vectors), vectors)
-        return Built(lists.filled(vectors), lists)
+        lists = Lists.of(trained(factory, vectors), vectors, layout)
+        return Built([lists.filled(vectors, rows) for rows in layout.rows], lists)
     index = _untrained(factory, vectors)
     index.train(vectors)
-    index.add(vectors)
-    return Built(index, None)
+    empty = None if layout.is_one else faiss.serialize_index(index)
+    indexes = [index if empty is None else faiss.deserialize_index(empty) for _ in layout.rows]
+    for shard, rows in zip(indexes, layout.rows, strict=True):
+        shard.add(some(vectors, rows))
+    return Built(indexes, None)
 
 
 def trained(factory: str, vectors: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from smar.index.layout import Layout
 from smar.index.lists import Built, built
 
 DEPTH = 200
@@ -26,15 +27,19 @@ _PER_CODE_NS, _PER_NUMBER_NS = 0.3, 1.0
 
 
 def candidates(
-    vectors: NDArray[np.float32],
+    vectors: NDArray[np.float32], layout: Layout
 ) -> Iterator[tuple[str, Callable[[], Built], list[dict[str, int]]]]:
-    """Yield (factory string, builder, settings from cheap to dear)."""
+    """Yield (factory string, builder, settings from cheap to dear).
+
+    A graph is of one shard: graphs of parts of the items find others than one of them all.
+    """
     lists, codes = lists_of(vectors)
     ivf = f"IVF{lists},PQ{codes}x4fs,RFlat"
     if len(vectors) >= max(lists, _CODES):  # fewer points than centres cannot be clustered
-        yield ivf, partial(built, ivf, vectors), refined_settings(vectors, lists, codes)
-    graph = "HNSW32,Flat"
-    yield graph, partial(built, graph, vectors), [{"efSearch": e} for e in (64, 128, 256, 512)]
+        yield ivf, partial(built, ivf, vectors, layout), refined_settings(vectors, lists, codes)
+    if layout.is_one:
+        graph, efforts = "HNSW32,Flat", (64, 128, 256, 512)
+        yield graph, partial(built, graph, vectors, layout), [{"efSearch": e} for e in efforts]
 
 
 def lists_of(vectors: NDArray[np.float32]) -> tuple[int, int]:
@@ -59,16 +64,13 @@ def refined_settings(vectors: NDArray[np.float32], lists: int, codes: int) -> li
     return sorted(settings, key=cost_ns)
 
 
-def as_deep_as(settings: dict[str, int], depth: int) -> Any:
-    """Return Faiss's parameters of a search, None for those of the index.
+def refined_depth(settings: dict[str, int], depth: int) -> int:
+    """Return how many finds of codes are scored by whole vectors, at least.
 
-    As many items are scored exactly whatever the depth: what a deeper search finds first is what a
-    shallow one finds.
+    As many whatever the depth: what a deeper search finds first is what a shallow one finds.
+    Indexes of before say how many for each result.
     """
-    if "refined" not in settings:
-        return None
-    params: Any = faiss.IndexRefineSearchParameters  # its stub is that of C++
-    return params(k_factor=max(1.0, settings["refined"] / depth))
+    return max(depth, settings.get("refined", int(depth * settings.get("k_factor", 1))))
 
 
 def apply(index: Any, settings: dict[str, int]) -> None:
@@ -76,7 +78,6 @@ def apply(index: Any, settings: dict[str, int]) -> None:
     if "nprobe" in settings:
         whole: Any = faiss.downcast_index(index)
         if isinstance(whole, faiss.IndexRefine):
-            # Indexes of before say how many items are scored exactly for each result.
             whole.k_factor = settings.get("k_factor", settings.get("refined", 0) / DEPTH)
             whole = whole.base_index
         faiss.extract_index_ivf(whole).nprobe = settings["nprobe"]

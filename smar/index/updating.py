@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from smar.content_keys import KeyTable
 from smar.index.ann import VectorIndex
-from smar.index.building import LEAST_CLUSTERED, build_index, flat
+from smar.index.building import LEAST_CLUSTERED, build_index
 from smar.index.compact import compact_candidates, cut_halves, is_compact
 from smar.index.hybrid import HybridIndex
 from smar.index.kept import Fit
+from smar.index.layout import Layout
+from smar.index.lists import built
 from smar.index.relevance import Calibration
-from smar.index.settings import DEPTH, apply, candidates
+from smar.index.settings import DEPTH, candidates
+from smar.index.shard import Shard
 from smar.index.spelling import Spelling
 from smar.index.unseen import UnseenWords
 from smar.index.words import WordIndex
@@ -33,6 +36,7 @@ def updated_index(
     keys: NDArray[np.uint64],
     params: IndexParams,
     fit: Fit,
+    layout: Layout,
 ) -> VectorIndex | None:
     """Return the index with the lists that were trained before, None where it has to be built anew.
 
@@ -47,23 +51,25 @@ def updated_index(
         keys: What the rows are known by, [N, 2].
         params: The `index` section.
         fit: What an earlier run fitted with the same settings.
+        layout: Which items lie together, and who finds the lists of those that changed.
     """
     if len(vectors) < params.exact_below and not is_compact(params):
-        return build_index(vectors, item_ids, params, lambda: fit.sample)
+        return build_index(vectors, item_ids, params, lambda: fit.sample, layout)
     first = cut_halves(vectors, params.dim)
-    settings = _settings(first, params, fit)
+    settings = _settings(first, params, fit, layout)
     if fit.lists is None or not settings:
         return None
-    lists = fit.lists.changed(first, KeyTable(fit.keys).rows_of(keys))
-    whole = flat(vectors) if is_compact(params) else None
-    index = VectorIndex(lists.filled(first), item_ids, dict(fit.details), whole=whole, lists=lists)
+    lists = fit.lists.changed(first, KeyTable(fit.keys).rows_of(keys), layout)
+    whole = built("Flat", vectors, layout).indexes if is_compact(params) else None
+    parts = zip(layout.rows, whole or [None] * layout.count, strict=True)
+    shards = [Shard(lists.filled(first, rows), rows, exact) for rows, exact in parts]
+    index = VectorIndex(shards, item_ids, dict(fit.details), layout, lists)
     k = min(params.recall_at, len(vectors))
     depth = k if is_compact(params) else min(max(k, DEPTH), len(vectors))
     yardstick = Yardstick.of(fit.sample, vectors, params.sample_queries, k)
     least = min(params.recall_target, fit.details["recall"])  # what was asked for may not reach it
     for setting in settings:
-        apply(index.index, setting)
-        index.details["settings"] = setting
+        index.set(setting)
         recall = yardstick.recall(lambda queries: index.search(queries, depth)[1])
         logger.info("index: lists of before, %s: recall@%d %.4f", setting, k, recall)
         if recall >= least:
@@ -71,13 +77,15 @@ def updated_index(
     return None
 
 
-def _settings(vectors: NDArray[np.float32], params: IndexParams, fit: Fit) -> list[dict[str, int]]:
+def _settings(
+    vectors: NDArray[np.float32], params: IndexParams, fit: Fit, layout: Layout
+) -> list[dict[str, int]]:
     """Return the settings of before and dearer ones, none where another kind would be built."""
     is_small = len(vectors) < max(params.exact_below, LEAST_CLUSTERED)
     for kind, _, settings in (
-        compact_candidates(vectors, params.storage, is_exhaustive=is_small)
+        compact_candidates(vectors, params.storage, layout, is_exhaustive=is_small)
         if is_compact(params)
-        else candidates(vectors)
+        else candidates(vectors, layout)
     ):
         if kind == fit.details["kind"] and fit.details["settings"] in settings:
             return settings[settings.index(fit.details["settings"]) :]

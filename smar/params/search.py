@@ -33,6 +33,9 @@ class IndexParams(Section):
     storage: Literal["float32", "int8", "binary"] = "float32"
     """How the vectors that a search compares first are kept: whole, in 8 bits a number, or in one.
     What it finds is scored again by whole ones, which are read from a mapped file."""
+    shards: Annotated[int, Field(ge=1, le=4096)] = 1
+    """Files that the vectors are in: searched side by side and merged, with the results of one. An
+    item's id says which, so that a changed item changes the file that it is in."""
     recall_target: Annotated[float, Field(gt=0, le=1)] = 0.97
     """Share of the exact results that an approximate index has to find."""
     recall_at: Count = 50

@@ -52,7 +52,7 @@ def similar(parts: Parts, item_id: str, k: int, condition: Filter) -> list[Hit]:
         return []
     vectors = parts.index.vectors
     scores, rows = vectors.search(
-        np.float32(0.5) * vectors.rows[row : row + 1], min(k, len(allowed)), allowed
+        np.float32(0.5) * vectors.gathered(np.array([row])), min(k, len(allowed)), allowed
     )
     found = rows[0][rows[0] >= 0]
     hits = zip(parts.items.read(found), found.tolist(), scores[0].tolist(), strict=False)

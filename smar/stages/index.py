@@ -11,6 +11,7 @@ from smar.paths import Paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     import numpy as np
     import pandas as pd
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from smar.index.hybrid import HybridIndex
     from smar.index.item_words import ItemWords
     from smar.index.kept import Fit
+    from smar.index.kept_shards import KeptShards
     from smar.index.store import EmbeddingStore
-    from smar.params import Params
+    from smar.params import IndexParams, Params
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +65,8 @@ def run(root: Path) -> None:
     from smar.index.coverage import check_coverage, check_recall
     from smar.index.hybrid import write_index
     from smar.index.kept import keep
+    from smar.index.kept_shards import keys_of_shards
+    from smar.index.shard_files import INDEX, WHOLE
     from smar.index.store import EmbeddingStore
     from smar.params import load_params
 
@@ -91,26 +95,40 @@ def run(root: Path) -> None:
     }
     found = [coverage, check_recall(index.vectors, vectors, params.index, params.seed)]
     content = STAGE.with_checks(paths.outcome("index"), figures, found)
-    manifest = Manifest(kind=KIND, inputs=inputs, params=params.index.model_dump())
+    manifest = Manifest(kind=KIND, inputs=inputs, params=_told(params.index))
     manifest.counts = {"items": len(store.item_ids)}
     manifest.details = {"model_sha": store.model_sha, "changed_since_fit": made.changed}
-    write_index(paths.index, index, manifest)
-    size = {"bytes": (paths.index / "index.faiss").stat().st_size}
-    if (whole := paths.index / "whole.faiss").exists():
-        size["bytes_mapped"] = whole.stat().st_size
+    names = keys_of_shards(index.vectors, made.fit.keys, how)
+    write_index(
+        paths.index, index, manifest, lambda file: made.kept.take(names.get(file.name, ""), file)
+    )
+    size = {"bytes": _bytes_of(paths.index, INDEX)}
+    if mapped := _bytes_of(paths.index, WHOLE):
+        size["bytes_mapped"] = mapped
     STAGE.write_outcome(root, size | content)
-    keep(paths.work / "index", how, made.words, made.fit)
+    keep(paths.work / "index", how, made.words, made.fit, paths.index, names)
     logger.info("index: %s, %s", index.vectors.details, size | figures)
+
+
+def _told(params: "IndexParams") -> "dict[str, Any]":
+    """Return the parameters of an index; one shard is none, as in an index of before."""
+    return params.model_dump(exclude={"shards"} if params.shards == 1 else None)
+
+
+def _bytes_of(folder: Path, name: str) -> int:
+    """Return the bytes of the files of all shards."""
+    return sum(file.stat().st_size for file in folder.glob(f"{name}*.faiss"))
 
 
 @dataclass(frozen=True)
 class _Made:
-    """An index, what of it the next run may take, and the share of the data that changed."""
+    """An index, what the next run may take, the share of the data that changed, files of before."""
 
     index: "HybridIndex"
     fit: "Fit"
     words: "ItemWords"
     changed: float
+    kept: "KeptShards"
 
 
 def _how(paths: Paths, params: "Params", inputs: "Mapping[str, str]") -> str:
@@ -118,7 +136,7 @@ def _how(paths: Paths, params: "Params", inputs: "Mapping[str, str]") -> str:
     from smar.artifacts import read_manifest
     from smar.index.kept import how_fitted
 
-    settings = {"index": params.index.model_dump(), "seed": params.seed, "threads": params.threads}
+    settings = {"index": _told(params.index), "seed": params.seed, "threads": params.threads}
     settings["relevant_grade"] = params.evaluate.relevant_grade
     model = inputs["models/retriever"]
     return how_fitted([settings, model, read_manifest(paths.synthetic, "synthetic").params])
@@ -139,6 +157,8 @@ def _build(
     from smar.index.basis import basis_of, share_changed
     from smar.index.item_words import ItemWords
     from smar.index.kept import Kept
+    from smar.index.kept_shards import KeptShards
+    from smar.index.layout import Layout
     from smar.index.picture_words import Pictured, words_of_pictures
     from smar.index.spelling import Spelling
     from smar.index.updating import as_fitted, updated_index
@@ -148,12 +168,14 @@ def _build(
     texts, codes = item_texts(items), item_codes(items)
     keys = keys_of_rows(vectors)
     basis = basis_of(paths, keys)
+    layout = Layout.of(store.item_ids, params.index.shards, params.cluster, params.threads)
     kept = Kept.open(paths.work / "index", how)
     fit, found, changed = kept.fit if kept else None, None, 0.0
+    files = kept.shards if kept else KeptShards()
     if fit is not None:
         changed = round(share_changed(fit.basis, basis), 4)
         if changed < params.index.refit_frac:
-            found = updated_index(vectors, store.item_ids, keys, params.index, fit)
+            found = updated_index(vectors, store.item_ids, keys, params.index, fit, layout)
     stemmer = fit.stemmer if fit and found else _stemmer(params.index.stemmer, texts)
     before = kept.words if kept and kept.stemmer == stemmer else None
     read = ItemWords.read(texts, codes, WordForms(stemmer), before)
@@ -167,11 +189,12 @@ def _build(
     if fit is None or found is None:
         from smar.index.fitting import Fitting  # and what encodes queries, which takes seconds
 
-        index, fit = Fitting(paths, params, items, vectors, trained).fitted(words, spelling)
-        return _Made(index, replace(fit, basis=basis, keys=keys), read, 0.0)
+        fitting = Fitting(paths, params, items, vectors, trained, layout)
+        index, fit = fitting.fitted(words, spelling)
+        return _Made(index, replace(fit, basis=basis, keys=keys), read, 0.0, files)
     logger.info("index: %.2f %% of the data changed since it was fitted", 100 * changed)
     fit = replace(fit, details=found.details, lists=found.lists, keys=keys)
-    return _Made(as_fitted(fit, found, words, spelling, trained), fit, read, changed)
+    return _Made(as_fitted(fit, found, words, spelling, trained), fit, read, changed, files)
 
 
 def _stemmer(chosen: str, texts: list[str]) -> str:

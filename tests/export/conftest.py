@@ -32,7 +32,7 @@ def tiny_source(
     parts /= np.linalg.norm(parts, axis=2, keepdims=True)
     flat = faiss.IndexFlatIP(32)
     flat.add(gated_items(*parts))
-    vectors = VectorIndex(flat, list(tiny_items["item_id"]))
+    vectors = VectorIndex.of(flat, list(tiny_items["item_id"]))
     words = WordIndex.build(item_texts(tiny_items), item_codes(tiny_items))
     model = tiny_model()
     model.set_gate("learned")

@@ -39,7 +39,7 @@ def test_a_line_gives_what_a_search_would_use(tiny_source: Source):
 
 
 def test_scores_of_dense_and_sparse_are_those_of_the_index(tiny_source: Source):
-    items = tiny_source.index.vectors.index.reconstruct_n(0, 24)
+    items = tiny_source.index.vectors.gathered(np.arange(24))
     words = tiny_source.index.words.item_weights().tocsr()
     for line in encode(tiny_source, b"red boot\nblue atlas no 3\nbort"):
         sparse = np.zeros(words.shape[1])

@@ -8,9 +8,10 @@ import pytest
 
 from smar.artifacts import Manifest
 from smar.errors import ArtifactError, DataError
-from smar.index.ann import VectorIndex, gated_items, gated_queries, index_directory
+from smar.index.ann import VectorIndex, gated_items, gated_queries
 from smar.index.building import build_index
 from smar.index.exact import exact_search
+from smar.index.shard_files import index_directory
 from smar.index.yardstick import Yardstick
 from smar.params import IndexParams
 
@@ -132,7 +133,7 @@ def test_loaded_vectors_are_mapped_and_cannot_be_written(saved: Path):
     index = VectorIndex.load(saved)
     assert str(saved / "index.faiss") in Path("/proc/self/maps").read_text()
     with pytest.raises(ValueError, match="read-only"):
-        index.rows[0, 0] = 1
+        index.shards[0].vectors[0, 0] = 1
 
 
 def test_index_of_another_metric_is_refused(saved: Path, reseal: Callable[[Path], None]):
@@ -176,7 +177,7 @@ def test_scores_said_to_be_exact_are_those_of_single_rows(is_large: bool):
     queries = gated_queries(unit(rng, 40, 24), rng.random(40, np.float32))
     low = params(exact_below=100 if is_large else 1000, recall_target=0.1)
     index = build_index(items, ids(600), low, lambda: queries)
-    assert index.are_exact(None) is is_large
+    assert index.shards[0].is_flat is not is_large
     scores, rows = index.search(queries, 30)
     for query, told, each in zip(queries, scores, rows, strict=True):
         of_query, found = told[each >= 0], each[each >= 0]
@@ -184,4 +185,4 @@ def test_scores_said_to_be_exact_are_those_of_single_rows(is_large: bool):
         assert np.allclose(alone, items[found] @ query, atol=1e-6)
         assert (index.similarities(query, found[7:9]) == alone[7:9]).all()
         assert not len(index.similarities(query, found[:0]))
-        assert not is_large or (alone == of_query).all()
+        assert (alone == of_query).all()

@@ -10,10 +10,12 @@ from smar.artifacts import Manifest
 from smar.errors import ArtifactError, DataError
 from smar.index import ann
 from smar.index.allowed import Allowed
-from smar.index.ann import VectorIndex, gated_items, gated_queries, index_directory
+from smar.index.ann import VectorIndex, gated_items, gated_queries
 from smar.index.building import build_index
 from smar.index.compact import bytes_of, compact_candidates, cut_halves
 from smar.index.exact import exact_search
+from smar.index.layout import Layout
+from smar.index.shard_files import index_directory
 from smar.params import IndexParams
 
 N, D = 1500, 16
@@ -98,7 +100,7 @@ def test_files_come_back_and_whole_vectors_are_mapped(
     again = VectorIndex.load(tmp_path / "index")
     for first, second in zip(index.search(shop[1], 7), again.search(shop[1], 7), strict=True):
         assert np.array_equal(first, second)
-    assert np.array_equal(again.rows, shop[0])
+    assert np.array_equal(again.shards[0].vectors, shop[0])
     assert again.item_ids == index.item_ids
     mapped = Path("/proc/self/maps").read_text()
     assert str(tmp_path / "index/whole.faiss") in mapped
@@ -135,14 +137,14 @@ def test_signs_of_items_keep_the_gate_of_the_query(gate: float):
     text, both = (unit(rng.normal(size=(N, 64))) for _ in range(2))
     items = gated_items(text, both)
     queries = gated_queries(unit(text[:30] + both[30:60]), np.full(30, gate, np.float32))
-    _, build, _ = next(compact_candidates(items, "binary", is_exhaustive=True))
-    first = build().index.search(queries, 1)[1][:, 0]
+    _, build, _ = next(compact_candidates(items, "binary", Layout(), is_exhaustive=True))
+    first = build().indexes[0].search(queries, 1)[1][:, 0]
     assert np.array_equal(first, np.arange(30) + (30 if gate else 0))
 
 
 def test_sizes_are_what_the_storage_says(shop: tuple[np.ndarray, np.ndarray]):
     numbers = 2 * D * N
-    size = {f"{s}{d}": bytes_of(built(shop, s, d).index) for s, d in KINDS}
+    size = {f"{s}{d}": bytes_of(built(shop, s, d).shards[0].index) for s, d in KINDS}
     assert size["float328"] == pytest.approx(4 * numbers / 2, rel=0.01)
     assert size["int80"] == pytest.approx(numbers, rel=0.02)
     assert size["binary0"] == pytest.approx(numbers / 8 + 8 * N, rel=0.02)

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from smar.artifacts import Manifest
 from smar.errors import DataError
-from smar.index.ann import gated_items, gated_queries, index_directory
+from smar.index.ann import gated_items, gated_queries
 from smar.index.building import build_index
 from smar.index.hybrid import HybridIndex, write_index
+from smar.index.shard_files import index_directory
 from smar.index.unseen import UnseenWords
 from smar.index.words import WordIndex
 from smar.models.embeddings import QueryEmbeddings

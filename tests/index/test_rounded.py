@@ -92,7 +92,6 @@ def test_hastened_index_finds_the_same(is_large: bool, heads: tuple[int, ...]):
     assert hastened.hastened() is hastened
     some = Allowed(rng.random(900) < 0.2)
     for allowed in (None, some):
-        assert hastened.are_exact(allowed)
         (scores, rows), (expected, of) = (
             one.search(queries, 30, allowed) for one in (hastened, index)
         )

@@ -8,6 +8,7 @@ from smar.index import settings
 from smar.index.allowed import Allowed
 from smar.index.ann import VectorIndex
 from smar.index.building import build_index
+from smar.index.layout import Layout
 from smar.index.settings import apply, candidates
 from smar.params import IndexParams
 
@@ -21,16 +22,15 @@ def vectors() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def index(vectors: np.ndarray) -> VectorIndex:
-    kind, build, found = next(candidates(vectors))
-    setting = next(one for one in found if one == {"nprobe": 64, "refined": 400})
-    built = build().index
-    apply(built, setting)
-    details = {"kind": kind, "settings": setting, "dim": 16}
-    return VectorIndex(built, [str(row) for row in range(len(vectors))], details)
+    _, build, settings_ = next(candidates(vectors, Layout()))
+    setting = next(one for one in settings_ if one == {"nprobe": 64, "refined": 400})
+    found = VectorIndex.of(build().indexes[0], [str(row) for row in range(len(vectors))])
+    found.set(setting)
+    return found
 
 
 def test_settings_come_by_what_they_cost(vectors: np.ndarray):
-    found = next(candidates(vectors))[2]
+    found = next(candidates(vectors, Layout()))[2]
     place = {(one["nprobe"], one["refined"]): number for number, one in enumerate(found)}
     assert len(place) == len(found)
     for (nprobe, refined), number in place.items():
@@ -50,9 +50,9 @@ def test_shallow_search_finds_what_a_deep_one_finds_first(
 
 
 def test_index_of_before_is_searched_as_it_was_set(index: VectorIndex, vectors: np.ndarray):
-    before = faiss.clone_index(index.index)
+    before = faiss.clone_index(index.shards[0].index)
     apply(before, {"nprobe": 4, "k_factor": 3})
-    older = VectorIndex(before, index.item_ids, {"settings": {"nprobe": 4, "k_factor": 3}})
+    older = VectorIndex.of(before, index.item_ids, {"settings": {"nprobe": 4, "k_factor": 3}})
     assert faiss.downcast_index(before).k_factor == 3
     expected = before.search(vectors[:9], 10)[1]
     assert np.array_equal(np.sort(older.search(vectors[:9], 10)[1]), np.sort(expected))
@@ -63,7 +63,7 @@ def test_first_setting_that_reaches_the_target_is_the_cheapest(
 ):
     tried: list[dict[str, int]] = []
     monkeypatch.setattr(
-        "smar.index.building.apply",
+        "smar.index.ann.apply",
         lambda built, one: (tried.append(one), settings.apply(built, one)),
     )
     params = IndexParams(
@@ -72,5 +72,5 @@ def test_first_setting_that_reaches_the_target_is_the_cheapest(
     ids = [str(row) for row in range(3000)]
     built = build_index(vectors, ids, params, lambda: vectors[:50] / 2)
     assert built.details["settings"] == tried[-1]
-    assert tried == next(candidates(vectors))[2][: len(tried)]
+    assert tried == next(candidates(vectors, Layout()))[2][: len(tried)]
     assert built.details["recall"] >= 0.95

@@ -56,10 +56,10 @@ def test_items_of_one_side_only_count_where_shoppers_are_served_alone(small_proj
     # How rare a word is depends on the catalogue, what a model makes of an item does not.
     whole.index = replace(whole.index, word_share=0.0)
     kept = whole.index.item_ids[::2]
-    vectors = whole.index.vectors.index.reconstruct_n(0, len(whole.items))[::2]
+    vectors = whole.index.vectors.gathered(np.arange(len(whole.items)))[::2]
     flat = faiss.IndexFlatIP(vectors.shape[1])
     flat.add(np.ascontiguousarray(vectors))
-    index = HybridIndex(VectorIndex(flat, kept), WordIndex.build([""] * len(kept)), 0.0)
+    index = HybridIndex(VectorIndex.of(flat, kept), WordIndex.build([""] * len(kept)), 0.0)
     items = ItemTable(whole.items.table.take(np.arange(0, len(whole.items), 2)))
     half = Retriever(lambda: whole.model, index, items, whole.root, "half")
     params = load_params(small_project / "params.yaml")

@@ -97,7 +97,7 @@ def score_all(shop: Retriever, query: str) -> NDArray[np.float32]:
     """Return the score of every item, one by one."""
     encoded = encode_queries(shop.model, [query])
     gated = gated_queries(encoded.vector, encoded.gate)[0]
-    stored = shop.index.vectors.index.reconstruct_n(0, len(shop.items))
+    stored = shop.index.vectors.gathered(np.arange(len(shop.items)))
     similarity = np.array([float(gated @ row) for row in stored])
     share = shop.index.word_share
     return (1 - share) * similarity + share * shop.index.words.shares(query)

@@ -427,7 +427,7 @@ def test_settings_of_one_request_are_those_of_a_release_that_has_them(shops):
     assert found[1] != found[0]
     assert together[1].shares == other.answer(plain).shares
     query = encode_queries(own.model, [QUERIES[0]]).vector[0]
-    pictures = own.index.vectors.rows[:, len(query) :] @ query
+    pictures = own.index.vectors.shards[0].vectors[:, len(query) :] @ query
     best = [own.items.row(hit.item_id) for hit in together[2].hits]
     assert together[2].shares == Shares(0.0, 1.0, 0.0)
     assert best == np.argsort(-pictures, kind="stable")[:30].tolist()

@@ -12,6 +12,7 @@ from benchmarks.scale_shop import write_shop
 from smar.cli import main
 from smar.evaluation import systems
 from smar.features import making
+from smar.index import lists
 from smar.paths import Paths
 from smar.sources import picture_reading
 from smar.stages import embed, synthesize
@@ -53,6 +54,19 @@ def test_embeddings_of_a_cluster_are_the_same_bytes(
     change_params(small_project, {"threads": 1})
     here, there = of_both(small_project, change_params, "embed", Paths(small_project).embeddings)
     assert here == there
+
+
+def test_index_of_a_cluster_is_the_same_bytes(
+    small_project: Path, change_params: Change, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(lists, "_AT_ONCE", 32)
+    changes = {"index.exact_below": 20, "index.recall_target": 0.5, "index.shards": 3}
+    change_params(small_project, changes | {"threads": 1, "index.refit_frac": 0})
+    places = Paths(small_project)
+    written = (places.index, places.work / "index")
+    here, there = of_both(small_project, change_params, "index", *written)
+    assert here == there
+    assert len([name for name in here[0] if name.endswith(".faiss")]) == 3
 
 
 def test_queries_drawn_by_a_cluster_are_the_same_bytes(

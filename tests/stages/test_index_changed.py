@@ -15,6 +15,7 @@ from smar.artifacts import Manifest
 from smar.data import schema
 from smar.index import fitting
 from smar.index.hybrid import HybridIndex
+from smar.index.layout import Layout
 from smar.index.settings import candidates
 from smar.index.store import EmbeddingStore, write_store
 from smar.index.yardstick import Yardstick
@@ -137,7 +138,7 @@ def test_dearer_settings_are_taken_before_lists_are_trained_anew(
     index.run(small_project)
     trained, recalls = centres(small_project), iter([0.49, 0.48, 0.51])
     first = HybridIndex.load(Paths(small_project).index).vectors
-    settings = next(candidates(first.rows))[2]
+    settings = next(candidates(first.shards[0].vectors, Layout()))[2]
     third = settings[settings.index(first.details["settings"]) + 2]
     monkeypatch.setattr(Yardstick, "recall", lambda *_: next(recalls))
     index.run(small_project)

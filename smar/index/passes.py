@@ -1,0 +1,106 @@
+"""What a pass of a search leaves for the next one, and results of several shards as one.
+
+An approximate search looks at codes first and scores what they find by whole vectors. How many
+finds it scores is a depth; which ones, Faiss leaves open where scores are equal, and codes of 4
+bits often are. Here a pass leaves every item whose score is at least the depth-th largest. That
+depends on scores alone, not on where items lie, so that shards that are searched apart leave what
+one index of all items leaves.
+
+Shapes: Q queries, S shards, C items that are left, k results.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smar.index.exact import top_of
+from smar.index.query_vectors import Found
+
+_SPARE = 64  # items that are asked for beyond the depth, to see where equal scores end
+
+Search = Callable[[NDArray[np.float32], int], Found]
+"""Of queries [Q, D] and a depth: scores and rows, best first, row -1 for none."""
+
+
+def settled(
+    search: Search,
+    queries: NDArray[np.float32],
+    depth: int,
+    size: int,
+    slack: NDArray[np.float32],
+) -> Found:
+    """Return all items whose score is at least the depth-th largest less the slack, [Q, C].
+
+    Args:
+        search: Returns as many of the best as asked for, which of equal ones is open.
+        queries: [Q, D].
+        depth: Items that are wanted, at least 1.
+        size: Items that there are.
+        slack: By how much scores of the search may err, twice, [Q].
+    """
+    asked = min(depth + _SPARE, size)
+    scores, rows = _found(search, queries, asked)
+    left = np.flatnonzero(_goes_on(scores, rows, depth, slack))
+    while asked < size and len(left):
+        asked = min(2 * asked, size)
+        more_scores, more_rows = _found(search, queries[left], asked)
+        wider = asked - scores.shape[1]
+        scores = np.pad(scores, ((0, 0), (0, wider)), constant_values=-np.inf)
+        rows = np.pad(rows, ((0, 0), (0, wider)), constant_values=-1)
+        scores[left], rows[left] = more_scores, more_rows
+        left = left[_goes_on(more_scores, more_rows, depth, slack[left])]
+    return scores, rows
+
+
+def _found(search: Search, queries: NDArray[np.float32], asked: int) -> Found:
+    scores, rows = search(queries, asked)
+    return np.where(rows < 0, np.float32(-np.inf), scores), rows
+
+
+def _goes_on(
+    scores: NDArray[np.float32], rows: NDArray[np.int64], depth: int, slack: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Return whether items beyond the last one may still be wanted, [Q]."""
+    return (rows[:, -1] >= 0) & (scores[:, -1] >= scores[:, depth - 1] - slack)
+
+
+def left_by(near: Sequence[Found], depth: int, slack: NDArray[np.float32]) -> list[Found]:
+    """Return what a pass over all shards leaves of each shard's finds: others become row -1.
+
+    Args:
+        near: Scores and rows of each shard, [Q, C] each.
+        depth: Items of all shards that are wanted.
+        slack: As of `settled`.
+    """
+    every = np.concatenate([scores for scores, _ in near], axis=1)
+    if every.shape[1] <= depth:
+        return list(near)
+    place = every.shape[1] - depth
+    bound = (np.partition(every, place, axis=1)[:, place] - slack)[:, None]
+    return [(scores, np.where(scores >= bound, rows, -1)) for scores, rows in near]
+
+
+def best_of(scores: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> Found:
+    """Return the k best, best first, ties by row, [Q, k]; row -1 means none.
+
+    Args:
+        scores: Of each row, -inf where there is none, [Q, C].
+        rows: Ascending in each line, -1 for none, [Q, C].
+        k: Results per query.
+    """
+    top, columns = top_of(scores, min(k, scores.shape[1]))
+    found = np.take_along_axis(rows, columns, axis=1)
+    missing = ((0, 0), (0, k - top.shape[1]))
+    top = np.pad(top, missing, constant_values=-np.inf)
+    return top, np.pad(found, missing, constant_values=-1)
+
+
+def merged(found: Sequence[Found], k: int) -> Found:
+    """Return the k best of all shards, best first, ties by row, [Q, k]; row -1 means none."""
+    if len(found) == 1:
+        return found[0]
+    scores, rows = (np.concatenate(each, axis=1) for each in zip(*found, strict=True))
+    last = np.where(rows < 0, np.iinfo(np.int64).max, rows)
+    order = np.lexsort((last, -scores), axis=1)[:, :k]
+    return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
