@@ -52,6 +52,7 @@ from smar.params.train import TrainParams
 from smar.paths import Paths
 from smar.seeding import generator, seed_torch
 from smar.stages.pretrain import build_untrained
+from smar.train.aligned import align
 from smar.train.batching import BatchMaker
 from smar.train.benefit import picture_benefit
 from smar.train.cached import cached_step
@@ -154,6 +155,11 @@ def trained(
     starts = checkpoints(params.model, paths.backbones)
     model = build_untrained(params, data.queries, items, (pictures.height, pictures.width), starts)
     source = open_source(paths.features, pictures, model)
+    began = time.process_time()
+    if params.pretrain.start == "aligned":
+        align(model, items, source, held)
+    own = time.process_time() - began  # is part of the seconds of pre-training
+    seconds = max(0.0, seconds[0] - own), seconds[1]
     loss = build_loss(params.loss)
     weights = pretraining_weights(params.pretrain, is_learned=False)
     clicks = finetune_course(params.finetune, loss, is_learned=False).phases[0].step

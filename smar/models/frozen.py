@@ -206,10 +206,13 @@ class PooledTop(_Top):
         nn.init.trunc_normal_(self.position, std=0.02)
         self.added = nothing_added(kept, dim)
 
+    def seen(self, pooled: Tensor, places: Tensor) -> Tensor:
+        """Return what the MLP sees of a picture, [M, H + W]."""
+        return torch.cat([self.pooled_norm(pooled), self.normed(places.mean(1))], dim=-1)
+
     def forward(self, pooled: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         """Return states [M, 1 + P, hidden], the first being that of the picture [M, hidden]."""
-        means = torch.cat([self.pooled_norm(pooled), self.normed(places.mean(1))], dim=-1)
-        picture = self.contract(functional.gelu(self.expand(means)))
+        picture = self.contract(functional.gelu(self.expand(self.seen(pooled, places))))
         tokens = self.of_place(self.normed(places)) + self.position
         return torch.cat([picture[:, None], tokens], dim=1), picture
 

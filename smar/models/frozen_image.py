@@ -60,6 +60,11 @@ class FrozenImageTower(ImageTower):
             return self.projection.weight.new_zeros(0, self.shape.width)
         return self._features(pixels_of(pictures, self.preprocessing))[0]
 
+    def parts(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Return pooled states [M, H] and places [M, P, W] of pictures or of their features."""
+        rows = pictures if pictures.is_floating_point() else self.features(pictures)
+        return self.shape.parts(rows.float())
+
     def _features(self, pixels: Tensor) -> tuple[Tensor, FeatureShape]:
         output = self.backbone(
             pixel_values=normed(pixels, self.preprocessing),
@@ -90,8 +95,7 @@ class FrozenImageTower(ImageTower):
 
     def _encode(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Return the states of pictures, and what is learned of each beside the backbone's own."""
-        rows = pictures if pictures.is_floating_point() else self.features(pictures)
-        pooled, places = self.shape.parts(rows.float())
+        pooled, places = self.parts(pictures)
         states, own = self.top(pooled, places)
         return states, torch.cat([own, pooled.to(states.dtype)], dim=1)
 

@@ -28,6 +28,7 @@ def senseless(params: "Params") -> list[str]:
         *of_kinds,
         *_towers(params),
         *_tasks(params),
+        *_start(params),
         *_metrics(params),
         *_log(params),
         *_index(params),
@@ -100,18 +101,40 @@ def _tasks(params: "Params") -> Iterator[str]:
             "loss.weights: 'learned' with a single task above 0 among pretrain.alpha, beta and "
             "gamma: there is nothing to weigh it against. Set loss.weights to fixed"
         )
-    if not tasks.alignment:
-        return
-    if not params.fusion_kind.facts["SEES_PICTURES"]:
-        yield (
-            f"pretrain.alignment: {tasks.alignment} with model.fusion '{params.model.fusion}': it "
-            "aligns texts with pictures, which this model does not look at. Set it to 0, or choose "
-            "another fusion"
-        )
-    if params.curriculum.kind == "staged":
+    for name in ("pretrain", "finetune"):
+        weight = getattr(params, name).alignment
+        if weight and not params.fusion_kind.facts["SEES_PICTURES"]:
+            yield (
+                f"{name}.alignment: {weight} with model.fusion '{params.model.fusion}': it aligns "
+                "texts with pictures, which this model does not look at. Set it to 0, or choose "
+                "another fusion"
+            )
+    if tasks.alignment and params.curriculum.kind == "staged":
         yield (
             f"pretrain.alignment: {tasks.alignment} with curriculum.kind 'staged', which has a "
             "stage of its own for it. Set it to 0, or curriculum.kind to joint"
+        )
+
+
+def _start(params: "Params") -> Iterator[str]:
+    """Yield what keeps words and pictures from starting aligned."""
+    if params.pretrain.start == "random":
+        return
+    model = params.model
+    if not model.source_of("image") or model.image.unfreeze != "none" or model.image.layers:
+        yield (
+            f"pretrain.start: 'aligned' with model.image.unfreeze {model.image.unfreeze!r} and "
+            f"layers {model.image.layers}: it sets the MLP over a frozen pretrained model. Name "
+            "one in model.image.pretrained with unfreeze none and layers 0, or set it to random"
+        )
+    texts = [name for name in ("query", "text") if model.source_of(name)]
+    if texts or not model.shared_words or model.query_vectors.count > 1:
+        told = f"{' and '.join(texts)} pretrained, " if texts else ""
+        yield (
+            f"pretrain.start: 'aligned' with {told}shared_words {model.shared_words} and "
+            f"query_vectors.count {model.query_vectors.count}: it sets the one table of words that "
+            "both text towers from nothing share, for one vector a query. Set it to random, or "
+            "change those"
         )
 
 

@@ -1,6 +1,6 @@
 """The sections `pretrain` and `finetune`."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -74,6 +74,9 @@ class TrainParams(Section):
 class PretrainParams(TrainParams):
     """Multi-task pre-training."""
 
+    start: Literal["random", "aligned"] = "random"
+    """What is new starts at random, or aligned: words and pictures of a frozen model in one space,
+    by canonical correlations over the catalogue, computed in seconds."""
     alpha: NonNegative = 1.0
     """Weight of the text task, Q.S_t."""
     beta: NonNegative = 0.1
@@ -85,6 +88,11 @@ class PretrainParams(TrainParams):
     text among those of the others, S_t.S_i, and its text by its picture; 0: not."""
     real_frac: Fraction = 0.5
     """Share of the training pairs that come from the log, where there is one."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return what decides the weights, in plain JSON types; a start only where one is made."""
+        own = self.model_dump()
+        return {name: value for name, value in own.items() if (name, value) != ("start", "random")}
 
 
 class NegativeParams(Section):
@@ -140,5 +148,12 @@ class FinetuneParams(TrainParams):
     """Weight of the image task that is kept beside the gated loss."""
     gamma: NonNegative = 0.3
     """Weights of the pre-training tasks that are kept beside the gated loss."""
+    alignment: NonNegative = 0.0
+    """Weight of the image-text contrastive task beside the gated loss, as of pretrain; 0: not."""
     negatives: NegativeParams = NegativeParams()
     teacher: TeacherParams = TeacherParams()
+
+    def settings(self) -> dict[str, Any]:
+        """Return what decides the weights, in plain JSON types; alignment only where it counts."""
+        own = self.model_dump()
+        return {name: value for name, value in own.items() if value or name != "alignment"}

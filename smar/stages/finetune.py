@@ -172,7 +172,7 @@ def _settings(params: "Params") -> dict[str, Any]:
         "loss": params.loss.settings(),
         "gate": params.gate.settings(),
         "clicks": params.clicks.settings(),
-        "finetune": params.finetune.model_dump(),
+        "finetune": params.finetune.settings(),
     }
 
 

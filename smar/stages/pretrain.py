@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from smar.data.images import ImageStore
+    from smar.data.item_source import ItemSource
     from smar.models.dual_encoder import DualEncoder
     from smar.models.pretrained import Checkpoint
     from smar.params import Params
@@ -76,7 +78,6 @@ def run(root: Path) -> dict[str, float]:
     from smar.artifacts import Manifest
     from smar.data import schema
     from smar.data.images import ImageStore
-    from smar.features.source import open_source
     from smar.losses import build_loss
     from smar.models.health import check_weights
     from smar.models.io import KIND, prove_round_trip, save_model
@@ -105,7 +106,7 @@ def run(root: Path) -> dict[str, float]:
         paths, items, params.gate.visual_categories, params.clicks, with_shown=with_shown
     )
     model = build_untrained(params, data.queries, items, (pictures.height, pictures.width), starts)
-    images = open_source(paths.features, pictures, model)
+    images = _source(paths, params, model, items, pictures)
     prove_round_trip(model, paths.work / "round_trip")
     _save_start(paths, model, inputs)
     kinds = [
@@ -141,6 +142,25 @@ def run(root: Path) -> dict[str, float]:
     return times
 
 
+def _source(
+    paths: Paths,
+    params: "Params",
+    model: "DualEncoder",
+    items: "pd.DataFrame",
+    pictures: "ImageStore",
+) -> "ItemSource":
+    """Return where the item towers take items from, with the model aligned if it is to be."""
+    import numpy as np
+
+    from smar.features.source import open_source
+    from smar.train.aligned import align
+
+    source = open_source(paths.features, pictures, model)
+    if params.pretrain.start == "aligned":
+        align(model, items, source, np.empty(0, np.int64))
+    return source
+
+
 def _save_start(paths: Paths, model: "DualEncoder", inputs: dict[str, str]) -> None:
     """Keep the model as it is before training, or why it finds nothing yet."""
     from smar.artifacts import Manifest, write_directory
@@ -165,7 +185,7 @@ def _settings(params: "Params") -> dict[str, Any]:
         "loss": params.loss.settings(),
         "curriculum": params.curriculum.settings(),
         "clicks": params.clicks.settings(),
-        "pretrain": params.pretrain.model_dump(),
+        "pretrain": params.pretrain.settings(),
         "visual_categories": params.gate.visual_categories,
     }
 

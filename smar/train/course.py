@@ -70,6 +70,7 @@ def finetune_course(params: FinetuneParams, loss: Loss, *, is_learned: bool) -> 
         "text": params.alpha,
         "image": params.beta,
         "multimodal": params.gamma,
+        "alignment": params.alignment,
     }
     teacher = params.teacher if params.teacher.name else None
     if teacher:

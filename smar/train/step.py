@@ -125,11 +125,7 @@ def pretrain_step(
 
     def terms(gate: Gate, encoded: Encoded, batch: Batch, portion: Portion) -> Terms:
         found = _task_terms(encoded, batch, loss, portion)
-        if "alignment" in trained:
-            part = slice(*portion.aligned) if portion.aligned else slice(None)
-            added = _alignment_terms(encoded.item, batch, loss, part)
-            return Terms(found.losses | added.losses, found.chances | added.chances)
-        return found
+        return _aligned(found, encoded, batch, loss, portion) if "alignment" in trained else found
 
     return Step(terms, weights, trained, _norms, is_by_rows(loss))
 
@@ -149,6 +145,13 @@ def alignment_step(weights: TaskWeights, loss: Loss) -> Step:
 
     trained = frozenset(weights.tasks)
     return Step(terms, weights, trained, logged, is_by_rows(loss), of_items=True)
+
+
+def _aligned(found: Terms, encoded: Encoded, batch: Batch, loss: Loss, portion: Portion) -> Terms:
+    """Return terms with those of the alignment of the step's items beside them."""
+    part = slice(*portion.aligned) if portion.aligned else slice(None)
+    added = _alignment_terms(encoded.item, batch, loss, part)
+    return Terms(found.losses | added.losses, found.chances | added.chances)
 
 
 def _alignment_terms(item: ItemOutput, batch: Batch, loss: Loss, part: slice) -> Terms:
@@ -185,8 +188,10 @@ def _alignment_terms(item: ItemOutput, batch: Batch, loss: Loss, part: slice) ->
 def finetune_step(weights: TaskWeights, loss: Loss, teacher: TeacherParams | None = None) -> Step:
     """Return the step on clicks with the gate, plus the pre-training tasks at small weights.
 
-    With a teacher the mixed scores learn its ranking as well.
+    With a teacher the mixed scores learn its ranking as well, with a weight of the task alignment
+    texts and pictures of an item find each other.
     """
+    trained = frozenset(weights.tasks)
 
     def terms(gate: Gate, encoded: Encoded, batch: Batch, portion: Portion) -> Terms:
         found = _task_terms(encoded, batch, loss, portion)
@@ -201,13 +206,13 @@ def finetune_step(weights: TaskWeights, loss: Loss, teacher: TeacherParams | Non
                     scores, batch.taught, teacher.temperature, teacher.teacher_temperature
                 )
                 held["taught"] = parts.mean() * portion.share
-        return found
+        return _aligned(found, encoded, batch, loss, portion) if "alignment" in trained else found
 
     def logged(encoded: Encoded) -> dict[str, Tensor]:
         gate_mean = encoded.query.gate_logit.sigmoid().mean().detach()
         return _norms(encoded) | {"gate_mean": gate_mean}
 
-    return Step(terms, weights, frozenset(weights.tasks), logged, is_by_rows(loss))
+    return Step(terms, weights, trained, logged, is_by_rows(loss))
 
 
 def _mean(found: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -12,6 +12,12 @@ from smar.params import check_params
 from smar.params.kinds import CURRICULA, FUSIONS, GATES, LOSSES
 
 ROOT = Path(__file__).parents[2]
+FROZEN = {
+    "pretrain.start": "aligned",
+    "model.image.pretrained": "efficientnet-lite0",
+    "model.image.unfreeze": "none",
+    "model.image.layers": 0,
+}
 STAGED = {"curriculum.kind": "staged"}
 
 
@@ -47,7 +53,24 @@ def changed(changes: dict[str, Any]) -> dict[str, Any]:
             {"pretrain.alignment": 0.5, "model.fusion": "text_only", "gate.kind": "never"},
             r"pretrain\.alignment: 0\.5 with model\.fusion 'text_only'",
         ),
+        (
+            {"finetune.alignment": 0.5, "model.fusion": "text_only", "gate.kind": "never"},
+            r"finetune\.alignment: 0\.5 with model\.fusion 'text_only'",
+        ),
         (STAGED | {"pretrain.alignment": 0.5}, r"pretrain\.alignment: .*stage of its own"),
+        ({"pretrain.start": "aligned"}, r"start: 'aligned' with model\.image\.unfreeze 'all'"),
+        (
+            FROZEN | {"model.image.layers": 1},
+            r"start: 'aligned' with model\.image\.unfreeze 'none' and layers 1",
+        ),
+        (
+            FROZEN | {"model.query_vectors.count": 2},
+            r"start: 'aligned' with shared_words True and query_vectors\.count 2",
+        ),
+        (
+            FROZEN | {"model.query.pretrained": "bert", "model.text.pretrained": "bert"},
+            r"start: 'aligned' with query and text pretrained, shared_words True",
+        ),
         (STAGED | {"pretrain.alpha": 0.0, "pretrain.beta": 0.0}, r"shares\.query: .*no loss"),
         (STAGED | {"pretrain.gamma": 0.0}, r"shares\.fusion: .*no loss"),
         (

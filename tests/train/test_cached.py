@@ -59,7 +59,8 @@ def the_step(name: str, loss: LossParams) -> Step:
     is_learned = loss.weights == "learned"
     if name == "alignment":
         return alignment_step(TaskWeights({"alignment": 1.0}, is_learned=False), build_loss(loss))
-    if name == "finetune":
+    if name.startswith("finetune"):
+        tasks |= {"alignment": 0.6} if name == "finetune aligned" else {}
         weights = TaskWeights({"gated": 1.0, **tasks}, is_learned=is_learned)
         return finetune_step(weights, build_loss(loss))
     if name == "aligned":
@@ -93,6 +94,7 @@ CASES = [
     *(("aligned", "learned", kind, {}) for kind in sorted(LOSSES)),
     *(("finetune", gate, "softmax", {}) for gate in sorted(GATES)),
     ("finetune", "per_item", "gcl", {}),
+    ("finetune aligned", "learned", "softmax", {}),
     ("finetune", "category", "adaptive", {}),
     ("pretrain", "learned", "softmax", {"weights": "learned"}),
 ]

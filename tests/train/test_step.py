@@ -10,8 +10,9 @@ from torch import Tensor
 from smar.losses import Loss, build_loss
 from smar.models.dual_encoder import DualEncoder, ItemOutput
 from smar.models.gate.base import Gate
-from smar.params import LossParams
+from smar.params import FinetuneParams, LossParams
 from smar.train.batching import Batch, BatchMaker
+from smar.train.course import finetune_course
 from smar.train.sampling import PairSampler
 from smar.train.scoring import WHOLE, Encoded, encode_batch, encode_items_of
 from smar.train.step import Step, alignment_step, pretrain_step
@@ -115,6 +116,19 @@ def test_alignment_beside_other_tasks_is_that_of_the_stage(
     without = _aligning(loss, 0.0)(model, batch)
     assert "loss_alignment" not in without.parts
     assert without.tasks == {"text"}
+
+
+@torch.no_grad()
+def test_alignment_beside_clicks_is_that_of_the_stage(drawn: tuple[DualEncoder, Batch], loss: Loss):
+    model, batch = drawn
+    alone = alignment_step(TaskWeights({"alignment": 1.0}, is_learned=False), loss)(model, batch)
+    for weight in (0.5, 0.0):
+        params = FinetuneParams(alpha=0, beta=0, gamma=0, alignment=weight)
+        course = finetune_course(params, loss, is_learned=False)
+        output = course.phases[0].step(model, batch)
+        added = output.loss - output.parts["loss_gated"]
+        assert float(added) == pytest.approx(weight * float(alone.loss), abs=1e-5)
+        assert ("alignment" in output.tasks) == bool(weight)
 
 
 def test_alignment_of_items_that_are_all_alike_is_the_log_of_how_many_are_allowed(loss: Loss):
