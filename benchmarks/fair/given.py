@@ -20,6 +20,9 @@ from smar.data import schema
 from smar.data.images import ImageStore
 from smar.data.stems import bag_of_stems
 from smar.errors import DataError
+from smar.index.click_words import Clicks, words_of_clicks
+from smar.index.language import stemmer_of
+from smar.index.words import WordIndex
 from smar.judging.runs import QuerySet
 from smar.models.dual_encoder import DualEncoder, build_model
 from smar.models.tokenizer import TextTokenizer
@@ -106,6 +109,23 @@ class Given:
             changes[f"{stage}.precision"] = "float32"
         content = yaml.safe_load(self.shop.paths.params.read_text(encoding="utf-8"))
         return Params.model_validate(apply_settings(content, changes, own))
+
+    @cached_property
+    def words(self) -> WordIndex:
+        """The words of the items' texts, as smar has them."""
+        return WordIndex.build(self.texts, stemmer=stemmer_of(self.texts))
+
+    @cached_property
+    def log(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Queries and engagements."""
+        paths = self.shop.paths
+        queries = schema.read_table(paths.queries, schema.QUERIES)
+        return queries, schema.read_table(paths.engagements, schema.ENGAGEMENTS)
+
+    def with_clicked(self, words: WordIndex, weight: float) -> WordIndex:
+        """Return words with those of clicks at a weight."""
+        clicks = Clicks.of(self.items, *self.log)
+        return words.with_clicked(words_of_clicks(words, clicks, weight))
 
     def read(self) -> None:
         """Read what trainings need, so that the first one does not pay for all."""

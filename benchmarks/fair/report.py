@@ -22,7 +22,8 @@ LABELS = {
 }
 METRICS = {"recall@50": "R@50", "precision@10": "P@10", "ndcg@10": "nDCG@10"}
 SLICES = {"visual": "R@50 visual", "non_visual": "R@50 non-visual"}
-_RESAMPLES, _AGAINST = 2_000, ("smar and words", "smar")
+_RESAMPLES = 2_000
+_AGAINST = ("smar and all words", "smar and words")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from benchmarks.fair.given import Given
 from benchmarks.fair.learners import Gcl, Learner, Smar
 from benchmarks.fair.results import Line, Results
 from benchmarks.fair.space import Settings, draw
-from benchmarks.fair.words import Bm25, recall, recall_of_choice, runs_of
+from benchmarks.fair.words import Bm25, recall, recall_of_choice, runs_of, words_alone
 
 
 def learner_of(system: str, given: Given, settings: Settings, seed: int) -> Learner:
@@ -65,13 +65,14 @@ class Study:
         line: Line = {"seed": seed, "number": best["number"], "settings": settings}
         if system == "bm25":
             runs = {"bm25": Bm25(self.given, settings, None).run(test.texts)}
+            runs["bm25 and all words"] = words_alone(self.given)
         else:
             learner = learner_of(system, self.given, settings, seed)
             line |= self._fit(learner, self.options.final_seconds)
             start = time.process_time()
             learner.settle()
             line["settling_s"] = time.process_time() - start
-            runs, line["word_share"] = runs_of(self.given, learner, system)
+            runs, line["words"] = runs_of(self.given, learner, system)
         per_query = self.given.shop.per_query(test, runs)
         means = per_query.groupby("system")["recall@50"].mean()
         line["recall@50"] = {name: round(float(value), 4) for name, value in means.items()}

@@ -4,6 +4,8 @@ Shapes: Q queries, N items.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 import bm25s
 import numpy as np
@@ -17,11 +19,9 @@ from benchmarks.fair.space import Settings
 from smar.data.text import FIELDS
 from smar.index.ann import gated_items, gated_queries
 from smar.index.building import build_index
-from smar.index.choice import SHARES, metric_by_share
+from smar.index.choice import SHARES, choose_click_words, metric_by_share
 from smar.index.exact import exact_search
 from smar.index.hybrid import HybridIndex
-from smar.index.language import stemmer_of
-from smar.index.words import WordIndex
 from smar.judging.metrics import score_run
 from smar.judging.runs import QuerySet, Run
 from smar.models.embeddings import QueryEmbeddings
@@ -85,29 +85,65 @@ def recall(run: Run, queries: QuerySet) -> float:
     return float(score_run(run, queries, [DEPTH])[CHOSEN_BY].mean())
 
 
-def runs_of(given: Given, learner: Learner, name: str) -> tuple[dict[str, Run], float]:
-    """Return a trained learner's runs over the test queries, and the words' share it chose.
+def runs_of(given: Given, learner: Learner, name: str) -> tuple[dict[str, Run], dict[str, float]]:
+    """Return a trained learner's runs over the test queries, and what was chosen of words.
 
-    Runs are `NAME` (vectors alone), `NAME and words` (the share of smar's words with the best R@50
-    on the validation queries of trials, over the whole catalogue) and, where the gate mixes two
-    vectors, `NAME S_t`, its text vector alone.
+    Runs are `NAME` (vectors alone), `NAME and words` (those of smar's item texts, at the share with
+    the best R@50 on the validation queries of trials, over the whole catalogue), `NAME and all
+    words` (with those of clicks, and of pictures where the learner tells them, chosen on the same
+    queries as smar chooses) and, where the gate mixes two vectors, `NAME S_t`, its text vector
+    alone.
     """
     items = learner.items(None)
     vectors = gated_items(items.text, items.multimodal)
     settings = given.shop.params.index
     index = build_index(vectors, list(given.items["item_id"]), settings, lambda: vectors)
-    words = WordIndex.build(given.texts, stemmer=stemmer_of(given.texts))
-    hybrid = HybridIndex(index, words, 0.0)
-    by_share = metric_by_share(hybrid, given.choice.whole, learner.queries, DEPTH).mean(0)
-    share = SHARES[int(np.argmax(by_share))]
     texts = given.test.texts
     asked = learner.queries(texts)
-    wanted = {name: (asked, 0.0), f"{name} and words": (asked, share)}
+    plain = HybridIndex(index, given.words, 0.0)
+    runs = {name: _search(plain, texts, asked, name)}
+    share = _share(given, learner, plain)
+    label = f"{name} and words"
+    runs[label] = _search(replace(plain, word_share=share), texts, asked, label)
+    shown = learner.words_of_pictures(items.image)
+    pictured = replace(plain, words=given.words.with_pictured(shown))
+    pictured = replace(pictured, word_share=_share(given, learner, pictured))
+    weight, hybrid = _with_clicks(given, learner, pictured)
+    label = f"{name} and all words"
+    runs[label] = _search(hybrid, texts, asked, label)
     if not np.array_equal(items.text, items.multimodal) and not np.all(asked.gate == 1):
         alone = QueryEmbeddings(asked.vector, np.zeros_like(asked.gate))
-        wanted[f"{name} S_t"] = (alone, 0.0)
-    runs = {}
-    for system, (queries, of_words) in wanted.items():
-        found = HybridIndex(index, words, of_words).search(texts, queries, DEPTH)
-        runs[system] = Run(system, found[1], found[0])
-    return runs, share
+        runs[f"{name} S_t"] = _search(plain, texts, alone, f"{name} S_t")
+    chosen = {"share": share, "share_of_all": hybrid.word_share, "click_words": weight}
+    return runs, chosen
+
+
+def words_alone(given: Given) -> Run:
+    """Return the run of smar's words with those of clicks, and no vector."""
+    words = given.with_clicked(given.words, 1.0)
+    found = [words.best(text, DEPTH) for text in given.test.texts]
+    rows = np.full((len(found), DEPTH), -1, np.int64)
+    scores = np.zeros(rows.shape, np.float32)
+    for query, (of, shares) in enumerate(found):
+        rows[query, : len(of)], scores[query, : len(of)] = of, shares
+    return Run("bm25 and all words", rows, scores)
+
+
+def _share(given: Given, learner: Learner, hybrid: HybridIndex) -> float:
+    """Return the share of the words with the best R@50 on the choice."""
+    by_share = metric_by_share(hybrid, given.choice.whole, learner.queries, DEPTH).mean(0)
+    return SHARES[int(np.argmax(by_share))]
+
+
+def _with_clicks(given: Given, learner: Learner, hybrid: HybridIndex) -> tuple[float, HybridIndex]:
+    """Return what words of clicks count, as smar chooses it, and the index with them."""
+    clicked = partial(given.with_clicked, hybrid.words)
+    seed = given.shop.params.seed
+    found = choose_click_words(hybrid, clicked, given.choice.whole, learner.queries, DEPTH, seed)
+    weight = max(found, key=found.__getitem__)
+    return weight, replace(hybrid, words=clicked(weight))
+
+
+def _search(hybrid: HybridIndex, texts: Sequence[str], asked: QueryEmbeddings, name: str) -> Run:
+    scores, rows = hybrid.search(texts, asked, DEPTH)
+    return Run(name, rows, scores)

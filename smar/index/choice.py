@@ -4,7 +4,7 @@ Shapes: Q queries, K vectors a query, N items, D embedding length.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from smar.index.ann import gated_queries
 from smar.index.hybrid import HybridIndex
+from smar.index.words import WordIndex
 from smar.judging.metrics import judge, ndcg, recall
 from smar.judging.runs import QuerySet, Run
 from smar.models.embeddings import QueryEmbeddings
@@ -21,6 +22,8 @@ Encode = Callable[[list[str]], QueryEmbeddings]
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 """The shares of the words that are tried."""
+CLICK_WORDS = (0.0, 0.5, 1.0)
+"""What words of clicks are tried to count, beside those of texts."""
 _MOST_QUERIES = 2000  # that the words' share is chosen by
 _TOP = 10  # results that words no search has used are measured at
 
@@ -67,16 +70,54 @@ def choose_word_share(
         k: Results per query that recall is measured at.
         seed: Draws the queries.
     """
-    rows = generator(seed, "words").permutation(len(chosen_by))[:_MOST_QUERIES]
-    if not len(rows):
+    some = _drawn(chosen_by, seed)
+    if not len(some):
         return ShareChoice(index.word_share, None, {}, {})
-    recalls = metric_by_share(index, chosen_by.some(rows), encode, k)
+    recalls = metric_by_share(index, some, encode, k)
     ranked = metric_by_share(index, unseen, encode, _TOP, by_rank=True)
     share, of_unseen = _best(recalls), _best(ranked) if len(ranked) else None
     if of_unseen is not None:
         of_unseen = max(share, of_unseen)
         share = of_unseen if chosen_by.name == "synthetic" else share
     return ShareChoice(share, of_unseen, _means(recalls), _means(ranked))
+
+
+def choose_click_words(
+    index: HybridIndex,
+    clicked: Callable[[float], WordIndex],
+    chosen_by: QuerySet,
+    encode: Encode,
+    k: int,
+    seed: int,
+) -> dict[float, float]:
+    """Return the mean recall with each weight of `CLICK_WORDS`, at the index's share of the words.
+
+    The first of the best is the one to take. The share is not chosen along with it: what was shown
+    and clicked before is shown and clicked again, so that held-out clicks would let words of clicks
+    outweigh all else. Empty where no click chooses: queries that are made of an item's words say
+    nothing about what clicks tell of it.
+
+    Args:
+        index: The index; its share, chosen without clicks, is one of `SHARES`.
+        clicked: Returns the words of items with those of their clicks, at a weight.
+        chosen_by: As for `choose_word_share`.
+        encode: Returns queries as the model sees them.
+        k: Results per query that recall is measured at.
+        seed: Draws the queries.
+    """
+    some = _drawn(chosen_by, seed)
+    if not len(some) or chosen_by.name == "synthetic":
+        return {}
+    column, found = SHARES.index(index.word_share), {}
+    for weight in CLICK_WORDS:
+        by_share = metric_by_share(replace(index, words=clicked(weight)), some, encode, k)
+        found[weight] = float(by_share[:, column].mean())
+    return found
+
+
+def _drawn(queries: QuerySet, seed: int) -> QuerySet:
+    """Return the queries that are searched, drawn from all."""
+    return queries.some(generator(seed, "words").permutation(len(queries))[:_MOST_QUERIES])
 
 
 def _best(values: NDArray[np.float64]) -> float:

@@ -30,6 +30,7 @@ class Parts:
         by_words: Rank by it, 0 without a common word, [k].
         matched: The words of the query that each item's text has.
         pictured: Those that its text leaves out and its pictures tell.
+        searched: Those that its text leaves out and searches used that led to it.
     """
 
     text: NDArray[np.float64]
@@ -41,6 +42,7 @@ class Parts:
     by_words: NDArray[np.int64]
     matched: list[list[str]]
     pictured: list[list[str]]
+    searched: list[list[str]]
 
 
 def explain(
@@ -78,6 +80,7 @@ def explain(
         by_words=np.where(shares[rows] > 0, _ranks(shares[mask], shares[rows]), 0),
         matched=index.words.matched(text, rows),
         pictured=index.words.pictured(text, rows),
+        searched=index.words.searched(text, rows),
     )
 
 

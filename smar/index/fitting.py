@@ -3,7 +3,7 @@
 Shapes: N items, Q queries, D embedding length.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from smar.data import schema
 from smar.index.building import build_index
-from smar.index.choice import Encode, ShareChoice, choose_word_share, draw_queries
+from smar.index.choice import (
+    Encode,
+    ShareChoice,
+    choose_click_words,
+    choose_word_share,
+    draw_queries,
+)
 from smar.index.hybrid import HybridIndex
 from smar.index.kept import Fit
 from smar.index.layout import Layout
@@ -22,6 +28,7 @@ from smar.index.unseen import UnseenWords
 from smar.index.words import WordIndex
 from smar.judging import sets
 from smar.judging.held_out import held_out_synthetic
+from smar.judging.runs import QuerySet
 from smar.judging.shop_sets import ShopSets
 from smar.judging.slices import LogFacts
 from smar.judging.unseen_words import unseen_word_sets
@@ -52,30 +59,38 @@ class Fitting:
     trained: Sequence[str]
     layout: Layout
 
-    def fitted(self, words: WordIndex, spelling: Spelling | None) -> tuple[HybridIndex, Fit]:
+    def fitted(
+        self, clicked: Callable[[float], WordIndex], spelling: Spelling | None
+    ) -> tuple[HybridIndex, Fit]:
         """Return the index with all that is chosen by measuring, and that.
 
         Args:
-            words: The word index over the same items.
+            clicked: Returns the word index over the same items, in which words of clicks have a
+                weight.
             spelling: What queries are read by.
         """
         sample = cache(self._sample)
         ids = list(self.items["item_id"])
         vectors = build_index(self.vectors, ids, self.params.index, sample, self.layout)
-        index = HybridIndex(vectors, words, 0.0, spelling=spelling)
+        index = HybridIndex(vectors, clicked(0.0), 0.0, spelling=spelling)
         choice = self._word_share(index)
+        index = replace(index, word_share=choice.share)
+        weight, by_weight = self._click_words(index, clicked)
+        words = clicked(weight)
         unseen = None
         if choice.unseen_share is not None and choice.unseen_share > choice.share:
             unseen = UnseenWords.of(words, self.trained, choice.unseen_share)
-        index = self._with_calibration(replace(index, word_share=choice.share, unseen=unseen))
+        index = self._with_calibration(replace(index, words=words, unseen=unseen))
         return index, Fit(
             stemmer=words.stemmer,
             word_share=index.word_share,
+            click_words=weight,
             unseen_share=unseen.share if unseen else None,
             relevance=index.calibration.as_dict() if index.calibration else None,
             details=vectors.details,
             figures={
                 **{f"recall_with_word_share_{w:g}": mean for w, mean in choice.recalls.items()},
+                **{f"recall_with_click_words_{w:g}": mean for w, mean in by_weight.items()},
                 **{f"unseen_ndcg_with_word_share_{w:g}": v for w, v in choice.unseen.items()},
             },
             sample=sample() if vectors.lists else self.vectors[:0],
@@ -105,15 +120,42 @@ class Fitting:
         share, seed = self.params.index.word_share, self.params.seed
         if share != "auto":
             return ShareChoice(share, None, {}, {})
-        queries = schema.read_table(self.paths.queries, schema.QUERIES)
-        engagements = schema.read_table(self.paths.engagements, schema.ENGAGEMENTS)
+        queries, engagements = self._log
         ids: Sequence[str] = index.item_ids
-        held_out = held_out_synthetic(self.paths)
-        chosen_by = sets.choice_set(queries, engagements, held_out, ids, seed)
         trained = LogFacts.of(queries, engagements, ids).trained
         unseen, _ = unseen_word_sets(self.items, trained, ids, seed)
         k = self.params.index.recall_at
-        return choose_word_share(index, chosen_by, unseen, self._encode, k, seed)
+        return choose_word_share(index, self._chosen_by, unseen, self._encode, k, seed)
+
+    def _click_words(
+        self, index: HybridIndex, clicked: Callable[[float], WordIndex]
+    ) -> tuple[float, dict[float, float]]:
+        """Return what words of clicks count, and the recall with each weight that was tried.
+
+        Nothing is measured where nothing would be of the share of words.
+        """
+        params, chosen = self.params.index, self.params.index.click_words
+        if chosen != "auto":
+            return chosen, {}
+        if params.word_share != "auto" or not len(self._log[1]):
+            return 0.0, {}
+        found = choose_click_words(
+            index, clicked, self._chosen_by, self._encode, params.recall_at, self.params.seed
+        )
+        return max(found, key=found.__getitem__, default=0.0), found
+
+    @cached_property
+    def _log(self) -> tuple["pd.DataFrame", "pd.DataFrame"]:
+        """Queries and engagements."""
+        queries = schema.read_table(self.paths.queries, schema.QUERIES)
+        return queries, schema.read_table(self.paths.engagements, schema.ENGAGEMENTS)
+
+    @cached_property
+    def _chosen_by(self) -> QuerySet:
+        """What shares and weights of words are chosen by."""
+        ids: Sequence[str] = list(self.items["item_id"])
+        held_out = held_out_synthetic(self.paths)
+        return sets.choice_set(*self._log, held_out, ids, self.params.seed)
 
     def _with_calibration(self, index: HybridIndex) -> HybridIndex:
         """Return the index with probabilities fitted to the trial set, or what comes nearest."""

@@ -60,6 +60,7 @@ class Fit:
     Args:
         stemmer: Of the words.
         word_share: As of `HybridIndex`.
+        click_words: What words of clicks count.
         unseen_share: Share of the words of queries that `UnseenWords` tells; None for the same.
         relevance: A calibration in plain types, None where there was nothing to fit it to.
         details: Of the vector index: kind, settings, recall.
@@ -72,6 +73,7 @@ class Fit:
 
     stemmer: str
     word_share: float
+    click_words: float
     unseen_share: float | None
     relevance: Mapping[str, Any] | None
     details: Mapping[str, Any]
@@ -149,7 +151,15 @@ def keep(
     """
     told = {
         name: getattr(fit, name)
-        for name in ("stemmer", "word_share", "unseen_share", "relevance", "details", "figures")
+        for name in (
+            "stemmer",
+            "word_share",
+            "click_words",
+            "unseen_share",
+            "relevance",
+            "details",
+            "figures",
+        )
     }
     details = {"how": how, "read": how_read(), "fit": told}
     manifest, written = Manifest(kind=KIND, details=details), read_manifest(index, INDEX).files

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csc_matrix, csr_matrix
 
+from smar.index.click_words import Clicks
 from smar.index.words import WordIndex
 
 if TYPE_CHECKING:
@@ -69,6 +70,11 @@ class Pictured:
     rows: Sequence[int]
     queries: Sequence[str]
 
+    @property
+    def clicks(self) -> Clicks:
+        """What they were found by."""
+        return Clicks(self.rows, self.queries)
+
     @classmethod
     def of(
         cls,
@@ -78,18 +84,9 @@ class Pictured:
         engagements: "pd.DataFrame",
     ) -> Self:
         """Return what the accepted tables of a shop say of its items, [N], and their S_i."""
-        import pandas as pd
-
-        trained = queries.loc[queries["split"] == "train", ["query_id", "query"]]
-        clicks = engagements.merge(trained, on="query_id")
-        rows = pd.Index(items["item_id"]).get_indexer(clicks["item_id"])
-        return cls(
-            image,
-            items["category"].tolist(),
-            items["brand"].tolist(),
-            rows[rows >= 0].tolist(),
-            clicks.loc[rows >= 0, "query"].tolist(),
-        )
+        clicks = Clicks.of(items, queries, engagements)
+        categories, brands = items["category"].tolist(), items["brand"].tolist()
+        return cls(image, categories, brands, clicks.rows, clicks.queries)
 
 
 def words_of_pictures(

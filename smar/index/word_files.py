@@ -1,4 +1,4 @@
-"""The files of a word index: those of `bm25s`, the form of its words, and what pictures tell."""
+"""The files of a word index: those of `bm25s`, its form of words, what pictures and clicks tell."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bm25s import BM25
 
 _FORMS = "forms.json"
-_PICTURED = "pictured"
+_PICTURED, _CLICKED = "pictured", "clicked"
 _PARAMS, _VOCABULARY = "params.index.json", "vocab.index.json"
 _ARRAYS = ("indptr", "indices", "data")
 _EARLIER: dict[str, Any] = {"stemmer": "english"}  # of an index without a file of it
@@ -53,10 +53,14 @@ def load_words(folder: Path, num_items: int) -> WordIndex:
         raise ArtifactError(
             f"{folder}: words of {size} items, expected {num_items}. Run `dvc repro`."
         )
-    shown = {int(number): column for number, column in settings.get(_PICTURED, {}).items()}
-    num_words = len(starts) - 1 - len(shown)
+    shown, clicked = (
+        {int(number): column for number, column in settings.get(name, {}).items()}
+        for name in (_PICTURED, _CLICKED)
+    )
+    num_words = len(starts) - 1 - len(shown) - len(clicked)
     known = {word: number for word, number in vocabulary.items() if number < num_words}
-    return WordIndex(Postings(starts, rows, weights, num_items), known, settings["stemmer"], shown)
+    postings = Postings(starts, rows, weights, num_items)
+    return WordIndex(postings, known, settings["stemmer"], shown, clicked)
 
 
 def write_words(words: WordIndex, folder: Path) -> None:
@@ -68,7 +72,8 @@ def write_words(words: WordIndex, folder: Path) -> None:
     writer.vocab_dict.setdefault("", len(words.postings))  # of no text, as bm25s has it
     writer.nonoccurrence_array = None  # of other forms of BM25
     writer.save(folder, show_progress=False)
-    write_json(folder / _FORMS, {"stemmer": words.stemmer, _PICTURED: words.shown})
+    told = {_CLICKED: words.clicked} if words.clicked else {}
+    write_json(folder / _FORMS, {"stemmer": words.stemmer, _PICTURED: words.shown} | told)
 
 
 def _bm25() -> "BM25":

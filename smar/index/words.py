@@ -28,14 +28,31 @@ LEAST = float(np.finfo(np.float32).tiny)
 _REMEMBERED = 4096  # queries: one is asked for several times in a search, and often again
 
 
+@dataclass(frozen=True)
+class ClickWord:
+    """A word that items have by the searches that led to them.
+
+    Args:
+        word: In the form of `word_forms`.
+        rows: Items whose text lacks it, ascending.
+        weights: What it counts in each, > 0.
+        most: What it counts at most in an item whose pictures tell it too.
+    """
+
+    word: str
+    rows: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    most: float
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """A query as the index sees it.
 
     Args:
         units: Its words with their other forms, each after how it is written.
-        words: Those that a text has.
-        numbers: Of each of these, and of what pictures tell of them.
+        words: Those that a text or a click has.
+        numbers: Of each of these, and of what pictures and clicks tell of them.
         reachable: The idf of all its words together.
     """
 
@@ -62,6 +79,8 @@ class WordIndex:
         stemmer: As for `WordForms`.
         shown: By the number of a word that pictures tell too, the number of what they tell, after
             the numbers of all words. How rare a word is, texts alone say.
+        clicked: By the number of a word that clicks tell, the number of what they tell, after
+            those. Words that clicks alone tell are the last words, of no text.
     """
 
     def __init__(
@@ -70,12 +89,14 @@ class WordIndex:
         vocabulary: dict[str, int],
         stemmer: str,
         shown: dict[int, int] | None = None,
+        clicked: dict[int, int] | None = None,
     ) -> None:
         self.postings, self.vocabulary = postings, vocabulary
-        self.shown = shown or {}
-        self.num_words = len(postings) - len(self.shown)
+        self.shown, self.clicked = shown or {}, clicked or {}
+        self.num_words = len(postings) - len(self.shown) - len(self.clicked)
         self._forms = WordForms(stemmer)
         found_in = np.diff(postings.starts[: self.num_words + 1])  # texts by word
+        self._of_texts = int(np.count_nonzero(found_in))
         self._idf = _idf(found_in, len(self))
         self._unknown = float(_idf(np.zeros(1, np.int64), len(self))[0])
         self._asked = lru_cache(_REMEMBERED)(self._read)
@@ -109,11 +130,38 @@ class WordIndex:
         shown = {word.number: self.num_words + place for place, word in enumerate(told)}
         return WordIndex(postings, self.vocabulary, self.stemmer, shown)
 
+    def with_clicked(self, told: Sequence[ClickWord]) -> "WordIndex":
+        """Return the index in which items have words of their clicks too.
+
+        What pictures tell counts beside it, up to `most` together.
+        """
+        if not told:
+            return self
+        texts = self.of_texts()
+        vocabulary = dict(texts.vocabulary)
+        new = [each.word for each in told if each.word not in vocabulary]
+        vocabulary |= {word: texts.num_words + place for place, word in enumerate(new)}
+        by_number = {vocabulary[each.word]: each for each in told}
+        pictured = [
+            _beside(*self.postings.of(column), by_number.get(number))
+            for number, column in self.shown.items()
+        ]
+        nothing = np.empty(0, np.int32), np.empty(0, np.float32)
+        more = [*([nothing] * len(new)), *pictured, *((each.rows, each.weights) for each in told)]
+        num_words = texts.num_words + len(new)
+        shown = {number: num_words + place for place, number in enumerate(self.shown)}
+        first = num_words + len(shown)
+        clicked = {number: first + place for place, number in enumerate(by_number)}
+        postings = texts.postings.with_words(more)
+        return WordIndex(postings, vocabulary, self.stemmer, shown, clicked)
+
     def of_texts(self) -> "WordIndex":
         """Return the index of the texts alone."""
-        if not self.shown:
+        if not self.shown and not self.clicked:
             return self
-        return WordIndex(self.postings.first(self.num_words), self.vocabulary, self.stemmer)
+        size = self._of_texts
+        vocabulary = {word: n for word, n in self.vocabulary.items() if n < size}
+        return WordIndex(self.postings.first(size), vocabulary, self.stemmer)
 
     def hasten(self) -> None:
         """Search by compiled code from now on, for the same results: see `compiled_words`."""
@@ -138,9 +186,9 @@ class WordIndex:
 
         parts = self.postings.weights, self.postings.rows, self.postings.starts
         counts = csc_matrix(parts, shape=(len(self), len(self.postings)))
-        if not self.shown:
+        if not self.shown and not self.clicked:
             return counts
-        words = [*range(self.num_words), *self.shown]  # no item has one both ways
+        words = [*range(self.num_words), *self.shown, *self.clicked]
         to_words = csc_matrix(
             (np.ones(len(words), np.float32), (np.arange(len(words)), words)),
             shape=(len(words), self.num_words),
@@ -203,8 +251,10 @@ class WordIndex:
         reachable = self._unknown * sum(not unit for unit in known) + sum(
             float(self._idf[number]) for number in numbers
         )
-        shown = [self.shown[number] for number in numbers if number in self.shown]
-        return _Asked(units, words, (*numbers, *shown), reachable)
+        told = [
+            of[number] for of in (self.shown, self.clicked) for number in numbers if number in of
+        ]
+        return _Asked(units, words, (*numbers, *told), reachable)
 
     def numbers(self, query: str) -> list[int]:
         """Return the numbers of the words of a query that a text has."""
@@ -251,10 +301,16 @@ class WordIndex:
 
     def pictured(self, query: str, rows: NDArray[np.int64]) -> list[list[str]]:
         """Return the words of a query that each row's pictures tell and its text leaves out."""
-        of = self.shown
+        return self._told(query, rows, self.shown)
+
+    def searched(self, query: str, rows: NDArray[np.int64]) -> list[list[str]]:
+        """Return the words of a query that each row's clicks tell and its text leaves out."""
+        return self._told(query, rows, self.clicked)
+
+    def _told(self, query: str, rows: NDArray[np.int64], of: dict[int, int]) -> list[list[str]]:
         words = zip(self._asked(query).words, self.numbers(query), strict=True)
-        shown = {word: of[number] for word, number in words if number in of}
-        return self._matched(query, rows, shown)
+        told = {word: of[number] for word, number in words if number in of}
+        return self._matched(query, rows, told)
 
     def _matched(
         self, query: str, rows: NDArray[np.int64], number_of: dict[str, int]
@@ -274,6 +330,19 @@ class WordIndex:
         if code and code in self.vocabulary and not any(code in unit for _, unit in units):
             units.append((query, [code]))
         return units
+
+
+def _beside(
+    rows: NDArray[np.int32], weights: NDArray[np.float32], clicked: ClickWord | None
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return a word's items by their pictures, and what it counts beside what clicks tell."""
+    if clicked is None:
+        return rows, weights
+    place = np.minimum(np.searchsorted(clicked.rows, rows), len(clicked.rows) - 1)
+    known = np.where(clicked.rows[place] == rows, clicked.weights[place], 0)
+    left = np.where(known > 0, np.minimum(weights, clicked.most - known), weights)
+    kept = left > 0
+    return rows[kept], left[kept].astype(np.float32)
 
 
 def _share(sums: NDArray[np.float64], reachable: float) -> NDArray[np.float32]:

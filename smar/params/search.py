@@ -22,6 +22,9 @@ Stemmer = Literal[
 ]  # fmt: skip
 
 
+Weight = Annotated[float, Field(ge=0, le=1)]
+
+
 class IndexParams(Section):
     """The index over vectors and words."""
 
@@ -52,9 +55,13 @@ class IndexParams(Section):
     spelling: bool = True
     """Whether a word that neither items nor searches have is read as the one that it is a slip away
     from; off, it is searched as it was typed."""
-    picture_words: Annotated[float, Field(ge=0, le=1)] = 0.5
+    picture_words: Weight = 0.5
     """What a word counts that an item's pictures tell and its text leaves out, beside one of its
     text; 0: pictures give no words."""
+    click_words: Weight | Literal["auto"] = "auto"
+    """What a word counts that searches used which led to an item and its text leaves out, beside
+    one of its text; "auto": what is best on validation queries, of 0, .5 and 1, and 0 where
+    `word_share` is a number or no search led to anything. 0: clicks give no words."""
     stemmer: Stemmer = "auto"
     """Which language's word endings are one; "auto": that of the catalogue."""
 

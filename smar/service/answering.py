@@ -167,6 +167,7 @@ class _Group:
                     else None,
                     matched=why.matched[place],
                     pictured=why.pictured[place],
+                    searched=why.searched[place],
                 ),
             )
             for place, hit in enumerate(hits)

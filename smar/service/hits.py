@@ -43,6 +43,7 @@ class Why:
         by_words: Its place by words alone, None without a common word.
         matched: The words of the query that its text has.
         pictured: Those that its text leaves out and its pictures tell.
+        searched: Those that its text leaves out and searches used that led to it.
     """
 
     text: float
@@ -52,6 +53,7 @@ class Why:
     by_words: Place | None
     matched: list[str]
     pictured: list[str]
+    searched: list[str]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it in plain types."""
@@ -63,6 +65,7 @@ class Why:
             "by_words": self.by_words.as_dict() if self.by_words else None,
             "matched": self.matched,
             "pictured": self.pictured,
+            "searched": self.searched,
         }
 
 

@@ -10,7 +10,7 @@ from smar.declaration import Stage
 from smar.paths import Paths
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     import numpy as np
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from smar.index.item_words import ItemWords
     from smar.index.kept import Fit
     from smar.index.kept_shards import KeptShards
+    from smar.index.picture_words import Pictured
     from smar.index.store import EmbeddingStore
+    from smar.index.words import WordIndex
     from smar.params import IndexParams, Params
 
 logger = logging.getLogger(__name__)
@@ -90,6 +92,7 @@ def run(root: Path) -> None:
         "exact": int(index.vectors.details["kind"] == "flat"),
         "changed_since_fit": made.changed,
         "word_share": index.word_share,
+        "click_words": made.fit.click_words,
         "unseen_word_share": index.unseen.share if index.unseen else index.word_share,
         **made.fit.figures,
     }
@@ -159,7 +162,7 @@ def _build(
     from smar.index.kept import Kept
     from smar.index.kept_shards import KeptShards
     from smar.index.layout import Layout
-    from smar.index.picture_words import Pictured, words_of_pictures
+    from smar.index.picture_words import Pictured
     from smar.index.spelling import Spelling
     from smar.index.updating import as_fitted, updated_index
     from smar.index.word_forms import WordForms
@@ -182,19 +185,28 @@ def _build(
     words, queries = WordIndex.of(read, stemmer), schema.read_table(paths.queries, schema.QUERIES)
     trained = queries.loc[queries["split"] == "train", "query"].tolist()
     spelling = Spelling.of(texts, trained, words) if params.index.spelling else None
-    if weight := params.index.picture_words:
-        clicks = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
-        shown = Pictured.of(store.image, items, queries, clicks)
-        words = words.with_pictured(words_of_pictures(words, shown, weight, params.seed))
+    log = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
+    clicked = _told(params, words, Pictured.of(store.image, items, queries, log))
     if fit is None or found is None:
         from smar.index.fitting import Fitting  # and what encodes queries, which takes seconds
 
         fitting = Fitting(paths, params, items, vectors, trained, layout)
-        index, fit = fitting.fitted(words, spelling)
+        index, fit = fitting.fitted(clicked, spelling)
         return _Made(index, replace(fit, basis=basis, keys=keys), read, 0.0, files)
     logger.info("index: %.2f %% of the data changed since it was fitted", 100 * changed)
     fit = replace(fit, details=found.details, lists=found.lists, keys=keys)
-    return _Made(as_fitted(fit, found, words, spelling, trained), fit, read, changed, files)
+    made = as_fitted(fit, found, clicked(fit.click_words), spelling, trained)
+    return _Made(made, fit, read, changed, files)
+
+
+def _told(params: "Params", words: "WordIndex", shop: "Pictured") -> "Callable[[float], WordIndex]":
+    """Return what gives items words of their pictures, and those of clicks at a weight."""
+    from smar.index.click_words import words_of_clicks
+    from smar.index.picture_words import words_of_pictures
+
+    shown = words_of_pictures(words, shop, params.index.picture_words, params.seed)
+    pictured = words.with_pictured(shown)
+    return lambda weight: pictured.with_clicked(words_of_clicks(pictured, shop.clicks, weight))
 
 
 def _stemmer(chosen: str, texts: list[str]) -> str:

@@ -12,10 +12,10 @@ from smar.paths import Paths
 from smar.stages import index
 
 
-def run_with(root: Path, share: str | float) -> dict[str, float]:
+def run_with(root: Path, share: str | float, click_words: str | float = "auto") -> dict[str, float]:
     paths = Paths(root)
     params = yaml.safe_load(paths.params.read_text())
-    params["index"]["word_share"] = share
+    params["index"] |= {"word_share": share, "click_words": click_words}
     paths.params.write_text(yaml.safe_dump(params))
     index.run(root)
     return json.loads(paths.outcome("index").read_text())
@@ -40,3 +40,29 @@ def test_given_share_is_taken_and_nothing_is_measured(small_project: Path):
 def test_share_that_is_none_is_refused(small_project: Path, share: str | float):
     with pytest.raises(ParamsError, match=r"index\.word_share: expected .auto"):
         run_with(small_project, share)
+
+
+def test_words_of_clicks_count_what_finds_most_or_what_is_given(small_project: Path):
+    figures = run_with(small_project, "auto")
+    prefix = "recall_with_click_words_"
+    recalls = {float(k.removeprefix(prefix)): v for k, v in figures.items() if prefix in k}
+    assert sorted(recalls) == [0, 0.5, 1]
+    assert recalls[figures["click_words"]] == max(recalls.values())
+    assert run_with(small_project, 0.25)["click_words"] == 0
+    assert run_with(small_project, 0.25, 0.75)["click_words"] == 0.75
+    paths = Paths(small_project)
+    assert HybridIndex.load(paths.index).words.clicked
+    again = run_with(small_project, 0.25, 0.75)
+    assert again["click_words"] == 0.75
+    assert HybridIndex.load(paths.index).words.clicked
+
+
+def test_without_clicks_nothing_is_told_of_them(small_project: Path):
+    import pyarrow.parquet as pq
+
+    file = Paths(small_project).engagements
+    pq.write_table(pq.read_table(file).slice(0, 0), file)
+    figures = run_with(small_project, "auto")
+    assert figures["click_words"] == 0
+    assert not [name for name in figures if "click_words_" in name]
+    assert not HybridIndex.load(Paths(small_project).index).words.clicked

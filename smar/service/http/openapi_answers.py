@@ -38,6 +38,11 @@ HIT: Schema = {
                     "items": _TEXT,
                     "description": "Words that its text leaves out and its pictures tell.",
                 },
+                "searched": {
+                    "type": "array",
+                    "items": _TEXT,
+                    "description": "Words that its text leaves out and searches for it used.",
+                },
             },
         },
     },

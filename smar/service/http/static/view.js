@@ -52,7 +52,8 @@ export function why(hit) {
   const body = el("tbody", {}, ...["text", "picture", "words"].map((kind) => row(kind, reasons[kind].toFixed(3), kind)),
     row("score", hit.score.toFixed(3)), row("vectors alone", place(reasons.by_vectors)), row("words alone", place(reasons.by_words)));
   const found = reasons.matched.length ? `Words found: ${reasons.matched.join(", ")}.` : "No word of the query is in its text.";
-  const said = reasons.pictured.length ? `${found} Its picture tells: ${reasons.pictured.join(", ")}.` : found;
+  const shown = reasons.pictured.length ? `${found} Its picture tells: ${reasons.pictured.join(", ")}.` : found;
+  const said = reasons.searched.length ? `${shown} Searches for it used: ${reasons.searched.join(", ")}.` : shown;
   return el("div", { class: "why" }, shareBar(reasons)[0], el("table", {}, el("caption", { class: "hidden" }, "What adds to its score"), body), el("p", {}, said));
 }
 

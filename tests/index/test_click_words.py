@@ -1,0 +1,162 @@
+"""Words that searches used of items: which are told, what they count, and what stays as it was."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_matrix
+
+from smar.index.choice import CLICK_WORDS, choose_click_words
+from smar.index.click_words import Clicks, words_of_clicks
+from smar.index.picture_words import PictureWord
+from smar.index.word_files import load_words, write_words
+from smar.index.words import ClickWord, WordIndex
+from tests.index.test_choice import query_set
+from tests.index.test_hybrid import QUERIES, encoded, make
+
+TEXTS = ["acme red dress", "acme dress", "zeta lamp", "zeta red lamp red"]
+
+
+def told(words: WordIndex, rows: list[int], queries: list[str], weight: float = 1.0) -> dict:
+    """Return what is told by word: the rows, and what the word counts in each."""
+    found = words_of_clicks(words, Clicks(rows, queries), weight)
+    return {each.word: dict(zip(each.rows, each.weights, strict=True)) for each in found}
+
+
+def test_a_word_counts_by_the_root_of_its_share_of_queries_above_that_of_all():
+    words = WordIndex.build(TEXTS)
+    queries = ["red dress", "red", "dress", "acme dress", "lamp red"]
+    found = told(words, [1, 1, 1, 1, 2], queries)
+    typical = words.item_weights()[:, [words.vocabulary["red"]]].data.mean()
+    assert set(found) == {"red"}  # the others are in the texts, and it is in 3 of 5 queries
+    assert found["red"] == pytest.approx({2: typical * (1 - 3 / 5) ** 0.5})
+    found = told(words, [1, 1, 2, 2], ["red dress", "dress", "lamp", "zeta lamp"])
+    assert found["red"] == pytest.approx({1: typical * (1 / 2 - 1 / 4) ** 0.5})
+    half = told(words, [1, 1, 2, 2], ["red dress", "dress", "lamp", "zeta lamp"], 0.5)
+    assert half["red"] == pytest.approx({1: found["red"][1] / 2})
+
+
+def test_a_query_that_is_asked_again_says_nothing_new():
+    words = WordIndex.build(TEXTS)
+    queries = ["red dress", "dress", "lamp", "zeta"]
+    once = told(words, [1, 1, 2, 2], queries)
+    assert set(once) == {"red"}
+    assert told(words, [1, 1, 2, 2, 1, 1], [*queries, "red dress", "red dress"]) == once
+
+
+def test_a_word_of_no_text_is_told_where_five_queries_have_it_and_counts_as_the_rarest():
+    words = WordIndex.build(TEXTS)
+    queries = [f"teal {other}" for other in ("dress", "acme", "lamp", "zeta", "red")]
+    queries += ["lamp", "zeta", "zeta lamp", "lamp acme", "acme"]
+    assert "teal" not in told(words, [1] * 4 + [2] * 5, queries[:4] + queries[5:])
+    weights, (idf, unknown) = words.item_weights().tocoo(), words.idf()
+    rarest = unknown * (weights.data / idf[weights.col]).mean()
+    found = told(words, [1] * 5 + [2] * 5, queries)["teal"]
+    assert found == pytest.approx({1: rarest * (1 - 1 / 2) ** 0.5})
+
+
+@pytest.mark.parametrize(("rows", "weight"), [([], 1.0), ([1], 0.0)])
+def test_nothing_is_told_without_clicks_or_weight(rows: list[int], weight: float):
+    words = WordIndex.build(TEXTS)
+    assert words_of_clicks(words, Clicks(rows, ["red"] * len(rows)), weight) == []
+    assert words.with_clicked([]) is words
+
+
+def test_clicks_are_those_of_training_on_items_that_are_there():
+    queries = pd.DataFrame(
+        {"query_id": ["a", "b"], "query": ["red", "teal"], "split": ["train", "test"]}
+    )
+    engagements = pd.DataFrame({"query_id": ["a", "a", "b"], "item_id": ["2", "gone", "2"]})
+    items = pd.DataFrame({"item_id": ["1", "2"]})
+    assert Clicks.of(items, queries, engagements) == Clicks([1], ["red"])
+
+
+def clicked() -> tuple[WordIndex, WordIndex]:
+    """Return an index whose second and third item pictures call red, and with words of clicks.
+
+    Clicks call the second item red and teal.
+    """
+    words = WordIndex.build(TEXTS)
+    rows, weights = np.array([1, 2], np.int32), np.array([0.25, 0.5], np.float32)
+    pictured = words.with_pictured([PictureWord(words.vocabulary["red"], rows, weights)])
+    second = np.array([1], np.int32)
+    of_clicks = [
+        ClickWord(word, second, np.array([weight], np.float32), 0.5)
+        for word, weight in (("teal", 0.125), ("red", 0.375))
+    ]
+    return words, pictured.with_clicked(of_clicks)
+
+
+def test_words_of_clicks_count_beside_those_of_texts_and_pictures_up_to_a_most():
+    words, more = clicked()
+    idf, unknown = words.idf()
+    red, rows = idf[words.vocabulary["red"]], np.array([1, 2, 3])
+    assert more.shares("red")[[1, 2]] == pytest.approx(np.array([0.5, 0.5]) / red)
+    assert more.shares("red")[[0, 3]] == pytest.approx(words.shares("red")[[0, 3]])
+    assert more.shares("teal") == pytest.approx(np.array([0, 0.125, 0, 0]) / unknown)
+    assert more.searched("red teal lamp", rows) == [["red", "teal"], [], []]
+    assert more.pictured("red teal lamp", rows) == [["red"], ["red"], []]
+    assert more.matched("red teal lamp", rows) == [[], ["lamp"], ["red", "lamp"]]
+    assert more.best("teal", 4)[0].tolist() == [1]
+
+
+def test_what_texts_say_stays():
+    words, more = clicked()
+    alone = more.of_texts()
+    assert alone.vocabulary == words.vocabulary
+    for query in ("red dress", "teal dress", "zzz"):
+        assert (alone.shares(query) == words.shares(query)).all()
+    assert more.idf()[0][: words.num_words].tolist() == words.idf()[0].tolist()
+    assert more.query_weights("teal red")["red"] == words.query_weights("teal red")["red"]
+
+
+def test_shares_are_the_product_of_sparse_weights_and_those_of_compiled_code():
+    more = clicked()[1]
+    items, queries = more.item_weights().tocsr(), ("red teal dress", "teal", "lamp red red")
+    shares = [more.shares(query) for query in queries]
+    for query, share in zip(queries, shares, strict=True):
+        vector = np.zeros(len(more.vocabulary))
+        for word, weight in more.query_weights(query).items():
+            vector[more.vocabulary[word]] = weight
+        assert items @ vector == pytest.approx(share, abs=1e-7)
+    more.hasten()
+    for query, share in zip(queries, shares, strict=True):
+        rows, found = more.best(query, 4)
+        assert found == pytest.approx(share[rows])
+        assert len(rows) == np.count_nonzero(share)
+
+
+def test_words_of_clicks_are_kept(tmp_path: Path):
+    more = clicked()[1]
+    write_words(more, tmp_path)
+    again = load_words(tmp_path, len(TEXTS))
+    assert again.vocabulary == more.vocabulary
+    for query in ("red", "teal", "red teal dress"):
+        assert (again.shares(query) == more.shares(query)).all()
+    assert again.searched("teal", np.array([1])) == [["teal"]]
+    assert again.of_texts().vocabulary == clicked()[0].vocabulary
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_clicks_are_weighed_by_queries_that_no_training_has_seen(helps: bool):
+    """Each query asks for one item, which vectors and texts do not find and a click may tell."""
+    index, _ = make(60, 0.7)
+    far = encoded()
+    wanted = [
+        int(np.setdiff1d(np.arange(60), index.search(QUERIES, far, 20)[1][row])[row])
+        for row in range(len(QUERIES))
+    ]
+    led = wanted if helps else [(row + 1) % 60 for row in wanted]
+
+    def words(weight: float) -> WordIndex:
+        return index.words.with_clicked(words_of_clicks(index.words, Clicks(led, QUERIES), weight))
+
+    relevant = np.zeros((len(QUERIES), 60))
+    relevant[np.arange(len(QUERIES)), wanted] = 1
+    chosen_by = query_set(csr_matrix(relevant))
+    found = choose_click_words(index, words, chosen_by, lambda _: far, 5, seed=0)
+    assert set(found) == set(CLICK_WORDS)
+    assert (max(found.values()) > found[0.0]) is helps
+    without = query_set(csr_matrix((0, 60)))
+    assert choose_click_words(index, words, without, lambda _: far, 5, seed=0) == {}
