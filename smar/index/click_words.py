@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 
-from smar.index.words import ClickWord, WordIndex
+from smar.index.told_words import ClickWord
+from smar.index.words import WordIndex
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from smar.index.compiled_words import CompiledWords
 from smar.index.item_words import ItemWords, bm25
 from smar.index.postings import Postings, Shares
+from smar.index.told_words import ClickWord, beside
 from smar.index.word_forms import WordForms, code_of
 
 if TYPE_CHECKING:
@@ -26,23 +27,6 @@ LEAST = float(np.finfo(np.float32).tiny)
 """Below every share of an item that has a word of the query."""
 
 _REMEMBERED = 4096  # queries: one is asked for several times in a search, and often again
-
-
-@dataclass(frozen=True)
-class ClickWord:
-    """A word that items have by the searches that led to them.
-
-    Args:
-        word: In the form of `word_forms`.
-        rows: Items whose text lacks it, ascending.
-        weights: What it counts in each, > 0.
-        most: What it counts at most in an item whose pictures tell it too.
-    """
-
-    word: str
-    rows: NDArray[np.int32]
-    weights: NDArray[np.float32]
-    most: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +127,7 @@ class WordIndex:
         vocabulary |= {word: texts.num_words + place for place, word in enumerate(new)}
         by_number = {vocabulary[each.word]: each for each in told}
         pictured = [
-            _beside(*self.postings.of(column), by_number.get(number))
+            beside(*self.postings.of(column), by_number.get(number))
             for number, column in self.shown.items()
         ]
         nothing = np.empty(0, np.int32), np.empty(0, np.float32)
@@ -330,19 +314,6 @@ class WordIndex:
         if code and code in self.vocabulary and not any(code in unit for _, unit in units):
             units.append((query, [code]))
         return units
-
-
-def _beside(
-    rows: NDArray[np.int32], weights: NDArray[np.float32], clicked: ClickWord | None
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Return a word's items by their pictures, and what it counts beside what clicks tell."""
-    if clicked is None:
-        return rows, weights
-    place = np.minimum(np.searchsorted(clicked.rows, rows), len(clicked.rows) - 1)
-    known = np.where(clicked.rows[place] == rows, clicked.weights[place], 0)
-    left = np.where(known > 0, np.minimum(weights, clicked.most - known), weights)
-    kept = left > 0
-    return rows[kept], left[kept].astype(np.float32)
 
 
 def _share(sums: NDArray[np.float64], reachable: float) -> NDArray[np.float32]:

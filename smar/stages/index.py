@@ -186,7 +186,7 @@ def _build(
     trained = queries.loc[queries["split"] == "train", "query"].tolist()
     spelling = Spelling.of(texts, trained, words) if params.index.spelling else None
     log = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
-    clicked = _told(params, words, Pictured.of(store.image, items, queries, log))
+    clicked = _with_more_words(params, words, Pictured.of(store.image, items, queries, log))
     if fit is None or found is None:
         from smar.index.fitting import Fitting  # and what encodes queries, which takes seconds
 
@@ -199,7 +199,9 @@ def _build(
     return _Made(made, fit, read, changed, files)
 
 
-def _told(params: "Params", words: "WordIndex", shop: "Pictured") -> "Callable[[float], WordIndex]":
+def _with_more_words(
+    params: "Params", words: "WordIndex", shop: "Pictured"
+) -> "Callable[[float], WordIndex]":
     """Return what gives items words of their pictures, and those of clicks at a weight."""
     from smar.index.click_words import words_of_clicks
     from smar.index.picture_words import words_of_pictures

@@ -10,8 +10,9 @@ from scipy.sparse import csr_matrix
 from smar.index.choice import CLICK_WORDS, choose_click_words
 from smar.index.click_words import Clicks, words_of_clicks
 from smar.index.picture_words import PictureWord
+from smar.index.told_words import ClickWord
 from smar.index.word_files import load_words, write_words
-from smar.index.words import ClickWord, WordIndex
+from smar.index.words import WordIndex
 from tests.index.test_choice import query_set
 from tests.index.test_hybrid import QUERIES, encoded, make
 
