@@ -198,8 +198,9 @@ class VectorIndex:
         def near(shard: Shard, own: Allowed | None) -> Found:
             return shard.near(queries, looked_at, own, further=further, is_exact=is_exact)
 
-        slack = first.slack(queries, is_exact=is_exact)
-        left = left_by(of_each(near, self.shards, within), looked_at, slack)
+        left = of_each(near, self.shards, within)
+        if len(left) > 1:  # a shard by itself has left no more
+            left = left_by(left, looked_at, first.slack(queries, is_exact=is_exact))
         if is_exact or not first.is_refined:
             return left
         again = of_each(lambda shard, own: shard.again(queries, own), self.shards, left)

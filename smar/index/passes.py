@@ -10,6 +10,7 @@ Shapes: Q queries, S shards, C items that are left, k results.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from smar.index.exact import top_of
 from smar.index.query_vectors import Found
 
+_FEW = 4  # times as many as are wanted are sorted faster than they are parted first
 _SPARE = 64  # items that are asked for beyond the depth, to see where equal scores end
 
 Search = Callable[[NDArray[np.float32], int], Found]
@@ -45,17 +47,20 @@ def settled(
     while asked < size and len(left):
         asked = min(2 * asked, size)
         more_scores, more_rows = _found(search, queries[left], asked)
-        wider = asked - scores.shape[1]
-        scores = np.pad(scores, ((0, 0), (0, wider)), constant_values=-np.inf)
-        rows = np.pad(rows, ((0, 0), (0, wider)), constant_values=-1)
+        scores = _widened(scores, asked, np.float32(-np.inf))
+        rows = _widened(rows, asked, np.int64(-1))
         scores[left], rows[left] = more_scores, more_rows
         left = left[_goes_on(more_scores, more_rows, depth, slack[left])]
-    return scores, rows
+    is_left = scores >= scores[:, depth - 1 : depth] - slack[:, None]
+    width = int(is_left.sum(axis=1).max(initial=0))  # they come first
+    return scores[:, :width], np.where(is_left[:, :width], rows[:, :width], -1)
 
 
 def _found(search: Search, queries: NDArray[np.float32], asked: int) -> Found:
     scores, rows = search(queries, asked)
-    return np.where(rows < 0, np.float32(-np.inf), scores), rows
+    if (rows[:, -1] < 0).any():
+        scores = np.where(rows < 0, np.float32(-np.inf), scores)
+    return scores, rows
 
 
 def _goes_on(
@@ -63,6 +68,15 @@ def _goes_on(
 ) -> NDArray[np.bool_]:
     """Return whether items beyond the last one may still be wanted, [Q]."""
     return (rows[:, -1] >= 0) & (scores[:, -1] >= scores[:, depth - 1] - slack)
+
+
+def _widened(values: NDArray[Any], width: int, value: Any) -> NDArray[Any]:
+    """Return values with as many columns, the further ones of one value; much faster than `pad`."""
+    if values.shape[1] == width:
+        return values
+    found = np.full((len(values), width), value)
+    found[:, : values.shape[1]] = values
+    return found
 
 
 def left_by(near: Sequence[Found], depth: int, slack: NDArray[np.float32]) -> list[Found]:
@@ -89,11 +103,14 @@ def best_of(scores: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> Fou
         rows: Ascending in each line, -1 for none, [Q, C].
         k: Results per query.
     """
-    top, columns = top_of(scores, min(k, scores.shape[1]))
-    found = np.take_along_axis(rows, columns, axis=1)
-    missing = ((0, 0), (0, k - top.shape[1]))
-    top = np.pad(top, missing, constant_values=-np.inf)
-    return top, np.pad(found, missing, constant_values=-1)
+    lines = np.arange(len(scores))[:, None]
+    if scores.shape[1] <= _FEW * k:
+        columns = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        top = scores[lines, columns]
+    else:
+        top, columns = top_of(scores, k)
+    found = rows[lines, columns]
+    return _widened(top, k, np.float32(-np.inf)), _widened(found, k, np.int64(-1))
 
 
 def merged(found: Sequence[Found], k: int) -> Found:

@@ -172,7 +172,7 @@ class Shard:
         """
         ascending = np.sort(places, axis=1)  # so that a mapped file is read forwards
         empty = int((ascending < 0).sum(axis=1).min(initial=ascending.shape[1]))
-        ascending = ascending[:, empty:]
+        ascending = ascending[:, empty:] if empty else ascending
         scores = _scores_of(self.exact, queries, ascending)
         return self._of_catalogue(*best_of(scores, ascending, k))
 

@@ -53,6 +53,10 @@ def shop() -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def built(kind: tuple[str, int, int], count: int, *, seed: int = 0) -> VectorIndex:
+    return build_of(kind, count, seed=seed)
+
+
+def build_of(kind: tuple[str, int, int], count: int, *, seed: int = 0) -> VectorIndex:
     items, queries = shop()
     if seed:
         items = gated_items(*np.roll(items.reshape(N, 2, D), seed, axis=2).transpose(1, 0, 2))
@@ -146,6 +150,17 @@ def rows_in(index: faiss.IndexIVF, number: int) -> np.ndarray:
     if not size:
         return np.empty(0, np.int64)
     return faiss.rev_swig_ptr(index.invlists.get_ids(number), size).copy()
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_search_of_few_items_looks_the_further(monkeypatch: pytest.MonkeyPatch, count: int):
+    """One in twenty is allowed: with four lists of about twelve items there would be two of ten."""
+    monkeypatch.setattr(ann, "_EXACT_ROWS", 10)
+    index = build_of(KINDS[1], count)
+    index.set({"nprobe": 4, "refined": 200})
+    allowed = Allowed(np.random.default_rng(3).random(N) < 0.05)
+    rows = index.search(shop()[1], 10, allowed)[1]
+    assert (rows >= 0).mean() > 0.9
 
 
 def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch):
