@@ -28,6 +28,7 @@ from smar.index.lists import WITH_LISTS, Lists, trained
 from smar.index.settings import DEPTH
 from smar.index.shard import Shard
 from smar.index.shard_files import index_directory
+from smar.service.registry import AUTO
 from smar.service.retriever import Retriever
 
 _ALONE, _TOGETHER = 200, 100  # queries one by one, and at once
@@ -96,11 +97,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--shards", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--release", default=AUTO, help='"none": the outputs of the stages')
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     asked = parser.parse_args()
     faiss.omp_set_num_threads(1)
-    shop = Retriever.load(asked.folder)
+    shop = Retriever.load(asked.folder, asked.release)
     index = shop.index.vectors
     kind = index.details["kind"]
     if not kind.startswith(WITH_LISTS):

@@ -12,8 +12,10 @@ import pytest
 import yaml
 
 from benchmarks.fair.space import SPACES
+from smar.stages import index
 from studies.__main__ import main as study
 from studies.paths import StudyPaths
+from tests.conftest import set_params
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted(
@@ -64,6 +66,17 @@ def test_index_refit_says_what_lists_of_before_find(start, shared_project: Path)
 
 
 @pytest.mark.slow
+def test_index_shards_find_the_same_and_say_what_they_cost(start, small_project: Path):
+    (small_project / "queries.json").write_text(json.dumps(["teal lamp", "sofa", "dress"]))
+    set_params(small_project, {"index.exact_below": 20, "index.recall_target": 0.5})
+    index.run(small_project)
+    asked = ("--folder", str(small_project), "--release", "none", "--rounds", "1", "--threads", "1")
+    of_lists, *lines = map(json.loads, start("benchmarks.index_shards", *asked))
+    assert of_lists["items"] == 150
+    assert [line["shards"] for line in lines] == [1, 2, 4]
+    assert all(line["same_as_first"] and line["alone_cpu_ms"] > 0 for line in lines)
+
+
 def test_train_step_measures_both_precisions(start):
     lines = start("benchmarks.train_step", "--steps", "1", "--items", "4", "--dense", "64")
     figures = [json.loads(line) for line in lines]
