@@ -126,12 +126,25 @@ class TextTower(nn.Module):
         return TowerOutput(hidden, pooled, mask, functional.normalize(projected, dim=-1), norm)
 
     def _states(self, ids: Tensor, lengths: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the hidden states [B, L, H] and the pooled ones [B, H].
+        """Return the hidden states [B, L, H] and the pooled ones [B, H]; equal texts are read once.
 
-        Texts of similar length go together, so that little is spent on padding.
+        A step's queries repeat: an item of few queries draws the same one again.
         """
-        if torch.compiler.is_exporting():  # a graph has no groups: those hang on the lengths
+        if torch.compiler.is_exporting():  # what a graph does hangs on no text
             return self._read(ids, lengths, mask)
+        texts, place = torch.unique(ids.masked_fill(~mask, -1), dim=0, return_inverse=True)
+        if len(texts) == len(ids):
+            return self._states_of(ids, lengths, mask)
+        is_real = texts >= 0
+        hidden, pooled = self._states_of(texts.clamp(min=0), is_real.sum(1), is_real)
+        return hidden.index_select(0, place), pooled.index_select(0, place)
+
+    def _states_of(self, ids: Tensor, lengths: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the same, each text read by itself.
+
+        Where the backbone does not take texts side by side, those of similar length go together,
+        so that little is spent on padding.
+        """
         if not self.padded_to and self.pooling != "own" and takes_packed(self.backbone):
             return self._states_packed(ids, lengths)
         order = lengths.argsort(stable=True)
@@ -145,7 +158,7 @@ class TextTower(nn.Module):
         return torch.cat(states)[back], torch.cat(pooled)[back]
 
     def _states_packed(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the same of a backbone that reads texts side by side."""
+        """Return the same of a backbone that takes texts side by side."""
         packed = Packed.of(lengths, ids.shape[1])
         states = read_packed(self.backbone, ids, packed)
         texts = packed.split(states)

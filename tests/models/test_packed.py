@@ -94,3 +94,28 @@ def test_states_that_are_computed_again_give_the_same_gradients():
         gradients.append({name: p.grad for name, p in backbone.named_parameters()})
     for name, gradient in gradients[0].items():
         assert torch.equal(gradients[1][name], gradient), name
+
+
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_equal_texts_are_read_once_with_the_gradients_of_all(
+    is_packed: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("smar.models.text.takes_packed", lambda _backbone: is_packed)
+    rows = torch.arange(130) % 7 + 60
+    behind = torch.arange(9) >= LENGTHS[rows, None]
+    ids = IDS[rows].where(~behind, torch.arange(130)[:, None] % 50)
+    tower = TextTower(bert(), 16, "mean")
+    weight = torch.randn(130, 16, generator=torch.Generator().manual_seed(2))
+    read = []
+    tower.backbone.embeddings.register_forward_hook(
+        lambda _module, _given, output: read.append(output.shape[:2].numel())
+    )
+    (tower(ids, LENGTHS[rows]).embedding * weight).sum().backward()
+    assert sum(read) <= 7 * 9
+    once = {name: p.grad.clone() for name, p in tower.named_parameters()}
+    tower.zero_grad()
+    for row in range(130):
+        alone = tower(ids[row : row + 1], LENGTHS[rows[row : row + 1]]).embedding
+        (alone * weight[row]).sum().backward()
+    for name, p in tower.named_parameters():
+        assert torch.allclose(once[name], p.grad, rtol=1e-4, atol=1e-4), name
