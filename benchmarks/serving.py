@@ -31,7 +31,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import faiss
 import pandas as pd
 
 from benchmarks.serving_process import cpu_s, generator, memory_mb, records, serve, start_load
@@ -41,6 +40,7 @@ from smar.models.onnx_kept import graph_path, made_queries
 from smar.service import registry
 from smar.service.filters import read_filter
 from smar.service.finding import ONNX, QueryTower
+from smar.service.http.threads import limit_process
 from smar.service.request import SearchRequest
 from smar.service.retriever import Retriever
 
@@ -120,8 +120,12 @@ def _write_paths(root: Path) -> None:
 
 
 def _library(root: Path, threads: int) -> Retriever:
-    """Return the bare library, its queries encoded by what encodes the service's."""
-    faiss.omp_set_num_threads(threads)
+    """Return the bare library, its queries encoded by what encodes the service's.
+
+    It does what a search is: reads the query, encodes it, finds and scores the best, and names the
+    rows, scores and relevance of its hits. It reads no item, writes no JSON and logs nothing.
+    """
+    limit_process(threads)
     shop = Retriever.load(root)
     shop.hasten()
     model = root / "releases" / shop.release / "model"

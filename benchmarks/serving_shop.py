@@ -8,6 +8,7 @@ arguments give the same release. N items.
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,8 @@ from smar.index.building import build_index
 from smar.index.hybrid import HybridIndex, write_index
 from smar.index.relevance import Calibration
 from smar.index.words import WordIndex
-from smar.models.encode import encode_queries
 from smar.models.io import load_model
+from smar.models.onnx import proven_queries
 from smar.models.onnx_graph import write_query_graph
 from smar.params import load_params
 from smar.seeding import generator
@@ -73,8 +74,8 @@ def build_project(source: Path, root: Path, num_items: int, seed: int = 7) -> No
         pq.write_table(pictures, folder / "pictures.parquet")
         write_suggestions(folder / FILE, build_suggestions(frame))
         share = json.loads((release / "index/manifest.json").read_text())["details"]["word_share"]
-        _write_index(folder, frame, queries, share, seed)
         write_query_graph(load_model(folder / "model"), folder / GRAPH)
+        _write_index(folder, frame, queries, share, seed)
 
     registry.publish(root, fill, Manifest(kind=registry.KIND), expected="")
 
@@ -102,31 +103,39 @@ def _frame(items: shop.Catalogue) -> pd.DataFrame:
     rng = generator(0, "serving", "items")
     price = rng.lognormal(3, 0.6, len(items)).round(2)
     in_stock = rng.random(len(items)) < 0.9
-    rows: list[dict[str, Any]] = []
+    columns: dict[str, Any] = dict.fromkeys(schema.ITEMS.names, "")
+    texts: dict[str, list[str]] = {
+        "title": [],
+        "description": [],
+        "brand": [],
+        "category": [],
+        "attributes": [],
+    }
     for item in range(len(items)):
         noun, brand = items.noun(item), items.brand_of(item)
         look, colour = shop._LOOKS[items.look[item]], shop._COLOURS[items.colour[item]]
         department = shop._DEPARTMENTS[items.kind[item] % len(shop._DEPARTMENTS)]
-        rows.append(
-            dict.fromkeys(schema.ITEMS.names, "")
-            | {
-                "item_id": shop.item_id(item),
-                "title": shop.title_of(items, item),
-                "description": f"{look.capitalize()} {noun} in {colour} by {brand}. Ready to ship.",
-                "brand": brand,
-                "category": f"{department} > {noun.capitalize()}",
-                "attributes": f"colour: {colour}; look: {look}",
-                "price": float(price[item]),
-                "price_max": None,
-                "currency": "EUR",
-                "sale_price": None,
-                "sale_from": pd.NaT,
-                "sale_to": pd.NaT,
-                "availability": "in_stock" if in_stock[item] else "out_of_stock",
-                "image_ids": [item],
-            }
+        of_item = (
+            shop.title_of(items, item),
+            f"{look.capitalize()} {noun} in {colour} by {brand}. Ready to ship.",
+            brand,
+            sys.intern(f"{department} > {noun.capitalize()}"),
+            sys.intern(f"colour: {colour}; look: {look}"),
         )
-    return pd.DataFrame(rows, columns=schema.ITEMS.names)
+        for column, text in zip(texts.values(), of_item, strict=True):
+            column.append(text)
+    columns |= texts | {
+        "item_id": [shop.item_id(item) for item in range(len(items))],
+        "price": price,
+        "price_max": None,
+        "currency": "EUR",
+        "sale_price": None,
+        "sale_from": pd.NaT,
+        "sale_to": pd.NaT,
+        "availability": np.where(in_stock, "in_stock", "out_of_stock"),
+        "image_ids": [[item] for item in range(len(items))],
+    }
+    return pd.DataFrame(columns, columns=schema.ITEMS.names)
 
 
 def _write_pictures(root: Path, frame: pd.DataFrame, seed: int) -> None:
@@ -157,22 +166,30 @@ def _write_index(
     folder: Path, frame: pd.DataFrame, queries: list[str], word_share: float, seed: int
 ) -> None:
     """Write the index of a release whose model is there, as the stage `index` would choose it."""
-    model = load_model(folder / "model")
+    tower = proven_queries(folder / "model", folder / GRAPH)
     params = load_params(folder.parents[1] / "params.yaml").index
-    text = encode_queries(model, list(frame["title"])).vector
+    titles = list(frame["title"])
+    blocks = (titles[start : start + _BLOCK] for start in range(0, len(titles), _BLOCK))
+    text = np.concatenate([tower.encode(block).vector for block in blocks])
+    # In place: each of these arrays is 768 MB for a million items.
     noise = generator(seed, "serving", "vectors").standard_normal(text.shape, np.float32)
-    multimodal = _unit(text + _NOISE * _unit(noise))
+    _make_unit(noise)
+    noise *= _NOISE
+    noise += text
+    _make_unit(noise)
+    vectors = gated_items(text, noise, folder)
+    del text, noise
 
     def sample() -> NDArray[np.float32]:
-        encoded = encode_queries(model, queries[:_SAMPLED])
+        encoded = tower.encode(queries[:_SAMPLED])
         return gated_queries(encoded.vector, encoded.gate)
 
     ids = list(frame["item_id"])
     words = WordIndex.build(item_texts(frame), item_codes(frame))
-    vectors = build_index(gated_items(text, multimodal), ids, params, sample)
+    found = build_index(vectors, ids, params, sample)
     manifest = Manifest(kind="index", details={"model_sha": digest(folder / "model")})
-    write_index(folder / "index", HybridIndex(vectors, words, word_share, _CALIBRATION), manifest)
+    write_index(folder / "index", HybridIndex(found, words, word_share, _CALIBRATION), manifest)
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+def _make_unit(vectors: NDArray[np.float32]) -> None:
+    vectors /= np.sqrt(np.einsum("nd,nd->n", vectors, vectors))[:, None]

@@ -4,7 +4,7 @@ Shapes: N items, V different values of a field.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Protocol
@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from smar.service.answer import Facet, Stats
 from smar.service.filters import Between, Value
+from smar.service.sorted_texts import SortedTexts
 
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.float64]
 
 _LEVELS = " > "
+_BLOCK = 10_000  # values that are objects at once
 
 
 class Column(Protocol):
@@ -57,25 +59,32 @@ class TextColumn:
 
     def __init__(self, texts: Any) -> None:
         encoded = texts.dictionary_encode()
-        values = encoded.dictionary.to_pylist()
-        order = np.argsort(np.array(values, object)) if values else np.empty(0, np.int64)
-        place = np.empty(len(values), np.int32)
-        place[order] = np.arange(len(values), dtype=np.int32)
-        self.values: list[str] = [values[code] for code in order]
+        # Where all are different the dictionary is a copy, and the texts may be mapped.
+        is_copy = encoded is not texts and len(encoded.dictionary) == len(texts)
+        self._values = SortedTexts(texts if is_copy else encoded.dictionary)
+        place = np.empty(len(self._values), np.int32)
+        place[self._values.order] = np.arange(len(place), dtype=np.int32)
         indices = encoded.indices.to_numpy(zero_copy_only=False)
-        self.codes: NDArray[np.int32] = place[indices] if values else np.empty(0, np.int32)
-        self._code_of = {value: code for code, value in enumerate(self.values)}
+        self.codes: NDArray[np.int32] = place[indices] if len(place) else np.empty(0, np.int32)
+        self._unknown = self._values.place("")
+
+    def _all_values(self) -> Iterator[str]:
+        """Yield the values in their order."""
+        for start in range(0, len(self._values), _BLOCK):
+            yield from self._values.at(np.arange(start, min(start + _BLOCK, len(self._values))))
 
     @cached_property
     def _number_of(self) -> Numbers:
         """The number of each value, NaN for "" and for a text, [V]."""
-        return np.array([_number_or_nan(value) for value in self.values])
+        return np.array([_number_or_nan(value) for value in self._all_values()])
 
     @cached_property
     def is_numeric(self) -> bool:
         """As `Column`."""
-        is_number = ~np.isnan(self._number_of)
-        return bool(is_number.any()) and int(is_number.sum()) == sum(map(bool, self.values))
+        first = next((value for value in self._all_values() if value), "")
+        if math.isnan(_number_or_nan(first)):  # of a million texts one is enough
+            return False
+        return int((~np.isnan(self._number_of)).sum()) == len(self._values) - (self._unknown >= 0)
 
     def as_numbers(self) -> Numbers:
         """As `Column`."""
@@ -87,7 +96,7 @@ class TextColumn:
 
     def any_of(self, values: Sequence[Value]) -> Mask:
         """As `Column`; numbers are looked for as they are written: 42 is the text "42"."""
-        wanted = np.zeros(len(self.values), bool)
+        wanted = np.zeros(len(self._values), bool)
         for value in values:
             wanted[self._codes_of("" if value is None else _as_text(value))] = True
         return wanted.take(self.codes)
@@ -98,11 +107,10 @@ class TextColumn:
 
     def facet(self, mask: Mask, most: int) -> Facet:
         """As `Column`."""
-        found = np.bincount(_of(self.codes, mask), minlength=len(self.values))
-        unknown = int(found[self._code_of[""]]) if "" in self._code_of else 0
-        counts = self._added_up(found)
+        found = np.bincount(_of(self.codes, mask), minlength=len(self._values))
+        unknown = int(found[self._unknown]) if self._unknown >= 0 else 0
         stats = _stats(self._number_of, found) if self.is_numeric else None
-        return Facet(_most_frequent(counts, most), len(counts), unknown, stats)
+        return Facet(*self._counted(found, most), unknown, stats)
 
     def keys(self) -> NDArray[np.int64]:
         """As `Column`."""
@@ -110,16 +118,19 @@ class TextColumn:
 
     @cached_property
     def _keys(self) -> NDArray[np.int64]:
-        return np.where(self.codes == self._code_of.get("", -1), -1, self.codes.astype(np.int64))
+        return np.where(self.codes == self._unknown, -1, self.codes.astype(np.int64))
 
     def _codes_of(self, value: str) -> list[int]:
-        return [self._code_of[value]] if value in self._code_of else []
+        code = self._values.place(value)
+        return [] if code < 0 else [code]
 
-    def _added_up(self, found: NDArray[np.int64]) -> dict[str, int]:
-        """Return the count of each value but "" that was found, in the order of the values."""
+    def _counted(self, found: NDArray[np.int64], most: int) -> tuple[dict[str, int], int]:
+        """Return the most frequent of the values but "" that were found, and how many were."""
         there = np.flatnonzero(found)
-        counted = zip(there.tolist(), found[there].tolist(), strict=True)
-        return {self.values[code]: count for code, count in counted if self.values[code]}
+        there = there[there != self._unknown]
+        best = _most_frequent(found[there], most)
+        counts = zip(self._values.at(there[best]), found[there[best]].tolist(), strict=True)
+        return dict(counts), len(there)
 
 
 class LevelColumn(TextColumn):
@@ -129,7 +140,7 @@ class LevelColumn(TextColumn):
     def _below(self) -> dict[str, list[int]]:
         """The codes at and below each level."""
         below: dict[str, list[int]] = {}
-        for code, value in enumerate(self.values):
+        for code, value in enumerate(self._all_values()):
             for level in levels_of(value):
                 below.setdefault(level, []).append(code)
         return below
@@ -137,9 +148,11 @@ class LevelColumn(TextColumn):
     def _codes_of(self, value: str) -> list[int]:
         return self._below.get(value, [])
 
-    def _added_up(self, found: NDArray[np.int64]) -> dict[str, int]:
+    def _counted(self, found: NDArray[np.int64], most: int) -> tuple[dict[str, int], int]:
         counts = ((level, int(found[codes].sum())) for level, codes in self._below.items())
-        return {level: count for level, count in sorted(counts) if level and count}
+        there = [(level, count) for level, count in sorted(counts) if level and count]
+        best = _most_frequent(np.array([count for _, count in there], np.int64), most)
+        return dict(there[row] for row in best.tolist()), len(there)
 
 
 class NumberColumn:
@@ -185,7 +198,7 @@ class NumberColumn:
         found = np.bincount(_of(keys, mask) + 1, minlength=len(values) + 1)
         unknown, found = int(found[0]), found[1:]
         there = np.flatnonzero(found)
-        best = there[np.argsort(-found[there], kind="stable")[:most]]
+        best = there[_most_frequent(found[there], most)]
         counted = zip(values[best].tolist(), found[best].tolist(), strict=True)
         counts = {_as_text(value): count for value, count in counted}
         return Facet(counts, len(there), unknown, _stats(values, found))
@@ -250,9 +263,13 @@ def _stats(values: Numbers, found: NDArray[np.int64]) -> Stats | None:
     return Stats(total, float(values.min()), float(values.max()), mean)
 
 
-def _most_frequent(counts: dict[str, int], most: int) -> dict[str, int]:
-    # Sorting is stable: equals stay in the order of the values.
-    return dict(sorted(counts.items(), key=lambda entry: -entry[1])[:most])
+def _most_frequent(counts: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Return the places of the largest counts, largest first; equals stay in their order."""
+    rows = np.arange(len(counts))
+    if len(counts) > most:
+        least = np.partition(counts, len(counts) - most)[len(counts) - most]
+        rows = np.flatnonzero(counts >= least)
+    return rows[np.argsort(-counts[rows], kind="stable")[:most]]
 
 
 def _as_text(value: str | float) -> str:

@@ -60,10 +60,15 @@ class OpenFile:
         if self._descriptor >= 0:
             os.fsync(self._descriptor)
 
-    def is_due(self, most_bytes: int, most_s: float) -> bool:
-        """Return whether it is time to close the file: large, old, or of another day."""
+    @property
+    def size(self) -> int:
+        """Bytes that were written."""
+        return self._size
+
+    def is_due(self, most_s: float) -> bool:
+        """Return whether it is time to close the file: old, or of another day."""
         is_old = time.monotonic() - self._opened >= most_s
-        return is_old or self._size >= most_bytes or datetime.now(UTC).date() != self._day
+        return is_old or datetime.now(UTC).date() != self._day
 
     def is_asked_for(self, mark: Path) -> bool:
         """Return whether the mark was touched since the file was opened."""

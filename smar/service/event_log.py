@@ -77,6 +77,7 @@ class EventLog:
         self._written = self._synced = 0
         self._waiting: list[tuple[int, Future[None]]] = []
         self._is_closed = False
+        self._look_for_room()
         self._tidy()
         self._thread = threading.Thread(target=self._run, name="event-log", daemon=True)
         self._thread.start()
@@ -98,10 +99,13 @@ class EventLog:
             if self._written - self._synced > self.limits.unsynced_bytes:
                 raise LogBusyError(f"{self.spool}: the disk does not keep up with the event log.")
             self._check_room(len(lines))
-            self._turn_if_due()
+            if self._file is not None and self._file.size >= self.limits.file_bytes:
+                self._turn()
+                self._wake.notify()
             self._open_file().write(lines)
             self._written += len(lines)
             self._total += len(lines)
+            self._free -= len(lines)
             return self._written
 
     def synced(self, ticket: int) -> "Future[None]":
@@ -166,10 +170,17 @@ class EventLog:
     def room(self) -> str:
         """Return why nothing more can be written, "" if it can."""
         try:
+            self._look_for_room()
             self._check_room(0)
-        except LogFullError as error:
+        except (LogFullError, OSError) as error:
             return str(error)
         return ""
+
+    def _look_for_room(self) -> None:
+        """See what is free on the disk; what is written until the next look is taken off."""
+        free = shutil.disk_usage(self.spool).free
+        with self._lock:
+            self._free = free
 
     def _check_room(self, size: int) -> None:
         if self._total + size > self.limits.total_bytes:
@@ -177,11 +188,10 @@ class EventLog:
                 f"{self.folder}: the event log holds {self._total} bytes, its limit is "
                 f"{self.limits.total_bytes}. Move ingested files away, or raise the limit."
             )
-        free = shutil.disk_usage(self.spool).free
-        if free - size < self.limits.free_bytes:
+        if self._free - size < self.limits.free_bytes:
             raise LogFullError(
-                f"{self.spool}: {free} bytes are free on the disk, {self.limits.free_bytes} are "
-                "kept free. Free space on it."
+                f"{self.spool}: {self._free} bytes are free on the disk, "
+                f"{self.limits.free_bytes} are kept free. Free space on it."
             )
 
     def _open_file(self) -> "OpenFile":
@@ -191,11 +201,9 @@ class EventLog:
 
     def _turn_if_due(self) -> None:
         if self._file is not None and (
-            self._file.is_asked_for(self.spool / _CLOSE)
-            or self._file.is_due(self.limits.file_bytes, self.limits.file_s)
+            self._file.is_asked_for(self.spool / _CLOSE) or self._file.is_due(self.limits.file_s)
         ):
             self._turn()
-            self._wake.notify()
 
     def _turn(self) -> None:
         """Have the open file closed, and the next records go to a new one; hold the lock."""
@@ -246,6 +254,7 @@ class EventLog:
                 self._turn_if_due()
                 file, upto = self._file, self._written
             try:
+                self._look_for_room()
                 self._close_turned()
                 if file is not None and upto > self._synced:
                     self._sync(file, upto)

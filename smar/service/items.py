@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from smar.index.allowed import Allowed
 from smar.service.kept_items import KeptItems, bytes_of, piece_of
+from smar.service.sorted_texts import SortedTexts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,9 +64,8 @@ class ItemTable:
         return Allowed(np.ones(len(self), bool))
 
     @cached_property
-    def _row_of(self) -> dict[str, int]:
-        ids = _chunk(self.table, "item_id").to_pylist()
-        return {item_id: row for row, item_id in enumerate(ids)}
+    def _sorted_ids(self) -> SortedTexts:
+        return SortedTexts(_chunk(self.table, "item_id"))
 
     @cached_property
     def _images(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -75,7 +75,8 @@ class ItemTable:
 
     def row(self, item_id: str) -> int:
         """Return the row of an item, -1 for one that is not there."""
-        return self._row_of.get(item_id, -1)
+        place = self._sorted_ids.place(item_id)
+        return int(self._sorted_ids.order[place]) if place >= 0 else -1
 
     def ids(self, rows: NDArray[np.int64]) -> list[str]:
         """Return the ids of the items at rows [k]."""

@@ -103,12 +103,12 @@ class SearchRequest:
             RequestError: Holds all problems.
         """
         problems: list[Problem] = []
-        names = [each.name for each in fields(cls)]
-        for name in content:
-            if name not in {*names, "page", "per_page"}:
-                match = near_match(str(name), names)
-                problems.append(Problem(str(name), f"is not known to a search.{match}"))
-        values = {name: content[name] for name in names if name in content}
+        values = {name: value for name, value in content.items() if name in _NAMES}
+        if len(values) < len(content):
+            for name in content:
+                if name not in {*_NAMES, "page", "per_page"}:
+                    match = near_match(str(name), _NAMES)
+                    problems.append(Problem(str(name), f"is not known to a search.{match}"))
         values |= _paged(content, problems)
         if "filters" in values and not isinstance(values["filters"], Filter):
             values["filters"], wrong = read_filter(values["filters"])
@@ -122,6 +122,9 @@ class SearchRequest:
         if problems:
             raise RequestError(problems)
         return request
+
+
+_NAMES = {each.name: None for each in fields(SearchRequest)}
 
 
 def _paged(content: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:

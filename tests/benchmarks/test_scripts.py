@@ -138,6 +138,17 @@ def test_serving_loses_no_record_and_switches_without_an_error(start, small_proj
 
 
 @pytest.mark.slow
+def test_serving_int8_compares_the_same_queries(start, small_project: Path):
+    lines = [
+        json.loads(line) for line in start("benchmarks.serving_int8", "--root", str(small_project))
+    ]
+    judged = [line for line in lines if "search ndcg@10" in line]
+    assert [line["weights"] for line in judged] == ["float32", "int8"] * (len(judged) // 2)
+    assert {line["at_once"] for line in lines if "at_once" in line} == {1, 8, 32}
+    assert lines[-1]["bytes"]["int8"] < lines[-1]["bytes"]["float32"]
+
+
+@pytest.mark.slow
 def test_serving_parts_add_up_to_no_more_than_the_whole(start, small_project: Path):
     queries = json.dumps(["teal lamp", "sofa", "dress"])
     (small_project / "queries.json").write_text(queries)

@@ -69,6 +69,7 @@ class Batcher(Generic[Asked, Told]):
         begin: Called first in the thread.
         is_quick: Whether the event loop may answer it; it does where nothing else is asked, and
             where the last such search took less than 5 ms.
+        told: Called with every batch and its answers once they are on their way.
     """
 
     def __init__(
@@ -80,8 +81,9 @@ class Batcher(Generic[Asked, Told]):
         deadline_s: float,
         begin: Callable[[], object] = lambda: None,
         is_quick: Callable[[Asked], bool] = lambda _: False,
+        told: Callable[[list[Asked], Sequence[Told | Exception]], object] = lambda *_: None,
     ) -> None:
-        self._answer, self._begin, self._is_quick = answer, begin, is_quick
+        self._answer, self._begin, self._is_quick, self._told = answer, begin, is_quick, told
         self._max_waiting, self._max_batch = max_waiting, max_batch
         self._deadline_s = deadline_s
         self._queue: deque[_Waiting[Asked, Told]] = deque()
@@ -135,25 +137,29 @@ class Batcher(Generic[Asked, Told]):
     def _take(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have what came to a loop at the same time answered: by the thread, or one here."""
         come = self._come.pop(loop)
-        if len(come) == 1 and self._is_answered_here(come[0]):
+        if len(come) == 1 and (outcomes := self._answered_here(come[0])) is not None:
+            _tell(outcomes)
+            # The answer is written at the end of this turn of the loop.
+            loop.call_soon(loop.call_soon, self._after, outcomes)
             return
         for waiting, refusal in self._put(come):
             waiting.tell(refusal)
 
-    def _is_answered_here(self, waiting: _Waiting[Asked, Told]) -> bool:
-        """Answer a search in the loop that calls, where nothing else is to be done."""
+    def _answered_here(self, waiting: _Waiting[Asked, Told]) -> list[_Outcome[Asked, Told]] | None:
+        """Answer a search in the loop that calls; None where the thread has to."""
         is_alone = self._size == 1 and not self._queue and not self._is_closed
         if not is_alone or self._alone_s > _HERE_S or not self._is_quick(waiting.asked):
-            return False
+            return None
         if not self._answering.acquire(blocking=False):
-            return False
+            return None
         try:
-            outcomes = self._outcomes([waiting])
+            return self._outcomes([waiting])
         finally:
             self._answering.release()
-        for each, told in outcomes:
-            each.tell(told)
-        return True
+
+    def _after(self, outcomes: list[_Outcome[Asked, Told]]) -> None:
+        if outcomes:
+            self._told([each.asked for each, _ in outcomes], [told for _, told in outcomes])
 
     def _put(
         self, come: list[_Waiting[Asked, Told]]
@@ -189,6 +195,7 @@ class Batcher(Generic[Asked, Told]):
             with self._answering:
                 outcomes = self._outcomes(batch)
             _hand_over(outcomes)
+            self._after(outcomes)
 
     def _next(self, size: int, most_s: float) -> list[_Waiting[Asked, Told]]:
         """Return the next batch, nothing when the queue is closed and empty.

@@ -24,12 +24,13 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         SmarError: If the settings or the releases do not allow it.
     """
-    from smar.service.http.listening import say_who_reads
+    from smar.service.http.listening import let_threads_sleep, say_who_reads
     from smar.service.http.settings import read_settings
 
     given = {name: getattr(options, name) for name in ("host", "port", "release", "workers")}
     settings = read_settings(options.root, options.settings, given)
     say_who_reads(options.root, settings)
+    let_threads_sleep()
     if settings.workers == 1:
         from smar.service.http.server import serve_here
 

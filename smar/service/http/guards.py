@@ -6,6 +6,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -69,6 +70,7 @@ class AccessLog:
 
         try:
             await self._app(scope, receive, sent)
+            await asyncio.sleep(0)  # the loop writes at the end of its turn: to count can wait
         except Exception:
             status = 500
             raise
@@ -95,10 +97,15 @@ class AccessLog:
 
 def _with_ours(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[Any]:
     """Return the headers of a response with those of safety, which it may have its own of."""
-    own = [(name, value) for name, value in headers if name.lower() != _OUR_ID]
-    named = {name.lower() for name, _ in own}
-    more = [(name, value) for name, value in _HEADERS.items() if name not in named]
-    return [*own, (_OUR_ID, request_id.encode()), *more]
+    own = [each for each in headers if each[0].lower() != _OUR_ID]
+    return [*own, (_OUR_ID, request_id.encode()), *_beside(tuple(name for name, _ in own))]
+
+
+@lru_cache(64)
+def _beside(names: tuple[bytes, ...]) -> list[tuple[bytes, bytes]]:
+    """Return the headers of safety that a response with these names has not."""
+    named = {name.lower() for name in names}
+    return [(name, value) for name, value in _HEADERS.items() if name not in named]
 
 
 class Guard:

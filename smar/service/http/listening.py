@@ -1,6 +1,7 @@
 """Where the service listens and what of uvicorn it asks for; nothing heavy is loaded for it."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,16 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         "http": impatient(settings.body_s),
         "timeout_graceful_shutdown": int(settings.stop_s) or 1,
     }
+
+
+def let_threads_sleep() -> None:
+    """Have threads of OpenMP sleep where they wait; before what uses them is imported.
+
+    They turn for some milliseconds by themselves, of which the library does without only where it
+    has started more threads than there are processors. Where other processes work, too, two of
+    Faiss's that turn take the time of nine tenths of all searches.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def say_where(host: str, port: int) -> None:

@@ -22,6 +22,7 @@ class Impatient(HttpToolsProtocol):
     def __init__(self, *, head_s: float, **options: Any) -> None:
         super().__init__(**options)
         self._head_s = head_s
+        self._is_in_head = False
         self._late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -29,13 +30,20 @@ class Impatient(HttpToolsProtocol):
         super().connection_made(transport)
         self._wait()
 
+    def data_received(self, data: bytes) -> None:
+        """Wait for the rest of a head; most come whole."""
+        super().data_received(data)
+        if self._is_in_head and self._late is None:
+            self._wait()
+
     def on_message_begin(self) -> None:
-        """Wait for this request's head."""
-        self._wait()
+        """Begin a head."""
+        self._is_in_head = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Wait no more."""
+        self._is_in_head = False
         self._wait_no_more()
         super().on_headers_complete()
 

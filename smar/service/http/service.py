@@ -88,6 +88,7 @@ class Service:
             deadline_s=settings.deadline_s,
             begin=begin,
             is_quick=_is_quick,
+            told=self._count,
         )
         # For pictures, files, and releases to compare with.
         self.pool = ThreadPoolExecutor(2, "slow", initializer=begin)
@@ -124,7 +125,6 @@ class Service:
 
     def _answer(self, asks: list[Ask]) -> Sequence[Answer | Exception]:
         """Return the answers to a batch, each of one release, after they were logged."""
-        self.metrics.batch.observe(len(asks))
         current = self.live.current  # once: no batch is answered by two releases
         groups: dict[int, tuple[Retriever, list[int]]] = {}
         for number, ask in enumerate(asks):
@@ -138,13 +138,16 @@ class Service:
         self._record(asks, told)
         return told
 
+    def _count(self, asks: list[Ask], told: Sequence[Answer | Exception]) -> None:
+        self.metrics.batch.observe(len(asks))
+        self.metrics.see([answer for answer in told if not isinstance(answer, Exception)])
+
     def _record(self, asks: list[Ask], told: Sequence[Answer | Exception]) -> None:
         answered = [
             (ask, answer)
             for ask, answer in zip(asks, told, strict=True)
             if not isinstance(answer, Exception)
         ]
-        self.metrics.see([answer for _, answer in answered])
         at = now()
         records = [
             _record_of(ask, answer, at)

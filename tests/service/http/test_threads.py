@@ -1,6 +1,11 @@
 """The threads of a search hold where searches run."""
 
+import os
+import shutil
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import faiss
 import pytest
@@ -34,3 +39,18 @@ def test_processors_are_shared_by_the_workers(
 ):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
     assert threads_of(Settings(**settings)) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "active"}, "ACTIVE")]
+)
+def test_threads_of_a_service_sleep_where_they_wait(
+    tmp_path: Path, small_parameters: Path, given: dict[str, str], expected: str
+):
+    shutil.copy(small_parameters, tmp_path / "params.yaml")
+    env = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    env |= {"OMP_DISPLAY_ENV": "true", **given}
+    command = [sys.executable, "-m", "smar", "serve", "--root", tmp_path, "--port", "0"]
+    ended = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    assert "Run `dvc repro`" in ended.stderr  # there is nothing to serve; Faiss is loaded by then
+    assert f"OMP_WAIT_POLICY = '{expected}'" in ended.stderr
