@@ -86,6 +86,25 @@ def test_towers_learn_from_features_what_they_would_from_pixels(
 
 
 @pytest.mark.whole
+def test_a_project_is_trained_from_an_aligned_start(project: Path, change_params: Change):
+    changes = {
+        **{f"model.{name}.pretrained": "" for name in ("query", "text")},
+        "model.text.unfreeze": "all",
+        "model.shared_words": True,
+        "model.image.layers": 0,
+        "pretrain.start": "aligned",
+        "pretrain.alignment": 1.0,
+        "finetune.alignment": 0.3,
+    }
+    change_params(project, changes)
+    run(project, "features", "pretrain", "finetune")
+    paths = Paths(project)
+    for stage in ("pretrain", "finetune"):
+        assert "loss_alignment" in paths.history(stage).read_text()
+    assert load_model(paths.retriever).image.origin.is_frozen
+
+
+@pytest.mark.whole
 def test_features_that_do_not_fit_are_refused(project: Path):
     paths = Paths(project)
     run(project, "features", "pretrain")
