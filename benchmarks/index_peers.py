@@ -1,10 +1,11 @@
-"""The index that `build_index` tries first, beside hnswlib, usearch and Faiss's graph.
+"""The index that `build_index` tries first, beside hnswlib, usearch, lorann and Faiss's graph.
 
-`python -m benchmarks.index_peers --items 100000` (pip install 'smar[peers]'): every system sees the
-same rows `[S_t ; S_m]` and the same gated queries, searched 200 deep as hybrid search does, and is
-set as cheaply as reaches recall@50 of .95 and of .99. Queries are told apart: half choose the
-setting, on the other half recall and time are taken. One thread, one query after the other, seconds
-of processor: a busy machine changes them less than those of the clock.
+`python -m benchmarks.index_peers --items 100000` (pip install 'smar[peers]'): a peer that is not
+installed is left out and named. Every system sees the same rows `[S_t ; S_m]` and the same gated
+queries, searched 200 deep as hybrid search does, and is set as cheaply as reaches recall@50 of .95
+and of .99. Queries are told apart: half choose the setting, on the other half recall and time are
+taken. One thread, one query after the other, seconds of processor: a busy machine changes them less
+than those of the clock.
 """
 
 import json
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import faiss
@@ -28,6 +30,8 @@ _K = 50
 _TARGETS = (0.95, 0.99)
 _EXPANSIONS = (200, 300, 400, 600, 800, 1200, 1600, 2400)  # nothing below the depth gives it
 _LINKS, _EFFORT = 32, 200  # of a graph, and of its making
+_RANK = 32  # of lorann's maps
+_SEARCHED, _SCORED = (4, 8, 16, 32, 64, 128, 256), (200, 400, 800, 1600)
 _QUERIES = 400
 
 Search = Callable[[NDArray[np.float32]], NDArray[np.int64]]
@@ -108,6 +112,33 @@ def usearch_index(vectors: NDArray[np.float32]) -> System:
     return System("usearch", seconds, settings)
 
 
+def lorann_index(vectors: NDArray[np.float32]) -> System:
+    """Return lorann's clusters, each with a low-rank map of queries to the scores of its rows.
+
+    As its authors set it: the square root of the rows as clusters, rank 32, 8 bits, scores of
+    clusters from 128 numbers where vectors have 200 or more.
+    """
+    from lorann import LorannIndex
+
+    start = time.process_time()
+    clusters, dim = round(len(vectors) ** 0.5), vectors.shape[1]
+    index = LorannIndex(vectors, clusters, 128 if dim >= 200 else None, rank=_RANK)
+    index.build(n_threads=1)
+
+    def search(setting: dict[str, int], queries: NDArray[np.float32]) -> NDArray[np.int64]:
+        rows = index.search(queries, DEPTH, setting["clusters"], setting["scored"], n_threads=1)
+        return np.asarray(rows, np.int64)
+
+    def cost(setting: dict[str, int]) -> float:
+        scanned = setting["clusters"] * len(vectors) / clusters
+        return scanned * _RANK / 4 + setting["scored"] * dim  # a byte is a quarter of a number
+
+    seconds = time.process_time() - start
+    tried = [{"clusters": c, "scored": s} for c in _SEARCHED if c <= clusters for s in _SCORED]
+    settings = [(each, partial(search, each)) for each in sorted(tried, key=cost)]
+    return System("lorann", seconds, settings)
+
+
 def recall(rows: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
     """Return the mean share of the true results [Q, k] among the first k that were found."""
     k = truth.shape[1]
@@ -151,9 +182,18 @@ def main() -> None:
     case = made_case(options, _QUERIES, np.random.default_rng(0))
     vectors, queries = case.items, gated_queries(case.asked.vector, case.asked.gate)
     truth = exact_search(queries, vectors, _K)[1]
-    for system in (*smar_and_graph(vectors), hnswlib_index(vectors), usearch_index(vectors)):
+    for system in chain(smar_and_graph(vectors), peers(vectors)):
         for line in compare(system, queries, truth):
             print(json.dumps(line), flush=True)
+
+
+def peers(vectors: NDArray[np.float32]) -> Iterator[System]:
+    """Yield the peers that are installed; those that are not are told."""
+    for make in (hnswlib_index, usearch_index, lorann_index):
+        try:
+            yield make(vectors)
+        except ModuleNotFoundError as error:
+            print(json.dumps({"system": error.name, "left out": "not installed"}))
 
 
 if __name__ == "__main__":

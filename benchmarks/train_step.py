@@ -2,17 +2,21 @@
 
 The model is that of params.yaml with pictures of 80 x 60 in 12 patches; 256 items a step. Texts and
 pictures are random: speed does not depend on what they show. Run with
-`python benchmarks/train_step.py`.
+`python -m benchmarks.train_step`. Seconds are those of the processor over the threads; steps and
+large products take turns, so that a busy machine slows both.
 """
 
 import argparse
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
 
 from smar.losses import build_loss
 from smar.models.dual_encoder import build_model
@@ -62,7 +66,7 @@ def random_batch(num_items: int, queries_per_item: int, vocab_size: int) -> Batc
 
 
 def measure(
-    queries_per_item: int, precision: str, steps: int, num_items: int
+    queries_per_item: int, precision: str, steps: int, num_items: int, dense: int
 ) -> dict[str, float | str]:
     """Return the figures of one setting."""
     torch.manual_seed(0)
@@ -77,6 +81,10 @@ def measure(
     step = pretrain_step(TaskWeights(tasks, is_learned=False), build_loss(loss))
     batch = random_batch(num_items, queries_per_item, tokenizer.vocab_size)
     chosen = Precision(precision, "benchmark")
+    left, right = torch.randn(2, dense, dense).to(getattr(torch, precision))
+
+    def product() -> torch.Tensor:
+        return left @ right
 
     def once() -> None:
         optimizer.zero_grad(set_to_none=True)
@@ -88,12 +96,26 @@ def measure(
 
     for _ in range(3):
         once()
-    start = time.perf_counter()
-    for _ in range(steps):
+    with FlopCounterMode(display=False) as counter:
         once()
-    seconds = (time.perf_counter() - start) / steps
-    with profile(activities=[ProfilerActivity.CPU], with_flops=True) as trace:
-        once()
+    rounds = [(_seconds(once), _seconds(product)) for _ in range(steps)]
+    seconds, dense_s = (median(found) for found in zip(*rounds, strict=True))
+    return {
+        "queries_per_item": queries_per_item,
+        "precision": precision,
+        "step_s": round(seconds, 4),
+        "pairs_per_s": round(len(batch.target) / seconds, 1),
+        "matrix_product_share": round(_share_of_products(once), 3),
+        "gflop_per_s": round(counter.get_total_flops() / seconds / 1e9, 1),
+        "dense_gflop_per_s": round(2 * dense**3 / dense_s / 1e9, 1),
+        "share_of_dense": round(counter.get_total_flops() / seconds / (2 * dense**3 / dense_s), 2),
+    }
+
+
+def _share_of_products(run: Callable[[], object]) -> float:
+    """Return the share of matrix products in the time of what is run."""
+    with profile(activities=[ProfilerActivity.CPU]) as trace:
+        run()
     events = trace.key_averages()
     total = sum(event.self_cpu_time_total for event in events)
     products = sum(
@@ -101,24 +123,13 @@ def measure(
         for event in events
         if any(name in event.key for name in MATRIX_PRODUCTS)
     )
-    return {
-        "queries_per_item": queries_per_item,
-        "precision": precision,
-        "step_s": round(seconds, 4),
-        "pairs_per_s": round(len(batch.target) / seconds, 1),
-        "matrix_product_share": round(products / total, 3),
-        "gflop_per_s": round(sum(event.flops for event in events) / seconds / 1e9, 1),
-    }
+    return float(products / total)
 
 
-def dense_gflops(dtype: torch.dtype, size: int) -> float:
-    """Return what one large matrix product reaches on this machine, in GFLOP/s."""
-    left, right = (torch.randn(size, size).to(dtype) for _ in range(2))
-    left @ right
-    start = time.perf_counter()
-    for _ in range(5):
-        left @ right
-    return 5 * 2 * size**3 / (time.perf_counter() - start) / 1e9
+def _seconds(run: Callable[[], object]) -> float:
+    start = time.process_time()
+    run()
+    return (time.process_time() - start) / torch.get_num_threads()
 
 
 def main() -> None:
@@ -126,11 +137,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--items", type=int, default=256, help="of a step")
     parser.add_argument("--dense", type=int, default=2048, help="rows of the large matrices")
+    parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
     options = parser.parse_args()
-    for precision, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+    for precision in options.precisions:
         for queries_per_item in (1, 4):
-            figures = measure(queries_per_item, precision, options.steps, options.items)
-            figures["dense_gflop_per_s"] = round(dense_gflops(dtype, options.dense), 1)
+            figures = measure(
+                queries_per_item, precision, options.steps, options.items, options.dense
+            )
             print(json.dumps(figures))
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import gc
 import json
 import os
 import shutil
@@ -24,6 +25,8 @@ from smar.stages import declared
 STAGES = declared()
 # These read no parameter; params checks them itself.
 _WITHOUT_PARAMS = {"params", "search", "plan"}
+# A tenth of what these take is the search for cycles among objects of imports and tables.
+_FEW_CYCLES = {"ingest", "validate"}
 _UP_TO_TRAINING = list(STAGES)[: list(STAGES).index("pretrain") + 1]
 
 
@@ -140,6 +143,8 @@ def _run(command: str, options: argparse.Namespace) -> None:
         check_root(options.root)
     if command not in _WITHOUT_PARAMS:
         check_params_of(options.root, with_models=command in _UP_TO_TRAINING)
+    if command in _FEW_CYCLES:
+        gc.set_threshold(50_000, 20, 20)
     if command in STAGES:
         from smar.running import run_stage
 
