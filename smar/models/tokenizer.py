@@ -42,6 +42,11 @@ class TextTokenizer:
         tokenizer.enable_truncation(max_tokens)
         tokenizer.no_padding()
 
+    def cut_at(self, max_tokens: int) -> "TextTokenizer":
+        """Return one of the same pieces that cuts texts elsewhere."""
+        copy = Tokenizer.from_str(self.tokenizer.to_str())
+        return TextTokenizer(copy, self.pad_id, max_tokens)
+
     @property
     def vocab_size(self) -> int:
         """Number of token ids."""

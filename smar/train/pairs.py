@@ -91,8 +91,9 @@ class QueryTexts(Sequence[str]):
         starts: NDArray[np.int64],
         ends: NDArray[np.int64],
     ) -> None:
-        self._logged, self._content = list(logged), content
-        self._starts, self._ends = starts, ends
+        self._logged = list(logged)
+        # Without the class of a mapped file, which costs more to slice than a text to read.
+        self._content, self._starts, self._ends = (np.asarray(a) for a in (content, starts, ends))
 
     def __len__(self) -> int:
         return len(self._logged) + len(self._starts)

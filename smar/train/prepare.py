@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from types import MappingProxyType
 from typing import Any
@@ -34,6 +34,8 @@ from smar.train.standing import Nearer
 from smar.train.tracking import tracked
 
 logger = logging.getLogger(__name__)
+
+_LEARNED_FROM = 1_000_000  # texts, and as many queries, that a tokenizer is learned from
 
 
 def read_training_data(
@@ -96,14 +98,16 @@ def _synthetic_training(paths: Paths) -> Iterator[pa.RecordBatch]:
 
 def build_tokenizers(
     params: ModelParams,
-    queries: Iterable[str],
-    texts: list[str],
+    queries: Sequence[str],
+    texts: Sequence[str],
     starts: Mapping[str, Checkpoint] = MappingProxyType({}),
 ) -> tuple[TextTokenizer, TextTokenizer]:
-    """Return the tokenizers of the query and the text tower; both learn from the same texts.
+    """Return the tokenizers of the query and the text tower.
 
-    A field marker is one token of a tokenizer that is trained here; the tokenizer of a pretrained
-    model reads it as plain words, because that model has no embedding for it.
+    Towers that start from nothing have the same pieces, learned from texts and queries: at most a
+    million of each, evenly spaced, as more of them change no piece that counts. A field marker is
+    one token there; the tokenizer of a pretrained model reads it as plain words, because that model
+    has no embedding for it.
 
     Args:
         params: The section `model`.
@@ -112,14 +116,24 @@ def build_tokenizers(
         starts: The pretrained model of each tower that has one, by its name.
     """
 
+    @cache
+    def learned() -> TextTokenizer:
+        markers = MARKERS if params.field_markers else ()
+        longest = max(params.query.max_tokens, params.text.max_tokens)
+        read = chain(_evenly(texts), _evenly(queries))
+        return train_tokenizer(read, params.vocab_size, longest, markers)
+
     def of(name: str) -> TextTokenizer:
         tower: TextTowerParams = getattr(params, name)
         if start := starts.get(name):
             return tokenizer_of(start, tower, is_query=name == "query")
-        markers = MARKERS if params.field_markers else ()
-        return train_tokenizer(chain(texts, queries), params.vocab_size, tower.max_tokens, markers)
+        return learned().cut_at(tower.max_tokens)
 
     return of("query"), of("text")
+
+
+def _evenly(texts: Sequence[str]) -> Sequence[str]:
+    return texts[:: max(1, -(-len(texts) // _LEARNED_FROM))]
 
 
 def build_maker(

@@ -27,3 +27,12 @@ def test_tokenizer_trained_twice_is_the_same():
     texts = ["red dress", "blue shoe", "green bag", "sofa"] * 5
     first, second = (train_tokenizer(texts, 300, 8).tokenizer.to_str() for _ in range(2))
     assert first == second
+
+
+def test_tokenizer_cut_elsewhere_has_the_same_pieces():
+    long = train_tokenizer(["a b c d e f"] * 3, 300, 8)
+    short = long.cut_at(4)
+    text = ["a b c d e f"]
+    assert short.encode(text).ids.tolist() == [long.encode(text).ids[0, :4].tolist()]
+    assert long.encode(text).lengths.tolist() == [7]
+    assert short.tokenizer.get_vocab() == long.tokenizer.get_vocab()

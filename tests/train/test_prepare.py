@@ -1,9 +1,13 @@
 """Where a run keeps its state: another input, parameter or code is another run."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from smar.models.tokenizer import TextTokenizer, train_tokenizer
+from smar.params import ModelParams
 from smar.paths import Paths
 from smar.stages import declared
 from smar.train import prepare
@@ -41,3 +45,22 @@ def test_key_of_a_checkpoint_holds_every_input_of_the_stage(
     inputs = declared()[stage].digests(small_project)
     assert inputs.items() <= seen[0].items()
     assert "seed" in seen[0]
+
+
+def test_towers_learn_their_pieces_once_from_texts_evenly_spaced(monkeypatch: pytest.MonkeyPatch):
+    read: list[list[str]] = []
+
+    def spy(texts: Iterable[str], *settings: Any) -> TextTokenizer:
+        read.append(list(texts))
+        return train_tokenizer(read[-1], *settings)
+
+    monkeypatch.setattr(prepare, "train_tokenizer", spy)
+    monkeypatch.setattr(prepare, "_LEARNED_FROM", 4)
+    queries = [f"query {n}" for n in range(9)]
+    query, text = prepare.build_tokenizers(ModelParams(vocab_size=300), queries, ["b", "c"])
+    assert read == [["b", "c", "query 0", "query 3", "query 6"]]
+    assert query.tokenizer.get_vocab() == text.tokenizer.get_vocab()
+    assert (query.max_tokens, text.max_tokens) == (
+        ModelParams().query.max_tokens,
+        ModelParams().text.max_tokens,
+    )
