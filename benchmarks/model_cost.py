@@ -79,6 +79,7 @@ def build(params: Params) -> DualEncoder:
         beta=model.query_vectors.beta,
         field_markers=model.field_markers,
         shared_words=model.shared_words,
+        shared_tower=model.shared_tower,
         fusion_params=params.fusion.of(model.fusion).model_dump(),
         lengths=[],
     )

@@ -5,10 +5,8 @@ Shapes: Q queries, N items, D embedding length.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from benchmarks.fair.given import Given, part_of, towers
@@ -61,7 +59,7 @@ class Learner(ABC):
 
 
 class Smar(Learner):
-    """smar: towers, cross-attention, three tasks, clicks under the gate, all as its stages do it.
+    """smar: towers, fusion, three tasks, clicks under the gate, all as its stages do it.
 
     Trials answer by the header that is trained along; `settle` puts the gate in its place that
     ships.
@@ -76,9 +74,10 @@ class Smar(Learner):
     def own(self, settings: Settings) -> dict[str, object]:
         """Return the settings that the others lack, by dotted key."""
         kept = (f"finetune.{task}" for task in ("alpha", "beta", "gamma"))
-        return {"pretrain.beta": settings["image_task"]} | dict.fromkeys(
-            kept, settings["kept_tasks"]
-        )
+        return _form(settings, settings["fusion"]) | {
+            "pretrain.beta": settings["image_task"],
+            **dict.fromkeys(kept, settings["kept_tasks"]),
+        }
 
     def fit(self, seconds: float) -> int:
         """Train for so many seconds of processor and return the steps."""
@@ -131,18 +130,14 @@ class Gcl(Smar):
 
     def __init__(self, given: Given, settings: Settings, seed: int) -> None:
         super().__init__(given, settings, seed)
-        share = torch.tensor([1 - settings["picture"], settings["picture"]])
-        fields: Any = self.model.fusion
-        with torch.no_grad():
-            fields.weights.copy_(share.log())
         self.model.set_gate("always")
 
     def own(self, settings: Settings) -> dict[str, object]:
         """Return the settings that make smar's model GCL's, by dotted key."""
         nothing = {f"pretrain.{name}": 0.0 for name in ("alpha", "beta")}
         nothing |= {f"finetune.{name}": 0.0 for name in ("alpha", "beta", "gamma")}
-        return nothing | {
-            "model.fusion": "late_mean",
+        return _form(settings, "late_mean") | {
+            **nothing,
             "gate.kind": "always",
             "loss.kind": "gcl",
             "loss.gcl.power": settings["power"],
@@ -154,3 +149,12 @@ class Gcl(Smar):
     def words_of_pictures(self, image: NDArray[np.float32]) -> list[PictureWord]:
         """Return none: no task of GCL's makes S_i what a query can be compared with."""
         return []
+
+
+def _form(settings: Settings, fusion: str) -> dict[str, object]:
+    """Return how smar's towers are joined, by dotted key."""
+    return {
+        "model.shared_tower": settings["one_tower"],
+        "model.fusion": fusion,
+        "fusion.late_mean.image_share": settings["picture"],
+    }

@@ -46,15 +46,24 @@ PICTURES: dict[str, Draw] = {
     "patch": one_of(5, 10),
     "image_layers": one_of(1, 2),
 }
+_PICTURE, _ONE_TOWER = even(0.2, 0.8), one_of(False, True)  # sentence-transformers has one always
 _TWO_WAYS, _OWN_TOWERS = one_of(False, True), one_of(False, True)
 SPACES: dict[str, dict[str, Draw]] = {
     "smar": TRAINING
     | PICTURES
-    | {"image_task": one_of(0.05, 0.1, 0.3, 1.0), "kept_tasks": one_of(0.1, 0.3, 0.6)},
-    "gcl": TRAINING | PICTURES | {"picture": even(0.2, 0.8), "power": one_of(0.0, 0.5, 1.0)},
+    | {
+        "fusion": one_of("cross_attention", "late_mean"),
+        "picture": _PICTURE,
+        "one_tower": _ONE_TOWER,
+        "image_task": one_of(0.05, 0.1, 0.3, 1.0),
+        "kept_tasks": one_of(0.1, 0.3, 0.6),
+    },
+    "gcl": TRAINING
+    | PICTURES
+    | {"picture": _PICTURE, "one_tower": _ONE_TOWER, "power": one_of(0.0, 0.5, 1.0)},
     "st_pictures": TRAINING
     | PICTURES
-    | {"picture": even(0.2, 0.8), "two_ways": _TWO_WAYS, "own_towers": _OWN_TOWERS},
+    | {"picture": _PICTURE, "two_ways": _TWO_WAYS, "own_towers": _OWN_TOWERS},
     "st_text": TRAINING
     | {
         "two_ways": _TWO_WAYS,
@@ -84,6 +93,8 @@ _RECIPE: Mapping[str, Any] = {
     "stem": "conv",
     "patch": 10,
     "image_layers": 1,
+    "fusion": "cross_attention",
+    "one_tower": False,
     "image_task": 0.1,
     "kept_tasks": 0.3,
     "picture": 0.5,

@@ -139,8 +139,9 @@ def _with_clicks(given: Given, learner: Learner, hybrid: HybridIndex) -> tuple[f
     """Return what words of clicks count, as smar chooses it, and the index with them."""
     clicked = partial(given.with_clicked, hybrid.words)
     seed = given.shop.params.seed
-    found = choose_click_words(hybrid, clicked, given.choice.whole, learner.queries, DEPTH, seed)
-    weight = max(found, key=found.__getitem__)
+    weight, _ = choose_click_words(
+        hybrid, clicked, given.choice.whole, learner.queries, DEPTH, seed
+    )
     return weight, replace(hybrid, words=clicked(weight))
 
 

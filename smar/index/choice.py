@@ -3,6 +3,7 @@
 Shapes: Q queries, K vectors a query, N items, D embedding length.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,7 @@ SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 """The shares of the words that are tried."""
 CLICK_WORDS = (0.0, 0.5, 1.0)
 """What words of clicks are tried to count, beside those of texts."""
+_CLEAR = 2.0  # standard errors that words of clicks have to gain
 _MOST_QUERIES = 2000  # that the words' share is chosen by
 _TOP = 10  # results that words no search has used are measured at
 
@@ -89,12 +91,13 @@ def choose_click_words(
     encode: Encode,
     k: int,
     seed: int,
-) -> dict[float, float]:
-    """Return the mean recall with each weight of `CLICK_WORDS`, at the index's share of the words.
+) -> tuple[float, dict[float, float]]:
+    """Return what words of clicks count, and the mean recall with each weight of `CLICK_WORDS`.
 
-    The first of the best is the one to take. The share is not chosen along with it: what was shown
-    and clicked before is shown and clicked again, so that held-out clicks would let words of clicks
-    outweigh all else. Empty where no click chooses: queries that are made of an item's words say
+    The share is not chosen along with it: what was shown and clicked before is shown and clicked
+    again, so that held-out clicks would let words of clicks outweigh all else. For the same reason
+    the best weight is taken only where it gains more than two standard errors over none, query by
+    query. 0 and no recalls where no click chooses: queries that are made of an item's words say
     nothing about what clicks tell of it.
 
     Args:
@@ -107,12 +110,17 @@ def choose_click_words(
     """
     some = _drawn(chosen_by, seed)
     if not len(some) or chosen_by.name == "synthetic":
-        return {}
-    column, found = SHARES.index(index.word_share), {}
-    for weight in CLICK_WORDS:
-        by_share = metric_by_share(replace(index, words=clicked(weight)), some, encode, k)
-        found[weight] = float(by_share[:, column].mean())
-    return found
+        return 0.0, {}
+    column = SHARES.index(index.word_share)
+    found = {
+        weight: metric_by_share(replace(index, words=clicked(weight)), some, encode, k)[:, column]
+        for weight in CLICK_WORDS
+    }
+    means = {weight: float(recalls.mean()) for weight, recalls in found.items()}
+    best = max(means, key=means.__getitem__)  # the first of equals
+    gain = found[best] - found[0.0]
+    error = gain.std() / math.sqrt(len(gain))
+    return best if gain.mean() > _CLEAR * error else 0.0, means
 
 
 def _drawn(queries: QuerySet, seed: int) -> QuerySet:

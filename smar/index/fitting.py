@@ -139,10 +139,9 @@ class Fitting:
             return chosen, {}
         if params.word_share != "auto" or not len(self._log[1]):
             return 0.0, {}
-        found = choose_click_words(
+        return choose_click_words(
             index, clicked, self._chosen_by, self._encode, params.recall_at, self.params.seed
         )
-        return max(found, key=found.__getitem__, default=0.0), found
 
     @cached_property
     def _log(self) -> tuple["pd.DataFrame", "pd.DataFrame"]:

@@ -23,6 +23,8 @@ from smar.models.text import TextTower
 from smar.models.tokenizer import TextTokenizer
 from smar.params import FeaturesParams, FusionParams, ModelParams
 
+_UNSAID = ("lengths", "shared_tower")  # unless they are chosen
+
 
 @dataclass(frozen=True)
 class ModelOptions:
@@ -34,6 +36,7 @@ class ModelOptions:
         beta: Softness of the maximum over a query's vectors; without effect on a single one.
         field_markers: Whether item texts name their fields.
         shared_words: Whether query and text tower share their table of word vectors.
+        shared_tower: Whether the query tower is the text tower.
         fusion_params: Parameters of the fusion; a missing one has its default.
         gate_params: Parameters of the gate; a missing one has its default.
         lengths: Numbers of an embedding that it is trained to be searched by; empty: all alone.
@@ -44,13 +47,14 @@ class ModelOptions:
     beta: float
     field_markers: bool
     shared_words: bool
+    shared_tower: bool = False
     fusion_params: dict[str, Any] = field(default_factory=dict)
     gate_params: dict[str, Any] = field(default_factory=dict)
     lengths: list[int] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the choices as plain JSON types; lengths only where there are any."""
-        return {name: value for name, value in asdict(self).items() if value or name != "lengths"}
+        """Return the choices as plain JSON types; some only where they are made."""
+        return {name: value for name, value in asdict(self).items() if value or name not in _UNSAID}
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,9 @@ class DualEncoder(nn.Module):
         super().__init__()
         self.query, self.text, self.image = query, text, image
         self.options = options
-        if options.shared_words:
+        if options.shared_tower:
+            query.become(text)
+        elif options.shared_words:
             query.share_words(text)
         self.dim = text.projection.out_features
         self.fusion = build_fusion(
@@ -282,6 +288,7 @@ def build_model(
             beta=vectors.beta,
             field_markers=params.field_markers,
             shared_words=params.shared_words,
+            shared_tower=params.shared_tower,
             fusion_params=(fusion or FusionParams()).of(params.fusion).model_dump(),
             lengths=params.matryoshka,
         ),

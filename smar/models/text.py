@@ -107,6 +107,10 @@ class TextTower(nn.Module):
         theirs: Any = other.backbone
         mine.set_input_embeddings(theirs.get_input_embeddings())
 
+    def become(self, other: "TextTower") -> None:
+        """Take another tower's backbone, head and projection for this one's, as one."""
+        self.backbone, self.head, self.projection = other.backbone, other.head, other.projection
+
     def forward(self, ids: Tensor, lengths: Tensor) -> TowerOutput:
         """Return hidden states and unit-norm embeddings of token ids [B, L], lengths [B].
 

@@ -29,6 +29,7 @@ def senseless(params: "Params") -> list[str]:
         *_towers(params),
         *_tasks(params),
         *_start(params),
+        *_shared_tower(params),
         *_metrics(params),
         *_log(params),
         *_index(params),
@@ -135,6 +136,19 @@ def _start(params: "Params") -> Iterator[str]:
             f"query_vectors.count {model.query_vectors.count}: it sets the one table of words that "
             "both text towers from nothing share, for one vector a query. Set it to random, or "
             "change those"
+        )
+
+
+def _shared_tower(params: "Params") -> Iterator[str]:
+    if params.model.shared_tower and params.curriculum.kind == "staged":
+        yield (
+            "model.shared_tower: true with curriculum.kind 'staged', which freezes the query tower "
+            "while the text tower learns. Set it to false, or curriculum.kind to joint"
+        )
+    if params.model.shared_tower and params.pretrain.start == "aligned":
+        yield (
+            "model.shared_tower: true with pretrain.start 'aligned', which gives each text tower a "
+            "projection of its own. Set one of them to its default"
         )
 
 

@@ -23,6 +23,7 @@ def _known_architecture(value: str) -> str:
 Architecture = Annotated[str, AfterValidator(_known_architecture)]
 
 
+_MAY_DIFFER = ("max_tokens", "prefix")  # of towers that are one: what their tokenizers hold
 Unfreeze = Literal["all", "none", "lora"] | Annotated[int, Field(ge=1)]
 
 
@@ -123,6 +124,8 @@ class ModelParams(Section):
     shared_words: bool = True
     """Query and item text towers share one table of word vectors, so that what one learns of a word
     the other knows too."""
+    shared_tower: bool = False
+    """Queries and item texts go through one tower, the text tower, as sentence encoders do it."""
     query_vectors: QueryVectorParams = QueryVectorParams()
     query: QueryTowerParams = QueryTowerParams()
     text: TextTowerParams = TextTowerParams()
@@ -176,5 +179,37 @@ class ModelParams(Section):
             raise ValueError(
                 f"shared_words needs towers of one width, not query.hidden {self.query.hidden} and "
                 f"text.hidden {self.text.hidden}; make them equal or set shared_words to false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_shared_tower(self) -> Self:
+        if not self.shared_tower:
+            return self
+        if self.query_vectors.count > 1:
+            raise ValueError(
+                f"shared_tower with query_vectors.count {self.query_vectors.count}: an item text "
+                "has one vector; set count to 1 or shared_tower to false"
+            )
+        if self.query.max_tokens > self.text.max_tokens:
+            raise ValueError(
+                f"shared_tower with query.max_tokens {self.query.max_tokens} above text.max_tokens "
+                f"{self.text.max_tokens}, which the tower has places for; make it at most that"
+            )
+        if "lora" in (self.query.unfreeze, self.text.unfreeze):
+            raise ValueError(
+                "shared_tower with unfreeze 'lora': the small matrices of a tower are merged into "
+                "that tower alone; set unfreeze to a number of layers or shared_tower to false"
+            )
+        differ = [
+            f"query.{name} {of_query!r} and text.{name} {of_text!r}"
+            for name, of_query in self.query
+            if name not in _MAY_DIFFER and of_query != (of_text := getattr(self.text, name))
+        ]
+        if differ:
+            raise ValueError(
+                "shared_tower needs query and text of one form, not "
+                f"{', '.join(differ)}; make them "
+                "equal or set shared_tower to false"
             )
         return self

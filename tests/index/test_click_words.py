@@ -5,10 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from smar.index.choice import CLICK_WORDS, choose_click_words
+from smar.index import choice
+from smar.index.choice import CLICK_WORDS, SHARES, choose_click_words
 from smar.index.click_words import Clicks, words_of_clicks
+from smar.index.hybrid import HybridIndex
 from smar.index.picture_words import PictureWord
 from smar.index.told_words import ClickWord
 from smar.index.word_files import load_words, write_words
@@ -156,8 +159,34 @@ def test_clicks_are_weighed_by_queries_that_no_training_has_seen(helps: bool):
     relevant = np.zeros((len(QUERIES), 60))
     relevant[np.arange(len(QUERIES)), wanted] = 1
     chosen_by = query_set(csr_matrix(relevant))
-    found = choose_click_words(index, words, chosen_by, lambda _: far, 5, seed=0)
+    chosen, found = choose_click_words(index, words, chosen_by, lambda _: far, 5, seed=0)
     assert set(found) == set(CLICK_WORDS)
     assert (max(found.values()) > found[0.0]) is helps
+    assert helps or not chosen
     without = query_set(csr_matrix((0, 60)))
-    assert choose_click_words(index, words, without, lambda _: far, 5, seed=0) == {}
+    assert choose_click_words(index, words, without, lambda _: far, 5, seed=0) == (0.0, {})
+
+
+@pytest.mark.parametrize(("gains", "chosen"), [((1, 1, 1, 0), 1.0), ((1, 0, 0, 0), 0.0)])
+def test_clicks_count_where_they_gain_more_than_two_standard_errors(
+    monkeypatch: pytest.MonkeyPatch, gains: tuple[int, ...], chosen: float
+):
+    """Means of .75 and .25, both with an error of .22."""
+    index, _ = make(60, 0.7)
+
+    def recalls(tried: HybridIndex, *_: object) -> NDArray[np.float64]:
+        gained = np.array(gains) * float(len(tried.words.clicked))
+        return np.repeat(gained[:, None], len(SHARES), axis=1)
+
+    def words(weight: float) -> WordIndex:
+        told = (
+            [ClickWord("zeta", np.array([1], np.int32), np.ones(1, np.float32), 1.0)]
+            if weight == 1
+            else []
+        )
+        return index.words.with_clicked(told)
+
+    monkeypatch.setattr(choice, "metric_by_share", recalls)
+    asked = query_set(csr_matrix(np.ones((len(gains), 60))))
+    found = choose_click_words(index, words, asked, lambda _: encoded(), 5, seed=0)
+    assert found == (chosen, {0.0: 0.0, 0.5: 0.0, 1.0: pytest.approx(np.mean(gains))})

@@ -121,6 +121,43 @@ def test_shared_words_are_still_shared_after_a_reload(
     assert np.array_equal(*vectors)
 
 
+def test_shared_tower_is_one_for_queries_and_items_after_a_reload(
+    tiny_model_params: ModelParams, tmp_path: Path
+):
+    query = tiny_model_params.query.model_copy(update={"pooling": "mean"})
+    model = shared(tiny_model_params.model_copy(update={"shared_tower": True, "query": query}))
+    assert model.query.backbone is model.text.backbone
+    assert model.query.projection is model.text.projection
+    save_model(model, tmp_path / "model", Manifest(kind="model"))
+    again = load_model(tmp_path / "model")
+    assert len(list(again.parameters())) == len(list(model.parameters()))
+    assert again.query.backbone is again.text.backbone
+    of_query = encode_queries(again, ["red dress"]).vector
+    table = again.text_tokenizer.encode(["red dress"])
+    ids, lengths = torch.from_numpy(table.ids).long(), torch.from_numpy(table.lengths).long()
+    with torch.inference_mode():
+        assert np.allclose(of_query, again.text(ids, lengths).embedding.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "reason"),
+    [
+        ("query", {"layers": 2}, r"one form, not query\.layers 2 and text\.layers 1"),
+        ("query", {"max_tokens": 40}, r"max_tokens 40 above text\.max_tokens"),
+        ("query_vectors", {"count": 2}, r"query_vectors\.count 2"),
+        ("text", {"unfreeze": "lora"}, "unfreeze 'lora'"),
+    ],
+)
+def test_tower_that_cannot_be_shared_is_refused(
+    tiny_model_params: ModelParams, part: str, change: dict[str, Any], reason: str
+):
+    params = tiny_model_params.model_dump() | {"shared_tower": True}
+    params["query"]["pooling"] = params["text"]["pooling"]
+    params[part] |= change
+    with pytest.raises(ValidationError, match=reason):
+        ModelParams(**params)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [({"hidden": 48}, "towers of one width"), ({"pretrained": "x"}, "start from different models")],

@@ -103,6 +103,12 @@ def test_single_modalities_are_the_towers_own_embeddings(inputs: Inputs):
     assert torch.equal(alone[2], text.embedding[2])  # no picture
 
 
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_late_mean_starts_from_the_share_of_the_picture_it_is_given(share: float):
+    fusion = late_mean.Fusion(16, 12, DIM, late_mean.Params(image_share=share))
+    assert fusion.weights.softmax(0)[1].item() == pytest.approx(share)
+
+
 def test_late_mean_gives_a_missing_fields_weight_to_the_rest(inputs: Inputs):
     text, image = inputs
     fusion = late_mean.Fusion(16, 12, DIM, late_mean.Params())

@@ -71,6 +71,11 @@ def changed(changes: dict[str, Any]) -> dict[str, Any]:
             FROZEN | {"model.query.pretrained": "bert", "model.text.pretrained": "bert"},
             r"start: 'aligned' with query and text pretrained, shared_words True",
         ),
+        (STAGED | {"model.shared_tower": True}, r"shared_tower: true with curriculum\.kind"),
+        (
+            FROZEN | {"model.shared_tower": True},
+            r"shared_tower: true with pretrain\.start 'aligned'",
+        ),
         (STAGED | {"pretrain.alpha": 0.0, "pretrain.beta": 0.0}, r"shares\.query: .*no loss"),
         (STAGED | {"pretrain.gamma": 0.0}, r"shares\.fusion: .*no loss"),
         (

@@ -42,12 +42,12 @@ def test_share_that_is_none_is_refused(small_project: Path, share: str | float):
         run_with(small_project, share)
 
 
-def test_words_of_clicks_count_what_finds_most_or_what_is_given(small_project: Path):
+def test_words_of_clicks_count_what_clearly_finds_most_or_what_is_given(small_project: Path):
     figures = run_with(small_project, "auto")
     prefix = "recall_with_click_words_"
     recalls = {float(k.removeprefix(prefix)): v for k, v in figures.items() if prefix in k}
     assert sorted(recalls) == [0, 0.5, 1]
-    assert recalls[figures["click_words"]] == max(recalls.values())
+    assert figures["click_words"] in (0, max(recalls, key=recalls.__getitem__))
     assert run_with(small_project, 0.25)["click_words"] == 0
     assert run_with(small_project, 0.25, 0.75)["click_words"] == 0.75
     paths = Paths(small_project)
