@@ -46,7 +46,9 @@ def choose_precision(
     """Return the precision asked for, or the faster one of the two as measured here.
 
     The measurement is made once a machine and kept, so that runs repeated on it agree to the bit.
-    Where a product of two matrices says that bfloat16 is emulated, no step is tried.
+    Nothing is measured on a processor without a unit for products of matrices in bfloat16 (AMX):
+    its gain, at most a fifth of a step, would come and go with what else the machine does. Where a
+    product says that bfloat16 is emulated, no step is tried.
 
     Args:
         requested: "auto", "float32" or "bfloat16".
@@ -56,6 +58,8 @@ def choose_precision(
     """
     if requested != "auto":
         return Precision(requested, "set in params.yaml")
+    if device.type == "cpu" and not _has_matrix_unit():
+        return Precision("float32", "this processor has no unit for products in bfloat16 (AMX)")
     if (kept := _read(remembered)) is None:
         kept = _measured(run_step, device)
         write_json(remembered, kept)
@@ -66,6 +70,10 @@ def choose_precision(
         f"measured here: a {kept['tried']} takes {measured['float32']:.3g} s in float32, "
         f"{measured['bfloat16']:.3g} s in bfloat16 (taken from {_WORTH}x on)",
     )
+
+
+def _has_matrix_unit() -> bool:
+    return bool(torch.cpu._is_amx_tile_supported())
 
 
 def _measured(run_step: Callable[[Precision], None], device: torch.device) -> dict[str, Any]:

@@ -16,6 +16,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(autouse=True)
 def products(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     """Return the seconds that a product of two matrices takes in each precision."""
+    monkeypatch.setattr(room, "_has_matrix_unit", lambda: True)
     seconds = {"float32": 0.001, "bfloat16": 0.001}
     monkeypatch.setattr(room, "_product", lambda _, trial: time.sleep(seconds[trial.name]))
     return seconds
@@ -33,6 +34,21 @@ def test_faster_precision_is_chosen_with_its_reason(tmp_path: Path, slower: str,
     precision = choose_precision("auto", slow(slower), tmp_path / "p.json", CPU)
     assert precision.name == chosen
     assert "measured here" in precision.reason
+
+
+def test_nothing_is_tried_on_a_processor_without_a_unit_for_bfloat16(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(room, "_has_matrix_unit", lambda: False)
+
+    def run_step(_: Precision) -> None:
+        raise AssertionError("a step was tried")
+
+    chosen = choose_precision("auto", run_step, tmp_path / "p.json", CPU)
+    assert chosen.name == "float32"
+    assert "AMX" in chosen.reason
+    assert not (tmp_path / "p.json").exists()
+    assert choose_precision("bfloat16", run_step, tmp_path / "p.json", CPU).name == "bfloat16"
 
 
 def test_emulated_precision_is_given_up_after_its_first_step(tmp_path: Path):
