@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 _AGAIN_S = 30.0  # between two tries to load a release that was refused
 _WARM = ("warm", "a query of several words that loads what is loaded at the first search")
+_COUNTED = "availability"  # few values; what counts them takes longer to import than to count
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ class Live:
             self._prepare(retriever)
             retriever.hasten()
             retriever.answer_many([SearchRequest(query=text) for text in _WARM])
+            retriever.answer_many([SearchRequest(facets=(_COUNTED,), limit=1)])
             retriever.suggest("a")
             if release != NONE:
                 self._keep(retriever)

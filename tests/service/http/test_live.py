@@ -3,14 +3,18 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import pytest
 from starlette.testclient import TestClient
 
 from smar.artifacts import read_manifest
 from smar.service import registry
 from smar.service.http.service import Service
+from smar.service.request import SearchRequest
+from smar.service.retriever import Retriever
 
 Serve = Callable[..., TestClient]
 
@@ -75,6 +79,22 @@ def test_releases_are_switched_under_load_and_back_without_an_error(
     ]  # fmt: skip
     assert listed["answers"] == listed["current"] == "v1"
     assert client.post("/search", json={"query": "lamp", "release": "v2"}).json()["release"] == "v2"
+
+
+def test_release_has_searched_and_counted_before_it_answers(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[SearchRequest] = []
+    answer = Retriever.answer_many
+
+    def spy(retriever: Retriever, requests: Sequence[SearchRequest], **more: Any) -> Any:
+        asked.extend(requests)
+        return answer(retriever, requests, **more)
+
+    monkeypatch.setattr(Retriever, "answer_many", spy)
+    serve()
+    assert any(request.query for request in asked)
+    assert any(request.facets for request in asked)
 
 
 def test_damaged_release_is_refused_and_the_old_one_stays(serve: Serve, small_project: Path):
