@@ -160,6 +160,7 @@ class DvcResource(dg.ConfigurableResource):
                 keep=[out.path for out in outs if not out.is_cached],
                 pull=[*stage.deps, *data] if self.is_pulled else [],
                 is_pushed=self.is_pushed,
+                paths=[*stage.deps, *(out.path for out in stage.outs)],
             ),
         )
         try:

@@ -28,6 +28,7 @@ class Job:
         keep: Outputs that have no cache.
         pull: What is pulled before, if it is missing.
         is_pushed: Whether the outputs are pushed after.
+        paths: What the stage reads and writes.
     """
 
     stage: str
@@ -37,6 +38,7 @@ class Job:
     keep: list[str] = field(default_factory=list)
     pull: list[str] = field(default_factory=list)
     is_pushed: bool = False
+    paths: list[str] = field(default_factory=list)
 
     def commands(self) -> list[list[str]]:
         """Return DVC's commands, in order."""

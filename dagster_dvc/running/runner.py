@@ -45,7 +45,11 @@ def main(job: Job, pipe: int, *, is_forked: bool = False) -> int:
         report = Report()
         for arguments in job.commands():
             run(arguments, report, watch, messages, pipes, job.grace_s, is_forked=is_forked)
-            while report.exit_code and report.is_busy and wait_until_free(report, watch, pipes):
+            while (
+                report.exit_code
+                and report.is_busy
+                and wait_until_free(report, job.paths, watch, pipes)
+            ):
                 report = Report()
                 run(arguments, report, watch, messages, pipes, job.grace_s, is_forked=is_forked)
             if report.exit_code:

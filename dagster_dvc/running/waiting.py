@@ -1,8 +1,10 @@
 """Waiting for a path that another process of DVC holds."""
 
 import json
+import os
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -18,24 +20,38 @@ _POLL_S = 0.5
 _RETRY_S = 5.0  # where DVC does not say who holds what
 
 
-def wait_until_free(report: Report, watch: Watch, pipes: PipesContext) -> bool:
+def wait_until_free(
+    report: Report, paths: Sequence[str], watch: Watch, pipes: PipesContext
+) -> bool:
     """Wait while another process holds what the stage needs; False if it is told to stop.
 
     DVC does not wait for single paths: it gives up and says who holds which. What waits in this way
-    costs nothing, and stages that share no path never get here.
+    costs nothing, and stages that share no path never get here. Who holds it is right; which path
+    it is DVC may get wrong where a third process holds paths of its own, so the file of locks is
+    asked.
+
+    Args:
+        report: Of the run of DVC that gave up.
+        paths: What the stage reads and writes, from the working directory.
+        watch: Says when to stop.
+        pipes: Where it is told.
     """
     said = "\n".join(report.tail)
-    path, file = _BUSY_PATH.search(said), _LOCK_FILE.search(said)
+    named, file = _BUSY_PATH.search(said), _LOCK_FILE.search(said)
     holders = {int(pid) for pid in _HOLDER.findall(said)}
-    what = f"{path[1]}, which is in use by process {', '.join(map(str, holders))}" if path else said
+    path = named[1] if named else ""
+    if file:
+        wanted = [path, *map(os.path.abspath, paths)]
+        path = next((one for one in wanted if is_locked(Path(file[1]), one, holders)), path)
+    what = f"{path}, which is in use by process {', '.join(map(str, holders))}" if path else said
     pipes.log.info("waiting for %s", what)
     start = time.monotonic()
     while not watch.is_over():
         time.sleep(_POLL_S)
-        if path is None or file is None:
+        if not path or file is None:
             is_held = time.monotonic() - start < _RETRY_S
         else:
-            is_held = is_locked(Path(file[1]), path[1], holders)
+            is_held = is_locked(Path(file[1]), path, holders)
         if not is_held:
             return True
     report.outcome, report.exit_code = "cancelled", 130
