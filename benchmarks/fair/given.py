@@ -124,8 +124,8 @@ class Given:
 
     def with_clicked(self, words: WordIndex, weight: float) -> WordIndex:
         """Return words with those of clicks at a weight."""
-        clicks = Clicks.of(self.items, *self.log)
-        return words.with_clicked(words_of_clicks(words, clicks, weight))
+        told = words_of_clicks(words, Clicks.of(self.items, *self.log)) if weight else []
+        return words.with_clicked(told, weight)
 
     def read(self) -> None:
         """Read what trainings need, so that the first one does not pay for all."""

@@ -50,13 +50,13 @@ class Clicks:
         return cls(rows[rows >= 0].tolist(), clicks.loc[rows >= 0, "query"].tolist())
 
 
-def words_of_clicks(words: WordIndex, clicks: Clicks, weight: float) -> list[ClickWord]:
+def words_of_clicks(words: WordIndex, clicks: Clicks) -> list[ClickWord]:
     """Return the words that items have by their clicks and not by their texts.
 
     Of n different queries that led to an item, n_w with the word w, which a share p_w of all
     queries has, the item has it for
 
-        weight * sqrt(max(0, n_w / n - p_w)) * what w counts in a text on average
+        sqrt(max(0, n_w / n - p_w)) * what w counts in a text on average
 
     so that a word of most queries tells little. A word that no text has counts as the rarest one
     does on average; it takes five queries.
@@ -64,9 +64,8 @@ def words_of_clicks(words: WordIndex, clicks: Clicks, weight: float) -> list[Cli
     Args:
         words: The words of the items' texts.
         clicks: What items were found by.
-        weight: Of a word that all queries have, beside one of the text; 0: none.
     """
-    if not weight or not len(clicks.rows):
+    if not len(clicks.rows):
         return []
     texts = list(dict.fromkeys(clicks.queries))
     place = {text: number for number, text in enumerate(texts)}
@@ -83,7 +82,7 @@ def words_of_clicks(words: WordIndex, clicks: Clicks, weight: float) -> list[Cli
     above = named.data / np.diff(led.indptr)[named.row] - queries_with[named.col] / len(texts)
     is_told &= above > 0
     row, column, typical = named.row[is_told], named.col[is_told], _typical(words, len(new))
-    counts = (weight * np.sqrt(above[is_told]) * typical[column]).astype(np.float32)
+    counts = (np.sqrt(above[is_told]) * typical[column]).astype(np.float32)
     by_word = coo_matrix((counts, (row, column)), shape=(len(words), asked.shape[1])).tocsc()
     by_word.sort_indices()
     names = [*_names(words), *new]

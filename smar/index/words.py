@@ -4,7 +4,7 @@ Shapes: N items.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -114,13 +114,18 @@ class WordIndex:
         shown = {word.number: self.num_words + place for place, word in enumerate(told)}
         return WordIndex(postings, self.vocabulary, self.stemmer, shown)
 
-    def with_clicked(self, told: Sequence[ClickWord]) -> "WordIndex":
+    def with_clicked(self, told: Sequence[ClickWord], weight: float = 1.0) -> "WordIndex":
         """Return the index in which items have words of their clicks too.
 
         What pictures tell counts beside it, up to `most` together.
+
+        Args:
+            told: As `words_of_clicks` gives them.
+            weight: Of a word that all queries of an item have, beside one of its text; 0: none.
         """
-        if not told:
+        if not weight or not told:
             return self
+        told = [replace(each, weights=np.float32(weight) * each.weights) for each in told]
         texts = self.of_texts()
         vocabulary = dict(texts.vocabulary)
         new = [each.word for each in told if each.word not in vocabulary]

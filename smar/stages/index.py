@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -202,13 +203,17 @@ def _build(
 def _with_more_words(
     params: "Params", words: "WordIndex", shop: "Pictured"
 ) -> "Callable[[float], WordIndex]":
-    """Return what gives items words of their pictures, and those of clicks at a weight."""
+    """Return what gives items words of their pictures, and those of clicks at a weight.
+
+    What clicks tell is found once, and where a weight asks for it.
+    """
     from smar.index.click_words import words_of_clicks
     from smar.index.picture_words import words_of_pictures
 
     shown = words_of_pictures(words, shop, params.index.picture_words, params.seed)
     pictured = words.with_pictured(shown)
-    return lambda weight: pictured.with_clicked(words_of_clicks(pictured, shop.clicks, weight))
+    told = cache(lambda: words_of_clicks(pictured, shop.clicks))
+    return lambda weight: pictured.with_clicked(told(), weight) if weight else pictured
 
 
 def _stemmer(chosen: str, texts: list[str]) -> str:

@@ -24,8 +24,12 @@ TEXTS = ["acme red dress", "acme dress", "zeta lamp", "zeta red lamp red"]
 
 def told(words: WordIndex, rows: list[int], queries: list[str], weight: float = 1.0) -> dict:
     """Return what is told by word: the rows, and what the word counts in each."""
-    found = words_of_clicks(words, Clicks(rows, queries), weight)
-    return {each.word: dict(zip(each.rows, each.weights, strict=True)) for each in found}
+    found = words_of_clicks(words, Clicks(rows, queries))
+    index = words.with_clicked(found, weight)
+    return {
+        each.word: dict(zip(*index.postings.of(column), strict=True))
+        for each, column in zip(found, index.clicked.values(), strict=True)
+    }
 
 
 def test_a_word_counts_by_the_root_of_its_share_of_queries_above_that_of_all():
@@ -63,7 +67,8 @@ def test_a_word_of_no_text_is_told_where_five_queries_have_it_and_counts_as_the_
 @pytest.mark.parametrize(("rows", "weight"), [([], 1.0), ([1], 0.0)])
 def test_nothing_is_told_without_clicks_or_weight(rows: list[int], weight: float):
     words = WordIndex.build(TEXTS)
-    assert words_of_clicks(words, Clicks(rows, ["red"] * len(rows)), weight) == []
+    told = words_of_clicks(words, Clicks(rows, ["red"] * len(rows)))
+    assert words.with_clicked(told, weight) is words
     assert words.with_clicked([]) is words
 
 
@@ -154,7 +159,7 @@ def test_clicks_are_weighed_by_queries_that_no_training_has_seen(helps: bool):
     led = wanted if helps else [(row + 1) % 60 for row in wanted]
 
     def words(weight: float) -> WordIndex:
-        return index.words.with_clicked(words_of_clicks(index.words, Clicks(led, QUERIES), weight))
+        return index.words.with_clicked(words_of_clicks(index.words, Clicks(led, QUERIES)), weight)
 
     relevant = np.zeros((len(QUERIES), 60))
     relevant[np.arange(len(QUERIES)), wanted] = 1
