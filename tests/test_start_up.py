@@ -13,6 +13,7 @@ from smar.data import schema
 from smar.index.ann import KIND
 from smar.index.building import build_index
 from smar.index.hybrid import HybridIndex, write_index
+from smar.index.layout import Layout
 from smar.index.words import WordIndex
 from smar.params import IndexParams
 
@@ -66,13 +67,15 @@ assert not heavy, sorted(heavy)
 """
 
 
-def test_index_is_read_and_searched_without_heavy_libraries(tmp_path: Path):
+@pytest.mark.parametrize("shards", [1, 2])
+def test_index_is_read_and_searched_without_heavy_libraries(tmp_path: Path, shards: int):
     rows = np.eye(2, 16, dtype=np.float32)
     rows[:, 8:] = rows[:, :8]
     params = IndexParams(
         exact_below=9, recall_target=0.9, recall_at=5, sample_queries=5, word_share=0.5
     )
-    vectors = build_index(rows, ["a", "b"], params, lambda: rows)
+    layout = Layout.of(["a", "b"], shards)
+    vectors = build_index(rows, ["a", "b"], params, lambda: rows, layout)
     index = HybridIndex(vectors, WordIndex.build(["lamp", "boot"]), 0.8)
     write_index(tmp_path / "index", index, Manifest(kind=KIND))
     empty = {pa.string(): "", pa.list_(pa.int64()): []}

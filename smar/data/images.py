@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from smar.artifacts import read_manifest, verify_directory
 from smar.data import schema
+from smar.data.arrow_numbers import numbers_of
 from smar.errors import ArtifactError
 
 KIND = "images"
@@ -43,10 +44,10 @@ class ImageStore:
         self.table = table
         self.height, self.width = height, width
         number = {name: place for place, name in enumerate(self.names)}
-        shards_of = (number.get(name, -1) for name in table["shard"].to_pylist())
-        self._shard = np.fromiter(shards_of, np.int64, len(table))
-        # Not by `to_numpy`, which loads pandas: a search waits for it.
-        self._place = np.fromiter(table["place"].to_pylist(), np.int64, len(table))
+        named = table["shard"].combine_chunks().dictionary_encode()
+        shards_of = [number.get(name, -1) for name in named.dictionary.to_pylist()]
+        self._shard = np.array(shards_of, np.int64)[numbers_of(named.indices)]
+        self._place = numbers_of(table["place"]).astype(np.int64)
 
     @classmethod
     def open(

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, verify_directory, write_directory
 from smar.data import schema
+from smar.data.arrow_numbers import numbers_of
 from smar.errors import ArtifactError, list_problems
 from smar.index.layout import Layout
 from smar.index.shard import Shard
@@ -92,7 +93,7 @@ def read_shards(path: Path, kind: str) -> tuple[list[Shard], list[str], dict[str
     table = schema.read_arrow(path / _ITEMS)
     item_ids = table["item_id"].to_pylist()
     sizes: Mapping[str, int] = details.get("shards") or {file_of(INDEX, 0, 1): len(item_ids)}
-    numbers = table["shard"].to_numpy() if "shard" in table.column_names else None
+    numbers = numbers_of(table["shard"]) if "shard" in table.column_names else None
     layout = Layout(numbers, len(sizes))
     compact = details.get("compact")
     length = 2 * compact["dim"] if compact and compact["dim"] else details["dim"]

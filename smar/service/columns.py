@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from smar.data.arrow_numbers import numbers_of
 from smar.service.answer import Facet, Stats
 from smar.service.filters import Between, Value
 from smar.service.sorted_texts import SortedTexts
@@ -64,7 +65,7 @@ class TextColumn:
         self._values = SortedTexts(texts if is_copy else encoded.dictionary)
         place = np.empty(len(self._values), np.int32)
         place[self._values.order] = np.arange(len(place), dtype=np.int32)
-        indices = encoded.indices.to_numpy(zero_copy_only=False)
+        indices = numbers_of(encoded.indices)
         self.codes: NDArray[np.int32] = place[indices] if len(place) else np.empty(0, np.int32)
         self._unknown = self._values.place("")
 
@@ -230,8 +231,7 @@ def levels_of(category: str) -> list[str]:
 
 def seconds_of(times: Any) -> Numbers:
     """Return Arrow times as seconds since 1970, NaN where unknown."""
-    micros = times.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy(zero_copy_only=False)
-    return np.asarray(micros, np.float64) / 1e6
+    return numbers_of(times.cast(pa.timestamp("us")).cast(pa.int64())).astype(np.float64) / 1e6
 
 
 def _of(values: NDArray[Any], mask: Mask) -> NDArray[Any]:

@@ -16,6 +16,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from smar.data.arrow_numbers import numbers_of
 from smar.errors import Problem, near_match
 from smar.index.allowed import Allowed
 from smar.service.answer import Facet
@@ -196,7 +197,7 @@ class Fields:
         if pa.types.is_timestamp(column.type):
             return NumberColumn(seconds_of(column), is_time=True)
         if pa.types.is_floating(column.type):
-            return NumberColumn(column.to_numpy(zero_copy_only=False).astype(np.float64))
+            return NumberColumn(numbers_of(column).astype(np.float64))
         return TextColumn(column)
 
 

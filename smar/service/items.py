@@ -13,6 +13,7 @@ import orjson
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from smar.data.arrow_numbers import numbers_of
 from smar.index.allowed import Allowed
 from smar.service.kept_items import KeptItems, bytes_of, piece_of
 from smar.service.sorted_texts import SortedTexts
@@ -71,7 +72,7 @@ class ItemTable:
     def _images(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The image ids of all items one after the other, and where those of each begin."""
         lists = _chunk(self.table, _PICTURES)
-        return _numbers(lists.values), _numbers(lists.offsets)
+        return numbers_of(lists.values), numbers_of(lists.offsets)
 
     def row(self, item_id: str) -> int:
         """Return the row of an item, -1 for one that is not there."""
@@ -139,28 +140,11 @@ def _cells(column: Any) -> _Cells:
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return _texts(column)
     if pa.types.is_timestamp(column.type):
-        micros = _numbers(column.cast(pa.int64()))
+        micros = numbers_of(column.cast(pa.int64()))
         return lambda rows: [_time(value) for value in micros[rows].tolist()]
-    numbers = _numbers(column)
+    numbers = numbers_of(column)
     # NaN stands for what is unknown, and is the one number that is not itself.
     return lambda rows: [value if value == value else None for value in numbers[rows].tolist()]  # noqa: PLR0124
-
-
-def _numbers(column: Any) -> NDArray[Any]:
-    """Return a column of numbers, as float64 with NaN for null where there is any.
-
-    Arrow's own `to_numpy` loads pandas, which takes longer than a search.
-    """
-    validity, held = column.buffers()
-    if not len(column):
-        return np.empty(0, np.int64)
-    whole = pa.Array.from_buffers(column.type, len(column), [None, held], offset=column.offset)
-    numbers = np.from_dlpack(whole)
-    if not column.null_count:
-        return numbers
-    bits = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")
-    is_there = bits[column.offset :][: len(column)] == 1
-    return np.where(is_there, numbers.astype(np.float64), np.nan)
 
 
 def _texts(column: Any) -> _Cells:
