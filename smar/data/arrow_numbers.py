@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 def numbers_of(column: Any) -> NDArray[Any]:
     """Return a column of numbers, [N], as float64 with NaN for null where there is any.
 
-    Arrow's own `to_numpy` loads pandas. What lies in one piece is not copied.
+    Arrow's own `to_numpy` loads pandas. What lies in one piece is not copied. A column that never
+    held a value (Arrow's null type) is all NaN.
     """
+    if pa.types.is_null(column.type):
+        return np.full(len(column), np.nan)
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     validity, held = column.buffers()

@@ -20,6 +20,8 @@ WHOLE = pa.array([3, None, 1, 2, None, 7], pa.int32())
         pa.chunked_array([[1, 2], [], [3]], pa.int64()),
         pa.chunked_array([[1, None], [None, 3]], pa.int64()),
         pa.chunked_array([], pa.float32()),
+        pa.array([None, None]),
+        pa.chunked_array([], pa.null()),
     ],
 )
 def test_numbers_are_those_of_arrow(column: pa.Array):
