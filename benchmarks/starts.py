@@ -58,11 +58,12 @@ from smar.train.benefit import picture_benefit
 from smar.train.cached import cached_step
 from smar.train.course import finetune_course, pretraining_weights
 from smar.train.large import LargeBatch
-from smar.train.optim import build_optimizer
+from smar.train.optim import add_weights, build_optimizer
 from smar.train.precision import Precision
 from smar.train.prepare import build_maker, build_sampler, read_training_data
 from smar.train.sampling import PairSampler
 from smar.train.step import Step, pretrain_step
+from smar.train.weighting import TaskWeights
 
 
 def changed(path: Path, changes: list[str]) -> Params:
@@ -111,11 +112,17 @@ def train(
     step: Step,
     settings: TrainParams,
     seconds: float,
+    weights: TaskWeights | None = None,
 ) -> int:
-    """Train for some seconds of CPU time, the rate falling with them; return the steps."""
+    """Train for some seconds of CPU time, the rate falling with them; return the steps.
+
+    Weights of the tasks are trained too where they are learned.
+    """
     old = model.pretrained_parameters()
     model.hold()
     optimizer = build_optimizer(model, settings.weight_decay, old, settings.pretrained_rate)
+    if weights is not None:
+        add_weights(optimizer, weights)
     precision = Precision(settings.precision.replace("auto", "float32"), "asked for")
 
     def backward(number: int) -> None:

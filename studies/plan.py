@@ -26,6 +26,8 @@ class PicturePlan(Section):
     """Share of the others that have all the same pictures: those of the first item."""
     max_per_item: Count | None
     """Pictures of an item that are kept, main one first; null = all."""
+    turned_frac: Fraction = 0.0
+    """Share of the demo shop's patterned items whose pattern is on the second picture alone."""
 
 
 class DataPlan(Section):

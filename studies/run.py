@@ -14,11 +14,13 @@ from smar.artifacts import Manifest, write_directory, write_json
 from smar.data import schema
 from smar.errors import ParamsError, near_match
 from smar.params import load_params
+from smar.params.ingest import DemoParams
 from smar.paths import Paths
 from smar.running import run_stage
 from smar.seeding import generator
 from studies.paths import StudyPaths
 from studies.plan import PicturePlan, Settings, StudyPlan, apply_settings
+from studies.second_views import write_second_views
 
 KIND_DATA, KIND_RESULT = "study-data", "study-result"
 _PREPARE = ("ingest", "validate")
@@ -39,8 +41,11 @@ def prepare(root: Path, plan: StudyPlan, data: str) -> None:
     folder = StudyPaths(root).data(data)
     manifest = Manifest(kind=KIND_DATA, params=chosen.model_dump())
     with write_directory(folder, manifest) as part:
+        if chosen.pictures.turned_frac:
+            _write_turned(part / "raw", params, chosen.pictures.turned_frac)
         _write_params(part, params)
         _run_stages(part, _PREPARE)
+        shutil.rmtree(part / "raw", ignore_errors=True)
         if any(chosen.pictures.model_dump().values()):
             _spoil_pictures(Paths(part).items, chosen.pictures, params["seed"])
         shutil.rmtree(Paths(part).work, ignore_errors=True)
@@ -102,6 +107,13 @@ def link_data(prepared: Path, folder: Path) -> None:
         link = target / source.name
         if not link.is_symlink():
             link.symlink_to(source.resolve(), target_is_directory=source.is_dir())
+
+
+def _write_turned(raw: Path, params: dict[str, Any], frac: float) -> None:
+    """Write a demo shop with items turned round, and let the parameters read it as a feed."""
+    ingest = params["ingest"]
+    write_second_views(raw, DemoParams.model_validate(ingest["demo"]), params["seed"], frac)
+    ingest |= {"source": "feed", "folder": str(raw.resolve())}
 
 
 def _spoil_pictures(path: Path, plan: PicturePlan, seed: int) -> None:

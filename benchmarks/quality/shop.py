@@ -162,16 +162,19 @@ class Shop:
         means = of_test[["recall@50", "precision@10", "ndcg@10"]].mean().round(4)
         print(f"test, {self.data}, {peer} {settings}: {json.dumps(means.to_dict())}")
 
-    def per_query(self, chosen: QuerySet, runs: dict[str, Run]) -> pd.DataFrame:
-        """Return one row per query and system with every metric and the query's slices."""
+    def slices(self, chosen: QuerySet) -> dict[str, NDArray[np.bool_]]:
+        """Return the slices of a query set, as masks [Q]."""
         queries = schema.read_table(self.paths.queries, schema.QUERIES)
         engagements = schema.read_table(self.paths.engagements, schema.ENGAGEMENTS)
         log = LogFacts.of(queries, engagements, list(self.items["item_id"]))
         visual = self.params.gate.visual_categories
-        slices = slices_of(chosen, self.items["category"], visual, log)
+        return slices_of(chosen, self.items["category"], visual, log)
+
+    def per_query(self, chosen: QuerySet, runs: dict[str, Run]) -> pd.DataFrame:
+        """Return one row per query and system with every metric and the query's slices."""
         cutoffs = self.params.evaluate.cutoffs
         values = {name: score_run(run, chosen, cutoffs) for name, run in runs.items()}
-        return per_query_table(chosen, values, slices)
+        return per_query_table(chosen, values, self.slices(chosen))
 
 
 def _misspelled(data: TrainingData, frac: float) -> TrainingData:

@@ -24,7 +24,8 @@ def test_every_run_of_the_plan_has_valid_parameters():
     plan = load_plan(ROOT / "studies" / "params.yaml")
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     todo = (plan.matrix, plan.forms, plan.finalists)
-    of_benchmarks = {"fashion_small_pictures"}  # benchmarks.fair
+    # benchmarks.fair and benchmarks.papers
+    of_benchmarks = {"fashion_small_pictures", "demo_two_sides", "demo_first_side"}
     assert {name for matrix in todo for name in matrix.data} | of_benchmarks == set(plan.data)
     assert {name for matrix in todo for name in matrix.variants} == set(plan.variants)
     runs = {pair for matrix in todo for pair in product(matrix.data, matrix.variants)}

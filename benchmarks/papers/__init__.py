@@ -1,0 +1,1 @@
+"""The tables of both papers, every row trained for as many seconds; see ../README.md."""
