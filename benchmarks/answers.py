@@ -1,6 +1,6 @@
 """What filters, facets, groups and whole hits add to a search, and columns against a data frame.
 
-Run with `python benchmarks/answers.py`; prints a line for every part, on made-up items in groups of
+Run with `python -m benchmarks.answers`; prints a line for every part, on made-up items in groups of
 similar ones.
 """
 

@@ -1,6 +1,6 @@
 """How often drift is reported where there is none, and whether planted drifts are found.
 
-    .venv/bin/python benchmarks/drift_calibration.py PROJECT [--resamples N] [--first NUMBER]
+    python -m benchmarks.drift_calibration PROJECT [--resamples N] [--first NUMBER]
 
 PROJECT is a project with a release, for example the demo shop's after `dvc repro`. Its shop is
 compared with itself some days later, N times, and so are two random halves of it; nothing moved, so

@@ -1,7 +1,7 @@
 """`smar embed` after 1 % of the items changed, against encoding all of them: whole processes.
 
 Makes a project of its own in a temporary folder, with an untrained model of the default size (speed
-does not depend on the weights). Run with `python benchmarks/embed_incremental.py`.
+does not depend on the weights). Run with `python -m benchmarks.embed_incremental`.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 The model and the texts are those of `train_step.py`, one query an item; pictures are read from a
 memory-mapped file, as they are in training. Every setting runs in a process of its own, whose
-largest resident size is told. Run with `python benchmarks/grad_cache.py`.
+largest resident size is told. Run with `python -m benchmarks.grad_cache`.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """What Dagster costs over DVC, and DVC over the bare command, where the stages do next to nothing.
 
-    python benchmarks/orchestration.py            eight stages in a row, as the project has
-    python benchmarks/orchestration.py --stages 4
+    python -m benchmarks.orchestration            eight stages in a row, as the project has
+    python -m benchmarks.orchestration --stages 4
 
 Each figure is the median of three: seconds by the clock, and seconds of processor time, which are
 the ones to compare on a busy machine. "over bare" is a run in which every stage runs, less the bare

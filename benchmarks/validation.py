@@ -3,7 +3,7 @@
 The shop is the demo shop's catalogue with a log made larger by numpy (searches, and engagements on
 what was shown). Times are of one process after the imports, and of the whole `smar validate` as a
 process of its own; CPU seconds beside them tell what a busy machine adds.
-Run with `python benchmarks/validation.py`.
+Run with `python -m benchmarks.validation`.
 """
 
 import argparse
