@@ -1,7 +1,28 @@
 """Folders of files that are made once and kept by their content: the last ones used stay."""
 
-from contextlib import suppress
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder, where it can be made: one process at a time makes what is kept there."""
+    with suppress(OSError):  # no room, or a file system that may only be read
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        yield
+        return
+    try:
+        with suppress(OSError):  # a file system without locks: what is made twice is the same
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def forget_unused(folder: Path, pattern: str, most: int) -> None:

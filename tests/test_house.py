@@ -129,7 +129,7 @@ RANKS = {
                 "scratch",
             ),
             ("artifacts", "checks"),
-            ("declaration", "params", "provenance"),
+            ("declaration", "params", "provenance", "stamps"),
             ("data", "shards"),
             ("sources", "demo", "synthetic", "losses", "pages"),
             ("models", "planning"),

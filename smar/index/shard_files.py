@@ -25,6 +25,7 @@ from smar.errors import ArtifactError, list_problems
 from smar.index.layout import Layout
 from smar.index.shard import Shard
 from smar.index.store import write_item_ids
+from smar.stamps import Stamps
 
 if TYPE_CHECKING:
     from smar.index.ann import VectorIndex
@@ -82,14 +83,22 @@ def _write(index: Any, path: Path) -> None:
         raise OSError(errno.ENOSPC, f"No space left on device ({error})") from error
 
 
-def read_shards(path: Path, kind: str) -> tuple[list[Shard], list[str], dict[str, Any], Layout]:
+def read_shards(
+    path: Path, kind: str, stamps: Stamps | None = None
+) -> tuple[list[Shard], list[str], dict[str, Any], Layout]:
     """Return the shards of a directory artefact, its ids, details and layout.
+
+    Args:
+        path: The directory.
+        kind: What it has to hold.
+        stamps: Know what was hashed before; None: every file is hashed.
 
     Raises:
         ArtifactError: If a shard is missing, damaged, of another build, or of another metric,
             length or size than the manifest says.
     """
-    details = verify_directory(path, kind).details
+    verify = verify_directory if stamps is None else stamps.verify
+    details = verify(path, kind).details
     table = schema.read_arrow(path / _ITEMS)
     item_ids = table["item_id"].to_pylist()
     sizes: Mapping[str, int] = details.get("shards") or {file_of(INDEX, 0, 1): len(item_ids)}

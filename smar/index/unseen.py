@@ -60,7 +60,10 @@ def _holding(words: WordIndex, known: Sequence[Sequence[int]]) -> int:
     """Return how many items hold every word of several, each in any of its forms, by number."""
     postings = words.postings
     first, *others = sorted(known, key=lambda numbers: sum(len(postings.of(n)[0]) for n in numbers))
-    rows = np.unique(np.concatenate([postings.of(number)[0] for number in first])).astype(np.int64)
+    of_forms = [postings.of(number)[0] for number in first]
+    # A word has most often one form, whose items are in order; `unique` loads a library, too.
+    held = of_forms[0] if len(of_forms) == 1 else np.unique(np.concatenate(of_forms))
+    rows = held.astype(np.int64)
     for numbers in others:
         rows = rows[postings.sums_of(numbers, rows) > 0]
     return len(rows)

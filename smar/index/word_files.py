@@ -58,9 +58,10 @@ def load_words(folder: Path, num_items: int) -> WordIndex:
         for name in (_PICTURED, _CLICKED)
     )
     num_words = len(starts) - 1 - len(shown) - len(clicked)
-    known = {word: number for word, number in vocabulary.items() if number < num_words}
+    for word in [word for word, number in vocabulary.items() if number >= num_words]:
+        del vocabulary[word]  # of no text, as bm25s has it
     postings = Postings(starts, rows, weights, num_items)
-    return WordIndex(postings, known, settings["stemmer"], shown, clicked)
+    return WordIndex(postings, vocabulary, settings["stemmer"], shown, clicked)
 
 
 def write_words(words: WordIndex, folder: Path) -> None:

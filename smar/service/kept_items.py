@@ -10,11 +10,10 @@ a file that cannot be read is made again.
 Shapes: N items.
 """
 
-import fcntl
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +23,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from smar.kept_files import forget_unused
+from smar.kept_files import forget_unused, held
 from smar.pages.links import item_link
 from smar.replace import write_file
 
@@ -114,7 +113,7 @@ def keep(cache: Path, key: str, make: Callable[[], KeptItems]) -> KeptItems | No
     if kept := find_kept(cache, key):
         return kept
     try:
-        with _held(cache):
+        with held(cache):
             if (kept := find_kept(cache, key)) is None:
                 _write(cache / f"{key}.arrow", key, make())
                 forget_unused(cache, "*.arrow", KEPT)
@@ -159,16 +158,3 @@ def _write(path: Path, key: str, kept: KeptItems) -> None:
     table = table.combine_chunks().replace_schema_metadata({_KEY: key.encode()})
     with write_file(path) as temporary, pa.ipc.new_file(str(temporary), table.schema) as file:
         file.write_table(table)
-
-
-@contextmanager
-def _held(cache: Path) -> Iterator[None]:
-    """Hold the folder: one process at a time makes what is kept there."""
-    cache.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(cache, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # a file system without locks: what is made twice is the same
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from smar.artifacts import MANIFEST, Manifest, digest
@@ -13,11 +12,12 @@ from smar.index.hybrid import HybridIndex
 from smar.service.fields import Fields
 from smar.service.items import ItemTable
 from smar.service.kept_items import KeptItems, find_kept, keep, key_of
+from smar.stamps import Stamps
 
 
-def read_index(model: Path, index: Path) -> HybridIndex:
-    """Return the index of a model."""
-    found = HybridIndex.load(index)
+def read_index(model: Path, index: Path, stamps: Stamps) -> HybridIndex:
+    """Return the index of a model; what was hashed before is not hashed again."""
+    found = HybridIndex.load(index, stamps)
     if found.vectors.details["model_sha"] != digest(model):
         raise ArtifactError(f"{index}: was built with another model than {model} holds.")
     return found
@@ -26,16 +26,15 @@ def read_index(model: Path, index: Path) -> HybridIndex:
 def read_items(path: Path, index: HybridIndex) -> pa.Table:
     """Return the items of an index in its order."""
     table = schema.read_columns(path, schema.ITEMS)
+    if table.column("item_id").combine_chunks().equals(pa.array(index.item_ids, pa.string())):
+        return table  # as it mostly is
     place = {item_id: row for row, item_id in enumerate(table.column("item_id").to_pylist())}
     missing = [item_id for item_id in index.item_ids if item_id not in place]
     if missing:
         raise ArtifactError(
             f"{path}: {len(missing)} items of the index are not there (first: '{missing[0]}')."
         )
-    rows = np.array([place[item_id] for item_id in index.item_ids], np.int64)
-    if not np.array_equal(rows, np.arange(len(table))):  # a copy; mostly they are in its order
-        table = table.take(pa.array(rows))
-    return table
+    return table.take(pa.array([place[item_id] for item_id in index.item_ids], pa.int64()))
 
 
 def items_key(manifest: Manifest, images: Path) -> str:

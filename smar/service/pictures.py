@@ -1,7 +1,7 @@
 """The pictures of a project's picture store by the hash of their files."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from smar.data import schema
 from smar.data.images import ImageStore
 from smar.errors import ArtifactError, DataError
+from smar.service.texts import Texts
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Pictures:
     def __contains__(self, sha: object) -> bool:
         return sha in self.place
 
-    def at_hand(self, table: Path) -> list[str]:
+    def at_hand(self, table: Path) -> Sequence[str]:
         """Return the SHA-256 of each picture of a table by image id, "" for one not in the store.
 
         Args:
@@ -67,8 +68,10 @@ class Pictures:
         """
         if self._store is None:
             return [""] * (schema.num_rows(table) if table.is_file() else 0)
-        shas = schema.read_arrow(table)["sha256"].to_pylist()
-        return [sha if sha in self.place else "" for sha in shas]
+        shas = schema.read_arrow(table)["sha256"]
+        if shas.equals(self._store.table["sha256"]):  # a search looks at those of a few items
+            return Texts(shas.combine_chunks())
+        return [sha if sha in self.place else "" for sha in shas.to_pylist()]
 
     def pixels(self, sha: str) -> NDArray[np.uint8]:
         """Return a picture as the model sees it, [H, W, 3].

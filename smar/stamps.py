@@ -1,0 +1,100 @@
+"""Files whose content was found to be what was written, so that none is read through again.
+
+    .smar/verified/<name of a directory>.json    its files as the system knew them when hashed
+
+To hash a release takes a second for each gigabyte, every time it is opened and in every process.
+What the system says of a file (where it lies, its size, when it was written, when anything of it
+changed) is other after whatever is done to it: the time of its last change is set by the system and
+by nobody else. A disk that gives other bytes than it was given is not seen by it: `smar verify` and
+the stages read every byte.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from smar.artifacts import Manifest, read_manifest, verify_directory, write_json
+from smar.kept_files import forget_unused, held
+
+KEPT = 16
+"""Directories whose files are remembered, the last ones used."""
+_SETTLED_NS = 2_000_000_000  # systems tell the time of a change in steps, of up to 2 s
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """What was hashed before.
+
+    Args:
+        folder: Where it is kept, for example `.smar/verified`; nothing is where it cannot be.
+    """
+
+    folder: Path
+
+    def verify(self, path: Path, kind: str) -> Manifest:
+        """Return the manifest of a directory whose files are what was written.
+
+        A file is hashed unless it is known to be as it was when it had the manifest's hash; of
+        several processes that open the same, one hashes and the others wait.
+
+        Raises:
+            ArtifactError: As `verify_directory`.
+        """
+        files = read_manifest(path, kind).files
+        if len(self._unchanged(path, files)) == len(files):
+            return verify_directory(path, kind, unchanged=files)
+        with held(self.folder):
+            known = self._unchanged(path, files)
+            before = _stamps(path, files)
+            manifest = verify_directory(path, kind, unchanged=known)
+            self._keep(path, manifest, before)
+            return manifest
+
+    def _unchanged(self, path: Path, files: Mapping[str, Mapping[str, Any]]) -> set[str]:
+        """Return the files that are as they were when they were hashed last."""
+        kept = self._file(path)
+        try:
+            known = dict(orjson.loads(kept.read_bytes()))
+            os.utime(kept)  # it was used last
+        except (OSError, ValueError, TypeError):
+            return set()
+        now = _stamps(path, files)
+        return {
+            name
+            for name, facts in files.items()
+            if name in now and known.get(name) == [facts["sha256"], *now[name]]
+        }
+
+    def _keep(self, path: Path, manifest: Manifest, before: Mapping[str, list[int]]) -> None:
+        """Remember files that were hashed, but for those that changed just then."""
+        now, settled = _stamps(path, manifest.files), time.time_ns() - _SETTLED_NS
+        found = {
+            name: [facts["sha256"], *now[name]]
+            for name, facts in manifest.files.items()
+            if now.get(name) == before.get(name) and name in now and max(now[name][-2:]) < settled
+        }
+        with suppress(OSError):  # no room, or a folder that may only be read
+            write_json(self._file(path), found)
+            forget_unused(self.folder, "*.json", KEPT)
+
+    def _file(self, path: Path) -> Path:
+        return self.folder / f"{sha256(os.fsencode(path.resolve())).hexdigest()[:32]}.json"
+
+
+def _stamps(path: Path, files: Iterable[str]) -> dict[str, list[int]]:
+    """Return what the system says of the files that are there."""
+    found = {}
+    for name in files:
+        with suppress(OSError):
+            told = (path / name).stat()
+            found[name] = [
+                told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns, told.st_ctime_ns,
+            ]  # fmt: skip
+    return found
