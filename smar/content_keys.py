@@ -5,6 +5,7 @@ Shapes: n pieces of content, N kept ones.
 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ def keys_of(fields: Iterable[Sequence[str]]) -> NDArray[np.uint64]:
     return _keys("\0".join(one).encode() for one in fields)
 
 
-def keys_of_rows(rows: NDArray[np.float32]) -> NDArray[np.uint64]:
+def keys_of_rows(rows: NDArray[np.number[Any]]) -> NDArray[np.uint64]:
     """Return what rows of numbers are known by, two numbers each, [n, 2]."""
     return _keys(np.ascontiguousarray(row).tobytes() for row in rows)
 

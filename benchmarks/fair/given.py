@@ -22,6 +22,7 @@ from smar.data.stems import bag_of_stems
 from smar.errors import DataError
 from smar.index.click_words import Clicks, words_of_clicks
 from smar.index.language import stemmer_of
+from smar.index.picture_colours import PictureColours
 from smar.index.words import WordIndex
 from smar.judging.runs import QuerySet
 from smar.models.dual_encoder import DualEncoder, build_model
@@ -121,6 +122,11 @@ class Given:
         paths = self.shop.paths
         queries = schema.read_table(paths.queries, schema.QUERIES)
         return queries, schema.read_table(paths.engagements, schema.ENGAGEMENTS)
+
+    @cached_property
+    def colours(self) -> NDArray[np.uint8]:
+        """The colours of the items' pictures."""
+        return PictureColours.read(self.images).of_items(self.items["image_ids"].tolist())
 
     def with_clicked(self, words: WordIndex, weight: float) -> WordIndex:
         """Return words with those of clicks at a weight."""

@@ -109,7 +109,7 @@ class Smar(Learner):
     def words_of_pictures(self, image: NDArray[np.float32]) -> list[PictureWord]:
         """Return the words that pictures tell by S_i, [N, D]."""
         given, weight = self.given, self.params.index.picture_words
-        shown = Pictured.of(image, given.items, *given.log)
+        shown = Pictured.of(image, given.colours, given.items, *given.log)
         return words_of_pictures(given.words, shown, weight, self.params.seed)
 
     def items(self, rows: NDArray[np.int64] | None) -> ItemEmbeddings:

@@ -1,6 +1,7 @@
 """What an earlier run made of items that are as they were, and what it fitted to all of them.
 
     .smar/index/words/      what the text of each item holds (`item_words`)
+    .smar/index/colours/    which colours each picture has (`picture_colours`)
     .smar/index/vectors/    trained inverted lists, the list and the code of each item (`lists`)
     .smar/index/shards/     files of the vectors, as links (`kept_shards`)
     .smar/index/fit/        queries that the index is measured with, what it was fitted to (`basis`)
@@ -8,9 +9,9 @@
 It may be deleted at any time; what is damaged, or was made by other code, libraries, settings or
 another model, is not used.
 
-Words and lists are what would be made again. What was fitted is not: centres of lists, settings,
-the share of the words, relevance. It stands as long as less than `index.refit_frac` of the data is
-other than what it was fitted to, and the index still finds enough.
+Words, colours and lists are what would be made again. What was fitted is not: centres of lists,
+settings, the share of the words, relevance. It stands as long as less than `index.refit_frac` of
+the data is other than what it was fitted to, and the index still finds enough.
 
 Shapes: N items, Q queries, D embedding length.
 """
@@ -33,6 +34,7 @@ from smar.index.basis import Basis
 from smar.index.item_words import ItemWords
 from smar.index.kept_shards import FOLDER, KeptShards, is_shard, linked
 from smar.index.lists import Lists
+from smar.index.picture_colours import PictureColours
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +91,11 @@ def how_read() -> str:
     return code_key(["smar.index.item_words"], _OF_WORDS)
 
 
+def how_looked_at() -> str:
+    """Return what stands for the way in which pictures are looked at."""
+    return code_key(["smar.index.picture_colours"], ("numpy",))
+
+
 def how_fitted(settings: Any) -> str:
     """Return what stands for the way in which an index is fitted: code, libraries, settings."""
     known = orjson.dumps(settings, option=orjson.OPT_SORT_KEYS).decode()
@@ -104,12 +111,14 @@ class Kept:
         stemmer: Of the words.
         fit: What it fitted, None where that was done in another way.
         shards: Files of its vectors.
+        colours: Of its pictures, None where they were looked at in another way, or not at all.
     """
 
     words: ItemWords
     stemmer: str
     fit: Fit | None
     shards: KeptShards
+    colours: PictureColours | None
 
     @classmethod
     def open(cls, folder: Path, how: str) -> "Kept | None":
@@ -130,14 +139,22 @@ class Kept:
             verify_directory(folder, KIND, unchanged=[*filter(is_shard, manifest.files)])
             words = _read_words(folder / "words")
             fit = _read_fit(folder, details["fit"]) if details["how"] == how else None
-            return cls(words, details["fit"]["stemmer"], fit, shards)
+            is_same = details["looked_at"] == how_looked_at() and (folder / "colours").is_dir()
+            colours = _read_colours(folder / "colours") if is_same else None
+            return cls(words, details["fit"]["stemmer"], fit, shards, colours)
         except (ArtifactError, OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("the index is made without what was kept: %s", error)
             return None
 
 
 def keep(
-    folder: Path, how: str, words: ItemWords, fit: Fit, index: Path, shards: Mapping[str, str]
+    folder: Path,
+    how: str,
+    words: ItemWords,
+    colours: PictureColours | None,
+    fit: Fit,
+    index: Path,
+    shards: Mapping[str, str],
 ) -> None:
     """Write what this run made for the next one, whole or not at all.
 
@@ -145,6 +162,7 @@ def keep(
         folder: Where it lies.
         how: As `how_fitted` tells it of this run.
         words: The words of the items.
+        colours: Of all pictures; None where they were not looked at.
         fit: What was fitted.
         index: The index as it was written.
         shards: What files of it are known by (`keys_of_shards`).
@@ -161,12 +179,14 @@ def keep(
             "figures",
         )
     }
-    details = {"how": how, "read": how_read(), "fit": told}
+    details = {"how": how, "read": how_read(), "looked_at": how_looked_at(), "fit": told}
     manifest, written = Manifest(kind=KIND, details=details), read_manifest(index, INDEX).files
     with write_directory(folder, manifest) as temporary:
         arrays = {f"words/{name}": getattr(words, name) for name in _ARRAYS}
         arrays |= {f"fit/basis-{name}": hashes for name, hashes in fit.basis.items()}
         arrays["fit/sample"] = fit.sample
+        if colours is not None:
+            arrays |= {f"colours/{name}": value for name, value in vars(colours).items()}
         if fit.lists is not None:
             arrays["vectors/keys"] = fit.keys
             arrays |= {f"vectors/{name}": value for name, value in vars(fit.lists).items()}
@@ -184,6 +204,10 @@ def keep(
 def _read_words(folder: Path) -> ItemWords:
     vocabulary = orjson.loads((folder / "vocabulary.json").read_bytes())
     return ItemWords(vocabulary=vocabulary, **{name: _array(folder, name) for name in _ARRAYS})
+
+
+def _read_colours(folder: Path) -> PictureColours:
+    return PictureColours(_array(folder, "keys"), _array(folder, "roots"))
 
 
 def _read_fit(folder: Path, told: dict[str, Any]) -> Fit:

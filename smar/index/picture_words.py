@@ -1,8 +1,9 @@
 """Words that an item's pictures tell and its text leaves out.
 
 Shoppers ask for a "red striped dress" that its text calls a dress. Which words pictures tell is
-learned from the items whose texts or clicks give them, by a linear discriminant over S_i for each
-word. A word that pictures tell is then a word of the item too, for less than one of its text.
+learned from the items whose texts or clicks give them, by a linear discriminant for each word over
+the colours of their pixels, or these and S_i (`picture_views`). A word that pictures tell is then a
+word of the item too, for less than one of its text.
 
 Shapes: N items, V words, W words that may be told, D embedding length.
 """
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csc_matrix, csr_matrix
 
 from smar.index.click_words import Clicks
+from smar.index.picture_views import ERRORS, Learned, Views, learned_of
 from smar.index.words import WordIndex
 
 if TYPE_CHECKING:
@@ -26,15 +28,15 @@ logger = logging.getLogger(__name__)
 
 _FITTED = 50_000  # items that a fit looks at, drawn where there are more
 _MOST = 512  # words that are tried, those of the most items
-_LEAST_ITEMS = 20  # with a word, for it to be learned
+_LEAST_ITEMS = 5  # with a word, for it to be learned
 _LEAST_CLICKS = 5  # of queries with a word, for them to say whether texts leave it out
 _UNTOLD = 0.3  # share of such clicks to items whose text lacks it, from which texts leave it out
 _LEAST_AUC = 0.7  # within categories, of a word that pictures tell
-_LEAST_PROBABILITY = 0.3  # of a word in an item
-_RIDGE = 0.01  # of the mean variance, added to each
-_BLOCK = 65_536  # items whose words are read at once
+_LEAST_CLEAR = 0.55  # that this clearly is above
+_MANY = 3  # categories with a word, for items of others to have it too
+_LEAST_PROBABILITY = 0.2  # of a word in an item
+_BLOCK = 16_384  # items whose words are read at once
 _TOLD = 12  # words in the log
-_FEW = 3  # items with a word and without it that a category needs to say something
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Pictured:
 
     Args:
         image: S_i, unit rows, zero without a picture, [N, D].
+        colours: Of their pixels, as `PictureColours.of_items`, [N, C].
         categories: Of each item, "" for none, [N].
         brands: Of each item, "" for none, [N].
         rows: Rows of items that searches led to, one for each click.
@@ -65,6 +68,7 @@ class Pictured:
     """
 
     image: NDArray[np.float32]
+    colours: NDArray[np.uint8]
     categories: Sequence[str]
     brands: Sequence[str]
     rows: Sequence[int]
@@ -79,14 +83,17 @@ class Pictured:
     def of(
         cls,
         image: NDArray[np.float32],
+        colours: NDArray[np.uint8] | None,
         items: "pd.DataFrame",
         queries: "pd.DataFrame",
         engagements: "pd.DataFrame",
     ) -> Self:
-        """Return what the accepted tables of a shop say of its items, [N], and their S_i."""
+        """Return what accepted tables say of items, [N], beside their S_i and colours, if known."""
         clicks = Clicks.of(items, queries, engagements)
+        if colours is None:
+            colours = np.empty((len(items), 0), np.uint8)
         categories, brands = items["category"].tolist(), items["brand"].tolist()
-        return cls(image, categories, brands, clicks.rows, clicks.queries)
+        return cls(image, colours, categories, brands, clicks.rows, clicks.queries)
 
 
 def words_of_pictures(
@@ -94,25 +101,22 @@ def words_of_pictures(
 ) -> list[PictureWord]:
     """Return the words that pictures tell, with the items whose text leaves them out.
 
-    Of a word w and the S_i = x of an item, with the means m1 and m0 of items with and without it,
-    their share p with it, and the covariance C within both (Fisher, 1936):
-
-        log odds(w | x) = log(p / (1 - p)) + (x - (m1 + m0) / 2)' C^-1 (m1 - m0)
-
-    Items without the word are in part such whose text leaves it out, so that this is the
+    Items without a word are in part such whose text leaves it out, so that discriminants give the
     probability of being told; over its mean among those that are told, at most 1, it is that of
     having it (Elkan and Noto, 2008). Every item is scored by what was fitted to others.
 
     A word is told by pictures if they tell items with it from items of their own category without
-    it, with a mean AUC of .7; if clicks are there, only one that texts leave out (in three of ten
-    clicks of queries with the word); without, none that is mostly a brand's. An item gets it for
-    `weight * probability^2` of what it counts in a text on average.
+    it, with a mean AUC of .7, and one of .55 at least two standard errors below that: five items
+    with a word that pictures tell plainly suffice. If clicks are there, only one that texts leave
+    out (in three of ten clicks of queries with the word); without, none that is mostly a brand's. A
+    word of fewer than three categories is told of these alone. An item gets it for `weight *
+    probability` of what it counts in a text on average.
 
     Args:
         words: The words of the items' texts.
         shop: What pictures can be learned from.
         weight: Of a word that a picture surely tells, beside one of the text; 0 tells none.
-        seed: Draws the items of the fit where there are many, and halves them.
+        seed: Draws the items of the fit where there are many.
     """
     has_picture = np.flatnonzero(np.any(shop.image, axis=1))
     if not weight or len(has_picture) < 2 * _LEAST_ITEMS:
@@ -121,20 +125,23 @@ def words_of_pictures(
     clicked = _clicked(words, shop)
     tried = _tried(own, clicked, words, shop, has_picture)
     told = (own[:, tried] + clicked[:, tried]).tocsr()
-    drawn = np.random.default_rng(seed).permutation(has_picture)
-    halves = np.array_split(drawn[:_FITTED], 2)
-    fits = [_Fit.of(shop.image[half], told[half]) for half in halves]
+    drawn = np.random.default_rng(seed).permutation(has_picture)[:_FITTED]
     categories = np.unique(np.asarray(shop.categories, str), return_inverse=True)[1]
-    auc, level = _quality(fits, halves, shop.image, told, categories)
-    chosen = np.flatnonzero(auc >= _LEAST_AUC)
+    learned = learned_of(Views(shop.image, shop.colours), drawn, told, categories)
+    is_clear = learned.auc - ERRORS * learned.error >= _LEAST_CLEAR
+    chosen = np.flatnonzero((learned.auc >= _LEAST_AUC) & is_clear)
     of_texts = own[:, tried[chosen]]
-    shown = _shown(fits, halves[0], shop.image, of_texts.tocsr(), level, chosen)
-    found = []
-    for place, (rows, probability) in enumerate(shown):
-        counts = weight * float(of_texts[:, [place]].data.mean()) * probability**2
-        number = int(tried[chosen[place]])
-        found.append(PictureWord(number, rows.astype(np.int32), counts.astype(np.float32)))
-    _report(words, found, auc[auc >= _LEAST_AUC])
+    may_have = _may_have(told[:, chosen], categories)
+    shown = _shown(learned, of_texts.tocsr(), may_have, categories, chosen, has_picture)
+    found = [
+        PictureWord(
+            int(tried[chosen[place]]),
+            rows.astype(np.int32),
+            (weight * float(of_texts[:, [place]].data.mean()) * sure).astype(np.float32),
+        )
+        for place, (rows, sure) in enumerate(shown)
+    ]
+    _report(words, found, learned, chosen)
     return [each for each in found if len(each.rows)]
 
 
@@ -177,115 +184,52 @@ def _tried(
     return np.sort(numbers[np.argsort(-items[numbers], kind="stable")[:_MOST]])
 
 
-@dataclass(frozen=True)
-class _Fit:
-    """Discriminants of words: `x @ lines + offsets` are log odds; [D, W] and [W]."""
+def _may_have(told: csr_matrix, categories: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return whether items of each category may have each word, [categories, W].
 
-    lines: NDArray[np.float64]
-    offsets: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, image: NDArray[np.float32], told: csc_matrix) -> "_Fit":
-        """Return what items say of words: S_i, [n, D], and whether each is told of a word."""
-        mean = image.mean(0, dtype=np.float64)
-        x = image - mean
-        is_told = (told > 0).astype(np.float64)
-        size, dim = x.shape
-        counts = np.asarray(is_told.sum(0)).ravel()
-        share = np.clip(counts / size, 1 / size, 1 - 1 / size)
-        with_word = (is_told.T @ x) / np.maximum(counts, 1)[:, None]
-        without = -with_word * (share / (1 - share))[:, None]
-        apart = with_word - without
-        covariance = x.T @ x / size
-        covariance += _RIDGE * np.trace(covariance) / dim * np.eye(dim)
-        lines = np.linalg.solve(covariance, apart.T)
-        # Within the classes it is smaller by p (1 - p) d d' (Sherman and Morrison, 1950).
-        between = share * (1 - share) * np.einsum("wd,dw->w", apart, lines)
-        lines /= np.maximum(1 - between, _RIDGE)
-        middle = np.einsum("wd,dw->w", (with_word + without) / 2, lines)
-        return cls(lines, np.log(share / (1 - share)) - middle - mean @ lines)
-
-    def probability(
-        self, image: NDArray[np.float32], words: NDArray[np.int64] | slice = slice(None)
-    ) -> NDArray[np.float64]:
-        """Return the probabilities that items are told of some of the words, [n, W]."""
-        odds = image @ self.lines[:, words] + self.offsets[words]
-        return 1 / (1 + np.exp(-np.clip(odds, -50, 50)))
-
-
-def _quality(
-    fits: Sequence[_Fit],
-    halves: Sequence[NDArray[np.int64]],
-    image: NDArray[np.float32],
-    told: csc_matrix,
-    categories: NDArray[np.int64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return how well pictures tell each word within a category, and the mean where it is told."""
-    probability = np.concatenate(
-        [fits[0].probability(image[halves[1]]), fits[1].probability(image[halves[0]])]
-    )
-    rows = np.concatenate([halves[1], halves[0]])
-    is_told = (told[rows] > 0).toarray()
-    auc = np.array(
-        [
-            _auc_within(probability[:, word], is_told[:, word], categories[rows])
-            for word in range(is_told.shape[1])
-        ]
-    )
-    level = (probability * is_told).sum(0) / np.maximum(is_told.sum(0), 1)
-    return auc, np.maximum(level, np.finfo(float).tiny)
+    Colours are those of things of all kinds. A word of few kinds is not told of others: a watch in
+    the picture of a shirt is no watch for sale.
+    """
+    rows, words = told.nonzero()
+    has = np.zeros((int(categories.max()) + 1, told.shape[1]), np.bool_)
+    has[categories[rows], words] = True
+    return has | (has.sum(0) >= _MANY)
 
 
 def _shown(
-    fits: Sequence[_Fit],
-    first: NDArray[np.int64],
-    image: NDArray[np.float32],
+    learned: Learned,
     in_text: csr_matrix,
-    level: NDArray[np.float64],
+    may_have: NDArray[np.bool_],
+    categories: NDArray[np.int64],
     chosen: NDArray[np.int64],
+    has_picture: NDArray[np.int64],
 ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
     """Return the rows whose pictures tell each chosen word and no text does, and how surely."""
-    is_first = np.zeros(len(image), bool)
-    is_first[first] = True
     rows: list[list[NDArray[np.int64]]] = [[] for _ in chosen]
     sure: list[list[NDArray[np.float64]]] = [[] for _ in chosen]
-    for start in range(0, len(image), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        by_first, by_second = (fit.probability(image[block], chosen) for fit in fits)
-        probability = np.where(is_first[block, None], by_second, by_first) / level[chosen]
-        probability[in_text[block].nonzero()] = 0
-        probability[~np.any(image[block], axis=1)] = 0
+    for start in range(0, len(has_picture), _BLOCK):
+        some = has_picture[start : start + _BLOCK]
+        probability = learned.probability(some, chosen) / learned.level[chosen]
+        probability[in_text[some].nonzero()] = 0
+        probability[~may_have[categories[some]]] = 0
         for place, of_word in enumerate(probability.T):
             has = np.flatnonzero(of_word >= _LEAST_PROBABILITY)
-            rows[place].append(start + has)
+            rows[place].append(some[has])
             sure[place].append(np.minimum(of_word[has], 1))
     return [(np.concatenate(r), np.concatenate(s)) for r, s in zip(rows, sure, strict=True)]
 
 
-def _auc_within(
-    score: NDArray[np.float64], is_told: NDArray[np.bool_], categories: NDArray[np.int64]
-) -> float:
-    """Return the AUC within categories, weighted by the items that are told of; 0 without any."""
-    order = np.lexsort((score, categories))
-    of, told = categories[order], is_told[order].astype(np.float64)
-    size = np.bincount(of)
-    place = np.arange(len(of)) - np.repeat(np.cumsum(size) - size, size)
-    with_word = np.bincount(of, told)
-    above = np.bincount(of, told * place) - with_word * (with_word - 1) / 2
-    without = size - with_word
-    says = (with_word >= _FEW) & (without >= _FEW)
-    if not says.any():
-        return 0.0
-    return float((above[says] / without[says]).sum() / with_word[says].sum())
-
-
-def _report(words: WordIndex, found: Sequence[PictureWord], auc: NDArray[np.float64]) -> None:
+def _report(
+    words: WordIndex, found: Sequence[PictureWord], learned: Learned, chosen: NDArray[np.int64]
+) -> None:
     names = {number: word for word, number in words.vocabulary.items()}
-    best = sorted(zip(auc.tolist(), found, strict=True), key=lambda pair: -pair[0])
+    facts = zip(learned.auc[chosen].tolist(), learned.view[chosen].tolist(), found, strict=True)
+    best = sorted(facts, key=lambda each: -each[0])
     logger.info(
         "words: pictures tell %d that texts leave out (AUC within categories)%s",
         len(found),
         "".join(
-            f"; {names[w.number]} in {len(w.rows)} (AUC {value:.2f})" for value, w in best[:_TOLD]
+            f"; {names[w.number]} in {len(w.rows)} by {learned.views.names[view]} (AUC {auc:.2f})"
+            for auc, view, w in best[:_TOLD]
         ),
     )

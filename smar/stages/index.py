@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from smar.index.hybrid import HybridIndex
     from smar.index.item_words import ItemWords
-    from smar.index.kept import Fit
+    from smar.index.kept import Fit, Kept
     from smar.index.kept_shards import KeptShards
+    from smar.index.picture_colours import PictureColours
     from smar.index.picture_words import Pictured
     from smar.index.store import EmbeddingStore
     from smar.index.words import WordIndex
@@ -36,6 +37,7 @@ STAGE = Stage(
         "data/accepted/queries.parquet",
         "data/accepted/engagements.parquet",
         "data/accepted/judgements.parquet",
+        "data/images",
         "data/synthetic",
         "data/embeddings",
         "models/retriever",
@@ -110,7 +112,7 @@ def run(root: Path) -> None:
     if mapped := _bytes_of(paths.index, WHOLE):
         size["bytes_mapped"] = mapped
     STAGE.write_outcome(root, size | content)
-    keep(paths.work / "index", how, made.words, made.fit, paths.index, names)
+    keep(paths.work / "index", how, made.words, made.colours, made.fit, paths.index, names)
     logger.info("index: %s, %s", index.vectors.details, size | figures)
 
 
@@ -131,6 +133,7 @@ class _Made:
     index: "HybridIndex"
     fit: "Fit"
     words: "ItemWords"
+    colours: "PictureColours | None"
     changed: float
     kept: "KeptShards"
 
@@ -187,17 +190,30 @@ def _build(
     trained = queries.loc[queries["split"] == "train", "query"].tolist()
     spelling = Spelling.of(texts, trained, words) if params.index.spelling else None
     log = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
-    clicked = _with_more_words(params, words, Pictured.of(store.image, items, queries, log))
+    colours = _colours(paths, params, kept)
+    seen = colours.of_items(items["image_ids"].tolist()) if colours else None
+    clicked = _with_more_words(params, words, Pictured.of(store.image, seen, items, queries, log))
     if fit is None or found is None:
         from smar.index.fitting import Fitting  # and what encodes queries, which takes seconds
 
         fitting = Fitting(paths, params, items, vectors, trained, layout)
         index, fit = fitting.fitted(clicked, spelling)
-        return _Made(index, replace(fit, basis=basis, keys=keys), read, 0.0, files)
+        return _Made(index, replace(fit, basis=basis, keys=keys), read, colours, 0.0, files)
     logger.info("index: %.2f %% of the data changed since it was fitted", 100 * changed)
     fit = replace(fit, details=found.details, lists=found.lists, keys=keys)
     made = as_fitted(fit, found, clicked(fit.click_words), spelling, trained)
-    return _Made(made, fit, read, changed, files)
+    return _Made(made, fit, read, colours, changed, files)
+
+
+def _colours(paths: Paths, params: "Params", kept: "Kept | None") -> "PictureColours | None":
+    """Return the colours of all pictures, of which an earlier run's are taken; None: not asked."""
+    from smar.data.images import ImageStore
+    from smar.index.picture_colours import PictureColours
+
+    if not params.index.picture_words:
+        return None
+    images = ImageStore.open(paths.images, verify=False)  # embed has verified them
+    return PictureColours.read(images, kept.colours if kept else None)
 
 
 def _with_more_words(

@@ -1,9 +1,13 @@
 """Words that pictures tell: which are found, in which items, and what they count."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from smar.index.picture_words import Pictured, _auc_within, _Fit, words_of_pictures
+from smar.index import picture_words
+from smar.index.picture_colours import COLOURS as SHADES
+from smar.index.picture_words import Pictured, words_of_pictures
 from smar.index.words import WordIndex
 
 COLOURS = ("red", "teal", "pink")
@@ -12,8 +16,8 @@ COLOURS = ("red", "teal", "pink")
 def shop(size: int = 400, untold: float = 0.5, *, seed: int = 0) -> tuple[list[str], Pictured]:
     """Return texts of dresses and lamps of three colours, which pictures show and some name.
 
-    S_i has the colour, the type and noise. Every item was clicked for its colour and type, and for
-    its brand, of which pictures show nothing.
+    S_i has the colour, the type and noise, pixels have the colour and noise. Every item was clicked
+    for its colour and type, and for its brand, of which pictures show nothing.
     """
     rng = np.random.default_rng(seed)
     colour, kind, brand = (rng.integers(0, most, size) for most in (3, 2, 2))
@@ -29,8 +33,12 @@ def shop(size: int = 400, untold: float = 0.5, *, seed: int = 0) -> tuple[list[s
     ]
     queries = [f"{COLOURS[c]} {kinds[k]}" for c, k in zip(colour, kind, strict=True)]
     queries += [brands[b] for b in brand]
+    colours = np.zeros((size, SHADES), np.uint8)
+    colours[:, :6] = rng.integers(0, 150, (size, 6))
+    colours[np.arange(size), colour] += 100
     return texts, Pictured(
         image=image,
+        colours=colours,
         categories=[kinds[k] for k in kind],
         brands=[brands[b] for b in brand],
         rows=[*range(size), *range(size)],
@@ -59,11 +67,11 @@ def test_colours_are_told_and_what_texts_say_or_no_picture_shows_is_not():
 def test_without_a_log_texts_alone_teach_and_brands_are_no_words_of_pictures():
     texts, given = shop()
     words = WordIndex.build(texts)
-    alone = Pictured(given.image, given.categories, given.brands, [], [])
+    alone = replace(given, rows=[], queries=[])
     assert names(words, words_of_pictures(words, alone, 0.5, 7)) == set(COLOURS)
     named = [text.replace("red", "") for text in texts]
     brands = ["red" if "red" in text else "" for text in texts]  # the word is a brand's
-    alone = Pictured(given.image, given.categories, brands, [], [])
+    alone = replace(given, brands=brands, rows=[], queries=[])
     words = WordIndex.build([f"{b} {text}" for b, text in zip(brands, named, strict=True)])
     assert "red" not in names(words, words_of_pictures(words, alone, 0.5, 7))
 
@@ -85,16 +93,17 @@ def test_a_word_counts_the_less_the_surer_it_is_not_and_never_more_than_its_weig
 @pytest.mark.parametrize("which", ["nothing", "few pictures", "no pictures", "noise"])
 def test_no_word_is_told_where_nothing_can_be_learned(which: str):
     texts, given = shop(untold=0.5)
-    image, weight = given.image.copy(), 0.5
+    image, colours, weight = given.image.copy(), given.colours, 0.5
     if which == "nothing":
         weight = 0.0
     elif which == "few pictures":
-        image[30:] = 0
+        image[9:] = 0
     elif which == "no pictures":
         image[:] = 0
     else:
-        image = np.random.default_rng(1).permutation(image)
-    changed = Pictured(image, given.categories, given.brands, given.rows, given.queries)
+        order = np.random.default_rng(1).permutation(len(image))
+        image, colours = image[order], colours[order]
+    changed = replace(given, image=image, colours=colours)
     assert words_of_pictures(WordIndex.build(texts), changed, weight, 7) == []
 
 
@@ -106,26 +115,47 @@ def test_items_without_a_picture_get_no_word():
         assert (word.rows % 2 == 1).all()
 
 
-def test_log_odds_are_those_of_two_normal_classes_of_one_covariance():
-    from scipy.sparse import csc_matrix
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+def test_five_items_suffice_for_a_colour_that_is_plain_to_see():
+    texts, given = shop()
+    colours, own = given.colours.copy(), {}
+    for word, rows in (("khaki", range(0, 400, 40)), ("okra", range(7, 400, 40))):
+        own[word] = np.array(rows)
+        for row in own[word][::2]:  # five of ten say so
+            texts[row] += f" {word}"
+    colours[own["khaki"], :3], colours[own["khaki"], 20] = 0, 250
+    alone = replace(given, colours=colours, rows=[], queries=[])
+    words = WordIndex.build(texts)
+    told = {w.number: w for w in words_of_pictures(words, alone, 0.5, 7)}
+    assert words.vocabulary["okra"] not in told  # as many items, and no picture shows it
+    assert set(own["khaki"][1::2]) == set(told[words.vocabulary["khaki"]].rows)
 
-    rng = np.random.default_rng(0)
-    told = rng.random(3000) < 0.3
-    image = (rng.normal(size=(3000, 4)) + told[:, None] * [1.0, 0.5, 0, 0]).astype(np.float32)
-    fit = _Fit.of(image, csc_matrix(told[:, None].astype(float)))
-    theirs = LinearDiscriminantAnalysis(solver="lsqr").fit(image, told).predict_proba(image)[:, 1]
-    assert np.abs(fit.probability(image)[:, 0] - theirs).max() < 0.02  # which adds no ridge
+
+@pytest.mark.parametrize(("many", "kinds"), [(3, {"dress"}), (1, {"dress", "lamp"})])
+def test_a_word_of_few_kinds_is_not_told_of_others(
+    many: int, kinds: set[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(picture_words, "_MANY", many)
+    texts, given = shop(untold=0.3)
+    texts = [text if "dress" in text else text.replace("red", "") for text in texts]
+    words = WordIndex.build(texts)
+    alone = replace(given, rows=[], queries=[])
+    told = {w.number: w for w in words_of_pictures(words, alone, 0.5, 7)}
+    assert {given.categories[row] for row in told[words.vocabulary["red"]].rows} == kinds
 
 
-def test_auc_within_categories_is_that_of_all_pairs_of_one_category():
-    rng = np.random.default_rng(0)
-    score, told, of = rng.random(200), rng.random(200) < 0.4, rng.integers(0, 4, 200)
-    pairs = [
-        (score[a] > score[b], of[a])
-        for a in np.flatnonzero(told) for b in np.flatnonzero(~told) if of[a] == of[b]
-    ]  # fmt: skip
-    means = [np.mean([right for right, c in pairs if c == each]) for each in range(4)]
-    expected = np.average(means, weights=[told[of == each].sum() for each in range(4)])
-    assert _auc_within(score, told, of) == pytest.approx(expected)
-    assert _auc_within(score, np.ones(200, bool), of) == 0
+def test_without_known_colours_words_are_told_by_s_i():
+    texts, given = shop()
+    blind = replace(given, colours=given.colours[:, :0])
+    words = WordIndex.build(texts)
+    assert names(words, words_of_pictures(words, blind, 0.5, 7)) == set(COLOURS)
+
+
+def test_blocks_of_items_change_nothing(monkeypatch: pytest.MonkeyPatch):
+    texts, given = shop()
+    words = WordIndex.build(texts)
+    whole = words_of_pictures(words, given, 0.5, 7)
+    monkeypatch.setattr(picture_words, "_BLOCK", 7)
+    for one, other in zip(words_of_pictures(words, given, 0.5, 7), whole, strict=True):
+        assert one.number == other.number
+        assert (one.rows == other.rows).all()
+        assert np.allclose(one.weights, other.weights, rtol=1e-6)

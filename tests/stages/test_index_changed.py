@@ -13,8 +13,10 @@ import pytest
 
 from smar.artifacts import Manifest
 from smar.data import schema
-from smar.index import fitting
+from smar.data.images import ImageStore
+from smar.index import fitting, picture_colours
 from smar.index.hybrid import HybridIndex
+from smar.index.kept import Kept
 from smar.index.layout import Layout
 from smar.index.settings import candidates
 from smar.index.store import EmbeddingStore, write_store
@@ -108,6 +110,25 @@ def test_few_changed_items_are_indexed_without_fitting(
     without_fitting()
     index.run(small_project)  # nothing changed
     assert content(small_project) == anew
+
+
+def test_pictures_are_looked_at_once(small_project: Path, monkeypatch: pytest.MonkeyPatch):
+    shutil.rmtree(small_project / ".smar" / "index", ignore_errors=True)
+    index.run(small_project)
+    found = content(small_project)
+    known = Kept.open(small_project / ".smar" / "index", "").colours
+    assert len(known.keys) == len(ImageStore.open(Paths(small_project).images))
+    with monkeypatch.context() as patched:
+        patched.setattr(picture_colours, "colours_of", None)
+        index.run(small_project)
+    assert content(small_project) == found
+    change(small_project, 3)
+    with monkeypatch.context() as patched:
+        patched.setattr(picture_colours, "colours_of", None)
+        index.run(small_project)
+    set_params(small_project, {"index.picture_words": 0})
+    index.run(small_project)
+    assert Kept.open(small_project / ".smar" / "index", "").colours is None
 
 
 def test_trained_lists_stand_until_much_changed(

@@ -1,0 +1,121 @@
+"""What pictures say of words: discriminants over the colours of their pixels and over S_i as well.
+
+Plain colours tell a colour from a few items, S_i tells patterns and what it was trained for. Which
+of them speaks for a word is decided by items that the fit has not seen.
+
+Shapes: N items, n of some, W words, D embedding length, C colours.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from smar.content_keys import keys_of_rows
+from smar.index.discriminants import FOLDS, Discriminants, Moments, auc_within
+
+ERRORS = 2.0
+"""Standard errors by which something is clearly so."""
+
+_COLOUR_RIDGE, _RIDGE = 1.0, 0.1  # of the mean variance, added to each; the latter of S_i
+_FEW = 3  # items without a word that a category needs to say something
+
+
+class Views:
+    """What describes the items' pictures: the colours of their pixels, alone and beside S_i.
+
+    Items whose pictures have the same colours are of one fold: what is fitted to one says nothing
+    of how well it tells the other.
+
+    Args:
+        image: S_i, [N, D].
+        colours: As `PictureColours.of_items`, [N, C]; C = 0 where they are not known.
+    """
+
+    def __init__(self, image: NDArray[np.float32], colours: NDArray[np.uint8]) -> None:
+        self.image, self.colours = image, colours
+        self.names = ("colours", "colours and S_i") if colours.shape[1] else ("S_i",)
+        some, end = colours.shape[1], colours.shape[1] + image.shape[1]
+        self.columns = (slice(0, some), slice(0, end)) if some else (slice(0, end),)
+        self.ridge = np.repeat([_COLOUR_RIDGE, _RIDGE], [some, end - some])
+        known = keys_of_rows(colours if some else image)
+        self.folds = (known[:, 0] % np.uint64(FOLDS)).astype(np.int64)
+
+    def of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return what describes some items, [n, C + D]."""
+        return np.hstack([self.colours[rows] / 255.0, self.image[rows]])
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What was learned of words from some of the items' pictures.
+
+    Args:
+        views: What describes the pictures; each view is a discriminant of its own.
+        fits: For each view one for each fold, fitted to the items of the others.
+        view: Which view tells each word best, [W].
+        auc: How well, [W].
+        error: The standard error of that, [W].
+        level: Mean probability where it is told, [W].
+    """
+
+    views: Views
+    fits: Sequence[Sequence[Discriminants]]
+    view: NDArray[np.int64]
+    auc: NDArray[np.float64]
+    error: NDArray[np.float64]
+    level: NDArray[np.float64]
+
+    def probability(self, rows: NDArray[np.int64], words: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the probabilities that items are told of words by their best view, [n, W]."""
+        found = np.zeros((len(rows), len(words)))
+        described, folds = self.views.of(rows), self.views.folds[rows]
+        for view, columns in enumerate(self.views.columns):
+            chosen = np.flatnonzero(self.view[words] == view)
+            for fold in np.unique(folds) if len(chosen) else ():
+                here = np.flatnonzero(folds == fold)
+                fit = self.fits[view][fold]
+                part = fit.probability(described[here, columns], words[chosen])
+                found[np.ix_(here, chosen)] = part
+        return found
+
+
+def learned_of(
+    views: Views, rows: NDArray[np.int64], told: csr_matrix, categories: NDArray[np.int64]
+) -> Learned:
+    """Return what items say of words: some of the rows, and what all are told of, [N, W]."""
+    parts = [rows[views.folds[rows] == fold] for fold in range(FOLDS)]
+    moments = [Moments.of(views.of(part), told[part]) for part in parts]
+    whole = Moments.all_of(moments)
+    fits = [
+        [Discriminants.of(whole.without(each), columns, views.ridge) for each in moments]
+        for columns in views.columns
+    ]
+    in_order = np.concatenate(parts)
+    of, is_told = categories[in_order], (told[in_order] > 0).toarray()
+    found = np.zeros((3, len(views.columns), is_told.shape[1]))  # AUC, its error, level
+    for view, columns in enumerate(views.columns):
+        probability = np.concatenate(
+            [
+                fits[view][fold].probability(views.of(part)[:, columns])
+                for fold, part in enumerate(parts)
+            ]
+        )
+        found[2, view] = np.einsum("nw,nw->w", probability, is_told)
+        for word, has in enumerate(is_told.T):
+            found[:2, view, word] = auc_within(probability[:, word], has, of, _FEW)
+    found[2] /= np.maximum(is_told.sum(0), 1)
+    best = _best(found[0], found[1])
+    auc, error, level = found[:, best, np.arange(len(best))]
+    return Learned(views, fits, best, auc, error, np.maximum(level, np.finfo(float).tiny))
+
+
+def _best(auc: NDArray[np.float64], error: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the view that tells each word best: the first, unless a later one clearly does."""
+    best = np.zeros(auc.shape[1], np.int64)
+    for view in range(1, len(auc)):
+        gain = auc[view] - auc[best, np.arange(len(best))]
+        best[gain > ERRORS * error[view]] = view
+    return best
