@@ -23,6 +23,7 @@ from smar.index.rounded import RoundedRows
 # bounds what adding up in another order may do to a score.
 _LONGEST = 1.5
 _UNIT = 2.0**-24
+_SCORES = 2**22  # held at once
 
 Result = TypeVar("Result")
 
@@ -115,19 +116,43 @@ class Shard:
             further: How many items of the catalogue there are for each that is allowed.
             is_exact: Whether whole vectors are compared, whatever the index looks at first.
         """
+        if not len(self):
+            shape = len(queries), 0
+            return np.empty(shape, np.float32), np.empty(shape, np.int64)
+        if is_exact and allowed is not None:
+            return self._near_of(allowed.rows, queries, depth)
         index = self.exact if is_exact else self.first
         params = None if allowed is None else narrowed(index, allowed, further)
 
         def search(some: NDArray[np.float32], number: int) -> Found:
             return index.search(some, number, params=params)
 
-        if not len(self):
-            shape = len(queries), 0
-            return np.empty(shape, np.float32), np.empty(shape, np.int64)
         if isinstance(index, faiss.IndexHNSW):  # what a graph finds depends on the depth
             return search(queries, min(depth, len(self)))
         slack = self.slack(queries, is_exact=is_exact)
         return settled(search, queries, min(depth, len(self)), len(self), slack)
+
+    def _near_of(
+        self, places: NDArray[np.int64], queries: NDArray[np.float32], depth: int
+    ) -> Found:
+        """Return what `near` finds among some places by whole vectors.
+
+        Faiss would ask of every place of the shard whether it is one of them.
+        """
+        slack, size = self.slack(queries, is_exact=True), max(1, _SCORES // max(1, len(places)))
+        left = []
+        for start in range(0, len(queries), size):
+            block = queries[start : start + size]
+            scored = _scores_of(self.exact, block, np.tile(places, (len(block), 1)))
+            for scores, spare in zip(scored, slack[start:], strict=False):
+                bound = _nth(scores, depth) - spare if len(scores) > depth else -np.inf
+                left.append((scores[scores >= bound], places[scores >= bound]))
+        width = max((len(found) for _, found in left), default=0)
+        shape = len(queries), width
+        told, found = np.full(shape, -np.inf, np.float32), np.full(shape, -1, np.int64)
+        for number, (scores, own) in enumerate(left):
+            told[number, : len(own)], found[number, : len(own)] = scores, own
+        return told, found
 
     @cached_property
     def first(self) -> Any:
@@ -214,6 +239,11 @@ def _scores_of(
         )
         scores[labels < 0] = -np.inf
     return scores
+
+
+def _nth(scores: NDArray[np.float32], n: int) -> np.float32:
+    """Return the n-th largest score."""
+    return np.partition(scores, len(scores) - n)[len(scores) - n]
 
 
 def of_each(function: Callable[..., Result], *arguments: Sequence[Any]) -> list[Result]:

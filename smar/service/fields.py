@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from smar.data.arrow_numbers import numbers_of
 from smar.errors import Problem, near_match
@@ -38,6 +39,7 @@ _CATEGORY = "category"
 # Of the last searches, for many ask for the same: a page of a category, or all that there is.
 _FILTERS = 8  # what they allow takes up to 10 bytes an item
 _FACETS = 256
+_ORDERS = 4  # 8 bytes an item
 
 
 class Fields:
@@ -55,6 +57,7 @@ class Fields:
         self._given = nested
         self.allowed = lru_cache(_FILTERS)(self._allowed)
         self.facet = lru_cache(_FACETS)(self._facet)
+        self.order = lru_cache(_ORDERS)(self._order)
 
     @cached_property
     def nested(self) -> Mapping[str, Any]:
@@ -110,6 +113,24 @@ class Fields:
     def _facet(self, condition: Filter, name: str, most: int) -> Facet:
         """Return how often each value of a field is among what a filter allows, remembered."""
         return self.column(name).facet(self.allowed(condition).mask, most)
+
+    def order_of(self, sort: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the order of rows by a field; equals stay as they are, unknown ones come last.
+
+        Args:
+            sort: A field of numbers, such as "price"; "-price" from large to small.
+            rows: [k].
+        """
+        numbers = self.column(sort.removeprefix("-")).as_numbers().take(rows)
+        if sort.startswith("-"):
+            numbers = -numbers
+        return np.argsort(numbers, kind="stable")  # NaN is sorted to the end
+
+    def _order(self, sort: str) -> NDArray[np.int64]:
+        """Return the order of all rows by a field, remembered, [N]."""
+        order = self.order_of(sort, np.arange(len(self)))
+        order.flags.writeable = False
+        return order
 
     def mask(self, condition: Filter) -> Mask:
         """Return which items a filter allows, [N]; its fields must be known."""

@@ -24,6 +24,9 @@ Encode = Callable[[Sequence[str]], QueryEmbeddings]
 """Of normalised query texts, at least one: their embeddings and gates."""
 TORCH, ONNX = "torch", "onnx"
 
+_RARE = 20  # of so many rows one is allowed
+_LEAST = 1000  # rows that are looked at in the order of a field
+_FEW = 10_000  # rows whose keys are sorted faster than a place is held for every key
 _MORE = 4  # times as deep as before a search goes that did not find enough
 
 
@@ -187,7 +190,7 @@ class Finder:
         if request.sort != RELEVANCE:
             rows, scores = rows[: request.sort_among], scores[: request.sort_among]
             shown = rows
-            order = self._order(request.sort, rows)
+            order = self._parts.fields.order_of(request.sort, rows)
             rows, scores = rows[order], scores[order]
         ranked = self._collapsed(request, rows, scores, shown)
         if likely is not None:
@@ -201,7 +204,8 @@ class Finder:
         rows = self._rows
         if request.sort != RELEVANCE:
             with self._clock("ranking"):
-                rows = rows[self._order(request.sort, rows)]
+                wanted = len(rows) if request.collapse else request.offset + request.limit
+                rows = self._first_by(request.sort, wanted)
         return self._collapsed(request, rows, np.zeros(len(rows), np.float32), self._rows)
 
     def _relevant(
@@ -235,12 +239,22 @@ class Finder:
             scores, rows = self._deeper(query, min(_MORE * max(len(rows), wanted), len(self._rows)))
         return scores, rows
 
-    def _order(self, sort: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the order of rows by a field; equals stay as they are, unknown ones come last."""
-        values = self._parts.fields.column(sort.removeprefix("-")).as_numbers()[rows]
-        if sort.startswith("-"):
-            values = -values
-        return np.argsort(values, kind="stable")  # NaN is sorted to the end
+    def _first_by(self, sort: str, wanted: int) -> NDArray[np.int64]:
+        """Return the first allowed rows in the order of a field, as many as are wanted or more."""
+        fields, size = self._parts.fields, len(self._rows)
+        if size < len(self.mask) // _RARE:  # to sort them is faster than to look for them
+            return self._rows[fields.order_of(sort, self._rows)]
+        order = fields.order(sort)
+        if size == len(order):
+            return order[:wanted]
+        # As far as so many are to be expected; where a field goes with the filter, further.
+        end = _LEAST + 2 * wanted * len(order) // max(1, size)
+        while True:
+            first = order[:end]
+            first = first[self.mask.take(first)]
+            if len(first) >= min(wanted, size):
+                return first
+            end *= _MORE
 
     def _collapsed(
         self,
@@ -262,12 +276,11 @@ class Finder:
         with self._clock("ranking"):
             keys = self._parts.fields.column(request.collapse).keys()
             first = _firsts(keys, rows)
-            of_all = keys[matching]
-            values, sizes = np.unique(of_all[of_all >= 0], return_counts=True)
-            total = len(values) + int((of_all < 0).sum())
+            sizes = np.bincount(keys.take(matching) + 1)  # of each value; first of no value
+            total = int(np.count_nonzero(sizes[1:])) + int(sizes[:1].sum())
             shown = rows[first][request.offset : request.offset + request.limit]
             shown = shown[keys[shown] >= 0]
-            further = sizes[np.searchsorted(values, keys[shown])] - 1
+            further = sizes[keys[shown] + 1] - 1
         others = dict(zip(shown.tolist(), further.tolist(), strict=True))
         return Ranked(rows[first], scores[first], total, others)
 
@@ -290,6 +303,11 @@ def _cut(
 
 def _firsts(keys: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the places of the first row with each key, and of all without one, ascending."""
-    of_rows = keys[rows]
-    first = np.unique(of_rows, return_index=True)[1]
-    return np.union1d(first[of_rows[first] >= 0], np.flatnonzero(of_rows < 0))
+    of_rows = keys.take(rows)
+    places = np.arange(len(rows))
+    if len(rows) < _FEW:
+        first = np.unique(of_rows, return_index=True)[1]
+        return np.union1d(first[of_rows[first] >= 0], places[of_rows < 0])
+    first = np.empty(int(of_rows.max(initial=-1)) + 2, np.int64)
+    first[of_rows[::-1]] = places[::-1]  # of several the last that is put stays
+    return np.flatnonzero((of_rows < 0) | (first[of_rows] == places))

@@ -17,6 +17,7 @@ from smar.index.spelling import Spelling
 from smar.index.unseen import UnseenWords
 from smar.models.dual_encoder import DualEncoder
 from smar.models.encode import encode_queries
+from smar.service import finding
 from smar.service.answer import Shares
 from smar.service.filters import All, AnyOf, Between, Either, Filter, Not
 from smar.service.http.algolia import result
@@ -225,6 +226,51 @@ def test_sorting_keeps_the_most_relevant_and_puts_unknown_prices_last(shops, sig
     rows.sort(key=lambda row: (items[row]["price"] is None, turned * (items[row]["price"] or 0)))
     assert answer.total == len(rows)
     assert [hit.item_id for hit in answer.hits] == ids(shop, rows)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    condition=FILTERS,
+    sort=st.sampled_from(["price", "-price", "more.stars", "-sale_from"]),
+    collapse=st.sampled_from(["", "group_id"]),
+    offset=st.integers(0, 40),
+    limit=st.integers(0, 60),
+    least=st.sampled_from([0, 1, 40]),
+    few=st.sampled_from([0, NUM]),
+    rare=st.sampled_from([1, NUM]),
+)
+def test_browsing_by_a_field_is_the_sorted_catalogue_without_the_others(
+    shops,
+    condition: Filter,
+    sort: str,
+    collapse: str,
+    offset: int,
+    limit: int,
+    least: int,
+    few: int,
+    rare: int,
+):
+    """However far the remembered order has to be gone through, and by either way to collapse."""
+    shop = shops(0.4)
+    asked = {"filters": condition, "sort": sort, "collapse": collapse}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finding, "_LEAST", least)
+        patch.setattr(finding, "_FEW", few)
+        patch.setattr(finding, "_RARE", rare)
+        answer = shop.answer(SearchRequest(**asked, offset=offset, limit=limit))
+    numbers = shop.fields.column(sort.removeprefix("-")).as_numbers()
+    numbers = -numbers if sort.startswith("-") else numbers
+    rows = [row for row, item in enumerate(items_of(shop)) if allows(condition, item)]
+    rows.sort(key=lambda row: (np.isnan(numbers[row]), numbers[row]))
+    if collapse:
+        items, seen = items_of(shop), set[str]()
+        rows = [
+            row
+            for row in rows
+            if not (group := items[row]["group_id"]) or not (group in seen or seen.add(group))
+        ]
+    assert answer.total == len(rows)
+    assert [hit.item_id for hit in answer.hits] == ids(shop, rows[offset : offset + limit])
 
 
 @pytest.mark.parametrize("share", SHARES)
