@@ -4,7 +4,8 @@ Shapes: Q queries, N items, D embedding length, V values of a task.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from smar.models.dual_encoder import DualEncoder
 from smar.models.embeddings import ItemEmbeddings
 from smar.models.encode import encode_queries
 from smar.params import IndexParams
+
+Figure = float | NDArray[np.float64]
+"""One number, or one of each query."""
 
 _K = 50
 _PICTURE_SHARE = 0.9  # of an item in the tasks of KAGL that find products by a value
@@ -36,28 +40,27 @@ class Trained:
         model: The model.
         vectors: S_t, S_i and S_m of the items, [N, D] each.
         ids: Ids of the items, [N].
-        texts: What words are found in, [N].
-        stemmer: Of the words.
+        words: The words of the items' texts.
     """
 
     model: DualEncoder
     vectors: ItemEmbeddings
     ids: list[str]
-    texts: Sequence[str]
-    stemmer: str
+    words: WordIndex
 
-    def index(self, share: float) -> HybridIndex:
-        """Return all items in an exact index, with a share of the words."""
+    @cached_property
+    def index(self) -> HybridIndex:
+        """All items in an exact index, with words that count nothing yet."""
         settings = IndexParams(exact_below=len(self.ids) + 1)
         rows = gated_items(self.vectors.text, self.vectors.multimodal)
         found = build_index(rows, self.ids, settings, lambda: rows[:1])
-        return HybridIndex(found, WordIndex.build(self.texts, stemmer=self.stemmer), share)
+        return HybridIndex(found, self.words, 0.0)
 
 
 def title_to_picture(
     titles: NDArray[np.float32], image: NDArray[np.float32], own: NDArray[np.int64]
-) -> dict[str, float]:
-    """Return R@1, R@10 and the reciprocal rank at 10 of each title's own picture among all.
+) -> dict[str, NDArray[np.float64]]:
+    """Return R@1, R@10, the reciprocal rank at 10 of each title's own picture among all, [Q] each.
 
     Args:
         titles: Vectors of titles, [Q, D].
@@ -68,9 +71,9 @@ def title_to_picture(
     scores[:, ~image.any(1)] = -np.inf
     rank = (scores > scores[np.arange(len(own)), own][:, None]).sum(1)
     return {
-        "title_r@1": float((rank < 1).mean()),
-        "title_r@10": float((rank < 10).mean()),
-        "title_mrr@10": float(np.where(rank < 10, 1 / (rank + 1), 0).mean()),
+        "title_r@1": (rank < 1).astype(np.float64),
+        "title_r@10": (rank < 10).astype(np.float64),
+        "title_mrr@10": np.where(rank < 10, 1 / (rank + 1), 0),
     }
 
 
@@ -111,8 +114,10 @@ def colours(titles: Iterable[str]) -> list[str]:
 
 def judged(
     trained: Trained, queries: QuerySet, share: float, cold: NDArray[np.int64]
-) -> dict[str, float]:
-    """Return R@50, P@10 and nDCG@10 of vectors and of the search, and what is found of cold items.
+) -> dict[str, Figure]:
+    """Return R@50, P@10 and nDCG@10 of vectors and of the search, [Q] each, and R@50 of cold items.
+
+    That of cold and of warm items is over all pairs of a query and a relevant item, one number.
 
     Args:
         trained: The model and its vectors.
@@ -123,18 +128,18 @@ def judged(
     if not len(queries):
         return {}
     encoded = encode_queries(trained.model, queries.texts)
-    index = trained.index(share)
+    index = replace(trained.index, word_share=share)
     alone = index.vectors.search(gated_queries(encoded.vector, encoded.gate), _K)
-    figures: dict[str, float] = {}
+    figures: dict[str, Figure] = {}
     for name, (scores, rows) in (
         ("vectors", alone),
         ("search", index.search(queries.texts, encoded, _K)),
     ):
         found = judge(Run(name, rows, scores), queries, _K)
         figures |= {
-            f"{name}_r@50": float(recall(found, _K).mean()),
-            f"{name}_p@10": float(precision(found, 10).mean()),
-            f"{name}_ndcg@10": float(ndcg(found, 10).mean()),
+            f"{name}_r@50": recall(found, _K),
+            f"{name}_p@10": precision(found, 10),
+            f"{name}_ndcg@10": ndcg(found, 10),
         }
     relevant = (queries.qrels >= queries.relevant_grade).toarray().astype(bool)
     warm = np.ones(relevant.shape[1], bool)

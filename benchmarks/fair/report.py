@@ -44,11 +44,11 @@ class Row:
 def tables(results: Results, systems: Sequence[str]) -> str:
     """Return the tables of what there is: trials, figures, and differences to smar."""
     rows = {run: row for system in systems for run, row in rows_of(results, system)}
-    parts = [_table("Trials", _trials(results, systems))]
+    parts = [markdown("Trials", _trials(results, systems))]
     if rows:
-        parts.append(_table("Figures", _figures(rows)))
+        parts.append(markdown("Figures", _figures(rows)))
     parts.extend(
-        _table(f"Points of `{against}` above each", _differences(rows, against))
+        markdown(f"Points of `{against}` above each", _differences(rows, against))
         for against in _AGAINST
         if against in rows
     )
@@ -135,7 +135,8 @@ def _rng(*names: str) -> np.random.Generator:
     return generator(0, "fair intervals", *names)
 
 
-def _table(title: str, rows: Iterator[dict[str, str]]) -> str:
+def markdown(title: str, rows: Iterator[dict[str, str]]) -> str:
+    """Return rows as a table of Markdown under a heading, or that there are none yet."""
     found = list(rows)
     if not found:
         return f"## {title}\n\nNothing yet.\n"
