@@ -119,7 +119,7 @@ def _values(results: Results, name: str, lines: list[Line]) -> _Values:
     if not lines:
         return {}
     found = [results.per_query(name, line["seed"]).groupby("metric")["value"] for line in lines]
-    of_seeds = [{metric: part.to_numpy() for metric, part in each} for each in found]
+    of_seeds = [{str(metric): part.to_numpy() for metric, part in each} for each in found]
     return {metric: np.stack([each[metric] for each in of_seeds]) for metric in of_seeds[0]}
 
 
