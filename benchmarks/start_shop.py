@@ -6,7 +6,6 @@ Shapes: N items.
 import argparse
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -76,14 +75,13 @@ class StartShop:
     Args:
         options: As `benchmarks.starts` reads them; changes that concern the log are those of all
             starts.
+        folder: An empty folder for a project with less log; it has to stay as long as this is used.
     """
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, folder: Path) -> None:
         self._options = options
         self.paths, seed = Paths(options.project), self.params.seed
         if options.log_frac < 1:
-            self._folder = TemporaryDirectory()
-            folder = Path(self._folder.name)
             self.paths = Paths(with_less_log(options.project, options.log_frac, seed, folder))
 
     @cached_property

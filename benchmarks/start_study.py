@@ -12,6 +12,7 @@ import sys
 from argparse import Namespace
 from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,8 @@ def main() -> None:
     results = Results(options.folder)
     if not options.report:
         torch.set_num_threads(1)
-        _run(options, results)
+        with TemporaryDirectory() as folder:
+            _run(options, results, Path(folder))
     for log_frac in options.log_fracs:
         sys.stdout.write(tables(results, options.starts, log_frac))
 
@@ -79,7 +81,7 @@ def _options() -> Namespace:
     return parser.parse_intermixed_args()
 
 
-def _run(options: Namespace, results: Results) -> None:
+def _run(options: Namespace, results: Results, folder: Path) -> None:
     shops: dict[float, StartShop] = {}
     for seed, log_frac, start in product(options.seeds, options.log_fracs, options.starts):
         name = named(start, log_frac)
@@ -88,7 +90,7 @@ def _run(options: Namespace, results: Results) -> None:
         changes = [*STARTS[start], *options.changes, f"seed={seed}"]
         own = {"changes": changes, "shared": options.changes, "log_frac": log_frac}
         one = Namespace(**{**vars(options), **own})
-        shop = shops[log_frac] = shops.get(log_frac) or StartShop(one)
+        shop = shops[log_frac] = shops.get(log_frac) or StartShop(one, folder / f"{log_frac:g}")
         line, values = compare(one, shop)
         table = [pd.DataFrame({"metric": of, "value": each}) for of, each in values.items()]
         results.add_final(name, line, pd.concat(table, ignore_index=True))

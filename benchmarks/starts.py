@@ -17,6 +17,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -160,7 +161,9 @@ def main() -> None:
     """Train one start and print what it finds."""
     options = arguments(__doc__).parse_intermixed_args()
     options.shared = options.changes
-    sys.stdout.write(json.dumps(compare(options, StartShop(options))[0]) + "\n")
+    with TemporaryDirectory() as folder:
+        line, _ = compare(options, StartShop(options, Path(folder)))
+    sys.stdout.write(json.dumps(line) + "\n")
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:
