@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import file_digest, sha256
@@ -115,8 +115,17 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def read_manifest(path: Path, kind: str) -> Manifest:
+def _none(_: str) -> bool:
+    return False
+
+
+def read_manifest(path: Path, kind: str, *, aside: Callable[[str], bool] = _none) -> Manifest:
     """Return the manifest of a directory after checking its kind, format and file sizes.
+
+    Args:
+        path: The directory.
+        kind: What it has to hold.
+        aside: Whether a file is not looked at, by name: whoever uses it asks what it is.
 
     Raises:
         ArtifactError: If the directory is missing, of another kind, newer than this library, or a
@@ -145,6 +154,8 @@ def read_manifest(path: Path, kind: str) -> Manifest:
     problems = []
     for name, facts in manifest.files.items():
         part = path / name
+        if aside(name):
+            continue
         size = part.stat().st_size if part.is_file() else None
         if size != facts["bytes"]:
             seen = "missing" if size is None else f"{size} bytes"
@@ -157,22 +168,29 @@ def read_manifest(path: Path, kind: str) -> Manifest:
     return manifest
 
 
-def verify_directory(path: Path, kind: str, *, unchanged: Collection[str] = ()) -> Manifest:
+def verify_directory(
+    path: Path,
+    kind: str,
+    *,
+    unchanged: Collection[str] = (),
+    aside: Callable[[str], bool] = _none,
+) -> Manifest:
     """Return the manifest after re-hashing every file of the directory.
 
     Args:
         path: The directory.
         kind: What it has to hold.
         unchanged: Files that are known to be what they were when they were hashed last.
+        aside: As of `read_manifest`.
 
     Raises:
         ArtifactError: As `read_manifest`, or if a file's content changed.
     """
-    manifest = read_manifest(path, kind)
+    manifest = read_manifest(path, kind, aside=aside)
     changed = [
         name
         for name, facts in manifest.files.items()
-        if name not in unchanged and digest(path / name) != facts["sha256"]
+        if not (name in unchanged or aside(name)) and digest(path / name) != facts["sha256"]
     ]
     if changed:
         raise ArtifactError(

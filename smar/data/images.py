@@ -4,6 +4,7 @@ A shard is named by its content and never changes: what a new run adds lies in s
 that those of before stay the files they are. Shapes: n pictures of H x W pixels, uint8 RGB.
 """
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -14,7 +15,11 @@ from numpy.typing import NDArray
 from smar.artifacts import read_manifest, verify_directory
 from smar.data import schema
 from smar.data.arrow_numbers import numbers_of
+from smar.data.hashed import unwritten
 from smar.errors import ArtifactError
+from smar.paths import Paths
+
+logger = logging.getLogger(__name__)
 
 KIND = "images"
 SHARD_SIZE = 4096
@@ -84,6 +89,23 @@ class ImageStore:
                 f"the shards, which hold {sizes.sum()}. Run `dvc repro` again."
             )
         return store
+
+    @classmethod
+    def of(cls, paths: Paths) -> "ImageStore":
+        """Return the store of a project, verified.
+
+        A shard that `ingest` hashed, and that nobody wrote to since, is not hashed again.
+
+        Raises:
+            ArtifactError: As `open`.
+        """
+        try:
+            records = sorted((paths.work / "pictures").glob("*.json"))
+            known = [unwritten(record, paths.images) for record in records]
+        except (OSError, ValueError) as error:
+            logger.warning("pictures are hashed again: %s", error)
+            known = []
+        return cls.open(paths.images, unchanged=frozenset[str]().union(*known))
 
     def __len__(self) -> int:
         return len(self.table)

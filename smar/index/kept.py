@@ -131,12 +131,12 @@ class Kept:
         try:
             if not folder.is_dir():
                 return None
-            manifest = read_manifest(folder, KIND)
+            manifest = read_manifest(folder, KIND, aside=is_shard)
             details = manifest.details
             if details["read"] != how_read():
                 return None
             shards = KeptShards.of(folder, manifest.files)  # looked at where they are taken
-            verify_directory(folder, KIND, unchanged=[*filter(is_shard, manifest.files)])
+            verify_directory(folder, KIND, aside=is_shard)
             words = _read_words(folder / "words")
             fit = _read_fit(folder, details["fit"]) if details["how"] == how else None
             is_same = details["looked_at"] == how_looked_at() and (folder / "colours").is_dir()

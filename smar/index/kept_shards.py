@@ -55,7 +55,10 @@ class KeptShards:
         facts, file = self.files.get(key), self.folder / f"{key}.faiss"
         if facts is None:
             return None
-        if not file.is_file() or digest(file) != facts["sha256"]:
+        if not file.is_file():
+            logger.warning("%s: missing, the shard is written anew", file)
+            return None
+        if digest(file) != facts["sha256"]:
             logger.warning("%s: damaged, the shard is written anew", file)
             return None
         return facts if linked(file, target) else None

@@ -19,7 +19,6 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from smar.errors import ClusterError
 from smar.index.layout import Layout, some
 from smar.seeding import generator
 
@@ -61,7 +60,7 @@ class Lists:
         """Return where a trained index has vectors, [N, 2 D], found as a layout says.
 
         Raises:
-            ClusterError: If the cluster does not answer, or has another Faiss.
+            ClusterError: If the cluster does not answer, or runs other versions.
         """
         index = faiss.deserialize_index(trained)
         numbers = np.empty(len(vectors), np.int64)
@@ -129,28 +128,19 @@ def _placed(
     from smar.shards.mapping import map_shards  # a search needs nothing of it
 
     threads = layout.cluster.threads(layout.threads)
-    prepare = partial(placer, trained, threads, faiss.__version__)
+    prepare = partial(placer, trained, threads)
     return map_shards(prepare, blocks, layout.cluster, threads=threads or 1, here=placer(trained))
 
 
 def placer(
-    trained: NDArray[np.uint8], threads: int | None = None, version: str = faiss.__version__
+    trained: NDArray[np.uint8], threads: int | None = None
 ) -> Callable[[NDArray[np.float32]], Placed]:
     """Return what finds the lists and the codes of a block of vectors, [n] and [n, C].
 
     Args:
         trained: As of `Lists`.
         threads: Of Faiss; None: as many as it has.
-        version: Of the Faiss that has to find them.
-
-    Raises:
-        ClusterError: If it is another one here.
     """
-    if faiss.__version__ != version:
-        raise ClusterError(
-            f"faiss-cpu {faiss.__version__} is installed here, {version} where the stage runs: "
-            "codes could differ. Install the same smar[cluster] on every machine."
-        )
     if threads is not None:
         faiss.omp_set_num_threads(threads)
     index = faiss.deserialize_index(trained)

@@ -78,7 +78,7 @@ def read_shop(paths: Paths) -> ShopTables:
         queries=schema.read_table(paths.queries, schema.QUERIES),
         searches=schema.read_table(paths.searches, schema.SEARCHES),
         engagements=schema.read_table(paths.engagements, schema.ENGAGEMENTS),
-        images=ImageStore.open(paths.images),
+        images=ImageStore.of(paths),
         categories=items.set_index("item_id")["category"].map(top_category),
     )
 

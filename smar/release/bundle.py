@@ -131,7 +131,7 @@ def fill_release(
     shutil.copytree(paths.index, folder / "index")
     shutil.copytree(decision, folder / "decision")
     shutil.copy(paths.items, folder / "items.parquet")
-    table = pd.DataFrame({"sha256": ImageStore.open(paths.images).sha256}, dtype="str")
+    table = pd.DataFrame({"sha256": ImageStore.of(paths).sha256}, dtype="str")
     table.to_parquet(folder / "pictures.parquet", index=False)
     write_suggestions(folder / FILE, suggestions_of_tree(paths, retriever.items.table))
     (folder / "judged").mkdir()

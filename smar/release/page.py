@@ -95,7 +95,7 @@ def moved_queries(
 
 def open_images(paths: Paths) -> ImageStore | None:
     """Return the project's picture store, None where there is none (a clone of a release)."""
-    return ImageStore.open(paths.images) if paths.images.is_dir() else None
+    return ImageStore.of(paths) if paths.images.is_dir() else None
 
 
 def _example(

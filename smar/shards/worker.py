@@ -10,7 +10,13 @@ from typing import Any
 from smar.closure import PACKAGE
 from smar.errors import ClusterError, SmarError, list_problems
 
-_LIBRARIES = ("numpy", "pandas", "pyarrow", "pillow", "torch", "transformers", "tokenizers")
+# All that computes what a worker sends back, in any of the stages.
+_LIBRARIES = (
+    "numpy", "pandas", "pyarrow", "scipy", "numba",
+    "pillow", "pillow-heif",
+    "torch", "transformers", "tokenizers", "timm",
+    "faiss-cpu", "bm25s", "PyStemmer", "regex", "rapidfuzz",
+)  # fmt: skip
 
 
 @cache
@@ -69,10 +75,11 @@ def check_versions(expected: Mapping[str, str]) -> None:
     Raises:
         ClusterError: With all that differs.
     """
+    found = facts()
     problems = [
-        f"{name} {found}, where the stage runs {expected.get(name, 'none')}"
-        for name, found in facts().items()
-        if expected.get(name) != found
+        f"{name} {found.get(name, 'none')}, where the stage runs {expected.get(name, 'none')}"
+        for name in dict.fromkeys([*found, *expected])
+        if expected.get(name) != found.get(name)
     ]
     if problems:
         headline = (

@@ -5,7 +5,6 @@ DVC removes before a stage runs, and the stamps of the files that its pictures c
 deleted at any time; the next run then decodes everything.
 """
 
-import json
 import logging
 import os
 import shutil
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from smar.artifacts import write_json
+from smar.data.hashed import YOUNG_NS, tell_hashed, unwritten
 from smar.errors import ArtifactError
 from smar.params import ImageStoreParams
 from smar.replace import replacement, write_file
@@ -26,7 +25,6 @@ from smar.sources.picture_shards import EarlierStore
 
 logger = logging.getLogger(__name__)
 
-_YOUNG_NS = 2 * 10**9  # a file changed so lately may change again without its stamp saying so
 _LIBRARIES = ("pillow", "pillow-heif", "numpy")
 _COLUMNS = ("link", "device", "inode", "bytes", "changed_ns", "sha256")
 
@@ -88,7 +86,7 @@ class DecodedPictures:
         if not place.is_dir():
             return cls()
         try:
-            earlier = EarlierStore.open(place, _unchanged(place))
+            earlier = EarlierStore.open(place, unwritten(_shards_of(place), place))
             table = pd.read_parquet(_stamps_of(place))
         except (ArtifactError, OSError, ValueError) as error:
             logger.warning("pictures are decoded anew: %s", error)
@@ -107,7 +105,7 @@ class DecodedPictures:
 
     def trusted(self, stamp: Stamp) -> Stamp:
         """Return a stamp to remember: that of no file if the file was changed a moment ago."""
-        return stamp if stamp.changed_ns < self.started_ns - _YOUNG_NS else _NEVER
+        return stamp if stamp.changed_ns < self.started_ns - YOUNG_NS else _NEVER
 
 
 def remember(folder: Path, store: Path, params: ImageStoreParams, stamps: Stamps) -> None:
@@ -131,28 +129,10 @@ def remember(folder: Path, store: Path, params: ImageStoreParams, stamps: Stamps
     ]
     with write_file(_stamps_of(place)) as temporary:
         pd.DataFrame(rows, columns=[*_COLUMNS]).to_parquet(temporary, index=False)
-    now_ns = time.time_ns()
-    facts = {file.name: _facts_of(file) for file in place.glob("*.npy")}
-    old = {name: seen for name, seen in facts.items() if seen[-1] < now_ns - _YOUNG_NS}
-    write_json(_shards_of(place), old)
+    tell_hashed(_shards_of(place), place.glob("*.npy"))
     for other in folder.iterdir():
         if other.name.partition(".")[0] != place.name and not other.name.startswith("."):
             shutil.rmtree(other) if other.is_dir() else other.unlink()
-
-
-def _unchanged(place: Path) -> frozenset[str]:
-    """Return the shards that nobody wrote to since the run that hashed them."""
-    try:
-        seen = json.loads(_shards_of(place).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return frozenset()
-    return frozenset(name for name, facts in seen.items() if _facts_of(place / name) == facts)
-
-
-def _facts_of(shard: Path) -> list[int]:
-    """Return what changes when somebody writes to a shard, and not when a link to it goes."""
-    facts = shard.stat()
-    return [facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns]
 
 
 def _shards_of(place: Path) -> Path:

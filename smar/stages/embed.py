@@ -63,7 +63,7 @@ def run(root: Path) -> None:
     logger.info("embed: %s", params.embed.model_dump())
     inputs = STAGE.digests(root)
     items = schema.read_table(paths.items, schema.ITEMS)
-    images = ImageStore.open(paths.images)  # verified here, once for all that read it
+    images = ImageStore.of(paths)  # verified here, once for all that read it
     model_sha = inputs["models/retriever"]
     store, encoded = refresh(
         items,

@@ -77,7 +77,7 @@ def run(root: Path) -> None:
     inputs = STAGE.digests(root)
     set_faiss_threads(params.threads)
     items = schema.read_table(paths.items, schema.ITEMS)
-    images = ImageStore.open(paths.images)
+    images = ImageStore.of(paths)
     start, told = read_zero_shot(paths, items, images, params.threads)
     results, weak = _measure_all(paths, params, items, start, inputs)
     manifest = Manifest(kind="evaluation", inputs=inputs, params=settings)

@@ -100,7 +100,7 @@ def run(root: Path) -> dict[str, float]:
     items = schema.read_table(paths.items, schema.ITEMS)
     data = _read(params, paths, items)
     model = place_model(load_model(paths.pretrained), params.threads)
-    images = open_source(paths.features, ImageStore.open(paths.images), model)
+    images = open_source(paths.features, ImageStore.of(paths), model)
     sampler, maker = _drawn(params, paths, model, data, items, images, teacher)
     settles = GATES[params.gate.kind].facts["SETTLES"]
     if not settles:  # else the header that pre-training left is taught by the clicks meanwhile
@@ -153,7 +153,7 @@ def _drawn(
     negatives = params.finetune.negatives
     guide = Guide.of(model, data, items, images) if needs_guide(negatives) else None
     hard = hard_pools(guide, data, negatives, params.seed)
-    pictures = ImageStore.open(paths.images)  # a teacher has its own towers
+    pictures = ImageStore.of(paths)  # a teacher has its own towers
     taught, scored = read_teacher(teacher, params.finetune.teacher, data, items, pictures)
     nearer = partial(guide.nearer, margin=negatives.margin) if guide and negatives.guided else None
     real_frac = 1.0 if len(data.real) else 0.0

@@ -100,7 +100,7 @@ def run(root: Path) -> dict[str, float]:
     inputs = STAGE.digests(root) | {start.folder.name: start.digest() for start in starts.values()}
     seed_torch(params.seed)
     items = schema.read_table(paths.items, schema.ITEMS)
-    pictures = ImageStore.open(paths.images)
+    pictures = ImageStore.of(paths)
     with_shown = LOSSES[params.loss.kind].facts["NEEDS_SHOWN"]
     data = read_training_data(
         paths, items, params.gate.visual_categories, params.clicks, with_shown=with_shown

@@ -91,7 +91,7 @@ def _picture_facts(paths: Paths, rules: "ValidateParams") -> "PictureFacts":
     from smar.validation.pictures import read_picture_facts
 
     return read_picture_facts(
-        ImageStore.open(paths.images),
+        ImageStore.of(paths),
         rules.items.min_picture_contrast,
         rules.items.max_picture_difference,
         paths.work / "validation" / "pictures",

@@ -89,10 +89,9 @@ class Checker:
         """
         contract = contract.with_severities(self.severities)
         self.contracts.append(contract)
-        outcome = self._run(contract, frame.reset_index(drop=True))
+        found = self._run(contract, frame.reset_index(drop=True))
         keep = np.ones(len(frame), bool)
-        for rule, result in zip(contract.rules, outcome.results, strict=True):
-            _raise_if_not_evaluated(contract, rule, result)
+        for rule, result in zip(contract.rules, found, strict=True):
             bad = np.asarray(result.result.get("unexpected_index_list") or [], np.int64)
             self.results.append(_read(contract, rule, result.success, bad, frame))
             if rule.severity == QUARANTINE and len(bad):
@@ -107,28 +106,30 @@ class Checker:
         whole = pd.concat(self._left_out, ignore_index=True)
         return whole.sort_values(["table", "row", "rule"], kind="stable", ignore_index=True)
 
-    def _run(self, contract: Contract, frame: pd.DataFrame) -> Any:
+    def _run(self, contract: Contract, frame: pd.DataFrame) -> list[Any]:
+        """Return what Great Expectations says of each rule."""
         if self._source is None:
             context = gx.get_context(mode="ephemeral")
             context.variables.progress_bars = {"globally": False}
             self._source = context.data_sources.add_pandas("tables")
-        suite = gx.ExpectationSuite(
-            name=contract.name,
-            expectations=[
-                rule.expectation.copy(
-                    update={"notes": f"{rule.name} ({rule.severity}): {rule.words}"}
-                )
-                for rule in contract.rules
-            ],
-        )
+        notes = [f"{rule.name} ({rule.severity}): {rule.words}" for rule in contract.rules]
+        expected = [
+            rule.expectation.copy(update={"notes": note})
+            for rule, note in zip(contract.rules, notes, strict=True)
+        ]
+        suite = gx.ExpectationSuite(name=contract.name, expectations=expected)
         definition = self._source.add_dataframe_asset(contract.name)
         with _no_fingerprints():
             batch = definition.add_batch_definition_whole_dataframe("all").get_batch(
                 batch_parameters={"dataframe": frame}
             )
             outcome = batch.validate(suite, result_format="COMPLETE")
+        by_note = {result.expectation_config.notes: result for result in outcome.results}
+        found = [by_note[note] for note in notes]  # it puts rules of a column side by side
+        for rule, result in zip(contract.rules, found, strict=True):
+            _raise_if_not_evaluated(contract, rule, result)
         self.suites[contract.name] = (suite, outcome)
-        return outcome
+        return found
 
 
 @contextmanager

@@ -11,20 +11,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from smar.data.images import ImageStore
 from smar.replace import write_file
+from smar.validation.looks import group_looks
 
 logger = logging.getLogger(__name__)
 
 _GRID = 8  # G
 _DIGEST = 32  # bytes of a SHA-256
 _CHUNK = 1024
-_ORDERS = 4
-_NEIGHBOURS = 3
-_SEED = 5
 
 
 @dataclass(frozen=True)
@@ -144,41 +140,6 @@ def _look_at(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np
         thumbnails[part] = _thumbnails(some)
         spread[part] = some[:, ::2, ::2].std(axis=(1, 2), dtype=np.float32).max(axis=1)
     return thumbnails, spread
-
-
-def group_looks(thumbnails: NDArray[np.float32], same_below: float) -> NDArray[np.int64]:
-    """Return the number of each thumbnail's group, [n].
-
-    Pictures that look the same lie side by side in any projection, so each is compared with its
-    neighbours in a few random ones: n log n instead of n * n.
-    """
-    count = len(thumbnails)
-    if count < 2:
-        return np.zeros(count, np.int64)
-    axes = np.random.default_rng(_SEED).normal(size=(thumbnails.shape[1], _ORDERS))
-    pairs = []
-    for values in (thumbnails @ axes.astype(np.float32)).T:
-        order = np.argsort(values, kind="stable")
-        for step in range(1, min(_NEIGHBOURS, count - 1) + 1):
-            one, other = order[:-step], order[step:]
-            difference = _difference(thumbnails, one, other)
-            same = difference < same_below
-            pairs.append(np.stack([one[same], other[same]]))
-    one, other = np.concatenate(pairs, axis=1)
-    links = coo_matrix((np.ones(len(one), np.int8), (one, other)), shape=(count, count))
-    return connected_components(links, directed=False)[1].astype(np.int64)
-
-
-def _difference(
-    thumbnails: NDArray[np.float32], one: NDArray[np.int64], other: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Return root mean square differences, in chunks that bound the memory."""
-    result = np.empty(len(one), np.float32)
-    for start in range(0, len(one), 16 * _CHUNK):
-        part = slice(start, start + 16 * _CHUNK)
-        gap = thumbnails[one[part]] - thumbnails[other[part]]
-        result[part] = np.sqrt(np.einsum("nt,nt->n", gap, gap) / thumbnails.shape[1])
-    return result
 
 
 def _thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

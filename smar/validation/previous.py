@@ -262,8 +262,12 @@ def figures(items: pd.DataFrame, now: Profile, before: Profile) -> pd.DataFrame:
 
 
 def _sketch(ids: pd.Series) -> list[str]:
-    hashes = sorted(blake2b(str(value).encode(), digest_size=8).hexdigest() for value in ids)
-    return hashes[:_SKETCH]
+    """Return the smallest hashes of ids, ascending, in hexadecimal."""
+    hashed = b"".join(blake2b(str(value).encode(), digest_size=8).digest() for value in ids)
+    numbers = np.frombuffer(hashed, ">u8").astype(np.uint64)
+    if len(numbers) > _SKETCH:
+        numbers = np.partition(numbers, _SKETCH)[:_SKETCH]
+    return [f"{number:016x}" for number in np.sort(numbers).tolist()]
 
 
 def _kept(now: list[str], before: list[str]) -> float:

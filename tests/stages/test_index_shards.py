@@ -10,6 +10,7 @@ import pytest
 from smar.artifacts import Manifest, read_manifest
 from smar.cli import main
 from smar.errors import ArtifactError
+from smar.index.fitting import Fitting
 from smar.index.hybrid import HybridIndex
 from smar.index.store import EmbeddingStore, write_store
 from smar.paths import Paths
@@ -86,20 +87,31 @@ def test_only_shards_with_changed_items_are_written(small_project: Path, setting
         assert {name: anew[name] for name in before} == {name: linked[name] for name in before}
 
 
-def test_a_damaged_kept_shard_is_written_anew(
-    small_project: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("how", ["damaged", "cut", "missing"])
+def test_a_kept_shard_that_is_lost_is_written_anew_and_nothing_else(
+    small_project: Path,
+    how: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     set_params(small_project, APPROXIMATE | {"index.shards": COUNT})
     index.run(small_project)
     expected = content(small_project)
-    kept = next((small_project / ".smar/index/shards").iterdir())
-    damaged = bytearray(kept.read_bytes())
-    damaged[-1] ^= 1
-    kept.unlink()
-    kept.write_bytes(damaged)
+    before = {name: file.stat().st_ino for name, file in files(small_project).items()}
+    lost = next((small_project / ".smar/index/shards").iterdir())
+    own = next(name for name, inode in before.items() if inode == lost.stat().st_ino)
+    held = bytearray(lost.read_bytes())
+    held[-1] ^= 1
+    lost.unlink()
+    if how != "missing":
+        lost.write_bytes(held if how == "damaged" else held[:-9])
+    monkeypatch.setattr(Fitting, "fitted", None)
     index.run(small_project)
-    assert "damaged, the shard is written anew" in caplog.text
+    told = "missing" if how == "missing" else "damaged"
+    assert f"{told}, the shard is written anew" in caplog.text
     assert content(small_project) == expected
+    after = {name: file.stat().st_ino for name, file in files(small_project).items()}
+    assert {name for name in before if before[name] != after[name]} == {own}
 
 
 def test_other_numbers_of_shards_are_other_files(small_project: Path):

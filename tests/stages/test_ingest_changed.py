@@ -1,9 +1,11 @@
 """A changed shop: what ingest makes of it does not depend on what it had decoded before."""
 
 import gzip
+import os
 import random
 import re
 import shutil
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,8 +15,11 @@ import yaml
 
 from benchmarks.scale import write_params
 from benchmarks.scale_shop import change_shop, write_shop
+from smar import artifacts
 from smar.data import schema
+from smar.data.hashed import YOUNG_NS, tell_hashed
 from smar.data.images import ImageStore
+from smar.errors import ArtifactError
 from smar.paths import Paths
 from smar.stages.ingest import run
 from smar.stages.validate import run as validate
@@ -147,3 +152,30 @@ def test_any_edits_give_the_bytes_of_a_first_run(grown: Path, tmp_path: Path, se
         ids = np.arange(len(ImageStore.open(Paths(grown).images)))
         pixels = [ImageStore.open(Paths(root).images).read(ids) for root in (grown, fresh)]
         assert np.array_equal(*pixels)
+
+
+@pytest.mark.whole
+def test_pictures_that_nobody_wrote_to_are_hashed_once(
+    grown: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    paths = Paths(grown)
+    past = time.time_ns() - 10 * YOUNG_NS
+    for shard in paths.images.glob("*.npy"):
+        os.utime(shard, ns=(past, past))
+    (record,) = (paths.work / "pictures").glob("*.json")
+    tell_hashed(record, paths.images.glob("*.npy"))
+    seen: list[str] = []
+    hashed = artifacts.digest
+    monkeypatch.setattr(artifacts, "digest", lambda file: (seen.append(file.name), hashed(file))[1])
+    ImageStore.of(paths)
+    assert seen == ["images.parquet"]
+    shard = next(paths.images.glob("*.npy"))
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(ArtifactError, match=f"the content of {shard.name} is not what was written"):
+        ImageStore.of(paths)
+    record.write_text("{")
+    with pytest.raises(ArtifactError, match="not what was written"):
+        ImageStore.of(paths)
+    assert "pictures are hashed again" in caplog.text

@@ -1,9 +1,11 @@
 """Leaks that are planted are found, and what is allowed is not one."""
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from smar.synthetic import leakage
 from smar.synthetic.leakage import leaked_texts
 
 CLEAN = [
@@ -56,3 +58,26 @@ def test_logged_text_with_the_stems_of_a_held_out_one_is_found(
 )
 def test_made_text_with_the_stems_of_a_held_out_one_is_found(text: str, leaked: str, name: str):
     assert leaked in leaks(CLEAN, [*MADE, (text, "train")])[name]
+
+
+@pytest.mark.parametrize("shift", [0, 40])
+def test_numbers_are_looked_for_as_numpy_looks_for_them(
+    shift: int, monkeypatch: pytest.MonkeyPatch
+):
+    """Numbers whose first bits say much, and numbers whose first bits are all the same."""
+    monkeypatch.setattr(leakage, "_BITS", 6)
+    monkeypatch.setattr(leakage, "_AT_ONCE", 7)
+    rng = np.random.default_rng(shift)
+    seen = set()
+    for size in (0, 1, 3, 20):
+        for _ in range(40):
+            numbers, some = (
+                rng.integers(2**60, size=n, dtype=np.uint64) >> np.uint64(shift) for n in (30, size)
+            )
+            ends = np.array([1, 2**64 - 1], np.uint64)
+            numbers[:2], some = rng.choice(np.concatenate([some, ends]), 2), np.unique(some)
+            chosen = rng.random(len(numbers)) < 0.5
+            expected = bool(np.isin(numbers[chosen], some).any())
+            assert leakage.shares_any(numbers, chosen, some) == expected
+            seen.add(expected)
+    assert seen == {True, False}

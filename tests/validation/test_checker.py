@@ -35,6 +35,15 @@ def test_rows_that_break_quarantining_rules_are_not_kept():
     ]
 
 
+def test_rules_of_a_column_that_are_apart_have_their_own_verdicts():
+    checker = Checker({})
+    rules = (Rule("n_small", WARN, "a small n", between("n", 0, 10)),
+             Rule("fine", QUARANTINE, "to be fine", holds("ok"), "n"),
+             Rule("n_told", WARN, "a number", between("n", 0, 100)))  # fmt: skip
+    assert checker.check(contract(*rules), FRAME).tolist() == [True, True, False]
+    assert [result.success for result in checker.results] == [False, False, True]
+
+
 def test_warnings_keep_every_row():
     checker = Checker({"things.n_small": WARN})
     rule = Rule("n_small", QUARANTINE, "a small n", between("n", 0, 10))

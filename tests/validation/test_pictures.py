@@ -9,8 +9,10 @@ import pytest
 from PIL import Image
 
 from smar.data.images import ImageStore
+from smar.validation import looks as grouping
 from smar.validation import pictures as module
-from smar.validation.pictures import group_looks, read_picture_facts
+from smar.validation.looks import group_looks
+from smar.validation.pictures import read_picture_facts
 
 
 def store_of(pictures: list[np.ndarray]) -> ImageStore:
@@ -59,6 +61,29 @@ def test_groups_are_those_of_comparing_all_with_all():
     same = np.sqrt((gap**2).mean(axis=2)) < 2.0
     looks = group_looks(thumbnails, 2.0)
     assert np.array_equal(looks[:, None] == looks[None], same)
+
+
+@pytest.mark.parametrize("spread", [0.02, 1.4, 2.0, 3.0, 60.0])
+def test_pairs_that_projections_tell_apart_are_not_compared(
+    spread: float, monkeypatch: pytest.MonkeyPatch
+):
+    """Differences around the bound of 2, and far from it."""
+    rng = np.random.default_rng(4)
+    centres = rng.uniform(0, 255, (100, 192))
+    thumbnails = np.repeat(centres, 6, axis=0) + rng.normal(0, spread, (600, 192)) / 2**0.5
+    thumbnails = np.clip(rng.permutation(thumbnails), 0, 255).astype(np.float32)
+    compared: list[int] = []
+    difference = grouping._difference
+
+    def counted(some: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        compared.append(len(one))
+        return difference(some, one, other)
+
+    monkeypatch.setattr(grouping, "_difference", counted)
+    looks, few = group_looks(thumbnails, 2.0), sum(compared)
+    monkeypatch.setattr(grouping, "_furthest", lambda *_: np.full(4, np.inf))
+    assert np.array_equal(looks, group_looks(thumbnails, 2.0))
+    assert few < (sum(compared) - few) * (0.2 if spread == 60 else 1)
 
 
 def shards_of(pictures: list[np.ndarray], order: list[int]) -> ImageStore:

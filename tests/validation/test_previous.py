@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +96,10 @@ def test_source_key_tells_shops_apart_but_not_reader_settings():
     assert source_key(one) != source_key(one | {"folder": "b"})
     demo = one | {"source": "demo"}
     assert source_key(demo) != source_key(demo | {"demo": {"num_items": 2}})
+
+
+@pytest.mark.parametrize("count", [1, 1024, 1025, 3000])
+def test_ids_are_told_by_their_smallest_hashes(count: int):
+    frame = items(count)
+    hashes = [blake2b(one.encode(), digest_size=8).hexdigest() for one in frame["item_id"]]
+    assert profile_of(frame, ROWS, 0.1).item_ids == sorted(hashes)[:1024]

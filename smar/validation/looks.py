@@ -1,0 +1,65 @@
+"""Which pictures look the same.
+
+Shapes: n thumbnails of T numbers.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+_ORDERS = 4
+_NEIGHBOURS = 3
+_SEED = 5
+_AT_ONCE = 16_384
+
+
+def group_looks(thumbnails: NDArray[np.float32], same_below: float) -> NDArray[np.int64]:
+    """Return the number of each thumbnail's group, [n].
+
+    Pictures that look the same lie side by side in any projection, so each is compared with its
+    neighbours in a few random ones: n log n instead of n * n. A projection of two thumbnails is
+    never further apart than they are, so that most pairs are told apart by the other projections.
+    """
+    count = len(thumbnails)
+    if count < 2:
+        return np.zeros(count, np.int64)
+    axes = np.random.default_rng(_SEED).normal(size=(thumbnails.shape[1], _ORDERS))
+    narrow = axes.astype(np.float32)
+    projected = thumbnails @ narrow  # [n, orders]
+    furthest = _furthest(narrow, same_below)
+    pairs = []
+    for values in projected.T:
+        order = np.argsort(values, kind="stable")
+        for step in range(1, min(_NEIGHBOURS, count - 1) + 1):
+            one, other = order[:-step], order[step:]
+            near = (np.abs(projected[one] - projected[other]) <= furthest).all(axis=1)
+            one, other = one[near], other[near]
+            same = _difference(thumbnails, one, other) < same_below
+            pairs.append(np.stack([one[same], other[same]]))
+    one, other = np.concatenate(pairs, axis=1)
+    links = coo_matrix((np.ones(len(one), np.int8), (one, other)), shape=(count, count))
+    return connected_components(links, directed=False)[1].astype(np.int64)
+
+
+def _furthest(axes: NDArray[np.float32], same_below: float) -> NDArray[np.float64]:
+    """Return how far apart thumbnails that look the same can be in each projection, [orders].
+
+    `|a (x - y)| <= |a| |x - y|` (Cauchy-Schwarz), with room for what float32 rounds.
+    """
+    numbers, rounding = len(axes), 255 * np.abs(axes).sum(axis=0) * np.finfo(np.float32).eps
+    length = np.sqrt((axes.astype(np.float64) ** 2).sum(axis=0))
+    bound: NDArray[np.float64] = length * same_below * np.sqrt(numbers) + numbers * rounding
+    return bound
+
+
+def _difference(
+    thumbnails: NDArray[np.float32], one: NDArray[np.int64], other: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return root mean square differences, in chunks that bound the memory."""
+    result = np.empty(len(one), np.float32)
+    for start in range(0, len(one), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        gap = thumbnails[one[part]] - thumbnails[other[part]]
+        result[part] = np.sqrt(np.einsum("nt,nt->n", gap, gap) / thumbnails.shape[1])
+    return result
