@@ -33,11 +33,10 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from benchmarks.serving_process import cpu_s, generator, memory_mb, records, serve, start_load
+from benchmarks.serving_process import cpu_s, generator, memory_mb, records, serve
 from benchmarks.serving_shop import build_project, give_share
-from smar.artifacts import read_manifest
+from benchmarks.serving_switch import switch_under_load
 from smar.models.onnx_kept import graph_path, made_queries
-from smar.service import registry
 from smar.service.filters import read_filter
 from smar.service.finding import ONNX, QueryTower
 from smar.service.http.threads import limit_process
@@ -72,6 +71,9 @@ def main() -> None:
         "--bare-threads", type=int, default=cores, help="of Faiss, bare (all cores)"
     )
     parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument(
+        "--switch", type=float, default=0.0, metavar="SECONDS", help="of load for the switch"
+    )
     parser.add_argument("--soak", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--rate", type=float, default=0.0, help="of the soak, searches a second")
     parser.add_argument("--load", type=float, default=0.0, help="or a share of the highest rate")
@@ -171,7 +173,8 @@ def _measure(root: Path, options: argparse.Namespace) -> dict[str, Any]:
             for share in _STEADY
         }
         answered += sum(each["answered"] for each in steady.values())
-        switched = _switch_under_load(root, port, options)
+        seconds = max(9.0, 3 * options.seconds, options.switch)
+        switched = switch_under_load(root, port, options.kind, options.workers, seconds)
         answered += switched["answered"]
     finally:
         server.terminate()
@@ -281,28 +284,6 @@ def _bare(shop: Retriever, requests: list[SearchRequest], seconds: float) -> dic
         "batch_per_s": done / (time.perf_counter() - start),
         "batch_cpu_ms": 1e3 * (time.process_time() - cpu) / done,
     }
-
-
-def _switch_under_load(root: Path, port: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Return what shoppers saw while a release was promoted and rolled back."""
-    seconds = max(9.0, 3 * options.seconds)
-    load = start_load(root, port, options.kind, 8, seconds)
-    assert load.stdout is not None  # noqa: S101 - for the types
-    load.stdout.readline()  # it has begun
-    now = registry.current_version(root)
-    source = root / "releases" / now
-
-    def fill(folder: Path) -> None:
-        shutil.copytree(source, folder, dirs_exist_ok=True)
-        (folder / "manifest.json").unlink()
-
-    time.sleep(seconds / 9)
-    made = registry.publish(root, fill, read_manifest(source, registry.KIND), expected=now)
-    time.sleep(seconds / 2)
-    registry.rollback(root)
-    found = json.loads(load.communicate()[0].splitlines()[-1])
-    shutil.rmtree(root / "releases" / made)
-    return found
 
 
 if __name__ == "__main__":

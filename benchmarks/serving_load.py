@@ -5,14 +5,16 @@ python -m benchmarks.serving_load PORT PATHS.json CONNECTIONS SECONDS [RATE [EVE
 All connections together send RATE requests a second, 0 for as many as are answered; a request that
 could not go out in time because the one before was not answered has waited since it was due. Of
 EVENTS requests one is a click that is posted. Requests are bytes before the clock starts,
-connections stay open, and of an answer no more is looked at than its status, its length and its
-release. What the process itself takes of the processor is told too: it shares the machine with what
-it measures.
+connections stay open, and of an answer no more is looked at than its status, its length, its
+release and the ids of its items: `mixed` counts the queries that one release answered with several
+lists of items. What the process itself takes of the processor is told too: it shares the machine
+with what it measures.
 """
 
 import argparse
 import asyncio
 import json
+import re
 import sys
 import time
 from functools import partial
@@ -23,6 +25,7 @@ import uvloop
 
 _END = b"\r\n\r\n"
 _RELEASE = b'"release":"'
+_ITEM = re.compile(rb'"item_id":"([^"]*)"')
 
 
 class Shopper(asyncio.Protocol):
@@ -41,7 +44,7 @@ class Shopper(asyncio.Protocol):
     ) -> None:
         self._requests, self._until, self._found = requests, until, found
         self._pause, self._due = pause, time.perf_counter() + first
-        self._number = 0
+        self._number, self._request = 0, b""
         self._begun = 0.0
         self._body = bytearray()
         self._missing = -1  # bytes of the answer; below 0 before its head is there
@@ -63,7 +66,7 @@ class Shopper(asyncio.Protocol):
         if time.perf_counter() >= self._until or self._transport.is_closing():
             self._transport.close()
             return
-        request = self._requests[self._number % len(self._requests)]
+        self._request = request = self._requests[self._number % len(self._requests)]
         self._number += 1
         self._body.clear()
         self._missing = -1
@@ -82,7 +85,7 @@ class Shopper(asyncio.Protocol):
             self._missing = head + len(_END) + length
         if len(self._body) >= self._missing:
             spent = time.perf_counter() - self._begun
-            self._found.add(self._body, spent)
+            self._found.add(self._request, self._body, spent)
             self._due += self._pause
             self._send_when_due()
 
@@ -101,10 +104,11 @@ class Found:
         self.spent: list[float] = []
         self.codes: dict[str, int] = {}
         self.releases: dict[str, int] = {}
+        self.items: dict[tuple[bytes, str], set[int]] = {}
         self.kept = 0
 
-    def add(self, answer: bytearray, seconds: float) -> None:
-        """Count an answer."""
+    def add(self, request: bytes, answer: bytearray, seconds: float) -> None:
+        """Count the answer to a request."""
         self.spent.append(seconds)
         code = answer[9:12].decode()
         self.codes[code] = self.codes.get(code, 0) + 1
@@ -113,6 +117,8 @@ class Found:
             start = place + len(_RELEASE)
             release = answer[start : answer.find(b'"', start)].decode()
             self.releases[release] = self.releases.get(release, 0) + 1
+            items = hash(tuple(_ITEM.findall(answer)))
+            self.items.setdefault((request, release), set()).add(items)
         elif answer.endswith(b'{"kept":1}'):
             self.kept += 1
 
@@ -130,9 +136,19 @@ class Found:
             "errors": sum(number for code, number in self.codes.items() if code != "200"),
             "codes": self.codes,
             "releases": self.releases,
+            "mixed": sum(len(of) > 1 for of in self.items.values()),
+            "queries_of_several": len(self._of_several()),
+            "of_them_with_other_items": sum(len(of) > 1 for of in self._of_several()),
             "load_cpu_ms": 1e3 * cpu_s / max(ok, 1),
             "load_cpu_share": cpu_s / seconds,
         }
+
+    def _of_several(self) -> list[set[frozenset[int]]]:
+        """Return what was found for every query that several releases answered."""
+        by_query: dict[bytes, list[frozenset[int]]] = {}
+        for (request, _), items in self.items.items():
+            by_query.setdefault(request, []).append(frozenset(items))
+        return [{*found} for found in by_query.values() if len(found) > 1]
 
 
 def _click(number: int) -> bytes:
