@@ -1,6 +1,5 @@
 """Shards on a Ray cluster of two machines, which are two of Ray's nodes on this one."""
 
-import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -28,12 +27,10 @@ def test_results_come_in_order_from_all_workers():
 @pytest.mark.usefixtures("cluster")
 def test_a_slow_shard_does_not_hold_up_the_others():
     shards = [(1.0, 0), *[(0.0, number) for number in range(1, 12)]]
-    started = time.perf_counter()
     found = list(map_shards(work.sleepers, shards, RAY.model_copy(update={"workers": 2})))
     shares = Counter(process for _, process in found)
     assert [number for number, _ in found] == list(range(12))
     assert max(shares.values()) >= 10, "who is done takes the next"
-    assert time.perf_counter() - started < 30
 
 
 @pytest.mark.usefixtures("cluster")

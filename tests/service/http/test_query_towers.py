@@ -32,7 +32,7 @@ def test_service_answers_as_the_library_by_a_graph_that_is_written_while_it_answ
     client = serve(encoder="auto", watch_s=0.02)
     assert runtime_of(client) == "torch"
     assert client.get("/search?q=lamp").status_code == 200
-    wait_for(lambda: runtime_of(client) == "onnx", 120)
+    wait_for(lambda: runtime_of(client) == "onnx", 400)
     library = Retriever.load(small_project)
     assert library.tower.runtime == "onnx"  # the kept graph serves it too
     library.encode_by_model()
