@@ -1,7 +1,9 @@
-"""HTTP connections that wait for the head of a request no longer than they are told to.
+"""HTTP connections that wait for a request's head no longer than they are told to, and hear an end.
 
-uvicorn waits for it without end, so that clients which send half a head each could hold all
-connections that it takes.
+uvicorn waits for a head without end, so that clients which send half of one each could hold all
+connections that it takes. A client that has asked and says that it will ask no more it leaves
+without an answer; and it writes to connections that were closed a moment before, which is told as
+an error of the service.
 """
 
 import asyncio
@@ -47,14 +49,35 @@ class Impatient(HttpToolsProtocol):
         self._wait_no_more()
         super().on_headers_complete()
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer who has asked and asks no more; whoever has not asked to the end is let go."""
+        asked = self.cycle
+        if asked is None or asked.response_complete or asked.more_body:
+            self._let_go()
+            return False
+        asked.keep_alive = False  # the last one: those before it are answered, too
+        return True
+
+    def send_400_response(self, msg: str) -> None:
+        """Say that something is no request, and hear no more."""
+        super().send_400_response(msg)
+        self._let_go()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._wait_no_more()
         super().connection_lost(exc)
 
+    def _let_go(self) -> None:
+        """Close, and have what is being answered not written any more."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.close()
+
     def _wait(self) -> None:
         self._wait_no_more()
-        self._late = self.loop.call_later(self._head_s, self.transport.close)
+        self._late = self.loop.call_later(self._head_s, self._let_go)
 
     def _wait_no_more(self) -> None:
         if self._late is not None:

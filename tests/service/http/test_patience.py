@@ -1,5 +1,6 @@
-"""A client that does not finish a request's head is let go, and no other one."""
+"""A client that does not finish a request is let go, and no other one; who asked is answered."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -8,16 +9,23 @@ from collections.abc import Iterator
 import pytest
 import uvicorn
 from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from smar.service.http.patience import impatient
 
 HEAD_S = 0.3
 
 
+async def late(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer, at /late a little later."""
+    await asyncio.sleep(0.1 if scope["path"] == "/late" else 0)
+    await PlainTextResponse("here")(scope, receive, send)
+
+
 @pytest.fixture
 def port() -> Iterator[int]:
-    options = {"port": 0, "log_level": "warning", "http": impatient(HEAD_S), "lifespan": "off"}
-    server = uvicorn.Server(uvicorn.Config(PlainTextResponse("here"), **options))
+    options = {"port": 0, "log_config": None, "http": impatient(HEAD_S), "lifespan": "off"}
+    server = uvicorn.Server(uvicorn.Config(late, **options))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -42,3 +50,35 @@ def test_half_a_head_is_not_waited_for(port: int):
         assert b"here" in good.recv(1000)
         good.sendall(request[:10])
         assert good.recv(100) == b""
+
+
+def answers(port: int, sent: bytes) -> bytes:
+    """Return all that comes when something is sent and nothing after it."""
+    with socket.create_connection(("127.0.0.1", port), 5) as client:
+        client.sendall(sent)
+        client.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: client.recv(1000), b""))
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("path", [b"/", b"/late"])
+def test_who_asks_and_says_no_more_is_answered(
+    port: int, times: int, path: bytes, caplog: pytest.LogCaptureFixture
+):
+    request = b"GET %s HTTP/1.1\r\nhost: a\r\n\r\n" % path
+    assert answers(port, times * request).count(b"here") == times
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\n",
+        b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf",
+    ],
+)
+def test_who_asks_not_to_the_end_is_let_go_at_once(port: int, sent: bytes):
+    start = time.monotonic()
+    assert answers(port, sent) == b""
+    assert time.monotonic() - start < HEAD_S
