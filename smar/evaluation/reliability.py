@@ -12,7 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from smar.seeding import generator
+
 _BINS = 10
+_DRAWS = 200  # of outcomes, for what chance alone makes of an error
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Reliability:
         outcome: What P(q) is held against, for people.
         queries: How many queries have a known outcome.
         error: Expected calibration error, in [0, 1]; 0 is perfect.
+        by_chance: The error that a gate without any has on average over as many queries: below
+            it nothing can be told.
         brier: Mean squared difference of P(q) and outcome, in [0, 1].
         bins: One row per bin with queries in it: predicted (mean P(q)), observed (share of
             queries of that outcome) and queries.
@@ -31,6 +36,7 @@ class Reliability:
     outcome: str
     queries: int
     error: float
+    by_chance: float
     brier: float
     bins: pd.DataFrame
 
@@ -39,6 +45,7 @@ class Reliability:
         return {
             "queries": self.queries,
             "error": round(self.error, 6),
+            "error_by_chance": round(self.by_chance, 6),
             "brier": round(self.brier, 6),
         }
 
@@ -65,9 +72,20 @@ def reliability_of(
         outcome=outcome,
         queries=len(table),
         error=float(gaps.sum() / len(table)),
+        by_chance=_by_chance(number, table["gate"].to_numpy()),
         brier=float(((table["gate"] - table["happened"]) ** 2).mean()),
         bins=bins,
     )
+
+
+def _by_chance(number: NDArray[np.int64], gate: NDArray[np.float64]) -> float:
+    """Return the mean error of gates, [Q], in their bins, where each outcome has that chance."""
+    rng = generator(0, "reliability")
+    errors = [
+        np.abs(np.bincount(number, gate - (rng.random(len(gate)) < gate))).sum() / len(gate)
+        for _ in range(_DRAWS)
+    ]
+    return float(np.mean(errors))
 
 
 def gate_reliability(

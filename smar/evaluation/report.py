@@ -263,7 +263,8 @@ def _weights(weights: Weights, slices: dict[str, NDArray[np.bool_]]) -> list[dic
 def _reliability(told: str, reliability: Reliability, of: str) -> dict[str, Any]:
     return {
         "title": f"{told} as the chance that {reliability.outcome}",
-        "note": f"expected calibration error {reliability.error:.3f}, {of}",
+        "note": f"expected calibration error {reliability.error:.3f}, of which chance alone makes "
+        f"{reliability.by_chance:.3f}, {of}",
         "plot": plots.reliability(list(reliability.bins.itertuples(index=False))),
     }
 

@@ -26,6 +26,21 @@ def test_gate_that_says_the_truth_has_no_error():
     assert reliability_of("x", gate, rng.random(40_000) < 0.5).error > 0.2
 
 
+def test_what_chance_makes_of_an_error_is_that_of_single_queries_and_falls_with_their_number():
+    few = reliability_of("x", np.array([0.05, 0.5, 0.95], np.float32), np.array([True, True, True]))
+    # One query a bin: the mean of |p - y| is 2 p (1 - p).
+    assert few.by_chance == pytest.approx((2 * 0.0475 + 0.5 + 2 * 0.0475) / 3, abs=0.02)
+    rng = np.random.default_rng(0)
+    gate = rng.random(400).astype(np.float32)
+    found = [reliability_of("x", gate, rng.random(400) < gate) for _ in range(50)]
+    assert found[0].by_chance == pytest.approx(np.mean([one.error for one in found]), rel=0.1)
+    many = reliability_of("x", np.tile(gate, 100), np.zeros(40_000, bool))
+    assert many.by_chance == pytest.approx(found[0].by_chance / 10, rel=0.2)
+    sure = reliability_of("x", np.array([0, 1, 1], np.float32), np.array([True, False, True]))
+    assert sure.by_chance == 0
+    assert sure.error == pytest.approx(2 / 3)
+
+
 def test_ties_say_nothing_about_whether_the_picture_helps():
     gate = np.array([0.9, 0.1, 0.5, 0.5], np.float32)
     found = gate_reliability(
