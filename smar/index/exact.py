@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from smar.errors import ShapeError
 
 _BLOCK = 1024  # queries at once
-_SCORES = 2**26  # and scores: fewer queries of a larger catalogue
+_ITEMS = 2**16  # and items: 2**26 scores
 
 
 def exact_search(
@@ -35,13 +35,33 @@ def exact_search(
     found = min(k, len(items))
     scores = np.full((len(queries), k), -np.inf, np.float32)
     rows = np.full((len(queries), k), -1, np.int64)
-    size = max(1, min(_BLOCK, _SCORES // max(1, len(items))))
-    for start in range(0, len(queries), size):
-        block = queries[start : start + size] @ items.T  # [block, N]
-        top_scores, top_rows = top_of(block, found)
-        scores[start : start + size, :found] = top_scores
-        rows[start : start + size, :found] = top_rows
+    for start in range(0, len(queries), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        scores[block, :found], rows[block, :found] = _best(queries[block], items, found)
     return scores, rows
+
+
+def _best(
+    queries: NDArray[np.float32], items: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return scores and rows of the k best items, k <= N, which are read once."""
+    scores = np.empty((len(queries), 0), np.float32)
+    rows = np.empty((len(queries), 0), np.int64)
+    for start in range(0, len(items), _ITEMS):
+        found, places = top_of(
+            queries @ items[start : start + _ITEMS].T, min(k, _left(items, start))
+        )
+        # Rows before stand before, so that equal scores stay ordered by row.
+        scores = np.concatenate([scores, found], axis=1)
+        rows = np.concatenate([rows, places + start], axis=1)
+        scores, order = top_of(scores, min(k, scores.shape[1]))
+        rows = np.take_along_axis(rows, order, axis=1)
+    return scores, rows
+
+
+def _left(items: NDArray[np.float32], start: int) -> int:
+    """Return how many items a block that starts there has."""
+    return min(_ITEMS, len(items) - start)
 
 
 def top_of(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

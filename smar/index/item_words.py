@@ -12,15 +12,23 @@ from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smar.content_keys import KeyTable, keys_of
 from smar.index.postings import Postings
-from smar.index.word_forms import WordForms, code_of
+from smar.index.word_forms import code_of
 
 K1, B = 1.5, 0.75
+
+
+class Forms(Protocol):
+    """The form that words of texts are kept in."""
+
+    def of_text(self, text: str) -> list[str]:
+        """Return the words of a text, a list of the caller's own."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +52,17 @@ class ItemWords:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
+    def found_in(self) -> Counter[str]:
+        """Return how many items have each word."""
+        items = np.bincount(self.numbers, minlength=len(self.vocabulary)).tolist()
+        return Counter({w: n for w, n in zip(self.vocabulary, items, strict=True) if w})
+
     @classmethod
     def read(
         cls,
         texts: Sequence[str],
         codes: Sequence[Sequence[str]] | None,
-        forms: WordForms,
+        forms: Forms,
         earlier: "ItemWords | None" = None,
     ) -> "ItemWords":
         """Return the words of item texts.
@@ -70,7 +83,7 @@ class ItemWords:
         return _joined(earlier, _read(keys[new], [fields[row] for row in new], forms), keys, rows)
 
 
-def _read(keys: NDArray[np.uint64], fields: Sequence[Sequence[str]], forms: WordForms) -> ItemWords:
+def _read(keys: NDArray[np.uint64], fields: Sequence[Sequence[str]], forms: Forms) -> ItemWords:
     """Return the words of items, each given as its text and codes."""
     from scipy.sparse import csr_matrix  # a search reads an index without it
 

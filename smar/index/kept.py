@@ -1,6 +1,7 @@
 """What an earlier run made of items that are as they were, and what it fitted to all of them.
 
     .smar/index/words/      what the text of each item holds (`item_words`)
+    .smar/index/letters/    its words of letters alone (`letters`)
     .smar/index/colours/    which colours each picture has (`picture_colours`)
     .smar/index/vectors/    trained inverted lists, the list and the code of each item (`lists`)
     .smar/index/shards/     files of the vectors, as links (`kept_shards`)
@@ -88,7 +89,7 @@ class Fit:
 
 def how_read() -> str:
     """Return what stands for the way in which texts are read."""
-    return code_key(["smar.index.item_words"], _OF_WORDS)
+    return code_key(["smar.index.item_words", "smar.index.letters"], _OF_WORDS)
 
 
 def how_looked_at() -> str:
@@ -108,6 +109,7 @@ class Kept:
 
     Args:
         words: The words of its items, in the form of `stemmer`.
+        letters: The same as they are spelled, None where no query was mended.
         stemmer: Of the words.
         fit: What it fitted, None where that was done in another way.
         shards: Files of its vectors.
@@ -115,6 +117,7 @@ class Kept:
     """
 
     words: ItemWords
+    letters: ItemWords | None
     stemmer: str
     fit: Fit | None
     shards: KeptShards
@@ -137,11 +140,13 @@ class Kept:
                 return None
             shards = KeptShards.of(folder, manifest.files)  # looked at where they are taken
             verify_directory(folder, KIND, aside=is_shard)
-            words = _read_words(folder / "words")
+            words, letters = _read_words(folder / "words"), None
+            if (folder / "letters").is_dir():
+                letters = _read_words(folder / "letters")
             fit = _read_fit(folder, details["fit"]) if details["how"] == how else None
             is_same = details["looked_at"] == how_looked_at() and (folder / "colours").is_dir()
             colours = _read_colours(folder / "colours") if is_same else None
-            return cls(words, details["fit"]["stemmer"], fit, shards, colours)
+            return cls(words, letters, details["fit"]["stemmer"], fit, shards, colours)
         except (ArtifactError, OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("the index is made without what was kept: %s", error)
             return None
@@ -151,6 +156,7 @@ def keep(
     folder: Path,
     how: str,
     words: ItemWords,
+    letters: ItemWords | None,
     colours: PictureColours | None,
     fit: Fit,
     index: Path,
@@ -162,6 +168,7 @@ def keep(
         folder: Where it lies.
         how: As `how_fitted` tells it of this run.
         words: The words of the items.
+        letters: The same as they are spelled; None where no query is mended.
         colours: Of all pictures; None where they were not looked at.
         fit: What was fitted.
         index: The index as it was written.
@@ -182,7 +189,8 @@ def keep(
     details = {"how": how, "read": how_read(), "looked_at": how_looked_at(), "fit": told}
     manifest, written = Manifest(kind=KIND, details=details), read_manifest(index, INDEX).files
     with write_directory(folder, manifest) as temporary:
-        arrays = {f"words/{name}": getattr(words, name) for name in _ARRAYS}
+        texts = {"words": words} | ({"letters": letters} if letters is not None else {})
+        arrays = {f"{of}/{name}": getattr(texts[of], name) for of in texts for name in _ARRAYS}
         arrays |= {f"fit/basis-{name}": hashes for name, hashes in fit.basis.items()}
         arrays["fit/sample"] = fit.sample
         if colours is not None:
@@ -193,7 +201,8 @@ def keep(
         for name, values in arrays.items():
             (temporary / name).parent.mkdir(exist_ok=True)
             np.save(temporary / f"{name}.npy", values, allow_pickle=False)
-        (temporary / "words" / "vocabulary.json").write_bytes(orjson.dumps(words.vocabulary))
+        for of, held in texts.items():
+            (temporary / of / "vocabulary.json").write_bytes(orjson.dumps(held.vocabulary))
         (temporary / FOLDER).mkdir()
         for name, key in shards.items():
             kept = f"{FOLDER}/{key}.faiss"

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import OSA
 
 from smar.errors import ArtifactError
+from smar.index.item_words import ItemWords
+from smar.index.letters import LEFT, LETTERS, RUNS, counted
 from smar.index.word_forms import WordForms, fold
 from smar.index.words import WordIndex
 
@@ -28,14 +30,7 @@ _MORE_ASKED = 10  # times as often asked for as a slip of it
 _REMEMBERED = 50_000  # words of queries
 _BITS = 64
 
-# What stands between blanks is left alone with a digit in it (sizes, codes), and in scripts
-# that part no words by blanks.
-_RUNS = regex.compile(r"\S+")
-_LETTERS = regex.compile(r"[\p{L}\p{M}]+")
 _DIGIT = regex.compile(r"\p{N}")
-_LEFT = regex.compile(
-    r"[\p{N}\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
-)
 
 
 class Speller:
@@ -121,16 +116,15 @@ class Spelling:
         self._of_word = lru_cache(_REMEMBERED)(self._read_word)
 
     @classmethod
-    def of(cls, texts: Iterable[str], trained: Iterable[str], words: WordIndex) -> Self:
+    def of(cls, letters: ItemWords, trained: Iterable[str], words: WordIndex) -> Self:
         """Return what queries of a shop are read by.
 
         Args:
-            texts: Of the items.
+            letters: What texts of the items can be mended to (`read_letters`).
             trained: Queries that the model was trained on.
             words: The index of the items' words.
         """
-        held = _counted(texts)
-        asked = _counted(trained)
+        held, asked = letters.found_in(), counted(trained)
         both = held + Counter({word: n for word, n in asked.items() if n >= _LEAST_ASKED})
         near = NearWords(both)
         slips = {
@@ -142,7 +136,7 @@ class Spelling:
 
     def read(self, text: str) -> str:
         """Return a normalised query with its words mended; itself if there is nothing to mend."""
-        read = _RUNS.sub(lambda run: self._read_run(run[0]), text)
+        read = RUNS.sub(lambda run: self._read_run(run[0]), text)
         return text if read == text else read
 
     def is_mended(self, typed: str, read: str) -> bool:
@@ -162,7 +156,7 @@ class Spelling:
         return usual
 
     def _read_run(self, run: str) -> str:
-        return run if _LEFT.search(run) else _LETTERS.sub(lambda word: self._of_word(word[0]), run)
+        return run if LEFT.search(run) else LETTERS.sub(lambda word: self._of_word(word[0]), run)
 
     def _read_word(self, word: str) -> str:
         folded = fold(word)
@@ -191,15 +185,6 @@ class Spelling:
     def write(self, folder: Path) -> None:
         """Write the words beside those of the items."""
         (folder / FILE).write_bytes(orjson.dumps(self.counts))
-
-
-def _counted(texts: Iterable[str]) -> Counter[str]:
-    """Return the words of texts that can be mended to, with how many texts have each."""
-    counts: Counter[str] = Counter()
-    for text in texts:
-        runs = (run for run in _RUNS.findall(fold(text)) if not _LEFT.search(run))
-        counts.update({word for run in runs for word in _LETTERS.findall(run)})
-    return counts
 
 
 def _is_held(words: WordIndex, word: str) -> bool:

@@ -6,6 +6,7 @@ found however its parts are parted ("wh1000xm4" is WH-1000XM4, "256 gb" is 256GB
 without blanks by their pairs of characters.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
@@ -29,6 +30,8 @@ _PIECES = regex.compile(r"\d+(?:[.,]\d+)+[\p{L}\p{M}]*|[\p{L}\p{M}\p{N}]+")
 _IS_CJK = regex.compile(rf"[{_CJK}]")
 _BETWEEN = regex.compile(r"[/_-]")
 _AMOUNT = regex.compile(r"(\d+(?:\.\d+)*)(\p{L}+)|(\p{L}+)(\d+)")
+_DIGIT = re.compile("[0-9]")
+_OTHERS = regex.compile(r"[^\p{L}\p{N}]")
 _GTIN = regex.compile(r"0*(\d{8,14})")
 _FEWEST_OF_CODE = 4
 _MOST_KEPT = 500_000  # runs of characters whose words are remembered while texts are read
@@ -53,7 +56,9 @@ def code_of(text: str) -> str:
     Codes have a digit and four characters or more. A GTIN has no leading zeros: a UPC of 12 digits
     is the EAN of 13 that begins with 0.
     """
-    code = regex.sub(r"[^\p{L}\p{N}]", "", fold(text))
+    if text.isascii() and not _DIGIT.search(text):  # most texts
+        return ""
+    code = _OTHERS.sub("", fold(text))
     if len(code) < _FEWEST_OF_CODE or not any(char.isdigit() for char in code):
         return ""
     gtin = _GTIN.fullmatch(code)

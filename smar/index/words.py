@@ -247,7 +247,8 @@ class WordIndex:
 
     def numbers(self, query: str) -> list[int]:
         """Return the numbers of the words of a query that a text has."""
-        return [self.vocabulary[word] for word in self._asked(query).words]
+        number = self.vocabulary
+        return [number[word] for _, unit in self._units(query) for word in unit if word in number]
 
     def known(self, query: str) -> tuple[float, int]:
         """Return the share of a query's idf that no text has, in [0, 1], and its known words.

@@ -112,7 +112,16 @@ def run(root: Path) -> None:
     if mapped := _bytes_of(paths.index, WHOLE):
         size["bytes_mapped"] = mapped
     STAGE.write_outcome(root, size | content)
-    keep(paths.work / "index", how, made.words, made.colours, made.fit, paths.index, names)
+    keep(
+        paths.work / "index",
+        how,
+        made.words,
+        made.letters,
+        made.colours,
+        made.fit,
+        paths.index,
+        names,
+    )
     logger.info("index: %s, %s", index.vectors.details, size | figures)
 
 
@@ -133,6 +142,7 @@ class _Made:
     index: "HybridIndex"
     fit: "Fit"
     words: "ItemWords"
+    letters: "ItemWords | None"
     colours: "PictureColours | None"
     changed: float
     kept: "KeptShards"
@@ -166,6 +176,7 @@ def _build(
     from smar.index.kept import Kept
     from smar.index.kept_shards import KeptShards
     from smar.index.layout import Layout
+    from smar.index.letters import read_letters
     from smar.index.picture_words import Pictured
     from smar.index.spelling import Spelling
     from smar.index.updating import as_fitted, updated_index
@@ -188,7 +199,8 @@ def _build(
     read = ItemWords.read(texts, codes, WordForms(stemmer), before)
     words, queries = WordIndex.of(read, stemmer), schema.read_table(paths.queries, schema.QUERIES)
     trained = queries.loc[queries["split"] == "train", "query"].tolist()
-    spelling = Spelling.of(texts, trained, words) if params.index.spelling else None
+    letters = read_letters(texts, kept.letters if kept else None) if params.index.spelling else None
+    spelling = Spelling.of(letters, trained, words) if letters else None
     log = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
     colours = _colours(paths, params, kept)
     seen = colours.of_items(items["image_ids"].tolist()) if colours else None
@@ -198,11 +210,13 @@ def _build(
 
         fitting = Fitting(paths, params, items, vectors, trained, layout)
         index, fit = fitting.fitted(clicked, spelling)
-        return _Made(index, replace(fit, basis=basis, keys=keys), read, colours, 0.0, files)
+        return _Made(
+            index, replace(fit, basis=basis, keys=keys), read, letters, colours, 0.0, files
+        )
     logger.info("index: %.2f %% of the data changed since it was fitted", 100 * changed)
     fit = replace(fit, details=found.details, lists=found.lists, keys=keys)
     made = as_fitted(fit, found, clicked(fit.click_words), spelling, trained)
-    return _Made(made, fit, read, colours, changed, files)
+    return _Made(made, fit, read, letters, colours, changed, files)
 
 
 def _colours(paths: Paths, params: "Params", kept: "Kept | None") -> "PictureColours | None":

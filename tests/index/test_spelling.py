@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from smar.data.misspell import misspell
 from smar.errors import ArtifactError
+from smar.index.letters import counted, read_letters
 from smar.index.spelling import FILE, NearWords, Speller, Spelling
 from smar.index.words import WordIndex
 
@@ -30,7 +31,7 @@ def words() -> WordIndex:
 
 @pytest.fixture(scope="module")
 def spelling(words: WordIndex) -> Spelling:
-    return Spelling.of(ITEMS, ASKED, words)
+    return Spelling.of(read_letters(ITEMS), ASKED, words)
 
 
 def slips_between(one: str, other: str) -> int:
@@ -137,7 +138,7 @@ def test_query_of_known_words_is_never_changed(chosen: list[str], between: str):
     assert SPELLING.read(text) == text
 
 
-SPELLING = Spelling.of(ITEMS, ASKED, WordIndex.build(ITEMS))
+SPELLING = Spelling.of(read_letters(ITEMS), ASKED, WordIndex.build(ITEMS))
 
 
 def test_most_slips_of_a_shop_are_undone(spelling: Spelling):
@@ -160,3 +161,17 @@ def test_damaged_file_is_refused(words: WordIndex, tmp_path: Path, content: byte
         (tmp_path / FILE).write_bytes(content)
     with pytest.raises(ArtifactError, match="cannot be read"):
         Spelling.load(tmp_path, words)
+
+
+def test_words_of_texts_that_were_read_are_those_of_reading_them():
+    texts = [
+        "Teal lamp, caf\u00e9-set 256gb",
+        "",
+        "lamp lamp \u6771\u4eac x9",
+        "na\u00efve T-shirt's",
+    ]
+    before = read_letters([texts[2], "gone words", texts[0]])
+    joined, anew = read_letters(texts, before), read_letters(texts)
+    assert joined.found_in() == anew.found_in() == counted(texts)
+    assert joined.vocabulary == anew.vocabulary
+    assert (joined.found_in()["lamp"], "" in joined.found_in()) == (2, False)

@@ -105,3 +105,12 @@ def test_stemmer_of_the_language():
     german = WordIndex.build(["Schuhe für Kinder"], stemmer="german")
     assert german.shares("schuh")[0] > 0
     assert WordIndex.build(["Schuhe für Kinder"], stemmer="none").shares("schuh")[0] == 0
+
+
+@pytest.mark.parametrize("text", ["red lamp", "", "a-b", "abcd", "caf\u00e9"])
+def test_text_without_a_digit_is_no_code(text: str):
+    assert code_of(text) == ""
+
+
+def test_digits_of_other_widths_are_digits_of_a_code():
+    assert code_of("ab\uff11\uff12\u00b2") == "ab122"

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smar.errors import RequestError
+from smar.index.letters import read_letters
 from smar.index.relevance import Calibration
 from smar.index.spelling import Spelling
 from smar.index.unseen import UnseenWords
@@ -375,7 +376,7 @@ def reading(shops, monkeypatch: pytest.MonkeyPatch) -> Retriever:
     """Return a shop that reads misspelled queries."""
     shop = shops(0.4)
     titles = [item["title"] for item in items_of(shop)]
-    spelling = Spelling.of(titles, [], shop.index.words)
+    spelling = Spelling.of(read_letters(titles), [], shop.index.words)
     monkeypatch.setattr(shop, "index", replace(shop.index, spelling=spelling))
     return shop
 

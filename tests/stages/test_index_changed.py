@@ -192,7 +192,7 @@ def test_other_settings_fit_anew(
         index.run(small_project)
 
 
-@pytest.mark.parametrize("file", ["words/numbers.npy", "vectors/codes.npy"])
+@pytest.mark.parametrize("file", ["words/numbers.npy", "letters/counts.npy", "vectors/codes.npy"])
 def test_damaged_files_are_not_used(
     small_project: Path, file: str, caplog: pytest.LogCaptureFixture
 ):

@@ -1,0 +1,53 @@
+"""The words of texts as they are spelled, of letters alone: what a query's word can be mended to.
+
+What each item's text has is kept by its content, as its words in their one form are: texts of items
+that did not change are not read again.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import regex
+
+from smar.index.item_words import ItemWords
+from smar.index.word_forms import fold
+
+# What stands between blanks is left alone with a digit in it (sizes, codes), and in scripts
+# that part no words by blanks.
+RUNS = regex.compile(r"\S+")
+LETTERS = regex.compile(r"[\p{L}\p{M}]+")
+LEFT = regex.compile(
+    r"[\p{N}\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+)
+_REMEMBERED = 50_000  # runs of characters, of which texts have the same
+
+
+class _Letters:
+    """Words of letters, once for each text that has them."""
+
+    def __init__(self) -> None:
+        self._of_run = lru_cache(_REMEMBERED)(_letters_of)
+
+    def of_text(self, text: str) -> list[str]:
+        """Return the words of a text."""
+        return [*{word for run in RUNS.findall(fold(text)) for word in self._of_run(run)}]
+
+
+def _letters_of(run: str) -> tuple[str, ...]:
+    """Return the words of characters that stand together."""
+    return () if LEFT.search(run) else tuple(LETTERS.findall(run))
+
+
+def read_letters(texts: Sequence[str], earlier: ItemWords | None = None) -> ItemWords:
+    """Return the words of each text; those of `earlier` texts are not read again."""
+    return ItemWords.read(texts, None, _Letters(), earlier)
+
+
+def counted(texts: Iterable[str]) -> Counter[str]:
+    """Return how many of some texts have each word."""
+    counts: Counter[str] = Counter()
+    letters = _Letters()
+    for text in texts:
+        counts.update(letters.of_text(text))
+    return counts
