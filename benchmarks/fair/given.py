@@ -23,6 +23,7 @@ from smar.errors import DataError
 from smar.index.click_words import Clicks, words_of_clicks
 from smar.index.language import stemmer_of
 from smar.index.picture_colours import PictureColours
+from smar.index.picture_words import Pictured, PictureWord, words_of_pictures
 from smar.index.words import WordIndex
 from smar.judging.runs import QuerySet
 from smar.models.dual_encoder import DualEncoder, build_model
@@ -122,6 +123,16 @@ class Given:
         paths = self.shop.paths
         queries = schema.read_table(paths.queries, schema.QUERIES)
         return queries, schema.read_table(paths.engagements, schema.ENGAGEMENTS)
+
+    def words_of_pictures(self, image: NDArray[np.float32], seed: int) -> list[PictureWord]:
+        """Return the words that pictures tell, by their colours and by what is learned of them.
+
+        Args:
+            image: A vector of each item's pictures, 0 where there is none or nobody looks, [N, D].
+            seed: As for `smar.index.picture_words.words_of_pictures`.
+        """
+        shown = Pictured.of(image, self.colours, self.items, *self.log)
+        return words_of_pictures(self.words, shown, self.shop.params.index.picture_words, seed)
 
     @cached_property
     def colours(self) -> NDArray[np.uint8]:

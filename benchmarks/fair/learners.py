@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from benchmarks.fair.given import Given, part_of, towers
 from benchmarks.fair.space import Settings
 from benchmarks.starts import train
-from smar.index.picture_words import Pictured, PictureWord, words_of_pictures
 from smar.losses import build_loss
 from smar.models.embeddings import ItemEmbeddings, QueryEmbeddings
 from smar.models.encode import encode_items, encode_queries
@@ -49,10 +48,6 @@ class Learner(ABC):
     @abstractmethod
     def queries(self, texts: Sequence[str]) -> QueryEmbeddings:
         """Return queries as they are searched with."""
-
-    def words_of_pictures(self, image: NDArray[np.float32]) -> list[PictureWord]:
-        """Return the words that pictures tell by S_i, [N, D]; none by default."""
-        return []
 
     def settle(self) -> None:  # noqa: B027 - most have nothing to settle
         """Do what follows training and is no training of the towers; nothing by default."""
@@ -106,12 +101,6 @@ class Smar(Learner):
             found = picture_benefit(self.model, given.clicks, given.items, given.images, self.seed)
             self.model.gate.settle(found)
 
-    def words_of_pictures(self, image: NDArray[np.float32]) -> list[PictureWord]:
-        """Return the words that pictures tell by S_i, [N, D]."""
-        given, weight = self.given, self.params.index.picture_words
-        shown = Pictured.of(image, given.colours, given.items, *given.log)
-        return words_of_pictures(given.words, shown, weight, self.params.seed)
-
     def items(self, rows: NDArray[np.int64] | None) -> ItemEmbeddings:
         """Return S_t, S_i and S_m."""
         return encode_items(self.model, part_of(self.given.items, rows), self.given.images, _BATCH)
@@ -145,10 +134,6 @@ class Gcl(Smar):
 
     def settle(self) -> None:
         """Leave all as it is."""
-
-    def words_of_pictures(self, image: NDArray[np.float32]) -> list[PictureWord]:
-        """Return none: no task of GCL's makes S_i what a query can be compared with."""
-        return []
 
 
 def _form(settings: Settings, fusion: str) -> dict[str, object]:

@@ -138,7 +138,7 @@ class SentencePeer(Learner):
 
     def _loss(self, maker: BatchMaker, draw: Draw) -> Tensor:
         texts, group = maker.texts(draw), maker.facts(draw)["group"].numpy()
-        item = self._items(texts["item_ids"], texts["item_lengths"], draw.items)
+        item, _ = self._items(texts["item_ids"], texts["item_lengths"], draw.items)
         asked = self._text(texts["query_ids"], texts["query_lengths"])
         losses = []
         for rows in rounds(draw, group):
@@ -151,29 +151,33 @@ class SentencePeer(Learner):
         features = {"input_ids": ids, "attention_mask": mask, "modality": "text"}
         return encoders.vectors(self.model, features)
 
-    def _items(self, ids: Tensor, lengths: Tensor, rows: NDArray[np.int64]) -> Tensor:
-        """Return unit vectors of items, the mean of their fields, [B, D]."""
+    def _items(
+        self, ids: Tensor, lengths: Tensor, rows: NDArray[np.int64]
+    ) -> tuple[Tensor, Tensor]:
+        """Return unit vectors of items, the mean of their fields, and their pictures', [B, D]."""
         text = self._text(ids, lengths)
         if not self.share:
-            return text
+            return text, torch.zeros_like(text)
         own = self._pictures[rows]
         pixels = torch.from_numpy(self.given.images.read(np.maximum(own, 0)))
         if self.settings["own_towers"]:
             pixels = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
         image = encoders.vectors(self.model, {"pixel_values": pixels, "modality": "image"})
-        share = self.share * torch.from_numpy(own >= 0).float()[:, None]
-        return functional.normalize((1 - share) * text + share * image, dim=1)
+        has_picture = torch.from_numpy(own >= 0).float()[:, None]
+        share = self.share * has_picture
+        mean = functional.normalize((1 - share) * text + share * image, dim=1)
+        return mean, image * has_picture
 
     @torch.inference_mode()
     def items(self, rows: NDArray[np.int64] | None) -> ItemEmbeddings:
-        """Return the items' one vector, as S_t and S_m."""
+        """Return the items' one vector, as S_t and S_m, and that of their pictures."""
         chosen = np.arange(len(self.given.items)) if rows is None else rows
         parts = []
         for part in np.array_split(chosen, -(-len(chosen) // _BATCH)):
             ids, lengths = token_tensors(self._texts, part, torch.device("cpu"))
-            parts.append(self._items(ids, lengths, part).numpy())
-        vectors = np.concatenate(parts)
-        return ItemEmbeddings(vectors, np.zeros_like(vectors), vectors)
+            parts.append(self._items(ids, lengths, part))
+        mean, image = (torch.cat(vectors).numpy() for vectors in zip(*parts, strict=True))
+        return ItemEmbeddings(mean, image, mean)
 
     @torch.inference_mode()
     def queries(self, texts: Sequence[str]) -> QueryEmbeddings:

@@ -65,7 +65,7 @@ class Study:
         line: Line = {"seed": seed, "number": best["number"], "settings": settings}
         if system == "bm25":
             runs = {"bm25": Bm25(self.given, settings, None).run(test.texts)}
-            runs["bm25 and all words"] = words_alone(self.given)
+            runs["bm25 and all words"] = words_alone(self.given, seed)
         else:
             learner = learner_of(system, self.given, settings, seed)
             line |= self._fit(learner, self.options.final_seconds)

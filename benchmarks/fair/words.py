@@ -90,9 +90,9 @@ def runs_of(given: Given, learner: Learner, name: str) -> tuple[dict[str, Run], 
 
     Runs are `NAME` (vectors alone), `NAME and words` (those of smar's item texts, at the share with
     the best R@50 on the validation queries of trials, over the whole catalogue), `NAME and all
-    words` (with those of clicks, and of pictures where the learner tells them, chosen on the same
-    queries as smar chooses) and, where the gate mixes two vectors, `NAME S_t`, its text vector
-    alone.
+    words` (with those of clicks, and of pictures where the learner looks at them, all by smar's
+    code and chosen as smar chooses) and, where the gate mixes two vectors, `NAME S_t`, its text
+    vector alone.
     """
     items = learner.items(None)
     vectors = gated_items(items.text, items.multimodal)
@@ -105,7 +105,7 @@ def runs_of(given: Given, learner: Learner, name: str) -> tuple[dict[str, Run], 
     share = _share(given, learner, plain)
     label = f"{name} and words"
     runs[label] = _search(replace(plain, word_share=share), texts, asked, label)
-    shown = learner.words_of_pictures(items.image)
+    shown = given.words_of_pictures(items.image, learner.seed)
     pictured = replace(plain, words=given.words.with_pictured(shown))
     pictured = replace(pictured, word_share=_share(given, learner, pictured))
     weight, hybrid = _with_clicks(given, learner, pictured)
@@ -118,9 +118,11 @@ def runs_of(given: Given, learner: Learner, name: str) -> tuple[dict[str, Run], 
     return runs, chosen
 
 
-def words_alone(given: Given) -> Run:
-    """Return the run of smar's words with those of clicks, and no vector."""
-    words = given.with_clicked(given.words, 1.0)
+def words_alone(given: Given, seed: int) -> Run:
+    """Return the run of smar's words with those of clicks and of plain colours, and no vector."""
+    has_picture = (given.shop.main_pictures >= 0).astype(np.float32)[:, None]
+    shown = given.words_of_pictures(has_picture, seed)
+    words = given.with_clicked(given.words.with_pictured(shown), 1.0)
     found = [words.best(text, DEPTH) for text in given.test.texts]
     rows = np.full((len(found), DEPTH), -1, np.int64)
     scores = np.zeros(rows.shape, np.float32)
