@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -184,6 +185,15 @@ def test_full_disk_refuses_whole_batches_and_the_log_lives(log: EventLog):
     log.synced(log.append([{"number": 100}])).result(5)
     log.close()
     assert numbers(log.folder) == [0, 100]
+
+
+def test_log_tells_that_a_disk_is_full_of_which_nothing_is_kept_free(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch
+):
+    assert log.room() == ""
+    usage = SimpleNamespace(free=0)
+    monkeypatch.setattr("smar.service.event_log.shutil.disk_usage", lambda _: usage)
+    assert "0 bytes are free on the disk" in log.room()
 
 
 def test_log_keeps_to_its_limits(tmp_path: Path):

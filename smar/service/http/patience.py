@@ -1,9 +1,9 @@
-"""HTTP connections that wait for a request's head no longer than they are told to, and hear an end.
+"""HTTP connections that wait no longer than they are told to, and that hear an end.
 
-uvicorn waits for a head without end, so that clients which send half of one each could hold all
-connections that it takes. A client that has asked and says that it will ask no more it leaves
-without an answer; and it writes to connections that were closed a moment before, which is told as
-an error of the service.
+uvicorn waits for the head of a request without end, and for a client that does not read its answer:
+those which send half a head each could hold all connections that it takes, those which read nothing
+all memory. A client that has asked and says that it will ask no more it leaves without an answer;
+and it writes to connections that were closed a moment before, which uvloop tells as an error.
 """
 
 import asyncio
@@ -12,12 +12,34 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+_LEAST_BYTES_S = 1000  # that a client has to read of an answer which waits for it
 
-class Impatient(HttpToolsProtocol):
-    """A connection that is closed where a head is not there in time.
+
+class Connection:
+    """A transport that drops what is written after its end, as those of asyncio do.
 
     Args:
-        head_s: From the connection, or the first byte of a later request, to the end of its head.
+        transport: A transport of uvloop, which raises.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def write(self, data: bytes) -> None:
+        """Write, or drop, some bytes."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class Impatient(HttpToolsProtocol):
+    """A connection that is closed where a head is not there in time, or an answer not read.
+
+    Args:
+        head_s: From the connection, or the first byte of a later request, to the end of its head;
+            and between two looks at whether an answer is read.
         options: As of uvicorn's protocol.
     """
 
@@ -26,10 +48,11 @@ class Impatient(HttpToolsProtocol):
         self._head_s = head_s
         self._is_in_head = False
         self._late: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait."""
-        super().connection_made(transport)
+        super().connection_made(Connection(transport))  # type: ignore[arg-type]
         self._wait()
 
     def data_received(self, data: bytes) -> None:
@@ -46,43 +69,55 @@ class Impatient(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Wait no more."""
         self._is_in_head = False
-        self._wait_no_more()
+        _stop(self._late)
+        self._late = None
         super().on_headers_complete()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer who has asked and asks no more; whoever has not asked to the end is let go."""
         asked = self.cycle
         if asked is None or asked.response_complete or asked.more_body:
-            self._let_go()
             return False
         asked.keep_alive = False  # the last one: those before it are answered, too
         return True
 
-    def send_400_response(self, msg: str) -> None:
-        """Say that something is no request, and hear no more."""
-        super().send_400_response(msg)
-        self._let_go()
+    def pause_writing(self) -> None:
+        """Begin to look at whether the answer is read."""
+        super().pause_writing()
+        self._look_later()
+
+    def resume_writing(self) -> None:
+        """Look no more: most of it was read."""
+        _stop(self._unread)
+        super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
-        self._wait_no_more()
+        _stop(self._late, self._unread)
         super().connection_lost(exc)
 
-    def _let_go(self) -> None:
-        """Close, and have what is being answered not written any more."""
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        self.transport.close()
-
     def _wait(self) -> None:
-        self._wait_no_more()
-        self._late = self.loop.call_later(self._head_s, self._let_go)
+        _stop(self._late)
+        self._late = self.loop.call_later(self._head_s, self.transport.close)
 
-    def _wait_no_more(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+    def _look_later(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        self._unread = self.loop.call_later(self._head_s, self._look, left)
+
+    def _look(self, before: int) -> None:
+        """Let a client go that has read too little of what waits for it."""
+        read = before - self.transport.get_write_buffer_size()
+        if read < _LEAST_BYTES_S * self._head_s:
+            self.transport.abort()
+        else:
+            self._look_later()
+
+
+def _stop(*timers: asyncio.TimerHandle | None) -> None:
+    """Stop timers that run."""
+    for timer in timers:
+        if timer is not None:
+            timer.cancel()
 
 
 def impatient(head_s: float) -> Any:

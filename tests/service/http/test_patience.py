@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import uvicorn
@@ -16,10 +18,15 @@ from smar.service.http.patience import impatient
 HEAD_S = 0.3
 
 
+SIZE = 30_000_000  # more than the system takes for a client that does not read
+REQUEST = b"GET %s HTTP/1.1\r\nhost: a\r\n\r\n"
+
+
 async def late(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer, at /late a little later."""
+    """Answer, at /late a little later, at /large with much."""
     await asyncio.sleep(0.1 if scope["path"] == "/late" else 0)
-    await PlainTextResponse("here")(scope, receive, send)
+    content = SIZE * "x" if scope["path"] == "/large" else "here"
+    await PlainTextResponse(content)(scope, receive, send)
 
 
 @pytest.fixture
@@ -36,7 +43,7 @@ def port() -> Iterator[int]:
 
 
 def test_half_a_head_is_not_waited_for(port: int):
-    request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+    request = REQUEST % b"/"
     with socket.create_connection(("127.0.0.1", port), 5) as half:
         half.sendall(request[:10])
         assert half.recv(100) == b""
@@ -65,8 +72,7 @@ def answers(port: int, sent: bytes) -> bytes:
 def test_who_asks_and_says_no_more_is_answered(
     port: int, times: int, path: bytes, caplog: pytest.LogCaptureFixture
 ):
-    request = b"GET %s HTTP/1.1\r\nhost: a\r\n\r\n" % path
-    assert answers(port, times * request).count(b"here") == times
+    assert answers(port, times * (REQUEST % path)).count(b"here") == times
     assert not caplog.records
 
 
@@ -82,3 +88,38 @@ def test_who_asks_not_to_the_end_is_let_go_at_once(port: int, sent: bytes):
     start = time.monotonic()
     assert answers(port, sent) == b""
     assert time.monotonic() - start < HEAD_S
+
+
+def test_who_reads_nothing_of_an_answer_is_let_go(port: int, caplog: pytest.LogCaptureFixture):
+    """Also where it asks on; what waited for it to read is given up without a word."""
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(5)
+        client.connect(("127.0.0.1", port))
+        client.sendall(3 * (REQUEST % b"/large"))
+        time.sleep(5 * HEAD_S)
+        with suppress(ConnectionError):
+            got = sum(map(len, iter(lambda: client.recv(1 << 20), b"")))
+            assert got < SIZE
+    assert not caplog.records
+
+
+def test_who_reads_slowly_has_the_whole_answer(port: int):
+    with socket.create_connection(("127.0.0.1", port), 5) as client:
+        client.sendall(REQUEST % b"/large")
+        got, until = 0, time.monotonic() + 4 * HEAD_S
+        while got < SIZE:
+            got += len(client.recv(1 << 17))
+            time.sleep(0.006 if time.monotonic() < until else 0)
+        assert time.monotonic() > until
+
+
+def test_what_is_written_to_a_closed_connection_is_dropped(
+    port: int, caplog: pytest.LogCaptureFixture
+):
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", port), 5) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.sendall((REQUEST % b"/large") + (REQUEST % b"/") + b"no request")
+    time.sleep(0.2)
+    assert not [record for record in caplog.records if record.exc_info]
