@@ -34,7 +34,6 @@ logger = logging.getLogger(__name__)
 
 _CLOSE = "close"  # touched by who wants all open files closed
 _TIDY_S = 60.0  # how often a living process looks for what a killed one left
-_RECORD = 1024  # bytes that some record takes
 _SYNC_S = 0.1  # between two times that what nobody waits for is brought to the disk
 
 
@@ -172,7 +171,7 @@ class EventLog:
         """Return why nothing more can be written, "" if it can."""
         try:
             self._look_for_room()
-            self._check_room(_RECORD)
+            self._check_room(1)
         except (LogFullError, OSError) as error:
             return str(error)
         return ""
