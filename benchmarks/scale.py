@@ -3,7 +3,8 @@
 `python -m benchmarks.scale --items 20000 100000`: seconds, seconds of processor and memory of each
 stage as a process of its own, with the exponent between two sizes (1: as the shop grows). Trainings
 take three steps: what is measured is their preparation. With `--changed` each stage runs again
-after 1 % of the items and pictures changed and a day of log came.
+after 1 % of the items and pictures changed and a day of log came; with `--changed items day` after
+the one, and then after the other.
 
 Memory is what a process has for itself (anonymous pages), looked at four times a second; in
 brackets with the pages of files it has mapped, which the system takes back when it needs them. A
@@ -42,6 +43,7 @@ STAGES = (
 )  # fmt: skip
 SEED = 7
 _STEPS = {"steps": 3, "items_per_step": 64, "precision": "float32"}
+CHANGES = {"both": "1 % and a day", "items": "1 % changed", "day": "a day came"}
 _SHOP = "shop.json"  # what was made, written once it is whole
 _LOOK_S = 0.25
 _GB = 1e9
@@ -54,7 +56,7 @@ class Cost:
     Args:
         items: Size of the shop.
         stage: Its name; "shop" is the making of the shop.
-        changed: Whether it ran after 1 % changed.
+        changed: What had changed before it ran, of `CHANGES`; "" for a full run.
         seconds: By the clock.
         cpu_s: Of processor, user and system.
         own_gb: Most anonymous memory.
@@ -65,7 +67,7 @@ class Cost:
 
     items: int
     stage: str
-    changed: bool
+    changed: str
     seconds: float
     cpu_s: float
     own_gb: float
@@ -87,7 +89,7 @@ def write_params(root: Path, *, pictures: bool) -> None:
     (root / "params.yaml").write_text(yaml.safe_dump(content))
 
 
-def measure(root: Path, stage: str, items: int, memory_gb: float, *, changed: bool = False) -> Cost:
+def measure(root: Path, stage: str, items: int, memory_gb: float, changed: str = "") -> Cost:
     """Run a stage in a process of its own.
 
     Raises:
@@ -179,7 +181,7 @@ def table(costs: Sequence[Cost]) -> list[str]:
         header += [f"exponent to {size:,}: cpu", "GB"]
     rows = [header]
     for stage, changed in dict.fromkeys((cost.stage, cost.changed) for cost in costs):
-        row = [f"{stage}, 1 % changed" if changed else stage]
+        row = [f"{stage}, {CHANGES[changed]}" if changed else stage]
         of_size = [found.get((stage, changed, size)) for size in sizes]
         for cost in of_size:
             row += ["-"] * 3 if cost is None else _cells(cost)
@@ -217,10 +219,12 @@ def run_size(root: Path, size: int, options: argparse.Namespace) -> list[Cost]:
         write_shop(raw, size, SEED, pictures=has_pictures)
         (root / _SHOP).write_text(json.dumps(shop))
         seconds, cpu_s = time.perf_counter() - started, time.process_time() - cpu
-        made = Cost(size, "shop", changed=False, seconds=seconds, cpu_s=cpu_s, own_gb=0, peak_gb=0)
+        made = Cost(size, "shop", changed="", seconds=seconds, cpu_s=cpu_s, own_gb=0, peak_gb=0)
         costs.append(_told(made))
-    costs += _run_stages(root, size, options, changed=False)
-    return costs + (run_changed(root, size, options) if options.changed else [])
+    costs += _run_stages(root, size, options)
+    for change in options.changed:
+        costs += run_changed(root, size, options, change)
+    return costs
 
 
 def _holds(root: Path, shop: Mapping[str, int]) -> bool:
@@ -229,17 +233,28 @@ def _holds(root: Path, shop: Mapping[str, int]) -> bool:
     return path.exists() and json.loads(path.read_text()) == shop
 
 
-def run_changed(root: Path, size: int, options: argparse.Namespace) -> list[Cost]:
+def run_changed(
+    root: Path, size: int, options: argparse.Namespace, change: str = "both"
+) -> list[Cost]:
     """Change the shop that `run_size` made, and run stages on it; print each cost."""
     (root / _SHOP).unlink(missing_ok=True)
-    change_shop(root / "data" / "raw", size, SEED, pictures=not options.no_pictures)
-    return _run_stages(root, size, options, changed=True)
+    change_shop(
+        root / "data" / "raw",
+        size,
+        SEED,
+        pictures=not options.no_pictures,
+        items=change != "day",
+        day=change != "items",
+    )
+    return _run_stages(root, size, options, change)
 
 
-def _run_stages(root: Path, size: int, options: argparse.Namespace, *, changed: bool) -> list[Cost]:
+def _run_stages(
+    root: Path, size: int, options: argparse.Namespace, changed: str = ""
+) -> list[Cost]:
     costs: list[Cost] = []
     for stage in options.stages:
-        costs.append(_told(measure(root, stage, size, options.memory, changed=changed)))
+        costs.append(_told(measure(root, stage, size, options.memory, changed)))
         if costs[-1].is_killed:
             break
     return costs
@@ -261,11 +276,15 @@ def main() -> None:
     parser.add_argument("--items", type=int, nargs="+", default=[2_000, 20_000])
     parser.add_argument("--stages", nargs="+", default=STAGES, choices=STAGES, metavar="STAGE")
     parser.add_argument("--no-pictures", action="store_true", help="a shop of texts alone")
-    parser.add_argument("--changed", action="store_true", help=f"and after 1 %% and day {DAYS + 1}")
+    parser.add_argument(
+        "--changed", nargs="*", choices=CHANGES, default=None, metavar="items|day|both",
+        help=f"and after 1 %% of the items and day {DAYS + 1} of the log; none named: at once",
+    )  # fmt: skip
     parser.add_argument("--memory", type=float, default=6.0, help="GB that a stage may have")
     parser.add_argument("--record", type=Path, metavar="FILE", help="for `smar plan`")
     parser.add_argument("--folder", type=Path, help="where all stays (temporary)")
     options = parser.parse_args()
+    options.changed = [] if options.changed is None else options.changed or ["both"]
     costs: list[Cost] = []
     for size in options.items:
         with TemporaryDirectory() as temporary:

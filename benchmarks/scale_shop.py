@@ -134,15 +134,25 @@ def write_shop(folder: Path, num_items: int, seed: int, *, pictures: bool = True
     _write_judgements(folder, items, seed)
 
 
-def change_shop(folder: Path, num_items: int, seed: int, *, pictures: bool = True) -> None:
+def change_shop(
+    folder: Path,
+    num_items: int,
+    seed: int,
+    *,
+    pictures: bool = True,
+    items: bool = True,
+    day: bool = True,
+) -> None:
     """Give every hundredth item another title and picture, and the log one more day."""
-    items = make_catalogue(num_items, seed)
+    shop = make_catalogue(num_items, seed)
     changed = range(0, num_items, 100)
-    write_feed(folder, items, frozenset(changed), pictures=pictures)
-    if pictures:
+    if items:
+        write_feed(folder, shop, frozenset(changed), pictures=pictures)
+    if items and pictures:
         write_pictures(folder, changed, seed + 1)
-    count = int(SEARCHES_PER_ITEM * num_items / DAYS)
-    write_day(folder, items, LAST_DAY + timedelta(days=1), count, seed)
+    if day:
+        count = int(SEARCHES_PER_ITEM * num_items / DAYS)
+        write_day(folder, shop, LAST_DAY + timedelta(days=1), count, seed)
 
 
 def write_feed(

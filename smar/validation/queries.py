@@ -27,6 +27,8 @@ from smar.validation.contract import (
 from smar.validation.items import BROKEN_TEXT, MARKUP, one_row
 from smar.validation.language import sample, script_shares
 
+# Printable ASCII without capitals, single blanks between.
+_PLAIN = r"^[!-@\[-~]+( [!-@\[-~]+)*$"
 # A row without an id of its own would take the others with it, so that nothing is accepted.
 _IDS = [rule for rule in row_rules.QUERIES if rule.column == "query_id"]
 _TEXT = [rule for rule in row_rules.QUERIES if rule.column == "query"]
@@ -86,8 +88,17 @@ def prepare(table: pa.Table, searches: pa.Table) -> pd.DataFrame:
     frame["is_in_one_split"] = judged | ~frame["query"].where(~judged).duplicated()
     frame["is_no_leak"] = ~_leaks(frame)
     frame["counts_agree"] = frame["num_searches"] == count_searches(frame, searches["query_id"])
-    frame["is_normal"] = frame["query"] == frame["query"].map(normalize_query)
+    frame["is_normal"] = _is_normal(table["query"])
     return frame
+
+
+def _is_normal(texts: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Return which texts are as `normalize_query` leaves them; most are seen to be at once."""
+    normal = np.array(pc.match_substring_regex(texts, _PLAIN), bool)
+    rest = np.flatnonzero(~normal)
+    others = texts.take(pa.array(rest)).to_pylist()
+    normal[rest] = [text == normalize_query(text) for text in others]
+    return normal
 
 
 def _leaks(frame: pd.DataFrame) -> NDArray[np.bool_]:

@@ -13,12 +13,12 @@ MOST_EXPONENT = 1.2  # between two runs on a machine that does other work too
 MOST_CHANGED = 0.35  # of what ingest costs, after one item in a hundred changed
 
 
-def costs_of(folder: Path, size: int) -> dict[tuple[str, bool], Cost]:
-    options = Namespace(no_pictures=False, stages=STAGES, changed=False, memory=MEMORY_GB)
+def costs_of(folder: Path, size: int) -> dict[tuple[str, str], Cost]:
+    options = Namespace(no_pictures=False, stages=STAGES, changed=[], memory=MEMORY_GB)
     root = folder / str(size)
     root.mkdir()
     found = run_size(root, size, options)
-    again = Namespace(no_pictures=False, stages=["ingest"], changed=True, memory=MEMORY_GB)
+    again = Namespace(no_pictures=False, stages=["ingest"], changed=[], memory=MEMORY_GB)
     if size == LARGER:
         found += run_changed(root, size, again)
     return {(cost.stage, cost.changed): cost for cost in found}
@@ -32,5 +32,5 @@ def test_stages_fit_in_memory_and_grow_as_the_shop_does(tmp_path: Path):
         assert not cost.is_killed, cost
         if key in smaller and key[0] != "shop":
             assert exponent(smaller[key], cost, "cpu_s") <= MOST_EXPONENT, (smaller[key], cost)
-    full, changed = larger["ingest", False], larger["ingest", True]
+    full, changed = larger["ingest", ""], larger["ingest", "both"]
     assert changed.cpu_s <= MOST_CHANGED * full.cpu_s, (full, changed)

@@ -247,19 +247,23 @@ def test_scale_makes_the_same_shop_each_time_and_changes_one_percent(tmp_path: P
     assert changed == {"products.csv", "images/0/p0000000.jpg", "images/0/p0000100.jpg"}
     new = {path.rpartition("/")[2] for path in set(after) - set(before)}
     assert new == {"queries-2026-10-01.ndjson.gz", "events-2026-10-01.ndjson.gz"}
+    change_shop(tmp_path / "one", 120, 7, day=False)
+    assert set(files("one")) == set(before)
+    change_shop(tmp_path / "one", 120, 7, items=False)
+    assert files("one") == after
 
 
 def test_scale_says_how_costs_grow():
     from benchmarks.scale import Cost, exponent, table
 
     costs = [
-        Cost(size, "ingest", False, 1.0, cpu, own, 1.0, killed)
+        Cost(size, "ingest", "", 1.0, cpu, own, 1.0, killed)
         for size, cpu, own, killed in [(100, 2.0, 0.5, False), (10_000, 200.0, 5.0, False)]
     ]
     assert exponent(*costs, "cpu_s") == pytest.approx(1.0)
     assert exponent(*costs, "own_gb") == pytest.approx(0.5)
     assert table(costs)[1].split()[-2:] == ["1.00", "0.50"]
-    killed = [costs[0], Cost(10_000, "ingest", False, 1.0, 9.0, 6.0, 6.0, True)]
+    killed = [costs[0], Cost(10_000, "ingest", "", 1.0, 9.0, 6.0, 6.0, True)]
     assert table(killed)[1].split()[-2:] == ["-", "-"]
     assert "killed: 6.00" in table(killed)[1]
 
@@ -268,7 +272,7 @@ def test_scale_goes_on_with_the_shop_of_a_folder_and_makes_another_where_it_diff
     from benchmarks.scale import run_size
 
     def run(size: int, *, no_pictures: bool) -> list[str]:
-        options = Namespace(no_pictures=no_pictures, stages=[], changed=False)
+        options = Namespace(no_pictures=no_pictures, stages=[], changed=[])
         return [cost.stage for cost in run_size(tmp_path, size, options)]
 
     assert run(40, no_pictures=False) == ["shop"]
