@@ -129,7 +129,7 @@ RANKS = {
                 "scratch",
             ),
             ("artifacts", "checks"),
-            ("declaration", "params", "provenance", "stamps"),
+            ("declaration", "params", "provenance", "verified"),
             ("data", "shards"),
             ("sources", "demo", "synthetic", "losses", "pages"),
             ("models", "planning"),

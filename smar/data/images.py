@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from smar.artifacts import read_manifest, verify_directory
 from smar.data import schema
 from smar.data.arrow_numbers import numbers_of
-from smar.data.hashed import unwritten
 from smar.errors import ArtifactError
 from smar.paths import Paths
+from smar.verified import unwritten
 
 logger = logging.getLogger(__name__)
 

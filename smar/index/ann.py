@@ -27,7 +27,7 @@ from smar.index.shard import Shard, of_each
 from smar.index.shard_files import read_shards
 from smar.index.store import check_unit_rows
 from smar.scratch import scratch
-from smar.stamps import Stamps
+from smar.verified import Verified
 
 KIND = "index"
 METRIC = "inner_product"
@@ -69,14 +69,14 @@ class VectorIndex:
         return cls([Shard(index)], item_ids, details or {})
 
     @classmethod
-    def load(cls, path: Path, stamps: Stamps | None = None) -> "VectorIndex":
-        """Return the index of a directory artefact; `stamps` as for `read_shards`.
+    def load(cls, path: Path, verified: Verified | None = None) -> "VectorIndex":
+        """Return the index of a directory artefact; `verified` as for `read_shards`.
 
         Raises:
             ArtifactError: If a shard is missing, damaged, of another build, or of another metric,
                 length or size than the manifest says.
         """
-        shards, item_ids, details, layout = read_shards(path, KIND, stamps)
+        shards, item_ids, details, layout = read_shards(path, KIND, verified)
         index = cls(shards, item_ids, details, layout)
         index.set(details["settings"])
         return index

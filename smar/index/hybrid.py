@@ -26,7 +26,7 @@ from smar.index.unseen import UnseenWords, told_by
 from smar.index.word_files import load_words, write_words
 from smar.index.words import WordIndex
 from smar.models.embeddings import QueryEmbeddings
-from smar.stamps import Stamps
+from smar.verified import Verified
 
 _REMEMBERED = 10_000  # queries of which is known what the items' words tell
 _WORDS = "words"
@@ -59,17 +59,17 @@ class HybridIndex:
     spelling: Spelling | None = None
 
     @classmethod
-    def load(cls, path: Path, stamps: Stamps | None = None) -> "HybridIndex":
+    def load(cls, path: Path, verified: Verified | None = None) -> "HybridIndex":
         """Return the index of a directory artefact; one of before there were words has none.
 
         Args:
             path: The directory.
-            stamps: Know what was hashed before; None: every file is hashed.
+            verified: Know what was hashed before; None: every file is hashed.
 
         Raises:
             ArtifactError: If it is missing or damaged, or its parts do not belong together.
         """
-        vectors = VectorIndex.load(path, stamps)
+        vectors = VectorIndex.load(path, verified)
         num_items = len(vectors.item_ids)
         if "word_share" not in vectors.details:
             return cls(vectors, WordIndex.build([""] * num_items), 0.0)

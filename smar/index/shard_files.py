@@ -25,7 +25,7 @@ from smar.errors import ArtifactError, list_problems
 from smar.index.layout import Layout
 from smar.index.shard import Shard
 from smar.index.store import write_item_ids
-from smar.stamps import Stamps
+from smar.verified import Verified
 
 if TYPE_CHECKING:
     from smar.index.ann import VectorIndex
@@ -84,20 +84,20 @@ def _write(index: Any, path: Path) -> None:
 
 
 def read_shards(
-    path: Path, kind: str, stamps: Stamps | None = None
+    path: Path, kind: str, verified: Verified | None = None
 ) -> tuple[list[Shard], list[str], dict[str, Any], Layout]:
     """Return the shards of a directory artefact, its ids, details and layout.
 
     Args:
         path: The directory.
         kind: What it has to hold.
-        stamps: Know what was hashed before; None: every file is hashed.
+        verified: Know what was hashed before; None: every file is hashed.
 
     Raises:
         ArtifactError: If a shard is missing, damaged, of another build, or of another metric,
             length or size than the manifest says.
     """
-    verify = verify_directory if stamps is None else stamps.verify
+    verify = verify_directory if verified is None else verified.verify
     details = verify(path, kind).details
     table = schema.read_arrow(path / _ITEMS)
     item_ids = table["item_id"].to_pylist()

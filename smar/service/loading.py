@@ -12,12 +12,12 @@ from smar.index.hybrid import HybridIndex
 from smar.service.fields import Fields
 from smar.service.items import ItemTable
 from smar.service.kept_items import KeptItems, find_kept, keep, key_of
-from smar.stamps import Stamps
+from smar.verified import Verified
 
 
-def read_index(model: Path, index: Path, stamps: Stamps) -> HybridIndex:
+def read_index(model: Path, index: Path, verified: Verified) -> HybridIndex:
     """Return the index of a model; what was hashed before is not hashed again."""
-    found = HybridIndex.load(index, stamps)
+    found = HybridIndex.load(index, verified)
     if found.vectors.details["model_sha"] != digest(model):
         raise ArtifactError(f"{index}: was built with another model than {model} holds.")
     return found

@@ -35,7 +35,7 @@ from smar.service.suggestions import (
     suggestions_of_tree,
 )
 from smar.service.towers import graph_tower
-from smar.stamps import Stamps
+from smar.verified import Verified
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,7 +110,7 @@ class Retriever:
             parts = folder / "model", folder / "index", folder / "items.parquet"
             sha256 = folder / "pictures.parquet"
         with _hinted(hint):
-            index = read_index(parts[0], parts[1], Stamps(paths.work / "verified"))
+            index = read_index(parts[0], parts[1], Verified(paths.work / "verified"))
 
             def read() -> ItemTable:
                 return ItemTable(read_items(parts[2], index), pictures.at_hand(sha256))

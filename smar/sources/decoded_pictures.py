@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from smar.data.hashed import YOUNG_NS, tell_hashed, unwritten
 from smar.errors import ArtifactError
 from smar.params import ImageStoreParams
 from smar.replace import replacement, write_file
 from smar.sources import picture_decoding
 from smar.sources.picture_shards import EarlierStore
+from smar.verified import YOUNG_NS, tell_hashed, unwritten
 
 logger = logging.getLogger(__name__)
 

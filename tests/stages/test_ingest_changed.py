@@ -17,12 +17,12 @@ from benchmarks.scale import write_params
 from benchmarks.scale_shop import change_shop, write_shop
 from smar import artifacts
 from smar.data import schema
-from smar.data.hashed import YOUNG_NS, tell_hashed
 from smar.data.images import ImageStore
 from smar.errors import ArtifactError
 from smar.paths import Paths
 from smar.stages.ingest import run
 from smar.stages.validate import run as validate
+from smar.verified import YOUNG_NS, tell_hashed
 
 SIZE = 130
 

@@ -1,3 +1,5 @@
+"""Files that need not be hashed again, and every way in which they need."""
+
 import mmap
 import os
 import shutil
@@ -8,10 +10,10 @@ from threading import Thread
 
 import pytest
 
-from smar import stamps
+from smar import verified
 from smar.artifacts import Manifest, write_directory
 from smar.errors import ArtifactError
-from smar.stamps import Stamps
+from smar.verified import YOUNG_NS, Verified, tell_hashed, unwritten
 
 LONG_AGO_NS = 1_600_000_000_000_000_000
 
@@ -19,7 +21,7 @@ LONG_AGO_NS = 1_600_000_000_000_000_000
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a directory artefact whose files have lain there for some time."""
-    monkeypatch.setattr(stamps, "_SETTLED_NS", 0)
+    monkeypatch.setattr(verified, "YOUNG_NS", 0)
     with write_directory(tmp_path / "index", Manifest(kind="index")) as folder:
         (folder / "words").mkdir()
         for name in ("vectors", "words/starts"):
@@ -32,20 +34,20 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the files that were hashed since."""
     names: list[str] = []
-    digest = stamps.verify_directory.__globals__["digest"]
+    digest = verified.verify_directory.__globals__["digest"]
 
     def told(path: Path) -> str:
         names.append(path.name)
         return str(digest(path))
 
-    monkeypatch.setitem(stamps.verify_directory.__globals__, "digest", told)
+    monkeypatch.setitem(verified.verify_directory.__globals__, "digest", told)
     return names
 
 
 def test_files_are_hashed_once(made: Path, tmp_path: Path, read: list[str]):
-    first = Stamps(tmp_path / "verified").verify(made, "index")
+    first = Verified(tmp_path / "verified").verify(made, "index")
     assert sorted(read) == ["starts", "vectors"]
-    assert Stamps(tmp_path / "verified").verify(made, "index") == first
+    assert Verified(tmp_path / "verified").verify(made, "index") == first
     assert len(read) == 2
 
 
@@ -84,7 +86,7 @@ def times_set_back(path: Path) -> None:
 def test_whatever_is_done_to_a_file_it_is_hashed_again(
     made: Path, tmp_path: Path, change: Callable[[Path], None]
 ):
-    known = Stamps(tmp_path / "verified")
+    known = Verified(tmp_path / "verified")
     known.verify(made, "index")
     change(made / "vectors")
     with pytest.raises(ArtifactError, match="the content of vectors is not what was written"):
@@ -94,7 +96,7 @@ def test_whatever_is_done_to_a_file_it_is_hashed_again(
 
 
 def test_one_file_that_changed_is_hashed_alone(made: Path, tmp_path: Path, read: list[str]):
-    known = Stamps(tmp_path / "verified")
+    known = Verified(tmp_path / "verified")
     known.verify(made, "index")
     read.clear()
     (made / "vectors").touch()
@@ -107,8 +109,8 @@ def test_one_file_that_changed_is_hashed_alone(made: Path, tmp_path: Path, read:
 def test_file_that_changed_just_now_is_not_believed(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: list[str]
 ):
-    monkeypatch.setattr(stamps, "_SETTLED_NS", 10**12)
-    known = Stamps(tmp_path / "verified")
+    monkeypatch.setattr(verified, "YOUNG_NS", 10**12)
+    known = Verified(tmp_path / "verified")
     known.verify(made, "index")
     known.verify(made, "index")
     assert len(read) == 4
@@ -117,8 +119,8 @@ def test_file_that_changed_just_now_is_not_believed(
 def test_what_changes_while_it_is_hashed_is_not_believed(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    known = Stamps(tmp_path / "verified")
-    verify = stamps.verify_directory
+    known = Verified(tmp_path / "verified")
+    verify = verified.verify_directory
 
     def slow(path: Path, kind: str, *, unchanged: set[str]) -> Manifest:
         manifest = verify(path, kind, unchanged=unchanged)
@@ -126,7 +128,7 @@ def test_what_changes_while_it_is_hashed_is_not_believed(
         return manifest
 
     with monkeypatch.context() as patch:
-        patch.setattr(stamps, "verify_directory", slow)
+        patch.setattr(verified, "verify_directory", slow)
         known.verify(made, "index")
     with pytest.raises(ArtifactError, match="vectors"):
         known.verify(made, "index")
@@ -134,7 +136,7 @@ def test_what_changes_while_it_is_hashed_is_not_believed(
 
 def test_another_manifest_has_all_files_hashed(made: Path, tmp_path: Path):
     """The same files under a manifest that says other hashes."""
-    known = Stamps(tmp_path / "verified")
+    known = Verified(tmp_path / "verified")
     known.verify(made, "index")
     (made / "manifest.json").unlink()
     manifest = Manifest(kind="index")
@@ -142,16 +144,16 @@ def test_another_manifest_has_all_files_hashed(made: Path, tmp_path: Path):
         "vectors": {"bytes": 1000, "sha256": "0" * 64},
         "words/starts": {"bytes": 1000, "sha256": "1" * 64},
     }
-    stamps.verify_directory.__globals__["write_manifest"](made, manifest)
+    verified.verify_directory.__globals__["write_manifest"](made, manifest)
     with pytest.raises(ArtifactError, match="vectors, words/starts"):
         known.verify(made, "index")
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"vectors": 3}', b"\xff"])
-def test_stamps_that_cannot_be_read_are_made_again(
+def test_what_is_known_that_cannot_be_read_are_made_again(
     made: Path, tmp_path: Path, content: bytes, read: list[str]
 ):
-    known = Stamps(tmp_path / "verified")
+    known = Verified(tmp_path / "verified")
     known.verify(made, "index")
     for path in (tmp_path / "verified").glob("*.json"):
         path.write_bytes(content)
@@ -163,17 +165,69 @@ def test_stamps_that_cannot_be_read_are_made_again(
 
 def test_without_a_folder_every_file_is_hashed(made: Path, tmp_path: Path, read: list[str]):
     (tmp_path / "verified").write_text("no folder")
-    known = Stamps(tmp_path / "verified")
+    known = Verified(tmp_path / "verified")
     known.verify(made, "index")
     known.verify(made, "index")
     assert len(read) == 4
 
 
 def test_of_several_that_open_a_directory_one_hashes(made: Path, tmp_path: Path, read: list[str]):
-    known = [Stamps(tmp_path / "verified") for _ in range(4)]
+    known = [Verified(tmp_path / "verified") for _ in range(4)]
     threads = [Thread(target=one.verify, args=(made, "index")) for one in known]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert sorted(read) == ["starts", "vectors"]
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    past = time.time_ns() - 2 * YOUNG_NS
+    for name in ("a", "b"):
+        (folder / name).write_bytes(b"12345678")
+        os.utime(folder / name, ns=(past, past))
+    tell_hashed(tmp_path / "record.json", folder.iterdir())
+    return folder
+
+
+def unwritten_in(shards: Path) -> frozenset[str]:
+    return unwritten(shards.parent / "record.json", shards)
+
+
+def written(file: Path) -> None:
+    with file.open("r+b") as opened:
+        opened.write(b"2")
+
+
+def copied(file: Path) -> None:
+    shutil.copy2(file, file.with_suffix(".new"))
+    file.with_suffix(".new").replace(file)
+
+
+def test_what_nobody_wrote_to_is_known_by_any_of_its_names(shards: Path, tmp_path: Path):
+    other = tmp_path / "other"
+    other.mkdir()
+    os.link(shards / "a", other / "a")
+    assert unwritten_in(shards) == {"a", "b"}
+    assert unwritten(tmp_path / "record.json", other) == {"a"}
+    (other / "a").unlink()
+    assert unwritten_in(shards) == {"a", "b"}
+
+
+@pytest.mark.parametrize("change", [written, copied, Path.touch, Path.unlink])
+def test_what_may_be_another_file_is_not_known(shards: Path, change: Callable[[Path], None]):
+    change(shards / "a")
+    assert unwritten_in(shards) == {"b"}
+
+
+def test_a_file_changed_a_moment_ago_is_not_told(shards: Path):
+    (shards / "a").touch()
+    tell_hashed(shards.parent / "record.json", shards.iterdir())
+    assert unwritten_in(shards) == {"b"}
+
+
+def test_nothing_told_is_nothing_known(tmp_path: Path):
+    assert unwritten(tmp_path / "none.json", tmp_path) == frozenset()

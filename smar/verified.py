@@ -1,12 +1,14 @@
 """Files whose content was found to be what was written, so that none is read through again.
 
     .smar/verified/<name of a directory>.json    its files as the system knew them when hashed
+    .smar/pictures/<key>.json                    shards of pictures that ingest hashed
 
-To hash a release takes a second for each gigabyte, every time it is opened and in every process.
-What the system says of a file (where it lies, its size, when it was written, when anything of it
-changed) is other after whatever is done to it: the time of its last change is set by the system and
-by nobody else. A disk that gives other bytes than it was given is not seen by it: `smar verify` and
-the stages read every byte.
+To hash a release takes a second for each gigabyte, every time it is opened and in every process;
+pictures of a million items are 15 GB. What the system says of a file (where it lies, its size, when
+it was written, when anything of it changed) is other after whatever is done to it: the time of its
+last change is set by the system and by nobody else. It is also that of a link made or removed, so
+files that many runs link to are known without it: by `tell_hashed` and `unwritten`. A disk that
+gives other bytes than it was given is not seen: `smar verify` reads every byte.
 """
 
 import os
@@ -25,11 +27,13 @@ from smar.kept_files import forget_unused, held
 
 KEPT = 16
 """Directories whose files are remembered, the last ones used."""
-_SETTLED_NS = 2_000_000_000  # systems tell the time of a change in steps, of up to 2 s
+YOUNG_NS = 2 * 10**9
+"""A file changed so lately may change again without its times saying so: they go in steps."""
+_OF_LINKS = 4  # facts that a link made or removed leaves as they are
 
 
 @dataclass(frozen=True)
-class Stamps:
+class Verified:
     """What was hashed before.
 
     Args:
@@ -52,7 +56,7 @@ class Stamps:
             return verify_directory(path, kind, unchanged=files)
         with held(self.folder):
             known = self._unchanged(path, files)
-            before = _stamps(path, files)
+            before = _facts_of_all(path, files)
             manifest = verify_directory(path, kind, unchanged=known)
             self._keep(path, manifest, before)
             return manifest
@@ -65,7 +69,7 @@ class Stamps:
             os.utime(kept)  # it was used last
         except (OSError, ValueError, TypeError):
             return set()
-        now = _stamps(path, files)
+        now = _facts_of_all(path, files)
         return {
             name
             for name, facts in files.items()
@@ -74,7 +78,7 @@ class Stamps:
 
     def _keep(self, path: Path, manifest: Manifest, before: Mapping[str, list[int]]) -> None:
         """Remember files that were hashed, but for those that changed just then."""
-        now, settled = _stamps(path, manifest.files), time.time_ns() - _SETTLED_NS
+        now, settled = _facts_of_all(path, manifest.files), time.time_ns() - YOUNG_NS
         found = {
             name: [facts["sha256"], *now[name]]
             for name, facts in manifest.files.items()
@@ -88,13 +92,43 @@ class Stamps:
         return self.folder / f"{sha256(os.fsencode(path.resolve())).hexdigest()[:32]}.json"
 
 
-def _stamps(path: Path, files: Iterable[str]) -> dict[str, list[int]]:
+def tell_hashed(record: Path, files: Iterable[Path]) -> None:
+    """Write down that files are what they were when they were hashed last.
+
+    Args:
+        record: Where that is written, JSON.
+        files: The files, by names of their own; links to them are the same files.
+    """
+    now_ns = time.time_ns()
+    facts = {file.name: _facts_of(file)[:_OF_LINKS] for file in files}
+    write_json(record, {name: told for name, told in facts.items() if told[-1] < now_ns - YOUNG_NS})
+
+
+def unwritten(record: Path, folder: Path) -> frozenset[str]:
+    """Return the names of those files of a folder that nobody wrote to since `tell_hashed`.
+
+    A file that was replaced, or that is a copy, is not among them. None are where nothing was told.
+
+    Raises:
+        ValueError: If the record is damaged.
+    """
+    try:
+        told = orjson.loads(record.read_bytes())
+    except FileNotFoundError:
+        return frozenset()
+    now = _facts_of_all(folder, told)
+    return frozenset(name for name in now if now[name][:_OF_LINKS] == told[name])
+
+
+def _facts_of_all(path: Path, files: Iterable[str]) -> dict[str, list[int]]:
     """Return what the system says of the files that are there."""
     found = {}
     for name in files:
         with suppress(OSError):
-            told = (path / name).stat()
-            found[name] = [
-                told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns, told.st_ctime_ns,
-            ]  # fmt: skip
+            found[name] = _facts_of(path / name)
     return found
+
+
+def _facts_of(file: Path) -> list[int]:
+    facts = file.stat()
+    return [facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns]
