@@ -20,7 +20,7 @@ from smar.index.allowed import Allowed
 from smar.index.compact import cut_halves
 from smar.index.layout import Layout
 from smar.index.lists import Lists
-from smar.index.passes import left_by, merged
+from smar.index.passes import filled, left_by, merged
 from smar.index.query_vectors import Found, search_vectors
 from smar.index.settings import DEPTH, apply, refined_depth
 from smar.index.shard import Shard, of_each
@@ -35,6 +35,7 @@ METRIC = "inner_product"
 # searched as a catalogue of its size by itself is (`index.exact_below`).
 _EXACT_ROWS = 50_000
 _MOST_ROUNDED = 2**28
+_AGAINST = 2.0
 
 
 @dataclass(frozen=True)
@@ -194,12 +195,18 @@ class VectorIndex:
             queries = cut_halves(vectors, compact["dim"])
             depth = max(k, settings.get("rescored", DEPTH))
         looked_at = depth if is_exact else refined_depth(settings, depth)
-        further = 1.0 if allowed is None else len(allowed.mask) / max(1, len(allowed))
+        further = 1.0 if allowed is None else _further(len(allowed.mask) / max(1, len(allowed)))
 
-        def near(shard: Shard, own: Allowed | None) -> Found:
-            return shard.near(queries, looked_at, own, further=further, is_exact=is_exact)
+        def near(asked: NDArray[np.float32], further: float) -> list[Found]:
+            given = partial(Shard.near, further=further, is_exact=is_exact)
+            return of_each(
+                lambda shard, own: given(shard, asked, looked_at, own), self.shards, within
+            )
 
-        left = of_each(near, self.shards, within)
+        left = near(queries, further)
+        if allowed is not None and not is_exact:
+            left = filled(left, lambda some, more: near(queries[some], more * further),
+                          min(looked_at, len(allowed)))  # fmt: skip
         if len(left) > 1:  # a shard by itself has left no more
             left = left_by(left, looked_at, first.slack(queries, is_exact=is_exact))
         if is_exact or not first.is_refined:
@@ -210,6 +217,15 @@ class VectorIndex:
     @staticmethod
     def _is_few(allowed: Allowed | None) -> bool:
         return allowed is not None and len(allowed) <= _EXACT_ROWS
+
+
+def _further(of_each: float) -> float:
+    """Return how much further a search looks where one in so many items is allowed.
+
+    As many as are allowed would do where those lie as others do. A filter that goes with what is
+    asked for, or against it (helmets among office goods), leaves items further out.
+    """
+    return of_each * min(of_each, _AGAINST)
 
 
 def whole_k(k: int, num_items: int) -> int:

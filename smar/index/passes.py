@@ -19,6 +19,7 @@ from smar.index.exact import top_of
 from smar.index.query_vectors import Found
 
 _FEW = 4  # times as many as are wanted are sorted faster than they are parted first
+_FURTHER, _FURTHEST = 16.0, 16.0**6  # all lists are looked at long before
 _SPARE = 64  # items that are asked for beyond the depth, to see where equal scores end
 
 Search = Callable[[NDArray[np.float32], int], Found]
@@ -77,6 +78,41 @@ def _widened(values: NDArray[Any], width: int, value: Any) -> NDArray[Any]:
     found = np.full((len(values), width), value)
     found[:, : values.shape[1]] = values
     return found
+
+
+def filled(
+    near: Sequence[Found],
+    search: Callable[[NDArray[np.int64], float], Sequence[Found]],
+    wanted: int,
+) -> list[Found]:
+    """Return the finds of all shards, of queries that found too few those of a further search.
+
+    A filter may leave out all that is near: then the lists that were looked at hold little or
+    nothing that is allowed, though there is enough.
+
+    Args:
+        near: Scores and rows of each shard, [Q, C] each.
+        search: Searches some of the queries, so many times further.
+        wanted: Items of all shards that each query has to find; there are as many.
+    """
+    found, times = list(near), 1.0
+    while True:
+        counts = sum((rows >= 0).sum(axis=1) for _, rows in found)
+        short = np.flatnonzero(counts < wanted)
+        if not len(short) or times > _FURTHEST:
+            return found
+        times *= _FURTHER
+        found = [_put(*both, short) for both in zip(found, search(short, times), strict=True)]
+
+
+def _put(old: Found, new: Found, lines: NDArray[np.int64]) -> Found:
+    """Return finds with other ones in some lines."""
+    width = max(old[1].shape[1], new[1].shape[1])
+    scores = _widened(old[0], width, np.float32(-np.inf)).copy()
+    rows = _widened(old[1], width, np.int64(-1)).copy()
+    scores[lines] = _widened(new[0], width, np.float32(-np.inf))
+    rows[lines] = _widened(new[1], width, np.int64(-1))
+    return scores, rows
 
 
 def left_by(near: Sequence[Found], depth: int, slack: NDArray[np.float32]) -> list[Found]:

@@ -21,6 +21,7 @@ _FORMS = "forms.json"
 _PICTURED, _CLICKED = "pictured", "clicked"
 _PARAMS, _VOCABULARY = "params.index.json", "vocab.index.json"
 _ARRAYS = ("indptr", "indices", "data")
+_PIECE = 1 << 20  # bytes
 _EARLIER: dict[str, Any] = {"stemmer": "english"}  # of an index without a file of it
 
 
@@ -35,9 +36,8 @@ def load_words(folder: Path, num_items: int) -> WordIndex:
         ArtifactError: If a file is missing, cannot be read or is about other items.
     """
     try:
-        params, vocabulary = (
-            orjson.loads((folder / name).read_bytes()) for name in (_PARAMS, _VOCABULARY)
-        )
+        params = orjson.loads((folder / _PARAMS).read_bytes())
+        vocabulary = _read_numbers((folder / _VOCABULARY).read_bytes())
         starts, rows, weights = (
             np.load(folder / f"{name}.csc.index.npy", mmap_mode="r", allow_pickle=False).view(
                 np.ndarray
@@ -47,7 +47,7 @@ def load_words(folder: Path, num_items: int) -> WordIndex:
         forms = folder / _FORMS
         settings = json.loads(forms.read_text(encoding="utf-8")) if forms.exists() else _EARLIER
         size = int(params["num_docs"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{folder}: the word index cannot be read ({error}).") from error
     if size != num_items:
         raise ArtifactError(
@@ -62,6 +62,26 @@ def load_words(folder: Path, num_items: int) -> WordIndex:
         del vocabulary[word]  # of no text, as bm25s has it
     postings = Postings(starts, rows, weights, num_items)
     return WordIndex(postings, vocabulary, settings["stemmer"], shown, clicked)
+
+
+def _read_numbers(content: bytes) -> dict[str, int]:
+    """Return a JSON object of numbers, read piece by piece.
+
+    To read one of a million words at once holds up everything else that the process does, a service
+    that loads its next release too.
+    """
+    numbers: dict[str, int] = {}
+    start = 0
+    try:
+        while end := content.find(b',"', start + _PIECE) + 1:
+            while not content[end - 2 : end - 1].isdigit():  # a word may end with a comma
+                end = content.index(b',"', end) + 1
+            numbers |= orjson.loads(b"{" + content[start:end].strip(b"{,") + b"}")
+            start = end
+        numbers |= orjson.loads(b"{" + content[start:].strip(b"{") if start else content)
+    except ValueError:  # cut within a word: it is no piece of JSON
+        return dict(orjson.loads(content))
+    return numbers
 
 
 def write_words(words: WordIndex, folder: Path) -> None:

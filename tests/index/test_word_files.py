@@ -8,9 +8,13 @@ from pathlib import Path
 
 import bm25s
 import numpy as np
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smar.errors import ArtifactError
+from smar.index import word_files
 from smar.index.picture_words import PictureWord
 from smar.index.word_files import load_words, write_words
 from smar.index.words import WordIndex
@@ -89,3 +93,31 @@ def test_shares_are_those_of_bm25s(tmp_path: Path):
         ])  # fmt: skip
         expected = theirs.get_scores(query) / idf
         assert np.allclose(words.shares(" ".join(query)), expected, rtol=1e-6)
+
+
+@given(
+    words=st.dictionaries(
+        st.text(max_size=6) | st.sampled_from(["5,", ",", '1,"', "{", "}", "\\", "7,7,", ""]),
+        st.integers(0, 2**40),
+        max_size=40,
+    ),
+    piece=st.integers(1, 60),
+)
+def test_words_that_are_read_in_pieces_are_those_that_were_written(
+    words: dict[str, int], piece: int
+):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(word_files, "_PIECE", piece)
+        found = word_files._read_numbers(orjson.dumps(words))
+    assert found == words
+    assert list(found) == list(words)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"a":1', b'{"a":1,"b":', b"3", b'{"a":1}}'])
+@pytest.mark.parametrize("piece", [1, 100])
+def test_words_that_are_cut_off_are_refused(
+    content: bytes, piece: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(word_files, "_PIECE", piece)
+    with pytest.raises((ValueError, TypeError)):
+        word_files._read_numbers(content)
