@@ -45,23 +45,20 @@ def _best(
     queries: NDArray[np.float32], items: NDArray[np.float32], k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return scores and rows of the k best items, k <= N, which are read once."""
-    scores = np.empty((len(queries), 0), np.float32)
-    rows = np.empty((len(queries), 0), np.int64)
-    for start in range(0, len(items), _ITEMS):
-        found, places = top_of(
-            queries @ items[start : start + _ITEMS].T, min(k, _left(items, start))
-        )
-        # Rows before stand before, so that equal scores stay ordered by row.
-        scores = np.concatenate([scores, found], axis=1)
-        rows = np.concatenate([rows, places + start], axis=1)
-        scores, order = top_of(scores, min(k, scores.shape[1]))
-        rows = np.take_along_axis(rows, order, axis=1)
+    first = min(max(_ITEMS, k), len(items))
+    scores, rows = top_of(queries @ items[:first].T, k)
+    for start in range(first, len(items), _ITEMS):
+        block = queries @ items[start : start + _ITEMS].T
+        least = scores[:, -1] if k else np.full(len(queries), np.inf)
+        for number, line in enumerate(block):
+            # Of equal scores the row before wins, and it is there already.
+            better = np.flatnonzero(line > least[number])
+            if len(better):
+                both = np.concatenate([scores[number], line[better]])
+                order = np.argsort(-both, kind="stable")[:k]
+                rows[number] = np.concatenate([rows[number], better + start])[order]
+                scores[number] = both[order]
     return scores, rows
-
-
-def _left(items: NDArray[np.float32], start: int) -> int:
-    """Return how many items a block that starts there has."""
-    return min(_ITEMS, len(items) - start)
 
 
 def top_of(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
