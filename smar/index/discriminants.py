@@ -125,6 +125,8 @@ def auc_within(
     Returns:
         0 and 0 where no category says anything.
     """
+    says = np.bincount(categories, is_told)[categories] > 0  # of a rare word few categories do
+    score, is_told, categories = score[says], is_told[says], categories[says]
     order = np.lexsort((score, categories))
     of, told = categories[order], is_told[order].astype(np.float64)
     size = np.bincount(of)
@@ -132,11 +134,11 @@ def auc_within(
     with_word = np.bincount(of, told)
     above = np.bincount(of, told * place) - with_word * (with_word - 1) / 2
     without = size - with_word
-    says = (with_word >= 1) & (without >= few)
-    if not says.any():
+    is_enough = (with_word >= 1) & (without >= few)
+    if not is_enough.any():
         return 0.0, 0.0
-    n1, n0 = with_word[says].sum(), without[says].sum()
-    auc = float((above[says] / without[says]).sum() / n1)
+    n1, n0 = with_word[is_enough].sum(), without[is_enough].sum()
+    auc = float((above[is_enough] / without[is_enough]).sum() / n1)
     first, second = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     spread = auc * (1 - auc) + (n1 - 1) * (first - auc**2) + (n0 - 1) * (second - auc**2)
     return auc, float(np.sqrt(max(spread, 0.0) / (n1 * n0)))

@@ -130,6 +130,20 @@ def test_five_items_suffice_for_a_colour_that_is_plain_to_see():
     assert set(own["khaki"][1::2]) == set(told[words.vocabulary["khaki"]].rows)
 
 
+def test_few_items_that_look_alike_by_chance_give_no_word():
+    texts, given = shop()
+    rng = np.random.default_rng(3)
+    made = ["".join(letters) for letters in rng.choice([*"bcdfgk"], (200, 8))]
+    for word in made:
+        for row in rng.choice(len(texts), 5, replace=False):
+            texts[row] += f" {word}"
+    words = WordIndex.build(texts, stemmer="none")
+    alone = replace(given, rows=[], queries=[])
+    told = names(words, words_of_pictures(words, alone, 0.5, 7))
+    assert set(COLOURS) <= told
+    assert len(told & set(made)) < 10  # of 200; their AUC alone lets 16 pass
+
+
 @pytest.mark.parametrize(("many", "kinds"), [(3, {"dress"}), (1, {"dress", "lamp"})])
 def test_a_word_of_few_kinds_is_not_told_of_others(
     many: int, kinds: set[str], monkeypatch: pytest.MonkeyPatch
