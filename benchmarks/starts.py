@@ -111,8 +111,8 @@ def trained(
     model = build_untrained(params, shop.data.queries, items, size, starts)
     source = open_source(shop.paths.features, pictures, model)
     began = time.process_time()
-    if params.pretrain.start == "aligned":
-        align(model, items, source, held)
+    if (start := params.pretrain.start) != "random":
+        align(model, items, source, held, by_contrast=start == "contrasted")
     own = time.process_time() - began  # is part of the seconds of pre-training
     loss = build_loss(params.loss)
     weights = pretraining_weights(params.pretrain, is_learned=False)

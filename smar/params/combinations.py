@@ -121,10 +121,10 @@ def _start(params: "Params") -> Iterator[str]:
     """Yield what keeps words and pictures from starting aligned."""
     if params.pretrain.start == "random":
         return
-    model = params.model
+    model, start = params.model, params.pretrain.start
     if not model.source_of("image") or model.image.unfreeze != "none" or model.image.layers:
         yield (
-            f"pretrain.start: 'aligned' with model.image.unfreeze {model.image.unfreeze!r} and "
+            f"pretrain.start: {start!r} with model.image.unfreeze {model.image.unfreeze!r} and "
             f"layers {model.image.layers}: it sets the MLP over a frozen pretrained model. Name "
             "one in model.image.pretrained with unfreeze none and layers 0, or set it to random"
         )
@@ -132,7 +132,7 @@ def _start(params: "Params") -> Iterator[str]:
     if texts or not model.shared_words or model.query_vectors.count > 1:
         told = f"{' and '.join(texts)} pretrained, " if texts else ""
         yield (
-            f"pretrain.start: 'aligned' with {told}shared_words {model.shared_words} and "
+            f"pretrain.start: {start!r} with {told}shared_words {model.shared_words} and "
             f"query_vectors.count {model.query_vectors.count}: it sets the one table of words that "
             "both text towers from nothing share, for one vector a query. Set it to random, or "
             "change those"
@@ -145,10 +145,10 @@ def _shared_tower(params: "Params") -> Iterator[str]:
             "model.shared_tower: true with curriculum.kind 'staged', which freezes the query tower "
             "while the text tower learns. Set it to false, or curriculum.kind to joint"
         )
-    if params.model.shared_tower and params.pretrain.start == "aligned":
+    if params.model.shared_tower and params.pretrain.start != "random":
         yield (
-            "model.shared_tower: true with pretrain.start 'aligned', which gives each text tower a "
-            "projection of its own. Set one of them to its default"
+            f"model.shared_tower: true with pretrain.start {params.pretrain.start!r}, which gives "
+            "each text tower a projection of its own. Set one of them to its default"
         )
 
 

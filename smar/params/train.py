@@ -74,9 +74,10 @@ class TrainParams(Section):
 class PretrainParams(TrainParams):
     """Multi-task pre-training."""
 
-    start: Literal["random", "aligned"] = "random"
+    start: Literal["random", "aligned", "contrasted"] = "random"
     """What is new starts at random, or aligned: words and pictures of a frozen model in one space,
-    by canonical correlations over the catalogue, computed in seconds."""
+    by canonical correlations over the catalogue, computed in seconds; or contrasted: the same, and
+    then by some passes of contrast over its words and pictures, a millisecond an item."""
     alpha: NonNegative = 1.0
     """Weight of the text task, Q.S_t."""
     beta: NonNegative = 0.1

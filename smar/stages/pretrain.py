@@ -156,8 +156,9 @@ def _source(
     from smar.train.aligned import align
 
     source = open_source(paths.features, pictures, model)
-    if params.pretrain.start == "aligned":
-        align(model, items, source, np.empty(0, np.int64))
+    if (start := params.pretrain.start) != "random":
+        by_contrast = start == "contrasted"
+        align(model, items, source, np.empty(0, np.int64), by_contrast=by_contrast)
     return source
 
 

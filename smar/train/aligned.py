@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, eigh, solve_triangular
 from scipy.sparse import csr_matrix
+from torch.nn import functional
 
 from smar.data.item_source import ItemSource
 from smar.data.text import field_starts, item_texts
@@ -21,6 +22,7 @@ from smar.errors import DataError, ParamsError
 from smar.models.dual_encoder import DualEncoder
 from smar.models.frozen import PooledTop
 from smar.models.frozen_image import FrozenImageTower
+from smar.train.contrasted import Sides, contrasted
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +52,12 @@ class Moments:
 
 
 def align(
-    model: DualEncoder, items: pd.DataFrame, source: ItemSource, left_out: NDArray[np.int64]
+    model: DualEncoder,
+    items: pd.DataFrame,
+    source: ItemSource,
+    left_out: NDArray[np.int64],
+    *,
+    by_contrast: bool = False,
 ) -> None:
     """Set word vectors, projections and the MLP over frozen pictures so that S_t finds S_i.
 
@@ -66,6 +73,7 @@ def align(
         items: Item table (`schema.ITEMS`).
         source: Its pictures, or features of them.
         left_out: Rows of the table that are not looked at.
+        by_contrast: Whether both are brought nearer by `contrasted` afterwards.
 
     Raises:
         ParamsError: If the picture tower is no MLP over a frozen model of pictures alone.
@@ -93,7 +101,13 @@ def align(
     of_picture, of_word = canonical(moments, scale, width)
     with torch.no_grad():
         _set_pictures(model.image, top, torch.from_numpy(of_picture), moments.mean)
-        _set_words(model, torch.from_numpy(of_word), words, special)
+    vectors = torch.from_numpy(of_word)
+    if by_contrast:
+        pictures = [seen for _, seen in _pictures(model.image, top, items.iloc[rows], source)]
+        seen = np.concatenate([part.astype(np.float16) for part in pictures])
+        vectors = contrasted(top, Sides(seen, bag), functional.normalize(vectors, dim=1))
+    with torch.no_grad():
+        _set_words(model, vectors, words, special)
     logger.info("start: words and pictures of %d items aligned in %d numbers", len(rows), width)
 
 

@@ -81,16 +81,17 @@ def test_pictures_find_and_are_found_by_words_that_tell_them(
     build: Build, tiny_items: pd.DataFrame, tiny_images: ImageStore
 ):
     """Random pictures say nothing but which item they are of: titles are learned by heart."""
-    model = build()
     ranks = {}
-    for name in ("random", "aligned"):
-        if name == "aligned":
-            align(model, tiny_items, tiny_images, NONE)
+    for name in ("random", "aligned", "contrasted"):
+        model = build()
+        if name != "random":
+            align(model, tiny_items, tiny_images, NONE, by_contrast=name == "contrasted")
         found = encode_items(model, tiny_items, tiny_images, 8, bar=False)
         seen = np.flatnonzero(found.image.any(1))
         scores = found.text[seen] @ found.image[seen].T
         ranks[name] = (scores > np.diag(scores)[:, None]).sum(1).mean()
     assert ranks["aligned"] < 2
+    assert ranks["contrasted"] < 2
     assert ranks["random"] > 5
 
 
@@ -116,8 +117,9 @@ def test_the_mlp_is_the_linear_map_of_pictures(
     assert np.allclose(found, expected, atol=1e-3)
 
 
+@pytest.mark.parametrize("by_contrast", [False, True])
 def test_items_that_are_left_out_change_nothing(
-    build: Build, tiny_items: pd.DataFrame, tiny_images: ImageStore
+    build: Build, tiny_items: pd.DataFrame, tiny_images: ImageStore, by_contrast: bool
 ):
     left_out = np.array([3, 8, 20])
     found = []
@@ -126,7 +128,7 @@ def test_items_that_are_left_out_change_nothing(
         if other:
             items.loc[left_out, "title"] = "red novel"
         torch.manual_seed(1)
-        align(model, items, tiny_images, left_out)
+        align(model, items, tiny_images, left_out, by_contrast=by_contrast)
         found.append(weights(model))
     assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
 
