@@ -64,12 +64,13 @@ def contrasted(top: PooledTop, sides: Sides, words: Tensor) -> Tensor:
     optimizer = torch.optim.Adam(trained, lr=_RATE, betas=(0.9, 0.98))
     size = min(_MOST_IN_STEP, max(2, total // _STEPS_OF_A_PASS))
     steps = _PASSES * (total // size)
-    rows: list[Tensor] = []
+    rows: list[NDArray[np.int64]] = []
     loss = torch.zeros(())
     for step in range(steps):
         if not rows:
-            rows = list(torch.randperm(total)[: total // size * size].split(size))
-        some = rows.pop().numpy()
+            drawn = torch.randperm(total).numpy()
+            rows = [drawn[first : first + size] for first in range(0, total - size + 1, size)]
+        some = rows.pop()
         optimizer.param_groups[0]["lr"] = learning_rate(step, steps, _RATE, _WARMUP)
         texts = _texts(vectors, sides.bag[some])
         seen = torch.from_numpy(sides.seen[some]).to(device).float()
