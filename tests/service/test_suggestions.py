@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smar.errors import RequestError
-from smar.service.suggesting import Suggester
+from smar.service.suggesting import Suggester, _in_pieces
 from smar.service.suggestions import (
     QUERY,
     WORD,
@@ -128,3 +130,8 @@ def test_shop_without_a_log_suggests_its_names():
     assert texts(Suggester(rows_of(table)).suggest("fj")) == ["fjord", "fjord lamps"]
     empty = Suggester(rows_of(build_suggestions(ITEMS[:0])))
     assert empty.suggest("a") == []
+
+
+@given(st.lists(st.tuples(st.text(max_size=5), st.integers(0, 9), st.booleans())))
+def test_beginnings_that_are_sorted_in_pieces_are_in_order(starts: list[tuple[str, int, bool]]):
+    assert _in_pieces(starts) == sorted(starts)
