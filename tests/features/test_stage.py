@@ -86,13 +86,16 @@ def test_towers_learn_from_features_what_they_would_from_pixels(
 
 
 @pytest.mark.whole
-def test_a_project_is_trained_from_an_aligned_start(project: Path, change_params: Change):
+@pytest.mark.parametrize("start", ["aligned", "contrasted"])
+def test_a_project_is_trained_from_an_aligned_start(
+    project: Path, change_params: Change, start: str
+):
     changes = {
         **{f"model.{name}.pretrained": "" for name in ("query", "text")},
         "model.text.unfreeze": "all",
         "model.shared_words": True,
         "model.image.layers": 0,
-        "pretrain.start": "aligned",
+        "pretrain.start": start,
         "pretrain.alignment": 1.0,
         "finetune.alignment": 0.3,
     }
