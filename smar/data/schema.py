@@ -163,7 +163,8 @@ def read_columns(path: Path, schema: pa.Schema) -> pa.Table:
 def _with_later_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return an item table of an earlier release with the columns that came after it."""
     missing = [name for name in schema.names if name not in table.schema.names]
-    if not missing or not set(missing) <= set(_LATER):
+    is_earlier = set(table.schema.names) <= set(schema.names)  # else a name may be damaged
+    if not missing or not is_earlier or not set(missing) <= set(_LATER):
         return table
     for name in missing:
         field = schema.field(name)
