@@ -80,6 +80,6 @@ def test_each_side_finds_the_other():
 
 
 def test_a_step_of_a_small_catalogue_is_a_part_of_it(top: PooledTop, sides: Sides, caplog):
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", logger="smar"):
         contrasted(top, sides, functional.normalize(torch.randn(WORDS, WIDTH), dim=1))
     assert "48 steps of 8 items" in caplog.text
