@@ -26,9 +26,10 @@ def read_index(model: Path, index: Path, verified: Verified) -> HybridIndex:
 def read_items(path: Path, index: HybridIndex) -> pa.Table:
     """Return the items of an index in its order."""
     table = schema.read_columns(path, schema.ITEMS)
-    if table.column("item_id").combine_chunks().equals(pa.array(index.item_ids, pa.string())):
-        return table  # as it mostly is
-    place = {item_id: row for row, item_id in enumerate(table.column("item_id").to_pylist())}
+    item_ids = table.column("item_id").to_pylist()
+    if item_ids == index.item_ids:
+        return table  # as it mostly is; `pa.array` of them to compare would load pandas
+    place = {item_id: row for row, item_id in enumerate(item_ids)}
     missing = [item_id for item_id in index.item_ids if item_id not in place]
     if missing:
         raise ArtifactError(
