@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.fair.intervals import Interval, difference, mean_over
+from benchmarks.fair.intervals import difference, mean_over, told
 from benchmarks.fair.report import markdown
 from benchmarks.fair.results import Line, Results
 from benchmarks.start_shop import StartShop
@@ -109,7 +109,7 @@ def tables(results: Results, starts: list[str], log_frac: float) -> str:
     }
     done = {start: found for start, found in values.items() if found}
     rows = [_figures(start, found, lines[start]) for start, found in done.items()]
-    text = markdown(f"{log_frac:.0%} of the log", iter(rows))
+    text = markdown(f"{log_frac:.0%} of the log", rows)
     if starts[0] in done:
         gaps = (_gaps(done[start], done[starts[0]], start) for start in done if start != starts[0])
         text += "\n" + markdown(f"Points above {starts[0]}", gaps)
@@ -132,7 +132,7 @@ def _figures(start: str, values: _Values, lines: list[Line]) -> dict[str, str]:
     )
     row = {"start": start, "seeds": str(len(lines)), "steps": steps}
     for metric, label in _TOLD.items():
-        row[label] = _told(mean_over(values[metric], _RESAMPLES, _rng(start, metric)), 1, 3)
+        row[label] = told(mean_over(values[metric], _RESAMPLES, _rng(start, metric)), 1, 3)
     for metric, label in _OF_TRAININGS.items():
         each = [line[metric] for line in lines if metric in line]
         row[label] = f"{np.mean(each):.3f} ({min(each):.3f} to {max(each):.3f})" if each else ""
@@ -143,14 +143,8 @@ def _gaps(values: _Values, against: _Values, start: str) -> dict[str, str]:
     row = {"start": start}
     for metric, label in _TOLD.items():
         gap = difference(values[metric], against[metric], _RESAMPLES, _rng(start, metric))
-        row[label] = _told(gap, 100, 1)
+        row[label] = told(gap, 100, 1)
     return row
-
-
-def _told(found: Interval, scale: float, digits: int) -> str:
-    sign = "+" if scale > 1 else ""
-    mean, low, high = (f"{scale * x:{sign}.{digits}f}" for x in (found.mean, found.low, found.high))
-    return f"{mean} ({low} to {high})"
 
 
 def _rng(*names: str) -> np.random.Generator:

@@ -15,9 +15,9 @@ import yaml
 from numpy.typing import NDArray
 
 from benchmarks.fair.space import Settings
+from benchmarks.quality.material import Material
 from benchmarks.quality.shop import Shop
 from smar.data import schema
-from smar.data.images import ImageStore
 from smar.data.stems import bag_of_stems
 from smar.errors import DataError
 from smar.index.click_words import Clicks, words_of_clicks
@@ -26,13 +26,8 @@ from smar.index.picture_colours import PictureColours
 from smar.index.picture_words import Pictured, PictureWord, words_of_pictures
 from smar.index.words import WordIndex
 from smar.judging.runs import QuerySet
-from smar.models.dual_encoder import DualEncoder, build_model
-from smar.models.tokenizer import TextTokenizer
 from smar.params import Params
 from smar.seeding import generator
-from smar.train.batching import BatchMaker
-from smar.train.dataset import TrainingData
-from smar.train.prepare import build_maker, build_tokenizers, read_training_data
 from studies.plan import apply_settings
 
 VARIANT = "full"
@@ -54,7 +49,7 @@ class Choice:
     rows: NDArray[np.int64]
 
 
-class Given:
+class Given(Material):
     """The shop of a study, read once for all systems.
 
     Args:
@@ -67,25 +62,12 @@ class Given:
     """
 
     def __init__(self, root: Path, data: str, seed: int) -> None:
-        self.shop = Shop(root, data, variant=VARIANT)
+        super().__init__(Shop(root, data, variant=VARIANT))
         self.items, self.texts = self.shop.items, self.shop.texts
         self.images, self.seed = self.shop.images, seed
         self.test, self.validation = self.shop.query_sets()
         check_apart(self.shop.paths.queries)
         self.choice = choice_of(self.validation, len(self.items), seed)
-        self.tokenizers = build_tokenizers(
-            self.shop.params.model, self.data.queries, self.texts, {}
-        )
-
-    @cached_property
-    def data(self) -> TrainingData:
-        """Pairs of the log and synthetic ones, together."""
-        return self._read(clicks_suffice=False)
-
-    @cached_property
-    def clicks(self) -> TrainingData:
-        """Pairs of the log alone."""
-        return self._read(clicks_suffice=True)
 
     def params(self, settings: Settings, own: Mapping[str, Any]) -> Params:
         """Return the study's parameters with the settings of a trial.
@@ -143,43 +125,6 @@ class Given:
         """Return words with those of clicks at a weight."""
         told = words_of_clicks(words, Clicks.of(self.items, *self.log)) if weight else []
         return words.with_clicked(told, weight)
-
-    def read(self) -> None:
-        """Read what trainings need, so that the first one does not pay for all."""
-        _ = self.makers
-
-    @cached_property
-    def makers(self) -> tuple[BatchMaker, BatchMaker]:
-        """Batch makers of all pairs and of the log's alone; they know a model by its tokenizers."""
-        model = towers(self.tokenizers, self.shop.params, self.images)
-        return (
-            build_maker(model, self.data, self.items, self.images),
-            build_maker(model, self.clicks, self.items, self.images),
-        )
-
-    def _read(self, *, clicks_suffice: bool) -> TrainingData:
-        params = self.shop.params
-        return read_training_data(
-            self.shop.paths,
-            self.items,
-            params.gate.visual_categories,
-            params.clicks,
-            clicks_suffice=clicks_suffice,
-        )
-
-
-def towers(
-    tokenizers: tuple[TextTokenizer, TextTokenizer], params: Params, images: ImageStore
-) -> DualEncoder:
-    """Return smar's model before its first step, with tokenizers of queries and of item texts."""
-    query, text = tokenizers
-    return build_model(
-        params.model,
-        params.fusion,
-        query_tokenizer=query,
-        text_tokenizer=text,
-        picture_size=(images.height, images.width),
-    )
 
 
 def check_apart(queries_file: Path) -> None:

@@ -28,6 +28,13 @@ class Interval:
     high: float
 
 
+def told(found: Interval, scale: float, digits: int) -> str:
+    """Return a mean with its interval for people: 1 for figures, 100 for points, with a sign."""
+    sign = "+" if scale > 1 else ""
+    mean, low, high = (f"{scale * x:{sign}.{digits}f}" for x in (found.mean, found.low, found.high))
+    return f"{mean} ({low} to {high})"
+
+
 def seed_weights(seeds: int, resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return the weights of seeds in each resample, rows that sum to 1, [R, S].
 

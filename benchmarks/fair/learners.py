@@ -9,15 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.fair.given import Given, part_of, towers
+from benchmarks.fair.given import Given, part_of
 from benchmarks.fair.space import Settings
 from benchmarks.starts import train
 from smar.losses import build_loss
 from smar.models.embeddings import ItemEmbeddings, QueryEmbeddings
 from smar.models.encode import encode_items, encode_queries
-from smar.params.kinds import GATES
 from smar.seeding import seed_torch
-from smar.train.benefit import picture_benefit
 from smar.train.course import finetune_course, pretraining_weights
 from smar.train.prepare import build_sampler
 from smar.train.step import pretrain_step
@@ -64,7 +62,7 @@ class Smar(Learner):
         super().__init__(given, settings, seed)
         self.params = given.params(settings, self.own(settings))
         seed_torch(seed)
-        self.model = towers(given.tokenizers, self.params, given.images)
+        self.model = given.towers(self.params)
 
     def own(self, settings: Settings) -> dict[str, object]:
         """Return the settings that the others lack, by dotted key."""
@@ -95,11 +93,7 @@ class Smar(Learner):
 
     def settle(self) -> None:
         """Put the gate that ships in the header's place."""
-        gate, given = self.params.gate, self.given
-        self.model.set_gate(gate.kind, gate.own.model_dump())
-        if GATES[gate.kind].facts["SETTLES"]:
-            found = picture_benefit(self.model, given.clicks, given.items, given.images, self.seed)
-            self.model.gate.settle(found)
+        self.given.settle(self.model, self.params.gate, self.seed)
 
     def items(self, rows: NDArray[np.int64] | None) -> ItemEmbeddings:
         """Return S_t, S_i and S_m."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.budget import train_for
-from benchmarks.fair.given import Given, towers
+from benchmarks.fair.given import Given
 from benchmarks.fair.learners import Learner
 from benchmarks.fair.space import Settings
 from benchmarks.quality import encoders
@@ -90,7 +90,7 @@ class SentencePeer(Learner):
         self._pictures = given.shop.main_pictures
 
     def _smars(self) -> SentenceTransformer:
-        made = towers(self.given.tokenizers, self.params, self.given.images)
+        made = self.given.towers(self.params)
         module = SmarTowers(made.text, made.image if self.share else None)
         return SentenceTransformer(modules=[module], device="cpu")
 

@@ -3,13 +3,13 @@
 Shapes: S seeds, Q queries.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.fair.intervals import Interval, difference, mean_over
+from benchmarks.fair.intervals import difference, mean_over, told
 from benchmarks.fair.results import Line, Results
 from smar.seeding import generator
 
@@ -94,7 +94,7 @@ def _trials(results: Results, systems: Sequence[str]) -> Iterator[dict[str, str]
 def _figures(rows: dict[str, Row]) -> Iterator[dict[str, str]]:
     for run, row in rows.items():
         of_metrics = {
-            label: _interval(mean_over(row.values[metric], _RESAMPLES, _rng(run, metric)), 1, 3)
+            label: told(mean_over(row.values[metric], _RESAMPLES, _rng(run, metric)), 1, 3)
             for metric, label in METRICS.items()
         }
         recall = row.values["recall@50"]
@@ -117,13 +117,7 @@ def _differences(rows: dict[str, Row], against: str) -> Iterator[dict[str, str]]
             )
             for metric, label in METRICS.items()
         }
-        yield {"system": row.label} | {name: _interval(gap, 100, 1) for name, gap in gaps.items()}
-
-
-def _interval(found: Interval, scale: float, digits: int) -> str:
-    sign = "+" if scale > 1 else ""
-    mean, low, high = (f"{scale * x:{sign}.{digits}f}" for x in (found.mean, found.low, found.high))
-    return f"{mean} ({low} to {high})"
+        yield {"system": row.label} | {name: told(gap, 100, 1) for name, gap in gaps.items()}
 
 
 def _mean_of(lines: Sequence[Line], name: str) -> str:
@@ -135,7 +129,7 @@ def _rng(*names: str) -> np.random.Generator:
     return generator(0, "fair intervals", *names)
 
 
-def markdown(title: str, rows: Iterator[dict[str, str]]) -> str:
+def markdown(title: str, rows: Iterable[dict[str, str]]) -> str:
     """Return rows as a table of Markdown under a heading, or that there are none yet."""
     found = list(rows)
     if not found:

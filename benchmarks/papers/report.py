@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.fair.intervals import Interval, mean_over
+from benchmarks.fair.intervals import Interval, mean_over, told
+from benchmarks.fair.report import markdown
 from benchmarks.fair.results import Results
 from benchmarks.papers.rows import TABLES, Place, Table
 from smar.seeding import generator
@@ -112,10 +113,8 @@ def _table(folder: Path, table: Table) -> str:
     cells = [_cells(table, row, reference) for row in rows if row.seeds]
     if not reference.seeds or not cells:
         return ""
-    head = list(cells[0])
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *[list(row.values()) for row in cells]]
-    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"## {table.title} ({table.data}; points against `{table.against}`)\n\n{body}\n"
+    title = f"{table.title} ({table.data}; points against `{table.against}`)"
+    return markdown(title, cells)
 
 
 def _cells(table: Table, row: Row, reference: Row) -> dict[str, str]:
@@ -142,5 +141,5 @@ def _points(row: Row, reference: Row, query_set: str, metric: str, asks: str = "
     found = paired(row, reference, query_set, metric, asks)
     if found is None or row.name == reference.name:
         return ""
-    text = f"{100 * found.mean:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
+    text = told(found, 100, 1)
     return f" **{text}**" if found.low > 0 or found.high < 0 else f" {text}"

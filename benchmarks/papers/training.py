@@ -10,22 +10,20 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
+from benchmarks.quality.material import Material
 from benchmarks.quality.shop import Shop
 from benchmarks.starts import train
 from smar.evaluation.systems import per_query_table
 from smar.judging.metrics import score_run
 from smar.judging.runs import QuerySet, Run
 from smar.losses import build_loss
-from smar.models.dual_encoder import DualEncoder, build_model
+from smar.models.dual_encoder import DualEncoder
 from smar.params import Params
 from smar.params.kinds import GATES
 from smar.seeding import seed_torch
-from smar.train.batching import BatchMaker
-from smar.train.benefit import picture_benefit
 from smar.train.course import Course, finetune_course
 from smar.train.curricula import build_course
-from smar.train.dataset import TrainingData
-from smar.train.prepare import build_maker, build_sampler, build_tokenizers, read_training_data
+from smar.train.prepare import build_sampler
 from studies.paths import StudyPaths
 from studies.plan import apply_settings, load_plan
 
@@ -34,7 +32,7 @@ STEP = {"items_per_step": 96, "queries_per_item": 2, "precision": "float32"}
 """What a step has in every row: of 20 settings the fair study's choice at half a minute."""
 
 
-class Ground:
+class Ground(Material):
     """One form of the data, read once for all its rows.
 
     Args:
@@ -43,7 +41,7 @@ class Ground:
     """
 
     def __init__(self, root: Path, data: str) -> None:
-        self.shop = Shop(root, data, variant=SHIPPED)
+        super().__init__(Shop(root, data, variant=SHIPPED))
         self.plan = load_plan(StudyPaths(root).plan)
         self.test, self.validation = self.shop.query_sets()
 
@@ -58,25 +56,6 @@ class Ground:
         """The slices of either query set, by its name."""
         return {each.name: self.shop.slices(each) for each in (self.test, self.validation)}
 
-    @cached_property
-    def all_pairs(self) -> TrainingData:
-        """Pairs of the log and synthetic ones, together."""
-        return self._read(clicks_suffice=False)
-
-    @cached_property
-    def clicks(self) -> TrainingData:
-        """Pairs of the log alone."""
-        return self._read(clicks_suffice=True)
-
-    @cached_property
-    def makers(self) -> tuple[BatchMaker, BatchMaker]:
-        """Batch makers of all pairs and of the log's alone; they know a model by its tokenizers."""
-        model = self.model(self.shop.params)
-        return (
-            build_maker(model, self.all_pairs, self.shop.items, self.shop.images),
-            build_maker(model, self.clicks, self.shop.items, self.shop.images),
-        )
-
     def params(self, variant: str, seed: int) -> Params:
         """Return the parameters of a row."""
         content = yaml.safe_load(self.shop.paths.params.read_text(encoding="utf-8"))
@@ -84,32 +63,6 @@ class Ground:
         step: Mapping[str, Any] = {f"{stage}.{k}": v for stage in stages for k, v in STEP.items()}
         settings = self.plan.variants[variant]
         return Params.model_validate(apply_settings(content, step, settings, {"seed": seed}))
-
-    def model(self, params: Params) -> DualEncoder:
-        """Return the model of a row before its first step."""
-        images = self.shop.images
-        query, text = self._tokenizers
-        return build_model(
-            params.model,
-            params.fusion,
-            query_tokenizer=query,
-            text_tokenizer=text,
-            picture_size=(images.height, images.width),
-        )
-
-    @cached_property
-    def _tokenizers(self) -> tuple[Any, Any]:
-        return build_tokenizers(self.shop.params.model, self.all_pairs.queries, self.shop.texts, {})
-
-    def _read(self, *, clicks_suffice: bool) -> TrainingData:
-        params = self.shop.params
-        return read_training_data(
-            self.shop.paths,
-            self.shop.items,
-            params.gate.visual_categories,
-            params.clicks,
-            clicks_suffice=clicks_suffice,
-        )
 
 
 def trained(ground: Ground, params: Params, seconds: float) -> tuple[DualEncoder, dict[str, int]]:
@@ -119,7 +72,7 @@ def trained(ground: Ground, params: Params, seconds: float) -> tuple[DualEncoder
     likewise. The gate settles after them.
     """
     seed_torch(params.seed)
-    model = ground.model(params)
+    model = ground.towers(params)
     loss, is_learned = build_loss(params.loss), params.loss.weights == "learned"
     settles = GATES[params.gate.kind].facts["SETTLES"]
     settings = {"pretrain": params.pretrain, "finetune": params.finetune}
@@ -140,10 +93,7 @@ def trained(ground: Ground, params: Params, seconds: float) -> tuple[DualEncoder
     steps["finetune"] = _follow(model, clicks, ground, params, a_step, is_first=False)
     model.requires_grad_()
     if settles:
-        shop = ground.shop
-        model.set_gate(params.gate.kind, params.gate.own.model_dump())
-        found = picture_benefit(model, ground.clicks, shop.items, shop.images, params.seed)
-        model.gate.settle(found)
+        ground.settle(model, params.gate, params.seed)
     return model, steps
 
 
@@ -158,7 +108,7 @@ def _follow(
 ) -> int:
     """Train a model by a course, so many seconds for each of its steps; return those it took."""
     settings = params.pretrain if is_first else params.finetune
-    data = ground.all_pairs if is_first else ground.clicks
+    data = ground.data if is_first else ground.clicks
     real_frac = params.pretrain.real_frac if is_first else 1.0
     taken = 0
     for number, phase in enumerate(course.phases):

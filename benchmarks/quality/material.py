@@ -1,0 +1,81 @@
+"""What smar's towers are trained on in a shop, read once for all trainings that are compared."""
+
+from functools import cached_property
+
+from benchmarks.quality.shop import Shop
+from smar.models.dual_encoder import DualEncoder, build_model
+from smar.models.tokenizer import TextTokenizer
+from smar.params import GateParams, Params
+from smar.params.kinds import GATES
+from smar.train.batching import BatchMaker
+from smar.train.benefit import picture_benefit
+from smar.train.dataset import TrainingData
+from smar.train.prepare import build_maker, build_tokenizers, read_training_data
+
+
+class Material:
+    """Pairs, tokenizers and batches of a shop, and the towers that they train.
+
+    Args:
+        shop: The shop.
+    """
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+
+    @cached_property
+    def data(self) -> TrainingData:
+        """Pairs of the log and synthetic ones, together."""
+        return self._read(clicks_suffice=False)
+
+    @cached_property
+    def clicks(self) -> TrainingData:
+        """Pairs of the log alone."""
+        return self._read(clicks_suffice=True)
+
+    @cached_property
+    def tokenizers(self) -> tuple[TextTokenizer, TextTokenizer]:
+        """Of queries and of item texts."""
+        shop = self.shop
+        return build_tokenizers(shop.params.model, self.data.queries, shop.texts, {})
+
+    @cached_property
+    def makers(self) -> tuple[BatchMaker, BatchMaker]:
+        """Batch makers of all pairs and of the log's alone; they know a model by its tokenizers."""
+        shop, model = self.shop, self.towers(self.shop.params)
+        return (
+            build_maker(model, self.data, shop.items, shop.images),
+            build_maker(model, self.clicks, shop.items, shop.images),
+        )
+
+    def read(self) -> None:
+        """Read what trainings need, so that the first one does not pay for all."""
+        _ = self.makers
+
+    def towers(self, params: Params) -> DualEncoder:
+        """Return smar's model before its first step."""
+        images, (query, text) = self.shop.images, self.tokenizers
+        return build_model(
+            params.model,
+            params.fusion,
+            query_tokenizer=query,
+            text_tokenizer=text,
+            picture_size=(images.height, images.width),
+        )
+
+    def settle(self, model: DualEncoder, gate: GateParams, seed: int) -> None:
+        """Put a gate in the place of a trained model's header, and fit one that has to be."""
+        model.set_gate(gate.kind, gate.own.model_dump())
+        if GATES[gate.kind].facts["SETTLES"]:
+            items, images = self.shop.items, self.shop.images
+            model.gate.settle(picture_benefit(model, self.clicks, items, images, seed))
+
+    def _read(self, *, clicks_suffice: bool) -> TrainingData:
+        shop, params = self.shop, self.shop.params
+        return read_training_data(
+            shop.paths,
+            shop.items,
+            params.gate.visual_categories,
+            params.clicks,
+            clicks_suffice=clicks_suffice,
+        )
