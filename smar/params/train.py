@@ -63,8 +63,9 @@ class TrainParams(Section):
     misspelled_frac: Fraction = 0.2
     """Chance that a query is misspelled when it is drawn."""
     augment: AugmentParams = AugmentParams()
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Number format of the towers; auto measures which is faster."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Number format of the towers; auto measures which of the first two is faster. float16 is for
+    CUDA devices without bfloat16 (before Ampere); its loss is scaled."""
     checkpoint_s: Positive = 30
     """Seconds between checkpoints."""
     log_every: Count = 10

@@ -79,7 +79,7 @@ def run(root: Path) -> dict[str, float]:
     from smar.data import schema
     from smar.data.images import ImageStore
     from smar.features.source import open_source
-    from smar.models.device import place_model
+    from smar.models.device import choose_device, place_model
     from smar.models.health import check_weights
     from smar.models.io import KIND, load_model, save_model
     from smar.models.pretrained import find_teacher
@@ -88,12 +88,14 @@ def run(root: Path) -> dict[str, float]:
     from smar.seeding import seed_torch
     from smar.train.benefit import picture_benefit
     from smar.train.loop import finish, train
+    from smar.train.precision import check_precision
     from smar.train.start import Trial, check_against_start
 
     paths = Paths(root)
     params = load_params(paths.params)
     settings = _settings(params)
     logger.info("finetune: %s", settings)
+    check_precision({"finetune": params.finetune}, choose_device()[0])
     teacher = find_teacher(params.finetune.teacher.name, paths.backbones)
     inputs = STAGE.digests(root) | ({teacher.folder.name: teacher.digest()} if teacher else {})
     seed_torch(params.seed)

@@ -82,7 +82,6 @@ def run(root: Path) -> dict[str, float]:
     from smar.models.health import check_weights
     from smar.models.io import KIND, prove_round_trip, save_model
     from smar.models.pretrained import checkpoints
-    from smar.models.pretrained_checks import check_pretrained
     from smar.params import load_params
     from smar.params.kinds import CLICKS, CURRICULA, LOSSES
     from smar.seeding import seed_torch
@@ -95,7 +94,7 @@ def run(root: Path) -> dict[str, float]:
     paths = Paths(root)
     settings = _settings(params)
     logger.info("pretrain: %s", settings)
-    check_pretrained(params.model, paths.backbones)
+    _refuse(params, paths)
     starts = checkpoints(params.model, paths.backbones)
     inputs = STAGE.digests(root) | {start.folder.name: start.digest() for start in starts.values()}
     seed_torch(params.seed)
@@ -140,6 +139,17 @@ def run(root: Path) -> dict[str, float]:
     STAGE.write_outcome(root, content)
     finish(where)
     return times
+
+
+def _refuse(params: "Params", paths: Paths) -> None:
+    """Refuse what either training could not do here, before anything is read."""
+    from smar.models.device import choose_device
+    from smar.models.pretrained_checks import check_pretrained
+    from smar.train.precision import check_precision
+
+    trainings = {"pretrain": params.pretrain, "finetune": params.finetune}
+    check_precision(trainings, choose_device()[0])
+    check_pretrained(params.model, paths.backbones)
 
 
 def _source(

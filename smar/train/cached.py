@@ -67,7 +67,7 @@ def cached_step(
         queries, of_queries = towers.vectors(encode_queries_of, batch.query_chunks(ranks))
         encoded = Encoded(queries, items, model.options.beta)
     after = random_state()
-    output = _losses(step, model, batch, encoded, ranks)
+    output = _losses(step, model, batch, encoded, precision, ranks)
     ranks.sum_gradients(_rows_of(items).values())
     if not step.of_items:
         ranks.sum_gradients(_rows_of(queries).values())
@@ -157,7 +157,12 @@ class _Towers:
 
 
 def _losses(
-    step: Step, model: DualEncoder, batch: LargeBatch, encoded: Encoded, ranks: Ranks
+    step: Step,
+    model: DualEncoder,
+    batch: LargeBatch,
+    encoded: Encoded,
+    precision: Precision,
+    ranks: Ranks,
 ) -> StepOutput:
     """Return the losses of all rows, taken block by block.
 
@@ -170,7 +175,7 @@ def _losses(
         terms = step.at_all_lengths(model, part, known, portion)
         loss = step.total(terms, portion.share)
         if loss.requires_grad:
-            loss.backward()  # type: ignore[no-untyped-call]
+            precision.backward(loss)
         total = total + loss.detach()
         for sums, of_block in ((losses, terms.losses), (chances, terms.chances)):
             for name, value in of_block.items():

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -32,6 +32,7 @@ from smar.train.precision import Precision, choose_precision
 from smar.train.randomness import random_state, set_random_state
 from smar.train.ranks import ALONE, Ranks, current_ranks
 from smar.train.sampling import PairSampler
+from smar.train.scaling import LossScale
 from smar.train.step import Step, StepOutput
 from smar.train.tracking import Log, untracked
 
@@ -105,6 +106,7 @@ def _train(
     add_weights(optimizer, course.weights)
     precision = _precision(model, sampler, maker, course.phases[-1].step, params, places, ranks)
     logger.info("precision: %s (%s)", precision.name, precision.reason)
+    precision = _scaled(precision, trained, model.device)
     progress = _progress(places.checkpoint, trained, optimizer, ranks)
     if progress.step:
         logger.info("going on from step %d of %d", progress.step, params.steps)
@@ -226,13 +228,21 @@ def _update(
     model = cast("DualEncoder", trained[0])
     optimizer.zero_grad(set_to_none=True)
     output = _with_gradients(step, model, batch, precision, ranks)
+    scaling = next((part for part in trained if isinstance(part, LossScale)), None)
+    if scaling:
+        scaling.unscale(trained.parameters())
     norm = torch.nn.utils.clip_grad_norm_(trained.parameters(), params.max_grad_norm)
-    if not torch.isfinite(norm + output.loss.detach()):
+    is_finite = bool(torch.isfinite(norm + output.loss.detach()))
+    if scaling:
+        scaling.settle(is_finite=is_finite)
+    if not is_finite and (scaling is None or scaling.is_spent):
+        other = ", or precision bfloat16 or float32 in place of float16" if scaling else ""
         raise TrainingError(
             f"loss {float(output.loss.detach()):.4g}, gradient norm {float(norm):.4g}: not finite. "
-            "Lower learning_rate, or raise loss.temperature; the last checkpoint is kept."
+            f"Lower learning_rate, or raise loss.temperature{other}; the last checkpoint is kept."
         )
-    optimizer.step()
+    if is_finite:
+        optimizer.step()
     return {"loss": output.loss.detach(), "grad_norm": norm, **output.parts}, output.tasks
 
 
@@ -248,7 +258,7 @@ def _with_gradients(
         return cached_step(step, model, batch, precision, ranks)
     with precision.autocast(model.device):
         output = step(model, batch.to(model.device))
-    output.loss.backward()  # type: ignore[no-untyped-call]
+    precision.backward(output.loss)
     return output
 
 
@@ -283,6 +293,15 @@ def _precision(
         device = next(model.parameters()).device
         found = choose_precision(params.precision, run_step, places.precision, device)
     return cast("Precision", ranks.sent(found))
+
+
+def _scaled(precision: Precision, trained: nn.ModuleList, device: torch.device) -> Precision:
+    """Return a precision with the scale that float16 needs, which is part of what is trained."""
+    if precision.name != "float16":
+        return precision
+    scaling = LossScale().to(device)
+    trained.append(scaling)
+    return replace(precision, scale=scaling.scale)
 
 
 def _warn_if_stuck(history: list[dict[str, float]], tasks: frozenset[str]) -> None:

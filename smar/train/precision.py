@@ -3,16 +3,19 @@
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from smar.artifacts import write_json
+from smar.errors import ParamsError
+from smar.params import TrainParams
 
 _WORTH = 1.3  # bfloat16 loses digits: take it only for a gain that no busy moment makes up
 _TRIALS = 5
@@ -26,18 +29,44 @@ class Precision:
     """The number format of the forward pass; weights and optimiser stay in float32.
 
     Args:
-        name: "float32" or "bfloat16".
+        name: "float32", "bfloat16" or "float16".
         reason: Why, in words for the log.
+        scale: What a loss is multiplied with before it is differentiated, scalar; None for 1.
     """
 
     name: str
     reason: str
+    scale: Tensor | None = field(default=None, compare=False)
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
         """Return the context in which the forward pass runs."""
         if self.name == "float32":
             return nullcontext()
-        return torch.autocast(device.type, dtype=torch.bfloat16)
+        return torch.autocast(device.type, dtype=getattr(torch, self.name))
+
+    def backward(self, loss: Tensor) -> None:
+        """Add a loss's gradients, times the scale, to those of the weights."""
+        scaled = loss if self.scale is None else loss * self.scale.to(loss.device)
+        scaled.backward()  # type: ignore[no-untyped-call]
+
+
+def check_precision(asked: Mapping[str, TrainParams], device: torch.device) -> None:
+    """Refuse a number format that a device has no use for, before anything is trained.
+
+    Args:
+        asked: Of each training, by the name of its section.
+        device: Where it runs.
+
+    Raises:
+        ParamsError: If float16 is asked for on a processor.
+    """
+    found = [f"{section}.precision" for section, of in asked.items() if of.precision == "float16"]
+    if found and device.type != "cuda":
+        raise ParamsError(
+            f"{', '.join(found)}: 'float16' on this machine, where no CUDA device is visible; a "
+            "processor has no fast products of it, and its small numbers end at 6e-8. Set it to "
+            "auto, or to bfloat16, which has the range of float32"
+        )
 
 
 def choose_precision(
@@ -51,7 +80,7 @@ def choose_precision(
     product says that bfloat16 is emulated, no step is tried.
 
     Args:
-        requested: "auto", "float32" or "bfloat16".
+        requested: "auto", "float32", "bfloat16" or "float16".
         run_step: Runs one forward and backward pass in a given precision.
         remembered: JSON file that keeps the measurement.
         device: Where the steps run.
