@@ -9,24 +9,33 @@ import logging
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from smar.data import schema
+from smar.data.arrow_numbers import numbers_of
 from smar.errors import ArtifactError
 from smar.params import ImageStoreParams
-from smar.replace import replacement, write_file
+from smar.replace import replacement
 from smar.sources import picture_decoding
+from smar.sources.picture_files import FACTS
 from smar.sources.picture_shards import EarlierStore
 from smar.verified import YOUNG_NS, tell_hashed, unwritten
 
 logger = logging.getLogger(__name__)
 
 _LIBRARIES = ("pillow", "pillow-heif", "numpy")
-_COLUMNS = ("link", "device", "inode", "bytes", "changed_ns", "sha256")
+_STAMPS = "stamps.parquet"
+_FACTS = ("device", "inode", "bytes", "changed_ns")
 
 
 @dataclass(frozen=True)
@@ -45,19 +54,50 @@ class Stamp:
         Raises:
             OSError: If there is none.
         """
-        return cls.of_facts(path.stat())
-
-    @classmethod
-    def of_facts(cls, facts: os.stat_result) -> "Stamp":
-        """Return the stamp of a file of which these are the facts."""
-        # The time of the last change of content or name: unlike mtime it cannot be set.
+        facts = path.stat()
         return cls(facts.st_dev, facts.st_ino, facts.st_size, facts.st_ctime_ns)
 
+    @property
+    def facts(self) -> tuple[int, int, int, int]:
+        """The stamp as `PictureFolder.facts_of` has it."""
+        return self.device, self.inode, self.bytes, self.changed_ns
 
-Stamps = dict[str, tuple[Stamp, str]]
-"""Stamp and SHA-256 of the file that each link led to; none of pictures that are cut short."""
 
-_NEVER = Stamp(0, 0, 0, 0)  # of no file
+@dataclass(frozen=True)
+class Stamps:
+    """Where the pictures of a store came from; none of pictures that are cut short.
+
+    Args:
+        links: What the feed calls them, each once, [S].
+        facts: What the file system says of their files, as `PictureFolder.facts_of`, [S, 4].
+        images: Their image ids, [S].
+    """
+
+    links: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
+    facts: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, FACTS), np.int64))
+    images: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def rows_of(self, links: Sequence[str]) -> NDArray[np.int64]:
+        """Return where links are among the stamps, -1 for those that are not, [n]."""
+        found = pc.index_in(pa.array(links, pa.string()), value_set=self.links)
+        return numbers_of(pc.fill_null(found, -1)).astype(np.int64)
+
+    def table(self) -> pa.Table:
+        """Return the stamps in columns, as they are kept."""
+        facts = {name: pa.array(self.facts[:, place]) for place, name in enumerate(_FACTS)}
+        return pa.table({"link": self.links, **facts, "image_id": pa.array(self.images)})
+
+    @classmethod
+    def read(cls, path: Path) -> "Stamps":
+        """Return what `table` was written to a file.
+
+        Raises:
+            ArtifactError: If it is missing or damaged.
+            KeyError: If it has other columns.
+        """
+        table = schema.read_arrow(path)
+        facts = np.stack([numbers_of(table[name]) for name in _FACTS], axis=1)
+        return cls(table["link"].combine_chunks(), facts, numbers_of(table["image_id"]))
 
 
 @dataclass(frozen=True)
@@ -67,13 +107,11 @@ class DecodedPictures:
     Args:
         earlier: Their pictures, None if there are none.
         stamps: What links led to.
-        whole: SHA-256 of those that need not be decoded: what is cut short is marked each time.
         started_ns: When this run began.
     """
 
     earlier: EarlierStore | None = None
-    stamps: Stamps = field(default_factory=dict)
-    whole: frozenset[str] = frozenset()
+    stamps: Stamps = field(default_factory=Stamps)
     started_ns: int = field(default_factory=time.time_ns)
 
     @classmethod
@@ -87,25 +125,53 @@ class DecodedPictures:
             return cls()
         try:
             earlier = EarlierStore.open(place, unwritten(_shards_of(place), place))
-            table = pd.read_parquet(_stamps_of(place))
-        except (ArtifactError, OSError, ValueError) as error:
+            stamps = Stamps.read(place / _STAMPS)
+            if len(stamps.images) and int(stamps.images.max()) >= len(earlier.store):
+                raise ValueError(f"{place / _STAMPS}: is of another store")
+        except (ArtifactError, OSError, ValueError, KeyError) as error:
             logger.warning("pictures are decoded anew: %s", error)
             return cls()
-        stamps = {
-            link: (Stamp(*facts), sha)
-            for link, *facts, sha in zip(*(table[n].tolist() for n in _COLUMNS), strict=True)
-            if sha in earlier.row_of
-        }
-        return cls(earlier, stamps, frozenset(sha for _, sha in stamps.values()))
+        return cls(earlier, stamps)
+
+    def rows_of(self, links: Sequence[str], facts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return which image of the earlier store links lead to, -1 where it has to be looked, [n].
+
+        Args:
+            links: What the feed calls them, [n].
+            facts: What the file system says of them, [n, 4].
+        """
+        if self.earlier is None or not len(self.stamps.images):
+            return np.full(len(links), -1, np.int64)
+        rows = self.stamps.rows_of(links)
+        same = (rows >= 0) & (self.stamps.facts[rows] == facts).all(axis=1)
+        return np.where(same, self.stamps.images[rows], -1)
 
     def digest_of(self, link: str, stamp: Stamp) -> str:
         """Return the SHA-256 of the file that a link leads to, "" if it has to be read."""
-        known, sha = self.stamps.get(link, (None, ""))
-        return sha if stamp == known else ""
+        row = self._places.get(link)
+        if row is None or self.earlier is None or (*self.stamps.facts[row],) != stamp.facts:
+            return ""
+        return self.earlier.digest_of(int(self.stamps.images[row]))
 
-    def trusted(self, stamp: Stamp) -> Stamp:
-        """Return a stamp to remember: that of no file if the file was changed a moment ago."""
-        return stamp if stamp.changed_ns < self.started_ns - YOUNG_NS else _NEVER
+    def has_whole(self, digest: str) -> bool:
+        """Return whether content need not be decoded: what is cut short is marked each time."""
+        row = None if self.earlier is None else self.earlier.row_of.get(digest)
+        return row is not None and bool(self._is_whole[row])
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {link: place for place, link in enumerate(self.stamps.links.to_pylist())}
+
+    @cached_property
+    def _is_whole(self) -> NDArray[np.bool_]:
+        whole = np.zeros(0 if self.earlier is None else len(self.earlier.store), bool)
+        whole[self.stamps.images] = True
+        return whole
+
+    def trusted(self, facts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return stamps to remember, [n, 4]: that of no file if it was changed a moment ago."""
+        is_young = facts[:, -1] >= self.started_ns - YOUNG_NS
+        return np.where(is_young[:, None], 0, facts)
 
 
 def remember(folder: Path, store: Path, params: ImageStoreParams, stamps: Stamps) -> None:
@@ -124,11 +190,7 @@ def remember(folder: Path, store: Path, params: ImageStoreParams, stamps: Stamps
                 os.link(file, temporary / file.name)
             except OSError:  # another file system, or one without links
                 shutil.copy2(file, temporary / file.name)
-    rows = [
-        (link, s.device, s.inode, s.bytes, s.changed_ns, sha) for link, (s, sha) in stamps.items()
-    ]
-    with write_file(_stamps_of(place)) as temporary:
-        pd.DataFrame(rows, columns=[*_COLUMNS]).to_parquet(temporary, index=False)
+        schema.write_arrow(temporary / _STAMPS, stamps.table())
     tell_hashed(_shards_of(place), place.glob("*.npy"))
     for other in folder.iterdir():
         if other.name.partition(".")[0] != place.name and not other.name.startswith("."):
@@ -137,10 +199,6 @@ def remember(folder: Path, store: Path, params: ImageStoreParams, stamps: Stamps
 
 def _shards_of(place: Path) -> Path:
     return place.with_name(f"{place.name}.json")
-
-
-def _stamps_of(place: Path) -> Path:
-    return place.with_name(f"{place.name}.parquet")
 
 
 def _key(params: ImageStoreParams) -> str:

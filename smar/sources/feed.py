@@ -20,7 +20,7 @@ from smar.sources.feed_kinds import feed_kind
 from smar.sources.feed_links import find_pictures
 from smar.sources.feed_prices import price_columns
 from smar.sources.feed_spare import first_element, has_levels, spare_values
-from smar.sources.pictures import PictureFile
+from smar.sources.picture_list import PictureFiles
 from smar.sources.quarantine import Quarantine
 from smar.sources.tables import Table, format_of, read_table
 from smar.sources.texts import clean, clean_all, clean_key, clean_keys
@@ -55,7 +55,7 @@ class Feed:
     """
 
     items: pd.DataFrame
-    pictures: list[PictureFile]
+    pictures: PictureFiles
     notes: list[str]
 
 

@@ -7,19 +7,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from smar.errors import DataError
 from smar.sources.cells import as_text
 from smar.sources.feed_columns import Columns
 from smar.sources.feed_kind import LINKS
-from smar.sources.pictures import PictureFile
+from smar.sources.picture_list import PictureFile, PictureFiles
 from smar.sources.templates import Template, link_part
 from smar.sources.texts import MISSING
 
 _URL = re.compile(r"(?:[a-z][a-z0-9+.-]+:)?//", re.IGNORECASE)
 _BETWEEN_URLS = re.compile(r"[\s,;|]+(?=(?:[a-z][a-z0-9+.-]+:)?//)", re.IGNORECASE)
 _PLAIN = re.compile(r"(?!//)[\w./-]+", re.ASCII)  # a path, with nothing in it to undo
+_PLAIN_OF_ALL = r"^(?:[A-Za-z0-9_.-]|/[A-Za-z0-9_.-])[A-Za-z0-9_./-]*$|^/$"  # the same for Arrow
 _BETWEEN_PATHS = re.compile(r"\s*[,;|\n]\s*")
 _PLACES = ("url", "src", "path", "link", "href", "uri", "image_link", "large", "hi_res", "thumb")
 
@@ -56,7 +60,7 @@ def links_in(cell: Any, *, several: bool) -> list[str]:
 
 def find_pictures(
     frame: pd.DataFrame, ids: pd.Series, rows: pd.Series, columns: Columns, path: Path
-) -> list[PictureFile]:
+) -> PictureFiles:
     """Return every picture of every item, item after item, main picture first.
 
     Args:
@@ -71,32 +75,51 @@ def find_pictures(
     """
     needed = sorted({name for ours in LINKS for name in columns.sources[ours]})
     if not needed:
-        return []
-    cells = zip(*(frame.loc[ids.index, name].tolist() for name in needed), strict=True)
+        return PictureFiles()
+    cells = [frame.loc[ids.index, name].tolist() for name in needed]
+    is_one = len(needed) == 1 and not any(ours in columns.templates for ours in LINKS)
+    if is_one and _are_plain(cells[0]):
+        every = np.ones(len(ids), bool)
+        return PictureFiles(ids.tolist(), rows.to_numpy(np.int64), cells[0], every, ~every)
     pictures: list[PictureFile] = []
-    for item_id, row, values in zip(ids, rows, cells, strict=True):
-        record = dict(zip(needed, values, strict=True))
-        found: dict[str, bool | bytes] = {}
-        for ours in LINKS:
-            template = columns.templates.get(ours)
-            if template is None:
-                for name in columns.sources[ours]:
-                    several = ours != "image_link"
-                    found |= {link: False for link in links_in(record[name], several=several)
-                              if link not in found}  # fmt: skip
-                continue
-            try:
-                links = _filled(template, record, ours)
-            except ValueError as error:
-                raise DataError(
-                    f"{path}: row {row}: ingest.feed.columns.{ours} cannot be filled: {error}"
-                ) from error
-            found |= {link: True for link in links if link not in found}
+    for item_id, row, values in zip(ids, rows, zip(*cells, strict=True), strict=True):
+        found = _links_of(dict(zip(needed, values, strict=True)), columns, f"{path}: row {row}")
         pictures += [
-            PictureFile(str(item_id), int(row), link, is_main=place == 0, any_ending=bool(made))
+            PictureFile(str(item_id), int(row), link, is_main=place == 0, any_ending=made)
             for place, (link, made) in enumerate(found.items())
         ]
-    return pictures
+    return PictureFiles.of(pictures)
+
+
+def _are_plain(cells: list[Any]) -> bool:
+    """Return whether every cell is one path as it stands, told of all together."""
+    try:
+        texts = pa.array(cells, pa.string())
+    except (pa.ArrowException, TypeError):  # lists and dicts
+        return False
+    is_plain = pc.match_substring_regex(texts, _PLAIN_OF_ALL)
+    return bool(pc.all(is_plain).as_py()) and not any(MISSING & {*map(str.lower, cells)})
+
+
+def _links_of(record: Mapping[Any, Any], columns: Columns, where: str) -> dict[str, bool]:
+    """Return the links of a row, main picture first, and whether a template made each."""
+    found: dict[str, bool] = {}
+    for ours in LINKS:
+        template = columns.templates.get(ours)
+        if template is None:
+            for name in columns.sources[ours]:
+                several = ours != "image_link"
+                found |= {link: False for link in links_in(record[name], several=several)
+                          if link not in found}  # fmt: skip
+            continue
+        try:
+            links = _filled(template, record, ours)
+        except ValueError as error:
+            raise DataError(
+                f"{where}: ingest.feed.columns.{ours} cannot be filled: {error}"
+            ) from error
+        found |= {link: True for link in links if link not in found}
+    return found
 
 
 def _filled(template: Template, record: Mapping[Any, Any], ours: str) -> list[str]:

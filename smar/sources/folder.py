@@ -6,8 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from smar.data import schema
+from smar.data.arrow_numbers import numbers_of
 from smar.params import ClusterParams, IngestParams
 from smar.sources.decoded_pictures import DecodedPictures
 from smar.sources.feed import Feed, read_feed
@@ -100,12 +103,17 @@ def read_source(
 
 
 def _with_pictures(feed: Feed, image_ids: list[int]) -> pd.DataFrame:
-    ids: dict[str, list[int]] = {item_id: [] for item_id in feed.items["item_id"]}
-    for file, image_id in zip(feed.pictures, image_ids, strict=True):
-        if image_id >= 0 and image_id not in ids[file.item_id]:
-            ids[file.item_id].append(image_id)
-    arrays = [np.array(ids[item_id], np.int64) for item_id in feed.items["item_id"]]
-    column = pd.Series(arrays, index=feed.items.index, dtype=object)
+    images = np.array(image_ids, np.int64)
+    ids = pa.array(feed.items["item_id"], pa.string())
+    found = pc.index_in(pa.array(feed.pictures.item_ids, pa.string()), value_set=ids)
+    owner = numbers_of(pc.fill_null(found, -1)).astype(np.int64)
+    good = np.flatnonzero(images >= 0)
+    pairs = pd.DataFrame({"owner": owner[good], "image": images[good]}).drop_duplicates()
+    pairs = pairs.sort_values("owner", kind="stable")
+    counts = np.bincount(pairs["owner"], minlength=len(ids))
+    offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
+    lists = pa.ListArray.from_arrays(offsets, pa.array(pairs["image"], pa.int64()))
+    column = pd.Series(pd.arrays.ArrowExtensionArray(lists), index=feed.items.index)
     return feed.items.assign(image_ids=column)[schema.ITEMS.names]
 
 

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
+from numpy.typing import NDArray
+
 FETCHED = "fetched_pictures"
 FETCHED_LIST = "pictures.tsv"
 LIST_COLUMNS = ("url", "file", "sha256", "bytes", "problem")
@@ -22,6 +25,10 @@ _MAGIC = (
     (b"\xff\xd8\xff", ".jpg"), (b"\x89PNG", ".png"), (b"GIF8", ".gif"), (b"RIFF", ".webp"),
     (b"BM", ".bmp"), (b"II*\0", ".tif"), (b"MM\0*", ".tif"),
 )  # fmt: skip
+FACTS = 4
+"""Numbers that tell a file: device, inode, size, time of change."""
+UNKNOWN = -1
+"""In their place where nothing is known of a file."""
 NOT_FETCHED = "is a URL; only files are read (`smar fetch-pictures` downloads them)"
 
 
@@ -44,7 +51,6 @@ class PictureFolder:
     roots: Sequence[Path] = ()
     fetched: dict[str, str] = field(default_factory=dict)
     _names: dict[Path, dict[str, list[str]]] = field(default_factory=dict)
-    _inside: dict[str, bool] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: Path, roots: Sequence[str] = ()) -> "PictureFolder":
@@ -85,28 +91,29 @@ class PictureFolder:
             raise PictureMissingError("file cannot be read") from error
         raise PictureMissingError("leaves the feed's folder" if leaves else "file is missing")
 
-    def facts_of(self, link: str) -> os.stat_result | None:
-        """Return what the file system says of the file that a link names as it stands.
+    def facts_of(self, links: Sequence[str]) -> NDArray[np.int64]:
+        """Return device, inode, size and time of change of the files that links name, [n, 4].
 
-        It is the file that `find` gives, at a twentieth of its cost: folders are looked at once.
+        They are those of the file that `find` gives, at a fiftieth of its cost: a folder is opened
+        once, and its files are looked at from there.
 
         Returns:
-            None where `find` has to look: the link is a URL, leads out, or is spelled otherwise
-            than the file, or a link of the file system stands there.
+            `UNKNOWN` where `find` has to look: the link leads out, or is spelled otherwise than the
+            file, a link of the file system stands there, or nothing does.
         """
-        parent, _, name = link.rpartition("/")
-        if not name or is_url(link):
-            return None
-        is_inside = self._inside.get(parent)
-        if is_inside is None:
-            is_inside = self._inside[parent] = self._holds(parent)
-        if not is_inside:
-            return None
-        try:
-            facts = os.lstat(f"{self.root}/{link}")
-        except (OSError, ValueError):
-            return None
-        return facts if stat.S_ISREG(facts.st_mode) else None
+        facts = np.full((len(links), FACTS), UNKNOWN, np.int64)
+        names: dict[str, tuple[list[int], list[str]]] = {}
+        for place, link in enumerate(links):
+            parent, _, name = link.rpartition("/")
+            if is_url(link):
+                parent, _, name = self.fetched.get(link, "").rpartition("/")
+            places, files = names.get(parent) or names.setdefault(parent, ([], []))
+            places.append(place)
+            files.append(name)
+        for parent, (places, files) in names.items():
+            if self._holds(parent):
+                facts[places] = _facts_in(f"{self.root}/{parent}", files)
+        return facts
 
     def _holds(self, parent: str) -> bool:
         """Return whether a folder, as links name it, lies inside, wherever it is linked to."""
@@ -148,6 +155,29 @@ class PictureFolder:
             self._names[folder] = names
         same = self._names[folder].get(_folded(path.name), [])
         return folder / same[0] if len(same) == 1 else path
+
+
+def _facts_in(folder: str, names: Sequence[str]) -> list[tuple[int, ...]]:
+    """Return the facts of the plain files of one folder, `UNKNOWN` of what else is named."""
+    unknown = (UNKNOWN,) * FACTS
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except (OSError, ValueError):
+        return [unknown] * len(names)
+    found = []
+    try:
+        for name in names:
+            try:
+                seen = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            except (OSError, ValueError):
+                found.append(unknown)
+                continue
+            # The time of the last change of content or name: unlike mtime it cannot be set.
+            facts = (seen.st_dev, seen.st_ino, seen.st_size, seen.st_ctime_ns)
+            found.append(facts if stat.S_ISREG(seen.st_mode) else unknown)
+    finally:
+        os.close(descriptor)
+    return found
 
 
 def _folded(name: str) -> str:

@@ -4,7 +4,7 @@ Shapes: H x W pixels, uint8 RGB.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -41,46 +41,37 @@ class Read:
     is_cut: bool = False
 
 
+Ask = tuple[str, bool]
+"""A link, and whether a file with another ending will do."""
+
+
 @dataclass(frozen=True)
 class PictureSource:
     """Where pictures are read from.
 
     Args:
         folder: The feed's.
-        any_ending: Whether a file with another ending will do, by link.
         params: How they are packed.
         decoded: What need not be decoded.
     """
 
     folder: PictureFolder
-    any_ending: Mapping[str, bool]
     params: ImageStoreParams
     decoded: DecodedPictures
 
-    def known(self, link: str) -> Read | None:
-        """Return a picture that an earlier run decoded and whose file is as it was, else None.
-
-        It is asked for before threads are: to hand one over costs more than to look at its file.
-        """
-        if link not in self.decoded.stamps:
-            return None
-        facts = self.folder.facts_of(link)
-        stamp = Stamp.of_facts(facts) if facts else None
-        digest = self.decoded.digest_of(link, stamp) if stamp else ""
-        return Read(digest, stamp) if digest else None
-
-    def read_all(self, links: Sequence[str]) -> list[Read]:
+    def read_all(self, asks: Sequence[Ask]) -> list[Read]:
         """Return pictures as `read` does."""
-        return [self.read(link) for link in links]
+        return [self.read(ask) for ask in asks]
 
-    def read(self, link: str, *, allow_cut: bool = False) -> Read:
+    def read(self, ask: Ask, *, allow_cut: bool = False) -> Read:
         """Return a picture; its pixels only if no earlier run decoded it."""
-        return _decoded(self.opened(link), self.params, allow_cut=allow_cut)
+        return _decoded(self.opened(ask), self.params, allow_cut=allow_cut)
 
-    def opened(self, link: str) -> Read:
+    def opened(self, ask: Ask) -> Read:
         """Return a picture; its content only if no earlier run decoded it."""
+        link, any_ending = ask
         try:
-            path = self.folder.find(link, any_ending=self.any_ending[link])
+            path = self.folder.find(link, any_ending=any_ending)
             stamp = Stamp.of(path)
             if digest := self.decoded.digest_of(link, stamp):
                 return Read(digest, stamp)
@@ -90,47 +81,43 @@ class PictureSource:
         except OSError:
             return Read(reason="file cannot be read")
         digest = sha256(content).hexdigest()
-        return Read(digest, stamp, None if digest in self.decoded.whole else content)
+        return Read(digest, stamp, None if self.decoded.has_whole(digest) else content)
 
 
 def read_pictures(
-    source: PictureSource, links: Sequence[str], cluster: ClusterParams
-) -> Iterator[tuple[str, Read]]:
-    """Yield links with what they lead to, in their order.
+    source: PictureSource, asks: Sequence[Ask], cluster: ClusterParams
+) -> Iterator[tuple[Ask, Read]]:
+    """Yield what is asked for with what it leads to, in its order.
 
     A cluster decodes what is read here, so that its machines need no file of the shop.
     """
     if cluster.kind == "ray":
-        yield from _on_cluster(source, links, cluster)
+        yield from _on_cluster(source, asks, cluster)
     else:
-        yield from _here(source, links)
+        yield from _here(source, asks)
 
 
-def _here(source: PictureSource, links: Sequence[str]) -> Iterator[tuple[str, Read]]:
+def _here(source: PictureSource, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Read]]:
     """Yield what links lead to, in their order; no thread decodes while one is taken."""
     with ThreadPoolExecutor() as pool:
-        for start in range(0, len(links), _CHUNK):
-            chunk = links[start : start + _CHUNK]
-            reads = {link: read for link in chunk if (read := source.known(link))}
-            rest = [link for link in chunk if link not in reads]
-            tasks = [rest[place : place + _TASK] for place in range(0, len(rest), _TASK)]
+        for start in range(0, len(asks), _CHUNK):
+            chunk = asks[start : start + _CHUNK]
+            tasks = [chunk[place : place + _TASK] for place in range(0, len(chunk), _TASK)]
             found = chain.from_iterable(pool.map(source.read_all, tasks))
-            reads.update(zip(rest, found, strict=True))
-            for link in chunk:
-                yield link, reads[link]
+            yield from [*zip(chunk, found, strict=True)]
 
 
 def _on_cluster(
-    source: PictureSource, links: Sequence[str], cluster: ClusterParams
-) -> Iterator[tuple[str, Read]]:
+    source: PictureSource, asks: Sequence[Ask], cluster: ClusterParams
+) -> Iterator[tuple[Ask, Read]]:
     """Yield what links lead to, in their order, read here and decoded by a cluster."""
-    waiting = deque[tuple[str, Read]]()
+    waiting = deque[tuple[Ask, Read]]()
 
     def shards() -> Iterator[list[Read]]:
         shard, size = list[Read](), 0
-        for link in links:
-            read = source.known(link) or source.opened(link)
-            waiting.append((link, read))
+        for ask in asks:
+            read = source.opened(ask)
+            waiting.append((ask, read))
             if read.content is not None:
                 shard.append(read)
                 size += len(read.content)

@@ -5,13 +5,15 @@ Shapes: n pictures of H x W pixels, uint8 RGB.
 
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from smar.artifacts import digest, read_manifest
@@ -30,14 +32,12 @@ class EarlierStore:
         store: The store.
         folder: Where its shards are.
         files: Size and SHA-256 of its files, by name.
-        row_of: Its image id by SHA-256 of a picture's file.
         sizes: Width and height of the originals, by image id.
     """
 
     store: ImageStore
     folder: Path
     files: dict[str, dict[str, Any]]
-    row_of: dict[str, int]
     sizes: NDArray[np.int64]
 
     @classmethod
@@ -48,15 +48,18 @@ class EarlierStore:
             ArtifactError: If it is missing or damaged.
         """
         store = ImageStore.open(folder, unchanged=unchanged)
-        row_of = {sha: row for row, sha in enumerate(store.sha256)}
         sides = [store.table[side].to_numpy() for side in ("width", "height")]
         sizes = np.stack(sides, axis=1).astype(np.int64)
-        return cls(store, folder, read_manifest(folder, images.KIND).files, row_of, sizes)
+        return cls(store, folder, read_manifest(folder, images.KIND).files, sizes)
 
-    def size_of(self, row: int) -> tuple[int, int]:
-        """Return width and height of an original."""
-        width, height = self.sizes[row].tolist()
-        return width, height
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """Its image id by SHA-256 of a picture's file."""
+        return {sha: row for row, sha in enumerate(self.store.sha256)}
+
+    def digest_of(self, row: int) -> str:
+        """Return the SHA-256 of a picture's file."""
+        return str(self.store.table["sha256"][row])
 
 
 class ShardWriter:
@@ -78,18 +81,14 @@ class ShardWriter:
         self._target, self._earlier = target, earlier
         self._buffer = np.empty((images.SHARD_SIZE, height, width, 3), np.uint8)
         self._filled = 0
-        self._rows: list[tuple[str, str, int, int]] = []
+        self._added: list[tuple[str, int, int]] = []
         self._shard, self._place = list[int](), list[int]()
         self._id_of: dict[str, int] = {}
         self._old = earlier.store.shards if earlier else []
+        self._before = len(earlier.store) if earlier else 0
         self._new: list[str] = []  # names of the shards written
         self.files: dict[str, dict[str, Any]] = {}
         """Size and SHA-256 of the shards in the target, by name, as a manifest has them."""
-
-    def has(self, digest_of_file: str) -> bool:
-        """Return whether a picture is in the store, or was in the earlier one."""
-        known = self._earlier is not None and digest_of_file in self._earlier.row_of
-        return known or digest_of_file in self._id_of
 
     def add(
         self,
@@ -98,32 +97,44 @@ class ShardWriter:
         pixels: NDArray[np.uint8] | None,
         size: tuple[int, int],
     ) -> int:
-        """Return the image id of a picture, a new one unless its bytes are known.
+        """Return the number of a picture's content: its image id in the earlier store, or above.
 
         Args:
             link: Where it was found.
             digest_of_file: SHA-256 of its file.
-            pixels: Its pixels, [H, W, 3]; None if the store `has` it.
-            size: Width and height of the original; not looked at if the store has it.
+            pixels: Its pixels, [H, W, 3]; None if a store has it.
+            size: Width and height of the original; not looked at if a store has it.
         """
+        row = self._earlier.row_of.get(digest_of_file) if self._earlier else None
+        if row is not None:
+            return row
         if digest_of_file in self._id_of:
             return self._id_of[digest_of_file]
-        row = self._earlier.row_of.get(digest_of_file) if self._earlier else None
-        if self._earlier is not None and row is not None:
-            (shard, place), size = self._earlier.store.place_of(row), self._earlier.size_of(row)
-        elif pixels is not None:
-            shard, place = self._append(pixels)
-        else:
+        if pixels is None:
             raise ValueError(f"{link}: no pixels, and no store has it")
-        number = self._id_of[digest_of_file] = len(self._rows)
-        self._rows.append((digest_of_file, link, *size))
+        shard, place = self._append(pixels)
+        number = self._id_of[digest_of_file] = self._before + len(self._added)
+        self._added.append((digest_of_file, *size))
         self._shard.append(shard)
         self._place.append(place)
         return number
 
-    def close(self) -> None:
-        """Write what is left and the table."""
-        shard, place = np.array(self._shard, np.int64), np.array(self._place, np.int64)
+    def close(self, contents: NDArray[np.int64], links: Sequence[str]) -> NDArray[np.int64]:
+        """Write what is left and the table; return the image id of each link, [n].
+
+        Args:
+            contents: As `add` or the earlier store numbers them, -1 for none, [n].
+            links: Where they were found; an image has the first of its own, [n].
+        """
+        good = np.flatnonzero(contents >= 0)
+        used, first, inverse = np.unique(contents[good], return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
+        image_of = np.full(len(contents), -1, np.int64)
+        image_of[good] = rank[inverse]
+        used = used[order]
+        shard, place = self._places(used)
         kept = self._kept(shard)
         for image in np.flatnonzero((shard < len(self._old)) & ~np.isin(shard, kept)).tolist():
             pixels = self._old[shard[image]][place[image]]
@@ -133,11 +144,37 @@ class ShardWriter:
         names = [""] * len(self._old) + self._new
         for number in kept:
             names[number] = self._take_over(number)
-        table = pd.DataFrame(self._rows, columns=["sha256", "source", "width", "height"])
-        table = table.astype({"width": "int64", "height": "int64"})
-        table.insert(0, "image_id", np.arange(len(table)))
+        sources = pa.array(links, pa.string()).take(pa.array(good[first[order]]))
+        table = self._facts(used, sources)
         table["shard"] = pd.Categorical([names[number] for number in shard])
         table.assign(place=place).to_parquet(self._target / images.TABLE, index=False)
+        return image_of
+
+    def _places(self, used: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the shard and the place of contents, [n] each."""
+        before = self._earlier.store.places() if self._earlier else (np.empty(0, np.int64),) * 2
+        added = (np.array(found, np.int64) for found in (self._shard, self._place))
+        shard, place = (np.concatenate(both)[used] for both in zip(before, added, strict=True))
+        return shard, place
+
+    def _facts(self, used: NDArray[np.int64], sources: pa.Array) -> pd.DataFrame:
+        """Return what a store says of contents, but for where they are."""
+        digests = pa.array([sha for sha, *_ in self._added], pa.string())
+        sizes = np.array([size for _, *size in self._added], np.int64).reshape(-1, 2)
+        if self._earlier is not None:
+            before = self._earlier.store.table["sha256"].combine_chunks().cast(pa.string())
+            digests = pa.concat_arrays([before, digests])
+            sizes = np.concatenate([self._earlier.sizes, sizes])
+        frame = pd.DataFrame(
+            {
+                "sha256": digests.take(pa.array(used)).to_pandas().astype(str),
+                "source": sources.to_pandas().astype(str),
+                "width": sizes[used, 0],
+                "height": sizes[used, 1],
+            }
+        )
+        frame.insert(0, "image_id", np.arange(len(frame)))
+        return frame
 
     def _kept(self, shard: NDArray[np.int64]) -> list[int]:
         """Return the earlier shards that stay: enough of them is used, and few are not full."""

@@ -4,18 +4,20 @@ Shapes: n pictures of H x W pixels, uint8 RGB.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from smar.params import ClusterParams, ImageStoreParams
 from smar.sources.decoded_pictures import DecodedPictures, Stamps
-from smar.sources.picture_files import PictureFolder
+from smar.sources.picture_files import UNKNOWN, PictureFolder
+from smar.sources.picture_list import PictureFile, PictureFiles
 from smar.sources.picture_reading import PictureSource, read_pictures
 from smar.sources.picture_shards import ShardWriter
 from smar.sources.quarantine import Quarantine
@@ -27,25 +29,6 @@ MARKED = "pictures marked"
 PLACEHOLDERS = "placeholder pictures"
 _HERE = ClusterParams()
 _CUT = "is cut short; what is there is used"
-
-
-@dataclass(frozen=True)
-class PictureFile:
-    """One picture of one item, as the feed names it.
-
-    Args:
-        item_id: The item.
-        row: Row of the feed.
-        link: Path relative to the feed's folder, or a URL.
-        is_main: Whether it is the item's first picture.
-        any_ending: Whether a file with another ending will do.
-    """
-
-    item_id: str
-    row: int
-    link: str
-    is_main: bool = True
-    any_ending: bool = False
 
 
 class Packed(NamedTuple):
@@ -64,7 +47,7 @@ class Packed(NamedTuple):
 
 def pack_images(
     folder: Path,
-    files: Sequence[PictureFile],
+    files: Iterable[PictureFile] | PictureFiles,
     target: Path,
     params: ImageStoreParams,
     quarantine: Quarantine,
@@ -78,50 +61,68 @@ def pack_images(
     file system leads there, are read; nothing is fetched. A cluster decodes what is read here, so
     that its machines need no file of the shop.
     """
-    wanted = {file.link: file.any_ending for file in files}
-    links = list(wanted)
+    files = PictureFiles.of(files)
+    links, link_of = files.distinct_links()
+    endings = np.zeros(len(links), bool)
+    endings[link_of] = files.any_ending
     decoded = decoded or DecodedPictures()
     writer = ShardWriter(target, params.height, params.width, decoded.earlier)
-    ids: dict[str, int] = {}
-    reasons: dict[str, str] = {}
-    cut: set[str] = set()
-    stamps: Stamps = {}
-    source = PictureSource(PictureFolder.open(folder, roots), wanted, params, decoded)
-    reads = read_pictures(source, links, cluster)
-    for link, first in tqdm(reads, total=len(links), desc="pictures", disable=None):
+    source = PictureSource(PictureFolder.open(folder, roots), params, decoded)
+    facts = source.folder.facts_of(links)
+    contents = decoded.rows_of(links, facts)
+    rest = np.flatnonzero(contents < 0).tolist()
+    asked = [(links[place], bool(endings[place])) for place in rest]
+    reasons: dict[int, str] = {}
+    cut: set[int] = set()
+    reads = read_pictures(source, asked, cluster)
+    for place, (ask, first) in zip(
+        rest, tqdm(reads, total=len(rest), desc="pictures", disable=None), strict=True
+    ):
         # Pillow's leave to take a part is one for all threads: the others are done now.
-        read = source.read(link, allow_cut=True) if first.is_cut else first
+        read = source.read(ask, allow_cut=True) if first.is_cut else first
+        facts[place] = read.stamp.facts if read.stamp else UNKNOWN
         if not read.digest:
-            reasons[link] = read.reason
+            reasons[place] = read.reason
             continue
-        ids[link] = writer.add(link, read.digest, read.pixels, read.size)
+        contents[place] = writer.add(ask[0], read.digest, read.pixels, read.size)
         if first.is_cut:
-            cut.add(link)
-        elif read.stamp is not None:
-            stamps[link] = decoded.trusted(read.stamp), read.digest
-    writer.close()
-    _report(files, reasons, cut, quarantine)
-    return Packed([ids.get(file.link, -1) for file in files], stamps, writer.files)
+            cut.add(place)
+            facts[place] = UNKNOWN
+    image_of = writer.close(contents, links)
+    _report(files, link_of, reasons, cut, quarantine)
+    stamped = np.flatnonzero((image_of >= 0) & (facts[:, 0] >= 0))
+    stamps = Stamps(
+        pa.array(links, pa.string()).take(pa.array(stamped)),
+        decoded.trusted(facts[stamped]),
+        image_of[stamped],
+    )
+    return Packed(image_of[link_of].tolist(), stamps, writer.files)
 
 
 def _report(
-    files: Sequence[PictureFile], reasons: dict[str, str], cut: set[str], quarantine: Quarantine
+    files: PictureFiles,
+    link_of: NDArray[np.int64],
+    reasons: Mapping[int, str],
+    cut: set[int],
+    quarantine: Quarantine,
 ) -> None:
-    quarantine.see(SOURCE, sum(file.is_main for file in files))
+    quarantine.see(SOURCE, int(files.is_main.sum()))
     rows: dict[str, list[tuple[int, str, str, str, object]]] = defaultdict(list)
-    for file in files:
+    told = np.isin(link_of, np.array([*reasons, *cut], np.int64))
+    for place in np.flatnonzero(told).tolist():
+        file, link = files[place], int(link_of[place])
         column = "image_link" if file.is_main else "additional_image_link"
-        if file.link in reasons:
+        if link in reasons:
             source = SOURCE if file.is_main else FURTHER
-            rows[source].append((file.row, file.item_id, column, reasons[file.link], file.link))
-        elif file.link in cut:
+            rows[source].append((file.row, file.item_id, column, reasons[link], file.link))
+        else:
             rows[MARKED].append((file.row, file.item_id, column, _CUT, file.link))
     for source, found in rows.items():
         quarantine.put(source, found)
 
 
 def drop_placeholders(
-    files: Sequence[PictureFile],
+    files: Iterable[PictureFile] | PictureFiles,
     image_ids: Sequence[int],
     items: pd.DataFrame,
     min_items: int,
@@ -139,14 +140,15 @@ def drop_placeholders(
         min_items: 0 keeps all.
         quarantine: Where they are counted.
     """
-    if not min_items or not files:
+    files = PictureFiles.of(files)
+    if not min_items or not len(files):
         return list(image_ids)
     images, of_file = np.unique(np.asarray(image_ids, np.int64), return_inverse=True)
     often = (images >= 0) & (np.bincount(of_file) >= min_items)
     places = np.flatnonzero(often[of_file]).tolist()  # the others cannot be
     if not places:
         return list(image_ids)
-    owners = [files[place].item_id for place in places]
+    owners = [files.item_ids[place] for place in places]
     used = pd.DataFrame({"image": [image_ids[place] for place in places], "item_id": owners})
     about = items[items["item_id"].isin(owners)].set_index("item_id")
     used = used.join(about, on="item_id")
@@ -155,6 +157,8 @@ def drop_placeholders(
     counts = used.groupby("image")[["title", "kind", "group"]].nunique()
     is_shared = (counts["title"] >= min_items) & (counts["group"] >= min_items)
     found = {int(image) for image in counts.index[is_shared & (counts["kind"] > 1)]}
+    if not found:
+        return list(image_ids)
     quarantine.put(
         PLACEHOLDERS,
         [

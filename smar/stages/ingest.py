@@ -99,7 +99,7 @@ def _counts(tables: "Tables") -> dict[str, int]:
     splits = tables.queries["split"].value_counts()
     return {
         "items": len(tables.items),
-        "items_with_picture": int((tables.items["image_ids"].str.len() > 0).sum()),
+        "items_with_picture": int((tables.items["image_ids"].list.len() > 0).sum()),
         "searches": len(tables.searches),
         "engagements": len(tables.engagements),
         "ignored_events": sum(tables.log.ignored.values()),

@@ -7,7 +7,14 @@ import pytest
 from PIL import Image
 
 from smar.params import ImageStoreParams
-from smar.sources.picture_files import PictureFolder, PictureMissingError, fetched_file
+from smar.sources.decoded_pictures import Stamp
+from smar.sources.picture_files import (
+    FACTS,
+    UNKNOWN,
+    PictureFolder,
+    PictureMissingError,
+    fetched_file,
+)
 from smar.sources.pictures import PictureFile, drop_placeholders, pack_images
 from smar.sources.quarantine import Quarantine
 
@@ -97,11 +104,19 @@ def test_file_that_a_link_names_as_it_stands_is_the_one_that_is_found(shop: Path
         "p/Red Pan.jpg", "p/alias.png", "p/out.jpg", "../elsewhere/a.jpg", "p/../main.jpg", "p", "",
         "p/", ".", str(elsewhere / "a.jpg"), "p/none.jpg", "none/a.jpg", "p/\x00.jpg",
     }  # fmt: skip
-    for link in {*plain, *others, "linked/a.jpg"}:
-        facts = folder.facts_of(link)
-        assert (facts is not None) == (link in plain or (allowed and link == "linked/a.jpg")), link
-        if facts is not None:
-            assert facts.st_ino == folder.find(link, any_ending=False).stat().st_ino
+    links = [*plain, *others, "linked/a.jpg"]
+    for link, facts in zip(links, folder.facts_of(links).tolist(), strict=True):
+        is_told = facts != [UNKNOWN] * FACTS
+        assert is_told == (link in plain or (allowed and link == "linked/a.jpg")), link
+        if is_told:
+            assert facts == [*Stamp.of(folder.find(link, any_ending=False)).facts]
+
+
+def test_facts_of_a_url_are_those_of_the_file_that_was_fetched(shop: Path):
+    fetched = {"https://x.example/a.png": "p/50%.png", "https://x.example/b.png": ""}
+    facts = PictureFolder(shop, fetched=fetched).facts_of([*fetched, "https://x.example/c.png"])
+    assert facts[0].tolist() == [*Stamp.of(shop / "p" / "50%.png").facts]
+    assert (facts[1:] == UNKNOWN).all()
 
 
 def test_downloaded_pictures_stand_for_their_urls(shop: Path):
