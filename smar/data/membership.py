@@ -12,9 +12,10 @@ def is_in(texts: pd.Series, values: Iterable[str]) -> pd.Series:
 
     Args:
         texts: Texts, of any index.
-        values: A series, an index, a set: anything that yields texts, without missing ones.
+        values: A series, an index, an Arrow array, a set: anything that yields texts, without
+            missing ones.
     """
-    if not isinstance(values, pd.Series | pd.Index):
+    if not isinstance(values, pd.Series | pd.Index | pa.Array):
         values = list(values)
     found = pc.is_in(pa.array(texts, pa.string()), value_set=pa.array(values, pa.string()))
     return pd.Series(found.to_numpy(zero_copy_only=False), index=texts.index)

@@ -6,8 +6,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from smar.errors import DataError
-from smar.sources.cells import MOST_KEPT
+from smar.sources.cells import MOST_KEPT, distinct_cells
 from smar.sources.encodings import open_text
 from smar.sources.google_categories import GOOGLE_CATEGORIES
 from smar.sources.texts import clean
@@ -30,20 +32,21 @@ def category_levels(cells: Sequence[Any], numbers: Mapping[str, str]) -> tuple[l
         cells: Texts, or lists of levels.
         numbers: Levels of the categories that are given as numbers.
     """
-    split = [_levels_of(cell) if isinstance(cell, str) else _levels(cell) for cell in cells]
+    distinct, codes = distinct_cells(cells)
+    split = [_levels_of(cell) if isinstance(cell, str) else _levels(cell) for (cell,) in distinct]
     known = {level for levels in split if len(levels) > 1 for level in levels}
     result = []
-    num_unknown = 0
-    for levels in split:
+    is_unknown = np.zeros(len(distinct), bool)
+    for place, levels in enumerate(split):
         alone = _NUMBER.fullmatch(levels[0]) if len(levels) == 1 else None
         if alone:
-            num_unknown += alone[1] not in numbers
+            is_unknown[place] = alone[1] not in numbers
             result.append(numbers.get(alone[1], alone[1]))
             continue
         named = _without_number(levels, numbers)
         is_whole = len(named) != 1 or named[0] in known
         result.append(" > ".join(named if is_whole else _SLASH.split(named[0])))
-    return result, num_unknown
+    return [result[code] for code in codes.tolist()], int(is_unknown[codes].sum())
 
 
 def _without_number(levels: Sequence[str], numbers: Mapping[str, str]) -> Sequence[str]:

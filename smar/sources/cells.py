@@ -7,6 +7,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 MOST_KEPT = 65_536
 """Texts of a feed whose reading is remembered: brands, categories and prices come often."""
 
@@ -25,6 +28,27 @@ def integral(values: list[Any]) -> list[Any]:
         v if not isinstance(v, float) else None if math.isnan(v) else int(v) if is_whole else v
         for v in values
     ]
+
+
+def distinct_cells(*columns: Sequence[Any]) -> tuple[list[tuple[Any, ...]], NDArray[np.int64]]:
+    """Return the distinct cells of columns side by side, and the place of each row's among them.
+
+    They come in the order in which they are met first. Cells that are no texts are never told to be
+    the same: 1, 1.0 and True are equal and are not written alike.
+
+    Args:
+        *columns: Columns of the same length; the first decides what is no text.
+    """
+    places: dict[Any, int] = {}
+    keys: list[tuple[Any, ...]] = []
+    codes = np.empty(len(columns[0]), np.int64)
+    for row, cells in enumerate(zip(*columns, strict=True)):
+        key = cells if cells[0].__class__ is str else row
+        place = places.setdefault(key, len(keys))
+        if place == len(keys):
+            keys.append(cells)
+        codes[row] = place
+    return keys, codes
 
 
 def as_text(value: Any) -> str:

@@ -120,7 +120,9 @@ def _texts(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     texts: dict[str, pd.Series] = {}
     for ours in (*_KEYS, *_PLAIN_TEXTS, "availability"):
         texts[ours] = _first_filled(frame, columns, ours)
-    texts["availability"] = texts["availability"].map(_availability)
+    said = texts["availability"].tolist()
+    words = {text: _availability(text) for text in set(said)}
+    texts["availability"] = pd.Series([words[t] for t in said], index=frame.index, dtype=object)
     texts["attributes"] = _attributes(frame, columns.sources["attributes"])
     return pd.DataFrame(texts, index=frame.index)
 
@@ -152,7 +154,8 @@ def _first_filled(frame: pd.DataFrame, columns: Columns, ours: str) -> pd.Series
         if frame[name].dtype == object:  # a column of texts has no repeated elements
             cells = [first_element(cell) for cell in cells]
         found = clean_keys(cells) if ours in _KEYS else clean_all(cells)
-        result = [text or new for text, new in zip(result, found, strict=True)]
+        is_first = name == columns.sources[ours][0]
+        result = found if is_first else [a or b for a, b in zip(result, found, strict=True)]
     return pd.Series(result, index=frame.index, dtype=object)
 
 
@@ -170,8 +173,12 @@ def _categories(
     numbers = category_numbers(folder / params.taxonomy if params.taxonomy else None)
     result = [""] * len(frame)
     for name in columns.sources["category"]:
-        cells = [cell if not old else "" for cell, old in zip(frame[name], result, strict=True)]
-        levels, num_unknown = category_levels([_main_type(cell) for cell in cells], numbers)
+        cells = frame[name].tolist()
+        if name != columns.sources["category"][0]:
+            cells = [cell if not old else "" for cell, old in zip(cells, result, strict=True)]
+        if frame[name].dtype == object:  # a column of texts has no lists
+            cells = [_main_type(cell) for cell in cells]
+        levels, num_unknown = category_levels(cells, numbers)
         result = [old or new for old, new in zip(result, levels, strict=True)]
         if num_unknown:
             notes.append(

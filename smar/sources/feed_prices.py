@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from smar.params import FeedParams
-from smar.sources.cells import as_text
+from smar.sources.cells import as_text, distinct_cells
 from smar.sources.feed_columns import Columns
-from smar.sources.prices import UNREADABLE, Price, parse_prices
+from smar.sources.prices import UNREADABLE, parse_prices
 from smar.sources.quarantine import Quarantine
 from smar.sources.texts import MISSING, clean_all
 
@@ -49,18 +50,19 @@ def price_columns(
         places = [p - start for p in parsed.unreadable if start <= p < start + len(frame)]
         _put(quarantine, items, places, (ours, UNREADABLE), both[ours])
         quarantine.see(_SOURCE, sum(as_text(cell) != "" for cell in both[ours]))
-    regular, sale = parsed.values[: len(frame)], parsed.values[len(frame) :]
+    regular, sale = parsed.codes[: len(frame)], parsed.codes[len(frame) :]
     dates = clean_all(_cells(frame, columns.sources["sale_dates"]))
     starts, ends, bad = _spans(dates)
     _put(quarantine, items, bad, ("sale_dates", "sale dates cannot be read"), dates)
+    prices = parsed.distinct
+    amounts = np.array([price.amount if price else np.nan for price in prices], float)
+    upper = [np.nan if price is None or price.upper is None else price.upper for price in prices]
+    named = np.array([price.currency if price else "" for price in prices], object)
     return {
-        "price": [_amount(price) for price in regular],
-        "price_max": [price.upper if price else None for price in regular],
-        "currency": [
-            next((p.currency for p in pair if p and p.currency), "")
-            for pair in zip(regular, sale, strict=True)
-        ],
-        "sale_price": [_amount(price) for price in sale],
+        "price": amounts[regular],
+        "price_max": np.array(upper, float)[regular],
+        "currency": np.where(named[regular] != "", named[regular], named[sale]),
+        "sale_price": amounts[sale],
         "sale_from": starts,
         "sale_to": ends,
     }
@@ -70,15 +72,13 @@ def _cells(frame: pd.DataFrame, names: list[str]) -> list[Any]:
     """Return the first filled cell of the columns, "" where there is none."""
     result: list[Any] = [""] * len(frame)
     for name in names:
+        cells, codes = distinct_cells(frame[name].tolist())
+        filled = ["" if as_text(cell).strip().lower() in _NOTHING else cell for (cell,) in cells]
         result = [
-            new if old == "" and as_text(new).strip().lower() not in _NOTHING else old
-            for old, new in zip(result, frame[name].tolist(), strict=True)
+            filled[code] if old == "" else old
+            for old, code in zip(result, codes.tolist(), strict=True)
         ]
     return [cell[0] if isinstance(cell, list) and cell else cell for cell in result]
-
-
-def _amount(price: Price | None) -> float | None:
-    return price.amount if price else None
 
 
 def _put(
@@ -98,15 +98,16 @@ def _put(
 
 def _spans(texts: list[str]) -> tuple[pd.Series, pd.Series, list[int]]:
     """Return the first and last times of "from/to" texts, and places that cannot be read."""
-    parts = [text.split("/") if text.count("/") == 1 else [text, ""] for text in texts]
+    cells, codes = distinct_cells(texts)
+    parts = [text.split("/") if text.count("/") == 1 else [text, ""] for (text,) in cells]
     firsts, lasts = ([p[side].strip() for p in parts] for side in (0, 1))
     starts, ends = _times(firsts), _times(lasts)
     bad = [
-        place
-        for place, (first, last) in enumerate(zip(firsts, lasts, strict=True))
-        if (first and pd.isna(starts[place])) or (last and pd.isna(ends[place]))
+        bool((first and pd.isna(start)) or (last and pd.isna(end)))
+        for first, last, start, end in zip(firsts, lasts, starts, ends, strict=True)
     ]
-    return starts, ends, bad
+    whole = [pd.Series(times.array.take(codes)) for times in (starts, ends)]
+    return whole[0], whole[1], np.flatnonzero(np.array(bad, bool)[codes]).tolist()
 
 
 def _times(texts: list[str]) -> pd.Series:

@@ -1,8 +1,11 @@
 """The ids of a feed as logs and judgements write them."""
 
 from collections import Counter
+from functools import cached_property
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from smar.data.membership import is_in
 
@@ -22,21 +25,22 @@ class ItemIds:
 
     def __init__(self, ids: set[str]) -> None:
         self.all = ids
-        self._known = pd.Index(sorted(ids), dtype=str)
+        self._known = pa.array(ids, pa.string())
         self.notes: Counter[str] = Counter()
-        self._by_number: dict[str, str] = {}
-        found = Counter(i.lstrip("0") for i in ids if i[:1] == "0" and i.isdigit())
-        for item_id in ids:
-            if item_id[:1] == "0" and found[item_id.lstrip("0")] == 1:
-                self._by_number[item_id.lstrip("0")] = item_id
-        folded = Counter(item_id.casefold() for item_id in ids)
-        self._by_case = {i.casefold(): i for i in ids if folded[i.casefold()] == 1}
 
     def known(self, ids: pd.Series) -> pd.Series:
         """Return ids as the feed writes them; those it does not have as they are."""
         unknown = ids[~is_in(ids, self._known) & ids.notna()]
-        if unknown.empty:
+        return ids if unknown.empty else self._meant(ids, unknown)
+
+    def known_values(self, ids: pa.Array) -> pa.Array:
+        """Return `known` of an Arrow array of texts, of which some may be null."""
+        found = pc.is_in(ids, value_set=self._known)
+        if pc.all(pc.or_(found, pc.is_null(ids))).as_py() is not False:
             return ids
+        return pa.array(self.known(ids.to_pandas().astype(str)), pa.string())
+
+    def _meant(self, ids: pd.Series, unknown: pd.Series) -> pd.Series:
         by_number = unknown.map(self._by_number)
         by_case = unknown.map({text: self._by_case.get(text.casefold()) for text in set(unknown)})
         for meant, note in ((by_number, _BY_NUMBER), (by_case[by_number.isna()], _BY_CASE)):
@@ -46,3 +50,14 @@ class ItemIds:
         result = ids.copy()
         result.loc[meant.index] = meant
         return result
+
+    @cached_property
+    def _by_number(self) -> dict[str, str]:
+        leading = [item_id for item_id in self.all if item_id[:1] == "0"]
+        found = Counter(item_id.lstrip("0") for item_id in leading if item_id.isdigit())
+        return {i.lstrip("0"): i for i in leading if found[i.lstrip("0")] == 1}
+
+    @cached_property
+    def _by_case(self) -> dict[str, str]:
+        folded = Counter(item_id.casefold() for item_id in self.all)
+        return {i.casefold(): i for i in self.all if folded[i.casefold()] == 1}

@@ -13,9 +13,11 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
 
+import numpy as np
 from babel.numbers import get_currency_precision
+from numpy.typing import NDArray
 
-from smar.sources.cells import MOST_KEPT, as_text
+from smar.sources.cells import MOST_KEPT, as_text, distinct_cells
 from smar.sources.currencies import choose_currency, currency_codes
 
 Decimals = Literal["auto", ".", ","]
@@ -63,14 +65,21 @@ class Prices:
     """A column of prices that was read.
 
     Args:
-        values: One per cell; None where the cell is empty or in `unreadable`.
+        distinct: The distinct prices; None where a cell is empty or unreadable.
+        codes: Which of them each cell has.
         unreadable: Places of cells that hold something that is no price.
         notes: What was found ambiguous, and how it was read.
     """
 
-    values: list[Price | None]
+    distinct: list[Price | None]
+    codes: NDArray[np.int64]
     unreadable: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def values(self) -> list[Price | None]:
+        """The price of every cell."""
+        return [self.distinct[code] for code in self.codes]
 
 
 @dataclass(frozen=True)
@@ -103,22 +112,28 @@ def parse_prices(
         column: Name of the column, for notes.
     """
     own = currencies or [""] * len(cells)
+    distinct, codes = distinct_cells(cells, own)
+    counts = np.bincount(codes, minlength=len(distinct)).tolist()
     parsed = [
-        None if cell == "" else _take_apart(cell, code or currency)
-        for cell, code in zip(cells, own, strict=True)
+        None if cell == "" else _take_apart(cell, code or currency) for cell, code in distinct
     ]
-    votes = _count_marks(parsed)
-    result = Prices([])
-    doubtful: dict[str, list[str]] = defaultdict(list)
-    for place, (cell, parts) in enumerate(zip(cells, parsed, strict=True)):
-        price = _price(parts, votes, decimals, doubtful) if parts else None
-        result.values.append(price)
-        if price is None and as_text(cell).strip():
-            result.unreadable.append(place)
-    for key, texts in sorted(doubtful.items()):
+    votes = _count_marks(zip(parsed, counts, strict=True))
+    result = Prices([], codes)
+    doubtful: dict[str, tuple[int, str]] = {}
+    bad = np.zeros(len(distinct), bool)
+    for place, ((cell, _), parts, count) in enumerate(zip(distinct, parsed, counts, strict=True)):
+        unsure: dict[str, list[str]] = defaultdict(list)
+        price = _price(parts, votes, decimals, unsure) if parts else None
+        for key, texts in unsure.items():
+            before, first = doubtful.get(key, (0, texts[0]))
+            doubtful[key] = before + count * len(texts), first
+        result.distinct.append(price)
+        bad[place] = price is None and bool(as_text(cell).strip())
+    result.unreadable = np.flatnonzero(bad[codes]).tolist()
+    for key, (number, first) in sorted(doubtful.items()):
         code, reading = key.split("\t")
         result.notes.append(
-            f"{column}: {len(texts)} numbers such as '{texts[0]}' {code or 'without a currency'} "
+            f"{column}: {number} numbers such as '{first}' {code or 'without a currency'} "
             f"could be thousands or decimals; read as {reading} "
             "(ingest.feed.decimals says otherwise)"
         )
@@ -218,18 +233,18 @@ def _digits(text: str) -> str:
 _Votes = dict[str, Counter[str]]
 
 
-def _count_marks(parsed: Iterable[_Parts | None]) -> _Votes:
+def _count_marks(parsed: Iterable[tuple[_Parts | None, int]]) -> _Votes:
     """Return, for each currency, how often which mark surely parts decimals."""
     votes: _Votes = defaultdict(Counter)
-    for parts in parsed:
+    for parts, count in parsed:
         for text in parts.numbers if parts else ():
             number = _read_number(text) if parts and isinstance(text, str) else None
             if parts is None or number is None:
                 continue
             if number.decimal:
-                votes[parts.currency][number.decimal] += 1
+                votes[parts.currency][number.decimal] += count
             elif number.thousands in {".", ","}:
-                votes[parts.currency][_other(number.thousands)] += 1
+                votes[parts.currency][_other(number.thousands)] += count
     return votes
 
 

@@ -187,8 +187,7 @@ def _engagements(
 
 
 def _search_table(searches: Searches, shown: pa.Array, item_ids: ItemIds) -> pd.DataFrame:
-    values = pa.array(item_ids.known(shown.values.to_pandas().astype(str)), pa.string())
-    lists = pa.ListArray.from_arrays(shown.offsets, values)
+    lists = pa.ListArray.from_arrays(shown.offsets, item_ids.known_values(shown.values))
     return pd.DataFrame(
         {
             "search_id": searches.frame["search_id"],

@@ -21,6 +21,7 @@ from smar.errors import DataError
 from smar.sources.cells import distinct_names, integral
 from smar.sources.delimited import SURPLUS, Dialect, RowReader, sniff
 from smar.sources.encodings import AUTO, TextFile, open_bytes, open_text
+from smar.sources.plain_rows import plain_columns
 from smar.sources.workbook import is_filled, read_grid
 
 FORMATS = ("csv", "tsv", "txt", "json", "jsonl", "ndjson", "xlsx", "parquet")
@@ -153,6 +154,14 @@ def _read_delimited(
             break
     preferred = "\t" if kind in {"tsv", "txt"} else ","
     dialect = sniff(head, preferred) if separator == AUTO else Dialect(separator)
+    plain = plain_columns(text, dialect) if header is None else None
+    if plain is not None:
+        names, _ = distinct_names(plain[0], [])
+        frame = pd.DataFrame(
+            {name: column.to_pandas() for name, column in zip(names, plain[1], strict=True)}
+        ).astype(str)
+        notes = _notes_of(text, dialect, kind, setting)
+        return Table(frame, list(range(1, len(frame) + 1)), [], notes)
     reader = RowReader(_chain(head, lines), dialect, header)
     records = list(reader.rows())
     shifted = reader.shifted(records)
@@ -164,12 +173,17 @@ def _read_delimited(
     frame = pd.DataFrame([row for _, row in records], columns=range(len(reader.header)), dtype=str)
     frame = frame.drop(columns=drop)
     frame.columns = pd.Index(names)
+    notes = [*_notes_of(text, dialect, kind, setting), *reader.notes()]
+    bad = [BadRow(row, reason, value) for row, reason, value in reader.bad]
+    return Table(frame, [row for row, _ in records], bad, notes, text.is_cut)
+
+
+def _notes_of(text: TextFile, dialect: Dialect, kind: str, setting: str) -> list[str]:
+    """Return how a file is read, in words."""
     notes = list(text.notes)
     if dialect.separator != {"tsv": "\t", "csv": ","}.get(kind, dialect.separator):
         notes.append(f"separator {dialect.separator!r} (see {setting})")
-    notes += reader.notes()
-    bad = [BadRow(row, reason, value) for row, reason, value in reader.bad]
-    return Table(frame, [row for row, _ in records], bad, notes, text.is_cut)
+    return notes
 
 
 def _chain(head: list[str], rest: Iterator[str]) -> Iterator[str]:
