@@ -1,6 +1,6 @@
-"""Which texts are among others: pandas looks at every one of a million by itself, Arrow at once."""
+"""Texts among others, and what is made of each: pandas looks at each by itself, Arrow at once."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 import pyarrow as pa
@@ -19,3 +19,19 @@ def is_in(texts: pd.Series, values: Iterable[str]) -> pd.Series:
         values = list(values)
     found = pc.is_in(pa.array(texts, pa.string()), value_set=pa.array(values, pa.string()))
     return pd.Series(found.to_numpy(zero_copy_only=False), index=texts.index)
+
+
+def each_once(texts: pd.Series, function: Callable[[str], str]) -> pd.Series:
+    """Return what a function makes of texts, none of them missing; each distinct one is asked once.
+
+    Args:
+        texts: Texts, of any index.
+        function: Makes one text of another.
+    """
+    coded = _whole(pa.array(texts, pa.string())).dictionary_encode()
+    made = pa.array(map(function, coded.dictionary.to_pylist()), pa.string())
+    return pd.Series(made.take(coded.indices).to_pandas().to_numpy(), texts.index, dtype=str)
+
+
+def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

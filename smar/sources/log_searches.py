@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smar.data import row_rules
-from smar.data.membership import is_in
+from smar.data.membership import each_once, is_in
 from smar.data.schema import normalize_query
 from smar.sources.quarantine import Quarantine
 from smar.sources.raw_log import SAID
@@ -89,8 +89,7 @@ def _readable(frame: pd.DataFrame, dates: str, quarantine: Quarantine) -> pd.Dat
 
 def normalised(texts: pd.Series) -> pd.Series:
     """Return the normalised queries of texts; each distinct one is worked out once."""
-    distinct = {text: normalize_query(text) for text in texts.unique().tolist()}
-    return texts.map(distinct).astype(str)
+    return each_once(texts, normalize_query)
 
 
 def _told_by_events(frame: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
@@ -127,8 +126,7 @@ def _grouped(frame: pd.DataFrame) -> pd.DataFrame:
     groups = groups.assign(record_id=groups["search_id"])
     if is_shared.any():  # a record whose id no other has is its own group
         groups = pd.concat([groups, _merged(frame[is_shared])]).sort_index()
-    ids = {text: query_id_of(text) for text in groups["query"].unique().tolist()}
-    groups["query_id"] = groups["query"].map(ids).astype(str)
+    groups["query_id"] = each_once(groups["query"], query_id_of)
     columns = [
         "search_id", "query", "row", "time", "client_id", "application", "at", "record_id",
         "query_id",

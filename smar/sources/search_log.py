@@ -201,7 +201,7 @@ def _search_table(searches: Searches, shown: pa.Array, item_ids: ItemIds) -> pd.
 
 
 def _engagement_table(engaged: pd.DataFrame, searches: Searches) -> pd.DataFrame:
-    of = searches.frame.iloc[engaged["search"].to_numpy(np.int64)]
+    of = searches.frame[["search_id", "query_id"]].iloc[engaged["search"].to_numpy(np.int64)]
     return pd.DataFrame(
         {
             "search_id": of["search_id"].to_numpy(),

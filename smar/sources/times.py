@@ -8,6 +8,7 @@ import logging
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,10 +76,28 @@ def _plain_iso(texts: pd.Series) -> pd.Series:
 
     It is how nearly every log writes them: the other spellings need not be tried on millions.
     """
-    is_plain = pc.match_substring_regex(pa.array(texts, pa.string()), _PLAIN_ISO)
+    given = pa.array(texts, pa.string())
+    is_plain = pc.fill_null(pc.match_substring_regex(given, _PLAIN_ISO), False)
     chosen = texts[is_plain.to_numpy(zero_copy_only=False)]
-    times = pd.to_datetime(chosen, utc=True, errors="coerce", format="ISO8601")
-    return times.astype("datetime64[us, UTC]").reindex(texts.index)
+    times = _cast(given.filter(is_plain))
+    if times is None:
+        times = pd.to_datetime(chosen, utc=True, errors="coerce", format="ISO8601").array
+    found = pd.Series(times, index=chosen.index).astype("datetime64[us, UTC]")
+    return found if len(found) == len(texts) else found.reindex(texts.index)
+
+
+def _cast(texts: pa.Array) -> Any:
+    """Return times that Arrow reads, which takes a tenth of the time; None if it does not all.
+
+    It reads zones of every text or of none, and what is no time (2026-02-30) is an error to it.
+    """
+    for zone in ("UTC", None):
+        try:
+            times = texts.cast(pa.timestamp("us", zone))
+        except pa.ArrowInvalid:
+            continue
+        return times.cast(pa.timestamp("us", "UTC")).to_pandas().array
+    return None
 
 
 def _spelled(distinct: pd.Series, dates: str) -> tuple[pd.Series, pd.Series]:

@@ -5,16 +5,17 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
 from smar import artifacts
 from smar.artifacts import Manifest, write_directory
-from smar.data import images
+from smar.data import images, schema
 from smar.data.images import ImageStore
 from smar.params import ImageStoreParams
 from smar.sources import picture_reading
-from smar.sources.decoded_pictures import DecodedPictures, Stamp, remember
+from smar.sources.decoded_pictures import DecodedPictures, Stamp, Stamps, remember
 from smar.sources.pictures import PictureFile, pack_images
 from smar.sources.quarantine import Quarantine
 
@@ -193,6 +194,27 @@ def test_damage_to_what_is_remembered_costs_time_alone(
     content = bytearray(kept.read_bytes())
     content[-1] ^= 1
     kept.write_bytes(content)  # and with it the shard of the store, which is the same file
+    again, _ = ingest(raw, NAMES)
+    assert np.array_equal(shown(raw, again), before)
+    assert len(decodings) == 20
+    assert "pictures are decoded anew" in caplog.text
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "of another store"])
+def test_stamps_that_are_damaged_cost_time_alone(
+    raw: Path, decodings: list[int], caplog: pytest.LogCaptureFixture, damage: str
+):
+    ids, _ = ingest(raw, NAMES)
+    before = shown(raw, ids)
+    kept = next((raw.parent / "work").rglob("stamps.parquet"))
+    match damage:
+        case "cut":
+            kept.write_bytes(kept.read_bytes()[:-9])
+        case "gone":
+            kept.unlink()
+        case _:
+            links = pa.array(["00.png"])
+            schema.write_arrow(kept, Stamps(links, np.zeros((1, 4), int), np.array([10])).table())
     again, _ = ingest(raw, NAMES)
     assert np.array_equal(shown(raw, again), before)
     assert len(decodings) == 20

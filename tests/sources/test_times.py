@@ -1,8 +1,11 @@
 """Times in every spelling; what is unclear is not guessed."""
 
+import random
+
 import pandas as pd
 import pytest
 
+from smar.sources import times
 from smar.sources.times import UNCLEAR, UNREADABLE, _plain_iso, _spelled, parse_times
 
 TEN = pd.Timestamp("2026-09-01 10:00", tz="UTC")
@@ -81,3 +84,21 @@ def test_plain_iso_is_what_the_other_spellings_read(text: str):
         "",
         *(3 * [""] if pd.notna(slow) else [UNREADABLE, "", UNREADABLE]),
     ]
+
+
+@pytest.mark.parametrize("zones", [("Z", "+02:00", "-0530", "+00:00"), ("",), ("", "Z")])
+def test_plain_times_are_those_that_pandas_reads(
+    monkeypatch: pytest.MonkeyPatch, zones: tuple[str, ...]
+):
+    rng = random.Random(3)
+    for _ in range(60):
+        texts = [
+            f"{rng.randint(1960, 2100)}-{rng.randint(1, 12):02}-{rng.randint(1, 30):02}T"
+            f"{rng.randint(0, 24):02}:{rng.randint(0, 59):02}:{rng.randint(0, 59):02}"
+            + rng.choice(["", ".5", ".123456", ".1234567"]) + rng.choice(zones)
+            for _ in range(rng.randint(1, 4))
+        ]  # fmt: skip
+        found = _plain_iso(pd.Series(texts, dtype=str))
+        with monkeypatch.context() as patched:
+            patched.setattr(times, "_cast", lambda _: None)
+            pd.testing.assert_series_equal(found, _plain_iso(pd.Series(texts, dtype=str)))
