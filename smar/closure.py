@@ -9,10 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
+PARAMS = "params"
+"""The package that declares parameters."""
 _TEMPLATE = re.compile(r"[\"']([\w.]+\.j2)[\"']")
 
 
-def closure(*modules: str) -> list[str]:
+def closure(*modules: str, but: str = "") -> list[str]:
     """Return the files that modules of smar need, as sorted paths such as "smar/artifacts.py".
 
     An import counts wherever it stands, and so does a template that a file names. Package files
@@ -20,11 +22,15 @@ def closure(*modules: str) -> list[str]:
 
     Args:
         *modules: Dotted names, such as "smar.stages.embed".
+        but: A package of smar whose files, and what they alone need, are left out; "" for none.
     """
     waiting = [file for module in modules for file in _files_of(module)]
+    left_out = PACKAGE / but if but else None
     seen: set[Path] = set()
     while waiting:
         file = waiting.pop()
+        if left_out is not None and file.is_relative_to(left_out):
+            continue
         if file not in seen and file != PACKAGE / "__init__.py":  # imports lazily, for users
             seen.add(file)
             waiting += _needed_by(file)
@@ -32,15 +38,19 @@ def closure(*modules: str) -> list[str]:
     return sorted(f"{PACKAGE.name}/{file.relative_to(PACKAGE)}" for file in kept)
 
 
-def code_key(modules: Iterable[str], libraries: Iterable[str] = (), told: str = "") -> str:
+def code_key(
+    modules: Iterable[str], libraries: Iterable[str] = (), told: str = "", *, but: str = ""
+) -> str:
     """Return what stands for the way in which something is made, 64 hexadecimal digits.
 
     Args:
         modules: What makes it, by dotted names; all that they need counts.
         libraries: Packages whose versions count.
         told: What else decides.
+        but: As of `closure`; `PARAMS` where nothing of it is asked but values, and `told` holds all
+            of these: a new parameter of another stage, or another text of one, changes nothing.
     """
-    code = [(PACKAGE.parent / file).read_bytes() for file in closure(*modules)]
+    code = [(PACKAGE.parent / file).read_bytes() for file in closure(*modules, but=but)]
     return sha256(repr((code, [*map(version, libraries)], told)).encode()).hexdigest()
 
 

@@ -28,7 +28,7 @@ import orjson
 from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, read_manifest, verify_directory, write_directory
-from smar.closure import code_key
+from smar.closure import PARAMS, code_key
 from smar.errors import ArtifactError
 from smar.index.ann import KIND as INDEX
 from smar.index.basis import Basis
@@ -89,18 +89,18 @@ class Fit:
 
 def how_read() -> str:
     """Return what stands for the way in which texts are read."""
-    return code_key(["smar.index.item_words", "smar.index.letters"], _OF_WORDS)
+    return code_key(["smar.index.item_words", "smar.index.letters"], _OF_WORDS, but=PARAMS)
 
 
 def how_looked_at() -> str:
     """Return what stands for the way in which pictures are looked at."""
-    return code_key(["smar.index.picture_colours"], ("numpy",))
+    return code_key(["smar.index.picture_colours"], ("numpy",), but=PARAMS)
 
 
 def how_fitted(settings: Any) -> str:
     """Return what stands for the way in which an index is fitted: code, libraries, settings."""
     known = orjson.dumps(settings, option=orjson.OPT_SORT_KEYS).decode()
-    return code_key(["smar.stages.index"], _OF_ALL, known)
+    return code_key(["smar.stages.index"], _OF_ALL, known, but=PARAMS)
 
 
 @dataclass(frozen=True)

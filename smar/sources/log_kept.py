@@ -17,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from smar.closure import code_key
+from smar.closure import PARAMS, code_key
 from smar.sources.log_files import FILES
 from smar.sources.quarantine import QUARANTINE, Quarantine
 from smar.sources.raw_log import EVENTS, QUERIES, RawLog
@@ -98,7 +98,7 @@ def joined(parts: Iterable[LogPart], quarantine: Quarantine) -> RawLog:
 
 def _how(reader: str, settings: Any) -> bytes:
     """Return what stands for the way in which files are read."""
-    return code_key([reader, __name__], _LIBRARIES, repr(settings)).encode()
+    return code_key([reader, __name__], _LIBRARIES, repr(settings), but=PARAMS).encode()
 
 
 def _say(path: Path, part: LogPart) -> None:

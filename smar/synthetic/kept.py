@@ -21,7 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, read_manifest, verify_directory, write_directory
-from smar.closure import code_key
+from smar.closure import PARAMS, code_key
 from smar.content_keys import KeyTable
 from smar.errors import ArtifactError
 from smar.synthetic.drawn import HELD_OUT, MADE, Drawn, bags
@@ -36,7 +36,8 @@ _COLUMNS = 6  # of items.npy: the key in two numbers, pairs, and draws left out 
 
 def how_drawn(settings: Any) -> str:
     """Return what stands for the way in which queries are drawn: code, libraries and settings."""
-    return code_key(["smar.synthetic.drawing"], _LIBRARIES, json.dumps(settings, sort_keys=True))
+    known = json.dumps(settings, sort_keys=True)
+    return code_key(["smar.synthetic.drawing"], _LIBRARIES, known, but=PARAMS)
 
 
 class Earlier:

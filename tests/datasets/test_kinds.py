@@ -79,7 +79,7 @@ def test_kagl_of_the_hub(read: Callable[..., Any], kagl: Path):
     assert first["attributes"] == "gender: Men"
     more = json.loads(first["more"])
     assert (more["baseColour"], more["year"]) == ("Red", "2011")
-    assert (tables.items["image_ids"].str.len() == 1).all()
+    assert (tables.items["image_ids"].list.len() == 1).all()
     assert tables.quarantine.frame().empty
 
 

@@ -1,0 +1,45 @@
+"""What stands for code: it changes with what is imported, and parameters can count by value."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from smar import closure as module
+from smar.closure import PARAMS, closure, code_key
+
+READER = "smar.sources.log_kept"
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the package that may be edited."""
+    copy = tmp_path / "smar"
+    shutil.copytree(module.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(module, "PACKAGE", copy)
+    module._needed_by.cache_clear()
+    yield copy
+    module._needed_by.cache_clear()
+
+
+def test_parameters_and_what_they_alone_need_can_be_left_out():
+    whole, rest = closure(READER), closure(READER, but=PARAMS)
+    assert "smar/params/ingest.py" in closure("smar.sources.ubi")
+    assert not [file for file in rest if file.startswith("smar/params/")]
+    assert set(rest) <= set(whole)
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"), [("params/ingest.py", False), ("sources/times.py", False),
+                          ("sources/log_records.py", True), ("sources/actions.py", True)],
+)  # fmt: skip
+def test_key_of_a_reader_changes_with_its_code_alone(package: Path, file: str, changes: bool):
+    before = code_key(["smar.sources.ubi"], told="settings", but=PARAMS)
+    with (package / file).open("a") as written:
+        written.write("# another line\n")
+    assert (code_key(["smar.sources.ubi"], told="settings", but=PARAMS) != before) == changes
+
+
+def test_key_changes_with_what_is_told():
+    keys = {code_key([READER], told=told, but=PARAMS) for told in ("a", "b")}
+    assert len(keys) == 2
