@@ -6,13 +6,14 @@
 
 The service runs as people start it (`smar serve`, with its event log and ONNX Runtime), the load
 comes from a process of its own over connections that stay open, and both take turns with the bare
-library in this process: what the machine does beside it hits all alike. Seconds of the processor
-are told too, for they say the most on a machine that is busy. Then releases are switched under
-load. Before that searches come at a steady rate, whether others are answered or not: at a share of
-the highest rate that was seen. `--under` looks for the highest such rate at which p99 is under so
-many milliseconds. `--soak` sends searches and clicks at a rate, or a share of the highest one, and
-tells memory at the beginning and the end, and events that were acknowledged beside those on the
-disk.
+library in this process: what the machine does beside it hits all alike. One client asks the bare
+library behind a bare socket too, which is the least that a client of any service waits for.
+Seconds of the processor are told as well, for they say the most on a machine that is busy. Then
+searches come at a steady rate, whether others are answered or not: at a share of the highest rate
+that was seen. Then releases are switched under load. `--under` looks for the highest steady rate at
+which p99 is under so many milliseconds. `--soak` sends searches and clicks at a rate, or a share of
+the highest one, and tells memory at the beginning and the end, and events that were acknowledged
+beside those on the disk.
 
 `--items` makes a shop (`benchmarks.serving_shop`), which `--folder` keeps for the next time;
 without them the current release is served. `--share 0` serves a release of it without words. One
@@ -26,28 +27,29 @@ import os
 import shutil
 import statistics
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
 
+from benchmarks.serving_library import (
+    BATCH,
+    FACETS,
+    FILTERS,
+    HITS,
+    MIXED,
+    PLAIN,
+    bare_figures,
+    bare_library,
+    requests_of,
+)
 from benchmarks.serving_process import cpu_s, generator, memory_mb, records, serve
 from benchmarks.serving_shop import build_project, give_share
+from benchmarks.serving_socket import behind_socket
 from benchmarks.serving_switch import switch_under_load
-from smar.models.onnx_kept import graph_path, made_queries
-from smar.service.filters import read_filter
-from smar.service.finding import ONNX, QueryTower
-from smar.service.http.threads import limit_process
-from smar.service.request import SearchRequest
 from smar.service.retriever import Retriever
 
-_BATCH = 32
-_HITS = 10
-FILTERS = {"price": {"lt": 20}, "availability": "in_stock"}
-FACETS = ("brand", "price")
-_PLAIN, _MIXED = "plain", "mixed"
 _STEADY = (0.5, 0.8)  # of the highest rate
 _HALVES = 7  # to within one in 128 of what is answered at full load
 _MANY = 128  # connections of shoppers who know of no other
@@ -63,7 +65,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="a made shop, or where to make one")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--share", type=float, help="of the words, in place of the release's own")
-    parser.add_argument("--kind", choices=(_PLAIN, _MIXED), default=_PLAIN)
+    parser.add_argument("--kind", choices=(PLAIN, MIXED), default=PLAIN)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
     cores = len(os.sched_getaffinity(0))
@@ -112,67 +114,29 @@ def _write_paths(root: Path) -> None:
     """Write what the load generator asks for."""
     texts = json.loads((root / "queries.json").read_text())
     plain = [
-        f"/search?q={quote(text)}&limit={_HITS}&client_id=c{number % 97}"
+        f"/search?q={quote(text)}&limit={HITS}&client_id=c{number % 97}"
         for number, text in enumerate(texts)
     ]
     more = f"&filters={quote(json.dumps(FILTERS))}&facets={','.join(FACETS)}"
     mixed = [path + (more if n % 10 == 0 else "") for n, path in enumerate(plain)]
-    for name, paths in ((_PLAIN, plain), (_MIXED, mixed)):
+    for name, paths in ((PLAIN, plain), (MIXED, mixed)):
         (root / f"{name}.json").write_text(json.dumps(paths))
 
 
-def _library(root: Path, threads: int) -> Retriever:
-    """Return the bare library, its queries encoded by what encodes the service's.
-
-    It does what a search is: reads the query, encodes it, finds and scores the best, and names the
-    rows, scores and relevance of its hits. It reads no item, writes no JSON and logs nothing.
-    """
-    limit_process(threads)
-    shop = Retriever.load(root)
-    shop.hasten()
-    model = root / "releases" / shop.release / "model"
-    queries = made_queries(model, graph_path(model, root / ".smar/onnx"))
-    if queries is not None:
-        shop.tower = QueryTower(ONNX, queries.encode)
-    return shop
-
-
-def _requests(root: Path, kind: str) -> list[SearchRequest]:
-    filters = read_filter(FILTERS)[0]
-    texts = json.loads((root / "queries.json").read_text())
-    return [
-        SearchRequest(query=text, limit=_HITS, filters=filters, facets=FACETS)
-        if kind == _MIXED and number % 10 == 0
-        else SearchRequest(query=text, limit=_HITS)
-        for number, text in enumerate(texts)
-    ]
-
-
 def _measure(root: Path, options: argparse.Namespace) -> dict[str, Any]:
-    shop, requests = _library(root, options.bare_threads), _requests(root, options.kind)
-    shop.answer_many(requests[:_BATCH])
+    shop = bare_library(root, options.bare_threads)
     before = records(root)
     server, port = serve(root)
-    rounds: list[dict[str, float]] = []
-    answered = 0
     try:
-        answered += generator(root, port, options.kind, 4, 1.0)["answered"]  # warm
-        for _ in range(options.rounds):
-            bare = _bare(shop, requests, options.seconds)
-            cpu = cpu_s(server.pid)
-            many = generator(root, port, options.kind, options.connections, options.seconds)
-            spent = cpu_s(server.pid) - cpu
-            single = generator(root, port, options.kind, 1, options.seconds)
-            answered += many["answered"] + single["answered"]
-            rounds.append(_figures(bare, many, single, 1e3 * spent / max(1, many["answered"])))
+        answered = generator(root, port, options.kind, 4, 1.0)["answered"]  # warm
+        rounds = _rounds(root, shop, server.pid, port, options)
         memory = memory_mb(server.pid)
+        highest = rounds[-1]["http_per_s"]
         steady = {
-            share: generator(
-                root, port, options.kind, _MANY, 2 * options.seconds, share * many["per_s"]
-            )
+            share: generator(root, port, options.kind, _MANY, 2 * options.seconds, share * highest)
             for share in _STEADY
         }
-        answered += sum(each["answered"] for each in steady.values())
+        answered += sum(each["answered"] for each in [*rounds, *steady.values()])
         seconds = max(9.0, 3 * options.seconds, options.switch)
         switched = switch_under_load(root, port, options.kind, options.workers, seconds)
         answered += switched["answered"]
@@ -194,6 +158,26 @@ def _measure(root: Path, options: argparse.Namespace) -> dict[str, Any]:
         "answered": answered,
         "records_in_log": records(root) - before,
     }
+
+
+def _rounds(
+    root: Path, shop: Retriever, pid: int, port: int, options: argparse.Namespace
+) -> list[dict[str, float]]:
+    """Return what the library, the service and the library behind a bare socket did in turns."""
+    kind, seconds, requests = options.kind, options.seconds, requests_of(root, options.kind)
+    shop.answer_many(requests[:BATCH])
+    rounds = []
+    with behind_socket(root, options.bare_threads, kind) as bare_port:
+        for _ in range(options.rounds):
+            bare = bare_figures(shop, requests, seconds)
+            cpu = cpu_s(pid)
+            many = generator(root, port, kind, options.connections, seconds)
+            spent = cpu_s(pid) - cpu
+            single = generator(root, port, kind, 1, seconds)
+            least = generator(root, bare_port, kind, 1, seconds)
+            cpu_ms = 1e3 * spent / max(1, many["answered"])
+            rounds.append(_figures(bare, many, single, least, cpu_ms))
+    return rounds
 
 
 def _soak(root: Path, options: argparse.Namespace) -> dict[str, Any]:
@@ -247,7 +231,11 @@ def _highest_rate(root: Path, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _figures(
-    bare: dict[str, float], many: dict[str, Any], single: dict[str, Any], cpu_ms: float
+    bare: dict[str, float],
+    many: dict[str, Any],
+    single: dict[str, Any],
+    least: dict[str, Any],
+    cpu_ms: float,
 ) -> dict[str, float]:
     return {
         "bare_one_p50_ms": bare["one_p50_ms"],
@@ -259,30 +247,13 @@ def _figures(
         "load_cpu_share": many["load_cpu_share"],
         "http_cpu_ms": cpu_ms,
         "http_one_p50_ms": single["p50_ms"],
+        "socket_one_p50_ms": least["p50_ms"],
+        "answered": many["answered"] + single["answered"],
         "errors": many["errors"] + single["errors"],
         "ratio_per_s": many["per_s"] / bare["batch_per_s"],
         "ratio_one_p50": single["p50_ms"] / bare["one_p50_ms"],
+        "ratio_socket_one_p50": least["p50_ms"] / bare["one_p50_ms"],
         "ratio_cpu": cpu_ms / bare["batch_cpu_ms"],
-    }
-
-
-def _bare(shop: Retriever, requests: list[SearchRequest], seconds: float) -> dict[str, float]:
-    """Return how fast the library answers: one by one, and in batches as the service forms them."""
-    spent, number = [], 0
-    until = time.perf_counter() + seconds / 2
-    while time.perf_counter() < until:
-        start = time.perf_counter()
-        shop.answer(requests[number % len(requests)])
-        spent.append(time.perf_counter() - start)
-        number += 1
-    cpu, start, done = time.process_time(), time.perf_counter(), 0
-    while time.perf_counter() - start < seconds / 2:
-        shop.answer_many([requests[(done + place) % len(requests)] for place in range(_BATCH)])
-        done += _BATCH
-    return {
-        "one_p50_ms": 1e3 * statistics.median(spent),
-        "batch_per_s": done / (time.perf_counter() - start),
-        "batch_cpu_ms": 1e3 * (time.process_time() - cpu) / done,
     }
 
 

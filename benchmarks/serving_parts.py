@@ -19,7 +19,7 @@ from unittest.mock import patch
 
 import faiss
 
-from benchmarks.serving import FACETS, FILTERS
+from benchmarks.serving_library import FACETS, FILTERS
 from smar.service.filters import read_filter
 from smar.service.request import SearchRequest
 from smar.service.retriever import Retriever
