@@ -3,7 +3,8 @@
 They go over the items in windows small enough for the sums of one to stay in the nearest cache.
 Within a window all items of the words that count most are met; the other words are added for those
 that may still be among the best alone (MaxScore, as in `postings`). The k best so far are a heap
-with the worst of them on top, which says what a further item has to reach.
+with the worst of them on top. Equal shares go by row and windows by rows, so that an item of a
+further window has to have more than it: where k items have all that a query can, the search ends.
 
 Sums are float64 of float32 weights, so that no order of adding rounds: what is found is what
 `postings` finds, bit for bit.
@@ -22,7 +23,7 @@ from smar.index.compiling import array, compiled
 
 _WINDOW = 4096  # items
 _DENSE = 8  # postings for each item looked up among them, up to which all of them are read instead
-_SAME_SHARE = 1 - 2.0**-22  # sums this near may be one share of float32
+_ROUNDED = 1 - 2.0**-50  # more than some products of float64 lose
 
 Index = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]
 """Where the items of each word begin, [V + 1]; their rows; what the word counts in each."""
@@ -52,6 +53,12 @@ def _first_from(rows: Any, low: int, high: int, row: int) -> int:
 @compiled()
 def _is_worse(share: float, row: int, other: float, other_row: int) -> bool:
     return share < other or (share == other and row > other_row)
+
+
+@compiled()
+def _better(share: float) -> float:
+    """Return what a larger share of float32 is made of at least: half way to the next one."""
+    return (np.float64(share) + np.float64(np.nextafter(share, np.float32(np.inf)))) / 2
 
 
 @compiled()
@@ -215,7 +222,7 @@ def best(
             if len(allowed) == 0 or allowed[row]:
                 size = _put(rows, shares, size, k, row, np.float32(total / reachable))
         if k and size == k:
-            floor = max(floor, np.float64(shares[0]) * reachable * _SAME_SHARE)
+            floor = max(floor, _better(shares[0]) * reachable * _ROUNDED)
             needed = _needed(rest, needed, floor)
     for last in range(size - 1 if k else 0, 0, -1):
         rows[0], rows[last] = rows[last], rows[0]

@@ -79,3 +79,11 @@ def test_words_that_decide_nothing_are_not_gone_through():
     assert word_kernels._needed(rest, 2, 0.5) == 2
     assert word_kernels._needed(rest, 2, 2.0) == 1
     assert word_kernels._needed(rest, 2, 11.0) == 0
+
+
+@given(share=st.floats(2.0**-20, 1.0, width=32), part=st.floats(0, 1))
+def test_only_what_is_half_way_to_the_next_share_is_a_larger_one(share: float, part: float):
+    half = word_kernels._better(np.float32(share))
+    assert np.float32(half * (1 - 2**-40)) == np.float32(share)
+    more = share * (1 + 2**-22 * part)
+    assert more >= half or np.float32(more) == np.float32(share)
