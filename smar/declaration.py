@@ -16,6 +16,10 @@ from smar.errors import ArtifactError, CheckError, list_problems
 
 logger = logging.getLogger(__name__)
 
+OF_RUN = "run"
+"""Key of an outcome under which it tells what that run did, not what it made: how much it could
+take over from runs before. Equal works may have come about in different runs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:

@@ -244,8 +244,7 @@ def test_only_changed_items_are_encoded_again(copy: Path):
     items = pd.concat([items.iloc[1:], items.iloc[:1]], ignore_index=True)
     schema.write_table(paths.items, items, schema.ITEMS)
     smar(copy, "embed")
-    figures = metrics(copy, "embed")
-    assert (figures["encoded"], figures["reused"]) == (2, 238)
+    assert metrics(copy, "embed")["run"] == {"encoded": 2, "reused": 238}
     after = EmbeddingStore.load(paths.embeddings)
     assert after.item_ids == list(items["item_id"])
     assert np.array_equal(after.multimodal[-1], old[0])
@@ -259,7 +258,7 @@ def test_damaged_embeddings_are_made_again(copy: Path):
     file = Paths(copy).embeddings / "text.npy"
     file.write_bytes(file.read_bytes()[:-5])
     smar(copy, "embed")
-    assert metrics(copy, "embed")["encoded"] == 240
+    assert metrics(copy, "embed")["run"]["encoded"] == 240
 
 
 def test_model_and_index_of_different_runs_are_refused(copy: Path):

@@ -20,6 +20,7 @@ from smar.artifacts import (
     write_json,
 )
 from smar.data.images import ImageStore
+from smar.declaration import OF_RUN
 from smar.errors import ArtifactError, ExportError
 from smar.judging.judged import JudgedQueries
 from smar.models.onnx_graph import write_query_graph
@@ -142,7 +143,9 @@ def fill_release(
     (folder / "metrics").mkdir()
     for file in sorted(paths.outcome("any").parent.glob("*.json")):
         if file.stem not in _ABOUT_RELEASES:
-            shutil.copy(file, folder / "metrics")
+            found = json.loads(file.read_text(encoding="utf-8"))
+            found.pop(OF_RUN, None)
+            write_json(folder / "metrics" / file.name, found)
     shutil.copy(paths.params, folder / "params.yaml")
     # A plain file to this library: what the orchestrator knew about every stage's inputs.
     lock = paths.root / "dvc.lock"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smar.checks import Check
-from smar.declaration import Stage
+from smar.declaration import OF_RUN, Stage
 from smar.paths import Paths
 
 if TYPE_CHECKING:
@@ -73,22 +73,19 @@ def run(root: Path) -> None:
         partial(_encode, root, params, inputs),
         paths.work,
     )
-    # This run's own figures stay out of the manifest: same items and model, same bytes.
     counts = {
         "items": len(items),
-        "encoded": encoded,
-        "reused": len(items) - encoded,
         "without_picture": int((items["image_ids"].str.len() == 0).sum()),
     }
-    counted = {name: counts[name] for name in ("items", "without_picture")}
+    of_run = {"encoded": encoded, "reused": len(items) - encoded}
     settings = params.embed.model_dump()
-    manifest = Manifest(kind=KIND, inputs=inputs, params=settings, counts=counted)
+    manifest = Manifest(kind=KIND, inputs=inputs, params=settings, counts=counts)
     coverage = check_coverage("every_item_is_embedded", list(items["item_id"]), store.item_ids)
     found = [check_norms(store), coverage]
-    figures = STAGE.with_checks(paths.outcome("embed"), counts, found)
+    figures = STAGE.with_checks(paths.outcome("embed"), counts | {OF_RUN: of_run}, found)
     write_store(paths.embeddings, store, manifest)
     STAGE.write_outcome(root, figures)
-    logger.info("embed: %s", counts)
+    logger.info("embed: %s", counts | of_run)
 
 
 def _encode(

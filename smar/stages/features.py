@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smar.checks import Check
-from smar.declaration import Stage
+from smar.declaration import OF_RUN, Stage
 from smar.paths import Paths
 
 if TYPE_CHECKING:
@@ -76,21 +76,22 @@ def run(root: Path) -> None:
         inputs = {}
     inputs |= {starts[name].folder.name: starts[name].digest() for name in frozen}
     manifest = Manifest(kind="features", inputs=inputs)
-    counts = {"pictures": 0, "texts": 0, "computed": 0, "resumed": 0}
+    rows = {"pictures": 0, "texts": 0}
+    of_run = {"computed": 0, "resumed": 0}
     with write_directory(paths.features, manifest) as folder:
-        lost = _make(folder, paths, params, frozen, manifest.details, counts) if frozen else 0
+        lost = _make(folder, paths, params, frozen, manifest.details, rows, of_run) if frozen else 0
         found = Checked(
             name="every_content_has_features",
             passed=not lost,
             text=f"{lost} contents have none" if lost else "all have",
             figures={},
         )
-        rows = {name: counts[name] for name in ("pictures", "texts")}
         manifest.counts = rows
-        content = STAGE.with_checks(paths.outcome("features"), counts | {"rows": rows}, [found])
+        figures = {"rows": rows, OF_RUN: of_run}
+        content = STAGE.with_checks(paths.outcome("features"), figures, [found])
     shutil.rmtree(paths.work / "features", ignore_errors=True)
     STAGE.write_outcome(root, content)
-    logger.info("features: %s", counts)
+    logger.info("features: %s", rows | of_run)
 
 
 def _make(
@@ -99,7 +100,8 @@ def _make(
     params: "Params",
     frozen: list[str],
     details: dict[str, Any],
-    counts: dict[str, int],
+    rows: dict[str, int],
+    of_run: dict[str, int],
 ) -> int:
     """Fill the folder, the details of its manifest and the counts; return what is missing."""
     from smar.features.making import compute_shard, make_rows
@@ -129,9 +131,9 @@ def _make(
             "source": part.source,
             "numbers": part.wanted.width,
         }
-        counts[PARTS[name]] = made.rows
-        counts["computed"] += made.computed
-        counts["resumed"] += made.resumed
+        rows[PARTS[name]] = made.rows
+        of_run["computed"] += made.computed
+        of_run["resumed"] += made.resumed
         lost += int((FeatureRows.open(target).places(part.wanted.keys) < 0).sum())
     return lost
 

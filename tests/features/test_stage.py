@@ -66,7 +66,7 @@ def test_towers_learn_from_features_what_they_would_from_pixels(
     paths = Paths(project)
     run(project, "features")
     first = outcome(project)
-    assert first["computed"] == first["pictures"] + first["texts"] > 0
+    assert first["run"]["computed"] == sum(first["rows"].values()) > 0
     run(project, "pretrain", "finetune", "embed")
     model, items = load_model(paths.retriever), schema.read_table(paths.items, schema.ITEMS)
     live = encode_items(model, items, ImageStore.open(paths.images), 64)
@@ -75,11 +75,12 @@ def test_towers_learn_from_features_what_they_would_from_pixels(
         assert np.allclose(getattr(live, name), getattr(store, name), atol=5e-3), name
     before = (paths.features / "manifest.json").read_bytes()
     run(project, "features")
-    assert outcome(project)["computed"] == 0
+    assert outcome(project)["run"]["computed"] == 0
     assert (paths.features / "manifest.json").read_bytes() == before
     change_params(project, {"features.colour": False})
     run(project, "features")
-    assert outcome(project)["computed"] == first["pictures"], "texts stay as they are"
+    made = outcome(project)["run"]["computed"]
+    assert made == first["rows"]["pictures"], "texts stay as they are"
     images = ImageStore.open(paths.images)
     with pytest.raises(ArtifactError, match="image tower learns from what pixels, frozen, makes"):
         open_source(paths.features, images, model)
@@ -143,4 +144,4 @@ def test_without_a_frozen_tower_nothing_is_loaded_or_made(small_project: Path):
     assert "features: nothing to do: no item tower is frozen" in found.stderr
     folder = Paths(small_project).features
     assert [path.name for path in folder.iterdir()] == ["manifest.json"]
-    assert outcome(small_project)["computed"] == 0
+    assert outcome(small_project)["run"]["computed"] == 0

@@ -87,6 +87,13 @@ def test_first_candidate_becomes_v1_with_all_that_answers_queries(small_project:
     assert json.loads(Paths(small_project).outcome("promote").read_text())["release"] == 1
 
 
+def test_release_tells_what_was_made_and_not_what_the_run_took_over(small_project: Path):
+    made = json.loads(Paths(small_project).outcome("embed").read_text())
+    told = (Paths(small_project).releases / "v1/metrics/embed.json").read_text()
+    assert made.pop("run")["encoded"] > 0
+    assert json.loads(told) == made
+
+
 def test_release_answers_as_the_working_tree_did(small_project: Path):
     released = Retriever.load(small_project)
     made = Retriever.load(small_project, "none")
