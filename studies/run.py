@@ -67,6 +67,7 @@ def run(root: Path, plan: StudyPlan, data: str, variant: str, seed: int) -> None
     params = run_params(root, plan.base, chosen.settings, settings, {"seed": seed})
     folder = Paths(root).work / "study" / f"{data}-{variant}-{seed}"
     link_data(prepared, folder)
+    link_backbones(root, folder)
     _write_params(folder, params)
     times = _run_stages(folder, _RUN)
     done = Paths(folder)
@@ -107,6 +108,13 @@ def link_data(prepared: Path, folder: Path) -> None:
         link = target / source.name
         if not link.is_symlink():
             link.symlink_to(source.resolve(), target_is_directory=source.is_dir())
+
+
+def link_backbones(root: Path, folder: Path) -> None:
+    """Link the pretrained models that the project has, if it has any."""
+    source, link = Paths(root).backbones, Paths(folder).backbones
+    if source.is_dir() and not link.is_symlink():
+        link.symlink_to(source.resolve(), target_is_directory=True)
 
 
 def _write_turned(raw: Path, params: dict[str, Any], frac: float) -> None:

@@ -37,7 +37,7 @@ def measured(
     has the best R@50 on 400 validation queries.
     """
     shop = ground.shop
-    items = encode_items(model, shop.items, shop.images, _BATCH)
+    items = encode_items(model, shop.items, ground.source, _BATCH)
     rows = gated_items(items.text, items.multimodal)
     hybrid = _with_words(ground, model, rows, seed) if variant == DEFAULT else None
     tables = []

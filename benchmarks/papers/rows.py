@@ -57,6 +57,7 @@ class Table:
 
 
 FASHION, TWO_SIDES = "fashion_small_pictures", "demo_two_sides"
+ALIGNED = "fashion_aligned"
 _FUSED = ("recall@50", "ndcg@1", "ndcg@10")
 TABLES = (
     Table(
@@ -82,6 +83,15 @@ TABLES = (
         "Beyond Text, three stages",
         FASHION,
         (DEFAULT, "joint_150", "staged", "staged_late_mean", "staged_moe_bilinear"),
+        against="joint_150",
+        metrics=_FUSED,
+    ),
+    Table(
+        "Beyond Text, its rungs from a start in one space",
+        ALIGNED,
+        ("untrained", "aligned", "query_aligned", "joint_150", "joint_alignment", "staged",
+         "joint_late_mean", "staged_late_mean", "joint_moe_bilinear", "staged_moe_bilinear",
+         "dpsr", "staged_concat", "staged_moe"),
         against="joint_150",
         metrics=_FUSED,
     ),

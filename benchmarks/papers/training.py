@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import yaml
 from numpy.typing import NDArray
+from torch import Tensor
 
 from benchmarks.quality.material import Material
 from benchmarks.quality.shop import Shop
@@ -21,6 +22,7 @@ from smar.models.dual_encoder import DualEncoder
 from smar.params import Params
 from smar.params.kinds import GATES
 from smar.seeding import seed_torch
+from smar.train.aligned import align
 from smar.train.course import Course, finetune_course
 from smar.train.curricula import build_course
 from smar.train.prepare import build_sampler
@@ -43,6 +45,7 @@ class Ground(Material):
     def __init__(self, root: Path, data: str) -> None:
         super().__init__(Shop(root, data, variant=SHIPPED))
         self.plan = load_plan(StudyPaths(root).plan)
+        self._starts: dict[tuple[str, int], dict[str, Tensor]] = {}
         self.test, self.validation = self.shop.query_sets()
 
     def per_query(self, queries: QuerySet, runs: Mapping[str, Run]) -> pd.DataFrame:
@@ -55,6 +58,23 @@ class Ground(Material):
     def _slices(self) -> dict[str, dict[str, NDArray[np.bool_]]]:
         """The slices of either query set, by its name."""
         return {each.name: self.shop.slices(each) for each in (self.test, self.validation)}
+
+    def start(self, model: DualEncoder, params: Params) -> None:
+        """Put the towers where `pretrain.start` says, those of a seed at the same for all rows."""
+        start = params.pretrain.start
+        if start == "random":
+            return
+        towers = ("query.", "text.", "image.")
+        if (start, params.seed) not in self._starts:
+            nothing = np.empty(0, np.int64)
+            by_contrast = start == "contrasted"
+            align(model, self.shop.items, self.source, nothing, by_contrast=by_contrast)
+            self._starts[start, params.seed] = {
+                name: value.clone()
+                for name, value in model.state_dict().items()
+                if name.startswith(towers)
+            }
+        model.load_state_dict(self._starts[start, params.seed], strict=False)
 
     def params(self, variant: str, seed: int) -> Params:
         """Return the parameters of a row."""
@@ -69,14 +89,16 @@ def trained(ground: Ground, params: Params, seconds: float) -> tuple[DualEncoder
     """Return a model after both trainings and the settling of its gate, and the steps of each.
 
     The seconds are shared as the steps of the parameters are, those of a stage over its phases
-    likewise. The gate settles after them.
+    likewise; a training of a single step stands for none. A start that is computed comes before
+    them, the settling of the gate after them.
     """
     seed_torch(params.seed)
     model = ground.towers(params)
+    ground.start(model, params)
     loss, is_learned = build_loss(params.loss), params.loss.weights == "learned"
     settles = GATES[params.gate.kind].facts["SETTLES"]
-    settings = {"pretrain": params.pretrain, "finetune": params.finetune}
-    a_step = seconds / sum(stage.steps for stage in settings.values())
+    counts = (params.pretrain.steps, params.finetune.steps)
+    a_step = seconds / max(1, sum(count for count in counts if count > 1))
     steps = {
         "pretrain": _follow(
             model,
@@ -111,6 +133,8 @@ def _follow(
     data = ground.data if is_first else ground.clicks
     real_frac = params.pretrain.real_frac if is_first else 1.0
     taken = 0
+    if settings.steps == 1:
+        return taken
     for number, phase in enumerate(course.phases):
         phase.freeze(model)
         seed = params.seed + (not is_first) + 1000 * number

@@ -1,9 +1,13 @@
 """What smar's towers are trained on in a shop, read once for all trainings that are compared."""
 
+from collections.abc import Mapping
 from functools import cached_property
 
 from benchmarks.quality.shop import Shop
+from smar.data.item_source import ItemSource
+from smar.features.source import open_source
 from smar.models.dual_encoder import DualEncoder, build_model
+from smar.models.pretrained import Checkpoint, checkpoints
 from smar.models.tokenizer import TextTokenizer
 from smar.params import GateParams, Params
 from smar.params.kinds import GATES
@@ -37,15 +41,26 @@ class Material:
     def tokenizers(self) -> tuple[TextTokenizer, TextTokenizer]:
         """Of queries and of item texts."""
         shop = self.shop
-        return build_tokenizers(shop.params.model, self.data.queries, shop.texts, {})
+        return build_tokenizers(shop.params.model, self.data.queries, shop.texts, self.starts)
+
+    @cached_property
+    def starts(self) -> Mapping[str, Checkpoint]:
+        """The pretrained model of each tower that has one."""
+        return checkpoints(self.shop.params.model, self.shop.paths.backbones)
+
+    @cached_property
+    def source(self) -> ItemSource:
+        """Where towers take items from: pictures, or features of those that are frozen."""
+        shop = self.shop
+        return open_source(shop.paths.features, shop.images, self.towers(shop.params))
 
     @cached_property
     def makers(self) -> tuple[BatchMaker, BatchMaker]:
         """Batch makers of all pairs and of the log's alone; they know a model by its tokenizers."""
-        shop, model = self.shop, self.towers(self.shop.params)
+        items, model = self.shop.items, self.towers(self.shop.params)
         return (
-            build_maker(model, self.data, shop.items, shop.images),
-            build_maker(model, self.clicks, shop.items, shop.images),
+            build_maker(model, self.data, items, self.source),
+            build_maker(model, self.clicks, items, self.source),
         )
 
     def read(self) -> None:
@@ -61,14 +76,16 @@ class Material:
             query_tokenizer=query,
             text_tokenizer=text,
             picture_size=(images.height, images.width),
+            starts=self.starts,
+            features=params.features,
         )
 
     def settle(self, model: DualEncoder, gate: GateParams, seed: int) -> None:
         """Put a gate in the place of a trained model's header, and fit one that has to be."""
         model.set_gate(gate.kind, gate.own.model_dump())
         if GATES[gate.kind].facts["SETTLES"]:
-            items, images = self.shop.items, self.shop.images
-            model.gate.settle(picture_benefit(model, self.clicks, items, images, seed))
+            items, source = self.shop.items, self.source
+            model.gate.settle(picture_benefit(model, self.clicks, items, source, seed))
 
     def _read(self, *, clicks_suffice: bool) -> TrainingData:
         shop, params = self.shop, self.shop.params

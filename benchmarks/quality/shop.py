@@ -26,13 +26,13 @@ from smar.judging.runs import QuerySet, Run
 from smar.judging.slices import LogFacts, slices_of
 from smar.params import Params, load_params
 from smar.paths import Paths
-from smar.stages import synthesize
+from smar.stages import features, synthesize
 from smar.train.dataset import TrainingData
 from smar.train.pairs import Pairs
 from smar.train.prepare import read_training_data
 from studies.paths import StudyPaths
 from studies.plan import load_plan
-from studies.run import KIND_RESULT, link_data, run_params
+from studies.run import KIND_RESULT, link_backbones, link_data, run_params
 
 SEED = 7
 DEPTH = 50
@@ -77,6 +77,7 @@ class Shop:
         name = "-".join(filter(None, (data, variant)))
         prepared, folder = StudyPaths(root).data(data), Paths(root).work / "peers" / name
         link_data(prepared, folder)
+        link_backbones(root, folder)
         params = run_params(
             root, plan.base, plan.data[data].settings, plan.variants[variant] if variant else {}
         )
@@ -85,6 +86,8 @@ class Shop:
         self.params: Params = load_params(self.paths.params)
         if not self.paths.synthetic.is_dir():
             synthesize.run(folder)
+        if not self.paths.features.is_dir():
+            features.run(folder)
         self.items = schema.read_table(self.paths.items, schema.ITEMS)
         self.texts = item_texts(self.items)
         self.images = ImageStore.open(self.paths.images)

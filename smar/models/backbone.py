@@ -5,10 +5,11 @@ from typing import Any, cast
 
 import torch
 import transformers
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
-from transformers.utils.logging import disable_progress_bar
+from transformers.utils.logging import disable_progress_bar, get_logger
 
 from smar.errors import ParamsError
 from smar.models.backbones import Family, family_of
@@ -25,6 +26,8 @@ from smar.models.timm_picture import TimmPictureModel
 logger = logging.getLogger(__name__)
 
 disable_progress_bar()  # of weights, of which there are few; it is written over the log
+# Its tables of weights that are not used, or not there: what counts is refused in words.
+get_logger("transformers.modeling_utils").addFilter(lambda of: "LOAD REPORT" not in of.getMessage())
 
 _NONE = Family(name="others", types=frozenset())
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"Identity": nn.Identity, "Tanh": nn.Tanh}
@@ -72,21 +75,40 @@ def load_pretrained(checkpoint: Checkpoint, part: str) -> tuple[nn.Module, nn.Se
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused below, in words
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         raise ParamsError(
             f"pretrained: {checkpoint.name} cannot be loaded from {folder} ({error})."
         ) from error
-    if lost := sorted(key for key in told["missing_keys"] if "pooler" not in key):
-        raise ParamsError(
-            f"pretrained: {checkpoint.name}: {len(lost)} weights that its config.json asks for are "
-            f"not in its file (first: {lost[0]}). Take it in again from where it comes from."
-        )
+    _check_weights(checkpoint, model, told)
     backbone, own = family.take(model, part)
     head = [own] if own is not None else []
     if part == "text":
         head += _dense_layers(checkpoint)
     return _bare(backbone), nn.Sequential(*head)
+
+
+def _check_weights(checkpoint: Checkpoint, model: nn.Module, told: dict[str, Any]) -> None:
+    """Refuse weights that are not those of the config, or no numbers."""
+    again = "Take it in again from where it comes from."
+    if lost := sorted(key for key in told["missing_keys"] if "pooler" not in key):
+        raise ParamsError(
+            f"pretrained: {checkpoint.name}: {len(lost)} weights that its config.json asks for are "
+            f"not in its file (first: {lost[0]}). {again}"
+        )
+    if other := sorted(each for each in told["mismatched_keys"] if "pooler" not in each[0]):
+        name, found, expected = other[0]
+        raise ParamsError(
+            f"pretrained: {checkpoint.name}: {len(other)} weights have another shape than its "
+            f"config.json asks for (first: {name}: {list(found)}, expected {list(expected)}). "
+            f"{again}"
+        )
+    for name, value in model.named_parameters():
+        if not torch.isfinite(value).all():
+            raise ParamsError(
+                f"pretrained: {checkpoint.name}: {name} holds what is no number. {again}"
+            )
 
 
 def build_from_config(config: PretrainedConfig, name: str = "") -> nn.Module:

@@ -51,6 +51,11 @@ def run(options: Namespace) -> None:
     source = options.source or options.name
     with TemporaryDirectory(prefix="smar-backbone-") as temporary:
         is_folder = Path(source).is_dir()
+        if is_folder and options.revision:
+            raise ParamsError(
+                f"backbone: --revision {options.revision} of {source}, which is a folder here; a "
+                "folder has none. Leave it out, or name a model of the hub."
+            )
         folder = Path(source) if is_folder else Path(temporary) / "model"
         if not is_folder:
             _download(Hub(source, options.revision), Checkpoint(options.name, folder))
@@ -59,7 +64,9 @@ def run(options: Namespace) -> None:
             converted.mkdir()
             convert(folder, converted)
             folder = converted
-        found = uses(Checkpoint(options.name, folder))
+        checkpoint = Checkpoint(options.name, folder)
+        found = uses(checkpoint)
+        _prove(checkpoint)
         with replacement(target) as place:
             for pattern in _FILES:
                 for file in folder.glob(pattern):
@@ -67,6 +74,15 @@ def run(options: Namespace) -> None:
                     copy.parent.mkdir(exist_ok=True)
                     shutil.copyfile(file, copy)
     sys.stdout.write("\n".join([f"{target}:", *(f"  {use}" for use in found)]) + "\n")
+
+
+def _prove(checkpoint: "Checkpoint") -> None:
+    """Load what towers can start from, so that weights of another model are told of now."""
+    from smar.models.backbone import load_pretrained
+    from smar.models.pretrained_checks import usable_parts
+
+    for part in usable_parts(checkpoint):
+        load_pretrained(checkpoint, part)
 
 
 def _download(hub: "Hub", checkpoint: "Checkpoint") -> None:

@@ -1,11 +1,14 @@
 """How pictures become a model's numbers: size, means and interpolation of its checkpoint."""
 
-import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
+from smar.models.folder_files import read_object
+
+_CHANNELS = 3
 _BILINEAR = 2  # as Pillow counts interpolations; transformers stores the number
 
 
@@ -55,7 +58,8 @@ def read_picture_settings(folder: Path, image_size: Any) -> PictureSettings:
         image_size: What its config says, where the processor names no size.
 
     Raises:
-        ValueError: If there is no file of a processor, or it names no size.
+        ValueError: If there is no file of a processor, it names no size, or norms by what is no
+            mean and deviation of three channels.
     """
     content = _content(folder)
     size = content.get("size")
@@ -64,17 +68,29 @@ def read_picture_settings(folder: Path, image_size: Any) -> PictureSettings:
     normed = content.get("do_normalize", True)
     return PictureSettings(
         size=_size(size if size is not None else image_size, image_size),
-        mean=tuple(content.get("image_mean") or (0.5,) * 3) if normed else (0.0,) * 3,
-        std=tuple(content.get("image_std") or (0.5,) * 3) if normed else (1.0,) * 3,
+        mean=_channels(content, "image_mean", -math.inf) if normed else (0.0,) * 3,
+        std=_channels(content, "image_std", 0.0) if normed else (1.0,) * 3,
         resample=int(content.get("resample", _BILINEAR)),
     )
+
+
+def _channels(content: dict[str, Any], name: str, above: float) -> tuple[float, ...]:
+    """Return a number of each channel, .5 where a processor says nothing."""
+    found = content.get(name) or [0.5] * _CHANNELS
+    numbers = [each for each in found if isinstance(each, int | float) and each > above]
+    if not isinstance(found, list) or len(numbers) != len(found) or len(found) != _CHANNELS:
+        raise ValueError(
+            f"its processor's {name} is {found!r}; expected three numbers"
+            f"{' above 0' if above == 0 else ''}"
+        )
+    return tuple(map(float, numbers))
 
 
 def _content(folder: Path) -> dict[str, Any]:
     for name in ("preprocessor_config.json", "processor_config.json"):
         file = folder / name
         if file.is_file():
-            content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            content = read_object(file)
             inner = content.get("image_processor", content)
             if isinstance(inner, dict):
                 return inner

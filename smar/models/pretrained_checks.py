@@ -1,12 +1,12 @@
 """All that is wrong with pretrained models, at once and before any work; torch is not imported."""
 
-import json
 from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
 from smar.errors import ParamsError, list_problems
 from smar.models.backbones import family_of
+from smar.models.folder_files import check_weights_file, read_object, weights_of
 from smar.models.layouts import layout_of
 from smar.models.pretrained import Checkpoint, checkpoints
 from smar.params import ImageTowerParams, ModelParams, TextTowerParams
@@ -75,6 +75,15 @@ def uses(checkpoint: Checkpoint, coming: Set[str] = frozenset()) -> list[str]:
     return found + (useless if checkpoint.is_pair else [])
 
 
+def usable_parts(checkpoint: Checkpoint) -> list[str]:
+    """Return which parts of a model a tower can start from: "text", "vision"."""
+    asked: dict[str, TextTowerParams | ImageTowerParams] = {
+        "text": TextTowerParams(max_tokens=4),
+        "vision": ImageTowerParams(),
+    }
+    return [part for part, params in asked.items() if not _problems(checkpoint, params)]
+
+
 def _texts(checkpoint: Checkpoint) -> str:
     facts, sentence = checkpoint.text_facts(), checkpoint.sentence
     begins = f", queries begin with {sentence.query!r}" if sentence.query else ""
@@ -139,10 +148,9 @@ def _layout_problem(checkpoint: Checkpoint, coming: Set[str]) -> str:
             "model.safetensors"
         )
     try:
-        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return _type_problem(read_object(folder / "config.json")) or _weights_problem(folder, has)
     except ValueError as error:
-        return f"config.json is not JSON ({error})"
-    return _type_problem(content) or _weights_problem(folder, has)
+        return str(error)
 
 
 def _type_problem(content: Mapping[str, Any]) -> str:
@@ -151,20 +159,33 @@ def _type_problem(content: Mapping[str, Any]) -> str:
         return "config.json names no model_type"
     if "auto_map" in content and family_of(model_type) is None:
         return "it needs code from where it was downloaded, and smar runs none"
+    if quantized := content.get("quantization_config"):
+        how = quantized.get("quant_method", "") if isinstance(quantized, dict) else ""
+        return (
+            f"its weights are quantized ({how or 'quantization_config'}), which nothing here reads "
+            "or trains; take in the model that it was made from"
+        )
     return ""
 
 
 def _weights_problem(folder: Path, has: Set[str]) -> str:
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        lost = sorted(shards - has)
-        return f"shards named in its index are missing: {', '.join(lost)}" if lost else ""
-    if "model.safetensors" in has:
+        shards = weights_of(index)
+        if lost := sorted(shards - has):
+            return f"shards named in its index are missing: {', '.join(lost)}"
+    else:
+        shards = {"model.safetensors"}
+    if shards <= has:
+        for name in sorted(shards):
+            if (folder / name).is_file():  # else it is still to come
+                check_weights_file(folder / name)
         return ""
     if any(name.endswith((".bin", ".pth", ".pt", ".ckpt")) for name in has):
         return _PICKLED
-    return "model.safetensors is missing"
+    others = sorted(name for name in has if name.endswith(".safetensors"))
+    there = f"; there is {others[0]}: rename it if it is the whole model" if others else ""
+    return f"model.safetensors is missing{there}"
 
 
 def _is_read(checkpoint: Checkpoint, part: str) -> None:

@@ -1,10 +1,11 @@
 """What a sentence encoder's folder says beside its weights, as sentence-transformers writes it."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from smar.models.folder_files import read_json, read_object
 
 _POOLING = {
     "pooling_mode_cls_token": "cls",
@@ -64,19 +65,25 @@ def read_sentence_settings(folder: Path, name: str) -> SentenceSettings:
     Args:
         folder: The model's folder.
         name: Its name, by which a few encoders are known to want a beginning.
+
+    Raises:
+        ValueError: If a file of it is not of the form that sentence-transformers writes.
     """
     problems: list[str] = []
     pooling, dense = "", []
-    for module in _json(folder / "modules.json", []):
+    for module in _modules(folder / "modules.json"):
         kind = str(module.get("type", "")).rpartition(".")[2]
         part = folder / str(module.get("path", ""))
         if kind == "Pooling":
-            pooling = _pooling(_json(part / "config.json", {}), problems)
+            pooling = _pooling(_json(part / "config.json"), problems)
         elif kind == "Dense":
             dense.append(_dense(part, problems))
         elif kind not in {"Transformer", "Normalize"}:
             problems.append(f"modules.json names a module '{kind}', which smar does not have")
-    prompts = _json(folder / "config_sentence_transformers.json", {}).get("prompts") or {}
+    prompts = _json(folder / "config_sentence_transformers.json").get("prompts") or {}
+    if not isinstance(prompts, dict):
+        problems.append("config_sentence_transformers.json: its prompts are no object of texts")
+        prompts = {}
     query, passage = prompts.get("query"), prompts.get("document", prompts.get("passage"))
     if query is None and passage is None:
         known = next((both for shape, both in _BEGINNINGS.items() if shape.search(name)), ("", ""))
@@ -98,7 +105,7 @@ def _pooling(config: dict[str, Any], problems: list[str]) -> str:
 
 
 def _dense(part: Path, problems: list[str]) -> Dense:
-    config = _json(part / "config.json", {})
+    config = _json(part / "config.json")
     activation = str(config.get("activation_function", "Identity")).rpartition(".")[2]
     file = part / "model.safetensors"
     if activation not in _ACTIVATIONS:
@@ -112,5 +119,12 @@ def _dense(part: Path, problems: list[str]) -> Dense:
     )
 
 
-def _json(file: Path, nothing: Any) -> Any:
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else nothing
+def _modules(file: Path) -> list[dict[str, Any]]:
+    content = read_json(file) if file.is_file() else []
+    if not isinstance(content, list) or not all(isinstance(each, dict) for each in content):
+        raise ValueError(f"{file.name} is no list of modules")
+    return content
+
+
+def _json(file: Path) -> dict[str, Any]:
+    return read_object(file) if file.is_file() else {}

@@ -12,6 +12,7 @@ from benchmarks.fair.results import Results
 from benchmarks.papers import __main__ as papers
 from benchmarks.papers.report import Row, paired, tables
 from benchmarks.papers.rows import DATA, DEFAULT, TABLES, Place, variants_of
+from benchmarks.papers.training import Ground, trained
 from smar.params.kinds import FUSIONS, GATES
 from studies.__main__ import main as study
 from studies.paths import StudyPaths
@@ -111,3 +112,9 @@ def test_rows_are_trained_for_seconds_and_a_second_call_changes_nothing(
     assert {path.name: path.read_bytes() for path in (folder / DATA[0]).iterdir()} == before
     [line] = Results(folder / DATA[0]).finals("staged")
     assert min(line["steps"].values()) > 0
+    ground = Ground(tmp_path, DATA[0])
+    _, steps = trained(ground, ground.params("untrained", 7), 10.0)
+    assert steps == {"pretrain": 0, "finetune": 0}
+    _, steps = trained(ground, ground.params("aligned", 7), 0.2)
+    assert steps["pretrain"] > 0
+    assert steps["finetune"] == 0

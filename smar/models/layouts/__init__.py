@@ -4,9 +4,9 @@ A layout is a file of this folder with a `convert`. `smar backbone` converts onc
 taken in; whatever comes later knows the layout of transformers alone.
 """
 
-import json
 from pathlib import Path
 
+from smar.models.folder_files import read_object
 from smar.models.layouts import open_clip, timm
 
 _CONVERTERS = {"open_clip": open_clip.convert, "timm": timm.convert}
@@ -20,7 +20,7 @@ def layout_of(folder: Path) -> str:
     """
     file = folder / "config.json"
     try:
-        content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        content = read_object(file) if file.is_file() else {}
     except ValueError:
         return ""
     own = "model_type" in content and "auto_map" not in content

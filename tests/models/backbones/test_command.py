@@ -1,9 +1,12 @@
 """A model is taken in whole, with what it can be, or not at all."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from smar.cli import main
 from smar.models.pretrained import Checkpoint
@@ -46,6 +49,54 @@ def test_what_cannot_be_used_is_not_taken_in(
     assert take_in(project, "e5", str(folder)) == 2
     assert "config.json is missing" in capsys.readouterr().err
     assert not (project / "backbones").exists()
+
+
+def wider(folder: Path) -> None:
+    content = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(content | {"intermediate_size": 48}))
+
+
+def deeper(folder: Path) -> None:
+    content = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(content | {"num_hidden_layers": 5}))
+
+
+def no_numbers(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    name = "encoder.layer.0.output.dense.weight"
+    weights[name] = weights[name] * float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (wider, "have another shape than its config.json asks for (first: encoder.layer.0"),
+        (deeper, "weights that its config.json asks for are not in its file"),
+        (no_numbers, "encoder.layer.0.output.dense.weight holds what is no number"),
+    ],
+)
+def test_weights_of_another_model_are_not_taken_in(
+    edit: Callable[[Path], None],
+    message: str,
+    project: Path,
+    zoo: Zoo,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    folder = tmp_path / "edited"
+    copytree(zoo("bert").folder, folder)
+    edit(folder)
+    assert take_in(project, "e5", str(folder)) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "LOAD REPORT" not in error
+    assert not (project / "backbones").exists()
+
+
+def test_a_folder_has_no_revision(project: Path, zoo: Zoo, capsys: pytest.CaptureFixture[str]):
+    assert take_in(project, "e5", str(zoo("bert").folder), "--revision", "abc") == 2
+    assert "--revision abc" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,16 @@ def rename(old: str, new: str) -> Edit:
     return lambda folder: (folder / old).rename(folder / new)
 
 
+def text(name: str, content: str) -> Edit:
+    return lambda folder: (folder / name).write_text(content)
+
+
+def halve(name: str) -> Edit:
+    return lambda folder: (folder / name).write_bytes(
+        (folder / name).read_bytes()[: (folder / name).stat().st_size // 2]
+    )
+
+
 def other_tokenizer(folder: Path) -> None:
     content = json.loads((folder / "tokenizer.json").read_text())
     content["model"]["vocab"] = {k: v for k, v in content["model"]["vocab"].items() if v < 270}
@@ -46,7 +56,69 @@ def other_tokenizer(folder: Path) -> None:
     (folder / "tokenizer.json").write_text(json.dumps(content))
 
 
+WEIGHTS = "model.safetensors"
 CASES: dict[str, tuple[str, str, Edit, dict[str, Any], str]] = {
+    "pointer": (
+        "text",
+        "bert",
+        text(WEIGHTS, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"),
+        {},
+        "a pointer of git-lfs.*`git lfs pull`",
+    ),
+    "empty weights": ("text", "bert", text(WEIGHTS, ""), {}, r"\(0 bytes\) is no safetensors file"),
+    "no header": ("text", "bert", text(WEIGHTS, "\2" + 7 * "\0" + "[]"), {}, "header is not read"),
+    "half a file": ("image", "vit", halve(WEIGHTS), {}, "its header says .* not copied whole"),
+    "odd index": (
+        "text",
+        "bert",
+        text("model.safetensors.index.json", "{"),
+        {},
+        r"model\.safetensors\.index\.json is not JSON",
+    ),
+    "empty index": (
+        "text",
+        "bert",
+        write("model.safetensors.index.json", {}),
+        {},
+        "has no weight_map",
+    ),
+    "other name": (
+        "text",
+        "bert",
+        rename(WEIGHTS, "model.fp16.safetensors"),
+        {},
+        r"model\.safetensors is missing; there is model\.fp16\.safetensors",
+    ),
+    "list for config": ("text", "bert", write("config.json", []), {}, r"config\.json holds a list"),
+    "quantized": (
+        "text",
+        "bert",
+        change("config.json", quantization_config={"quant_method": "gptq"}),
+        {},
+        r"quantized \(gptq\)",
+    ),
+    "no deviation": (
+        "image",
+        "vit",
+        change("preprocessor_config.json", image_std=[0.2, 0.0, 0.2]),
+        {},
+        r"image_std is \[0\.2, 0\.0, 0\.2\]; expected three numbers above 0",
+    ),
+    "list for a processor": (
+        "image",
+        "vit",
+        write("preprocessor_config.json", []),
+        {},
+        r"preprocessor_config\.json holds a list",
+    ),
+    "odd prompts": (
+        "text",
+        "bert",
+        write("config_sentence_transformers.json", {"prompts": ["query: "]}),
+        {},
+        "its prompts are no object",
+    ),
+    "odd modules": ("text", "bert", write("modules.json", {}), {}, "is no list of modules"),
     "lora": ("text", "bert", write("adapter_config.json", {}), {}, "LoRA/PEFT adapter"),
     "no config": ("text", "bert", drop("config.json"), {}, r"config\.json is missing"),
     "open_clip": (
