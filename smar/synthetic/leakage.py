@@ -1,7 +1,7 @@
 """Whether anything that is held out is also trained on, in these words or others of its stems."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,7 +116,8 @@ def leaked_texts(
         "validation and train": (validation, train),
         "validation and trial": (validation, trial),
     }
-    leaked = {name: _shared(held_out, trained) for name, (held_out, trained) in pairs.items()}
+    by_text = {text: bag_of_stems(text) for texts in logged.values() for text in texts}
+    leaked = {name: _shared(*both, by_text) for name, both in pairs.items()}
     if numbered and not numbered.may_leak(made):
         return leaked | {name: list[str]() for name in _OF_MADE}
     apart_from_made = {
@@ -167,7 +168,8 @@ def _by_bag(texts: Iterable[str]) -> dict[str, set[str]]:
     return result
 
 
-def _shared(held_out: set[str], trained: set[str]) -> list[str]:
+def _shared(held_out: set[str], trained: set[str], by_text: Mapping[str, str]) -> list[str]:
     """Return the held-out texts whose bag of stems a trained text has, sorted."""
-    bags = {bag_of_stems(text) for text in trained}
-    return sorted(text for text in held_out if bag_of_stems(text) in bags)
+    asked = {by_text[text] for text in held_out}
+    bags = asked.intersection(by_text[text] for text in trained)
+    return sorted(text for text in held_out if by_text[text] in bags) if bags else []

@@ -107,11 +107,38 @@ def prepare(
         shown = _shown_at(searches["shown"], np.where(known, row, 0), frame["position"])
         matching = pc.equal(shown, table["item_id"].combine_chunks())
         frame["was_shown_there"] = ~known | matching.fill_null(True).to_numpy(False)
-    again = frame.duplicated(["search_id", "item_id", "action", "timestamp"])
+    again = _codes(table, row).duplicated()
     frame["is_logged_once"] = ~(again & frame["timestamp"].notna())
     in_search = np.bincount(row[known], minlength=1)
     frame["in_search"] = np.where(known, in_search[np.where(known, row, 0)], 0)
     return frame
+
+
+def _codes(table: pa.Table, row: NDArray[np.int64]) -> pd.DataFrame:
+    """Return numbers that are equal where search, item, action and time are.
+
+    Args:
+        table: The engagements.
+        row: The row of each one's search, -1 where it was not accepted.
+    """
+    unknown = np.flatnonzero(row < 0)
+    search = row.copy()
+    search[unknown] = -1 - _numbered(table["search_id"].take(pa.array(unknown)))
+    return pd.DataFrame(
+        {
+            "search": search,
+            "item": _numbered(table["item_id"]),
+            "action": _numbered(table["action"]),
+            # A missing time is a value like another here: such rows are not asked for.
+            "time": pc.fill_null(table["timestamp"].cast(pa.int64()), -1).to_numpy(),
+        }
+    )
+
+
+def _numbered(texts: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Return a number for every distinct text, from 0."""
+    coded = pa.chunked_array(texts).combine_chunks().dictionary_encode()
+    return np.asarray(coded.indices.to_numpy(zero_copy_only=False), np.int64)
 
 
 def _row_of_search(

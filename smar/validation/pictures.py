@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smar.data.images import ImageStore
 from smar.replace import write_file
+from smar.validation import looks
 from smar.validation.looks import group_looks
 
 logger = logging.getLogger(__name__)
@@ -21,6 +23,7 @@ logger = logging.getLogger(__name__)
 _GRID = 8  # G
 _DIGEST = 32  # bytes of a SHA-256
 _CHUNK = 1024
+_HEADER = 1024  # bytes in which an array says what it is
 
 
 @dataclass(frozen=True)
@@ -54,35 +57,49 @@ def read_picture_facts(
         kept: Where it is kept what shards look like, which are named by their content and never
             change; None to look at all. It may be deleted at any time.
     """
+    shard_of, place = store.places()
+    seen = _KeptLooks(kept)
+    bounds = (store.names, blank_below, same_below)
+    facts = seen.facts_of(shard_of, place, bounds)
+    if facts is not None:
+        return facts
     thumbnails = np.empty((len(store), _GRID * _GRID * 3), np.float32)  # [n, T]
     spread = np.empty(len(store), np.float32)
-    shard_of, place = store.places()
-    looks = _KeptLooks(kept)
     for number, (name, pixels) in enumerate(zip(store.names, store.shards, strict=True)):
         ids = np.flatnonzero(shard_of == number)
-        small, deviation = looks.of(name, pixels)
+        small, deviation = seen.of(name, pixels)
         thumbnails[ids], spread[ids] = small[place[ids]], deviation[place[ids]]
-    looks.forget_others()
-    return PictureFacts(blank=spread < blank_below, look=group_looks(thumbnails, same_below))
+    facts = PictureFacts(blank=spread < blank_below, look=group_looks(thumbnails, same_below))
+    seen.keep(facts)
+    seen.forget_others()
+    return facts
 
 
-def _closed(numbers: NDArray[np.float32]) -> bytes:
+def _closed(numbers: NDArray[np.number[Any]]) -> bytes:
     """Return numbers as bytes, their SHA-256 before them."""
     content = BytesIO()
     np.save(content, numbers, allow_pickle=False)
     return sha256(content.getvalue()).digest() + content.getvalue()
 
 
-def _opened(content: bytes) -> NDArray[np.float32]:
-    """Return the numbers of `_closed`.
+def _opened(file: Path) -> NDArray[Any]:
+    """Return the numbers of `_closed`, as they lie in a file.
 
     Raises:
+        FileNotFoundError: If there is none.
+        OSError: If it cannot be read.
         ValueError: If they are not what was written.
     """
-    if sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
+    whole = np.memmap(file, np.uint8, "r")
+    if sha256(whole[_DIGEST:].data).digest() != whole[:_DIGEST].tobytes():
         raise ValueError("is damaged")
-    numbers: NDArray[np.float32] = np.load(BytesIO(content[_DIGEST:]), allow_pickle=False)
-    return numbers
+    header = BytesIO(whole[_DIGEST : _DIGEST + _HEADER].tobytes())
+    version = np.lib.format.read_magic(header)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else None
+    if read is None:
+        raise ValueError("is of another form")
+    shape, _, kind = read(header)
+    return whole[_DIGEST + header.tell() :].view(kind).reshape(shape)
 
 
 class _KeptLooks:
@@ -95,8 +112,41 @@ class _KeptLooks:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._used: set[str] = set()
-        code = Path(__file__).read_bytes()
+        code = b"".join(Path(module).read_bytes() for module in (__file__, looks.__file__))
         self._how = sha256(code + np.__version__.encode()).hexdigest()[:16]
+        self._facts: Path | None = None
+
+    def facts_of(
+        self, shard_of: NDArray[np.int64], place: NDArray[np.int64], bounds: Any
+    ) -> PictureFacts | None:
+        """Return the facts of the same pictures in the same order, by the same bounds, if kept."""
+        if self._folder is None:
+            return None
+        known = sha256(repr(bounds).encode())
+        for numbers in (shard_of, place):
+            known.update(np.ascontiguousarray(numbers).data)
+        self._facts = self._folder / f"{known.hexdigest()[:16]}-{self._how}.facts"
+        try:
+            found = _opened(self._facts)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            logger.warning("%s: pictures are compared again: %s", self._facts, error)
+            return None
+        return PictureFacts(blank=found[0] == 1, look=np.array(found[1]))
+
+    def keep(self, facts: PictureFacts) -> None:
+        """Keep what `facts_of` was asked for, in place of what it kept before."""
+        if self._facts is None or self._folder is None:
+            return
+        try:
+            with write_file(self._facts) as temporary:
+                temporary.write_bytes(_closed(np.stack([facts.blank.astype(np.int64), facts.look])))
+        except OSError as error:
+            logger.warning("%s: what was found is not remembered: %s", self._facts, error)
+        for file in self._folder.glob("*.facts"):
+            if file != self._facts:
+                file.unlink(missing_ok=True)
 
     def of(
         self, name: str, pixels: NDArray[np.uint8]
@@ -107,7 +157,7 @@ class _KeptLooks:
         file = self._folder / f"{Path(name).stem}-{self._how}.looks"
         self._used.add(file.name)
         try:
-            seen = _opened(file.read_bytes())
+            seen = _opened(file)
         except FileNotFoundError:
             pass
         except (OSError, ValueError) as error:

@@ -101,32 +101,35 @@ def _is_normal(texts: pa.ChunkedArray) -> NDArray[np.bool_]:
     return normal
 
 
+_APART = {"test": ("train", "validation"), "validation": ("train", "test", "trial")}
+
+
 def _leaks(frame: pd.DataFrame) -> NDArray[np.bool_]:
     """Return which held-out queries share their stems with what they are held out from."""
-    bags = frame["query"].map(bag_of_stems)
-    of = {split: set(bags[frame["split"] == split]) for split in SPLITS}
-    apart_from = {
-        "test": of["train"] | of["validation"],
-        "validation": of["train"] | of["test"] | of["trial"],
-    }
-    return np.array(
-        [bag in apart_from.get(split, ()) for bag, split in zip(bags, frame["split"], strict=True)],
-        dtype=bool,
-    )
+    bags = pa.array([bag_of_stems(text) for text in frame["query"].tolist()], pa.string())
+    split = frame["split"].to_numpy(object)
+    leaks = np.zeros(len(frame), bool)
+    for held_out, apart_from in _APART.items():
+        rows = np.flatnonzero(split == held_out)
+        others = bags.filter(pa.array(np.isin(split, apart_from)))
+        leaks[rows] = pc.is_in(bags.take(pa.array(rows)), value_set=others).to_numpy(False)
+    return leaks
 
 
 def count_searches(queries: pd.DataFrame, query_ids: pa.ChunkedArray) -> NDArray[np.int64]:
     """Return the number of searches of each query's text; a judged one shares those of its text."""
     counted = pc.value_counts(query_ids)
-    by_id = pd.Series(
-        counted.field("counts").to_numpy(zero_copy_only=False),
-        index=counted.field("values").to_pandas(),
-    )
     logged = queries[~queries["split"].isin(JUDGED)].drop_duplicates("query")
-    by_text = pd.Series(
-        logged["query_id"].map(by_id).fillna(0).to_numpy(np.int64), index=logged["query"]
-    )
-    return queries["query"].map(by_text).fillna(0).to_numpy(np.int64)
+    of_id = _at(logged["query_id"], counted.field("values"))
+    counts = np.append(counted.field("counts").to_numpy(zero_copy_only=False), 0)[of_id]
+    of_text = _at(queries["query"], pa.array(logged["query"], pa.string()))
+    return np.asarray(np.append(counts, 0)[of_text], np.int64)
+
+
+def _at(texts: pd.Series, among: pa.Array) -> NDArray[np.int64]:
+    """Return the places of texts among others, -1 where they are not."""
+    found = pc.index_in(pa.array(texts, pa.string()), value_set=among)
+    return pc.fill_null(found, -1).to_numpy().astype(np.int64)
 
 
 def figures(frame: pd.DataFrame, kept: NDArray[np.bool_]) -> pd.DataFrame:

@@ -108,6 +108,8 @@ def test_what_shards_look_like_is_kept_and_damage_costs_time_alone(
     assert alone.look[1] == alone.look[2]
     for run in range(4):
         seen.clear()
+        for facts_of_all in tmp_path.glob("*.facts"):
+            facts_of_all.unlink()
         kept = sorted(tmp_path.glob("*.looks"))
         if run == 2:
             kept[0].write_bytes(kept[0].read_bytes().replace(b"\x40", b"\x41"))
@@ -117,3 +119,31 @@ def test_what_shards_look_like_is_kept_and_damage_costs_time_alone(
         assert np.array_equal(facts.look, alone.look)
         assert seen == ([4, 4], [], [4], [])[run]
         assert len(list(tmp_path.glob("*.looks"))) == 2
+
+
+def test_facts_of_the_same_pictures_are_kept_and_damage_costs_time_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    compared: list[int] = []
+    group = module.group_looks
+    monkeypatch.setattr(
+        module, "group_looks", lambda t, b: (compared.append(len(t)), group(t, b))[1]
+    )
+    pictures = [photograph(seed) for seed in range(6)] + [photograph(2), np.full((40, 32, 3), 7)]
+    asked = [
+        ([7, 2, 6, 0, 4], 2.0, True), ([7, 2, 6, 0, 4], 2.0, False), ([2, 7, 6, 0, 4], 2.0, True),
+        ([2, 7, 6, 0, 4], 0.001, True), ([2, 7, 6, 0, 4], 0.001, False),
+    ]  # fmt: skip
+    for order, bound, is_new in asked:
+        compared.clear()
+        facts = read_picture_facts(shards_of(pictures, order), 2.0, bound, tmp_path)
+        alone = read_picture_facts(shards_of(pictures, order), 2.0, bound)
+        assert np.array_equal(facts.blank, alone.blank)
+        assert np.array_equal(facts.look, alone.look)
+        assert len(compared) == 1 + is_new
+        assert len(list(tmp_path.glob("*.facts"))) == 1
+    (kept,) = tmp_path.glob("*.facts")
+    for content in (kept.read_bytes()[:-1] + b"?", kept.read_bytes()[:40], b""):
+        kept.write_bytes(content)
+        again = read_picture_facts(shards_of(pictures, order), 2.0, bound, tmp_path)
+        assert np.array_equal(again.look, alone.look)
