@@ -23,7 +23,7 @@ from smar.models.text import TextTower
 from smar.models.tokenizer import TextTokenizer
 from smar.params import FeaturesParams, FusionParams, ModelParams
 
-_UNSAID = ("lengths", "shared_tower")  # unless they are chosen
+_UNSAID = ("lengths", "shared_tower", "is_aligned")  # unless they are chosen
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class ModelOptions:
         fusion_params: Parameters of the fusion; a missing one has its default.
         gate_params: Parameters of the gate; a missing one has its default.
         lengths: Numbers of an embedding that it is trained to be searched by; empty: all alone.
+        is_aligned: Whether words and pictures were put into one space before training.
     """
 
     fusion: str
@@ -51,6 +52,7 @@ class ModelOptions:
     fusion_params: dict[str, Any] = field(default_factory=dict)
     gate_params: dict[str, Any] = field(default_factory=dict)
     lengths: list[int] = field(default_factory=list)
+    is_aligned: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the choices as plain JSON types; some only where they are made."""
@@ -144,15 +146,21 @@ class DualEncoder(nn.Module):
         return self.query.projection.weight.device
 
     def pretrained_parameters(self) -> list[nn.Parameter]:
-        """Return what came with pretrained models, their projections included."""
+        """Return what came with pretrained models, their projections included.
+
+        Of an aligned start also the map of pictures into the one space; words, which have a shop's
+        queries to learn, are not among them.
+        """
         towers = (self.query, self.text, self.image)
         added = {id(parameter) for name, parameter in self.named_parameters() if is_added(name)}
-        return [
-            parameter
-            for tower in towers
-            for parameter in tower.pretrained_parameters()
-            if id(parameter) not in added
-        ]
+        found = [each for tower in towers for each in tower.pretrained_parameters()]
+        if self.options.is_aligned:
+            found += self.image.aligned_parameters()
+        return [parameter for parameter in found if id(parameter) not in added]
+
+    def set_aligned(self) -> None:
+        """Remember that words and pictures were put into one space before training."""
+        self.options = replace(self.options, is_aligned=True)
 
     def depths(self) -> dict[int, int]:
         """Return how many layers lie above each pretrained parameter, by its `id`."""

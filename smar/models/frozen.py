@@ -3,6 +3,7 @@
 Shapes: M pictures, P places, W numbers of a place, H width of the pooled state, C channels.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -205,6 +206,11 @@ class PooledTop(_Top):
         self.position = nn.Parameter(torch.zeros(shape.places, kept.hidden))
         nn.init.trunc_normal_(self.position, std=0.02)
         self.added = nothing_added(kept, dim)
+
+    def mapping_parameters(self) -> Iterator[nn.Parameter]:
+        """Yield what the state of a picture is made by."""
+        for part in (self.norms, self.pooled_norm, self.expand, self.contract):
+            yield from part.parameters()
 
     def seen(self, pooled: Tensor, places: Tensor) -> Tensor:
         """Return what the MLP sees of a picture, [M, H + W]."""

@@ -53,6 +53,12 @@ class FrozenImageTower(ImageTower):
             yield from self.head.parameters()
             yield from self.projection.parameters()
 
+    def aligned_parameters(self) -> Iterator[nn.Parameter]:
+        """Yield the MLP's weights and norms with the projection; maps of places are not aligned."""
+        yield from super().aligned_parameters()
+        if isinstance(self.top, PooledTop):
+            yield from self.top.mapping_parameters()
+
     @torch.no_grad()
     def features(self, pictures: Tensor) -> Tensor:
         """Return the features [M, F] of pictures, uint8 [M, height, width, 3]."""

@@ -112,6 +112,10 @@ class ImageTower(nn.Module):
         """Yield what came with a pretrained model, its projection included."""
         return self.parameters() if self.source else iter(())
 
+    def aligned_parameters(self) -> Iterator[nn.Parameter]:
+        """Yield what maps pictures into one space with words where they start aligned."""
+        return self.projection.parameters()
+
     def forward(self, pictures: Tensor, owner: Tensor, num_items: int) -> TowerOutput:
         """Return hidden states [B, K * P, H] and embeddings [B, D] of items.
 

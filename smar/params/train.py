@@ -39,7 +39,8 @@ class TrainParams(Section):
     learning_rate: Positive = 0.002
     """Highest learning rate."""
     pretrained_rate: Fraction = 0.02
-    """Learning rate of what came with a pretrained model, as a share of learning_rate."""
+    """Learning rate of what came with a pretrained model, or was aligned with one by
+    pretrain.start, as a share of learning_rate."""
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Learning rate of a pretrained layer, as a share of that of the layer above it; 1 = equal."""
     head_start: Fraction = 0.0

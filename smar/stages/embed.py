@@ -121,17 +121,24 @@ def encoder(
         ArtifactError: If the project here holds something else.
     """
     from smar.data.images import ImageStore
+    from smar.errors import DataError
     from smar.features.source import open_source
     from smar.models.device import place_model
     from smar.models.encode import encode_items
     from smar.models.io import load_model
+    from smar.models.memory import told_of_memory
 
     STAGE.expect(root, inputs)
     paths = Paths(root)
     model = place_model(load_model(paths.retriever), threads)
     source = open_source(paths.features, ImageStore.open(paths.images, verify=False), model)
 
+    what = f"{batch_size} items encoded at once"
+    remedy = f"Set embed.batch_size to {max(1, batch_size // 2)}, which takes half of it."
+
     def encode(items: "pd.DataFrame") -> "ItemEmbeddings":
-        return encode_items(model, items.reset_index(drop=True), source, batch_size, bar=False)
+        rows = items.reset_index(drop=True)
+        with told_of_memory(what, remedy, DataError):
+            return encode_items(model, rows, source, batch_size, bar=False)
 
     return encode

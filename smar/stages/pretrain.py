@@ -142,13 +142,12 @@ def run(root: Path) -> dict[str, float]:
 
 
 def _refuse(params: "Params", paths: Paths) -> None:
-    """Refuse what either training could not do here, before anything is read."""
+    """Refuse what could not be done here, before anything is read."""
     from smar.models.device import choose_device
     from smar.models.pretrained_checks import check_pretrained
     from smar.train.precision import check_precision
 
-    trainings = {"pretrain": params.pretrain, "finetune": params.finetune}
-    check_precision(trainings, choose_device()[0])
+    check_precision({"pretrain": params.pretrain}, choose_device()[0])
     check_pretrained(params.model, paths.backbones)
 
 

@@ -1,6 +1,7 @@
 """An aligned start: canonical correlations in closed form, and towers that find by them."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from smar.artifacts import Manifest
 from smar.data.images import ImageStore
 from smar.data.text import item_texts
 from smar.errors import DataError, ParamsError
 from smar.models.dual_encoder import DualEncoder, build_model
 from smar.models.encode import encode_items
+from smar.models.io import KIND, load_model, save_model
 from smar.models.tokenizer import train_tokenizer
 from smar.params import FeaturesParams, ModelParams
 from smar.train import aligned
@@ -22,6 +25,8 @@ from tests.models.backbones.test_backbones import Zoo
 
 Build = Callable[..., DualEncoder]
 NONE = np.empty(0, np.int64)
+PARTS = ("weight", "bias")
+NORMS = ("pooled_norm", "norms.0", "norms.1", "norms.2", "norms.3", "norms.4")
 
 
 @pytest.fixture
@@ -159,6 +164,29 @@ def test_the_first_token_of_every_text_is_not_seen(
     vector = model.text.backbone.get_input_embeddings().weight[first]
     assert vector.norm() > 1
     assert model.query.projection(vector).abs().max() < 1e-4
+
+
+def test_what_is_aligned_learns_at_the_rate_of_what_was_pretrained(
+    build: Build, tiny_items: pd.DataFrame, tiny_images: ImageStore, tmp_path: Path
+):
+    """The map of pictures alone: words learn as what is new."""
+    model = build()
+    before = {id(parameter) for parameter in model.pretrained_parameters()}
+    align(model, tiny_items, tiny_images, NONE)
+    save_model(model, tmp_path / "model", Manifest(kind=KIND))
+    for each in (model, load_model(tmp_path / "model")):
+        old = {id(parameter) for parameter in each.pretrained_parameters()}
+        aligned_now = {
+            name
+            for name, parameter in each.named_parameters()
+            if id(parameter) in old and not name.startswith("image.backbone")
+        }
+        assert aligned_now == {
+            *(f"image.projection.{of}" for of in PARTS),
+            *(f"image.top.{name}.{of}" for name in ("expand", "contract") for of in PARTS),
+            *(f"image.top.{name}.{of}" for name in NORMS for of in PARTS),
+        }
+    assert len(before) == len(list(model.image.backbone.parameters()))
 
 
 def test_a_transformer_over_places_is_refused(
