@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -27,7 +29,12 @@ def item_texts(items: "pd.DataFrame", *, markers: bool = False) -> list[str]:
         items: Table with the columns of `schema.ITEMS` that are named above.
         markers: False parts the fields by " ; ", True names them: "[TITLE] red boot [BRAND] Acme".
     """
-    return ["".join(parts) for parts in _parts(items, markers=markers)]
+    if markers:
+        return ["".join(parts) for parts in _parts(items, markers=markers)]
+    fields = [pa.array(field, pa.string()) for field in _fields(items)]
+    told = [pc.if_else(pc.equal(field, ""), None, field) for field in fields]
+    joined = pc.binary_join_element_wise(*told, _SEPARATOR, null_handling="skip")
+    return list(pc.fill_null(joined, "").to_pylist())
 
 
 def field_starts(items: "pd.DataFrame", *, markers: bool = False) -> NDArray[np.int64]:
@@ -48,12 +55,18 @@ def item_codes(items: "pd.DataFrame") -> list[tuple[str, ...]]:
     return list(zip(*columns, strict=True))
 
 
+def _fields(items: "pd.DataFrame") -> "list[pd.Series]":
+    """Return what each of `FIELDS` adds to a text, without what parts them."""
+    from smar.data.membership import each_once  # and pandas with it, which a search does without
+
+    category = each_once(items["category"], lambda text: " ".join(text.split(" > ")[-2:]))
+    attributes = items["attributes"].str.replace(_NAME, " ", regex=True).str.strip()
+    return [items["title"], items["brand"], category, attributes]
+
+
 def _parts(items: "pd.DataFrame", *, markers: bool) -> Iterator[list[str]]:
     """Yield what each field adds to each item's text, "" for an empty one."""
-    category = items["category"].str.split(" > ").str[-2:].str.join(" ")
-    attributes = items["attributes"].str.replace(_NAME, " ", regex=True).str.strip()
-    rows = zip(items["title"], items["brand"], category, attributes, strict=True)
-    for row in rows:
+    for row in zip(*_fields(items), strict=True):
         parts: list[str] = []
         for marker, text in zip(MARKERS, row, strict=True):
             apart = any(parts)

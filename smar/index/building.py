@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smar.index.ann import METRIC, VectorIndex
+from smar.index.bests import ExactSearch
 from smar.index.compact import compact_candidates, cut_halves, is_compact
 from smar.index.layout import Layout
 from smar.index.lists import Built, built
@@ -34,6 +35,7 @@ def build_index(
     params: IndexParams,
     sample: Callable[[], NDArray[np.float32]],
     layout: Layout | None = None,
+    exact: ExactSearch | None = None,
 ) -> VectorIndex:
     """Return the cheapest index that reaches the recall target.
 
@@ -53,12 +55,13 @@ def build_index(
         params: The `index` section.
         sample: Returns query vectors to measure with, [Q, 2 D]; called for those that are measured.
         layout: Which items lie together, and who finds their lists; None: all, this process.
+        exact: Exact search in these vectors, if some is at hand.
     """
     making = _Making(vectors, item_ids, params, layout or Layout())
     if len(vectors) < params.exact_below and not is_compact(params):
         return making.exact(f"{len(vectors)} items, exact below {params.exact_below}")
     k = min(params.recall_at, len(vectors))
-    yardstick = Yardstick.of(sample(), vectors, params.sample_queries, k)
+    yardstick = Yardstick.of(sample(), vectors, params.sample_queries, k, exact)
     if is_compact(params):
         return _compact(making, yardstick, k)
     depth = min(max(k, DEPTH), len(vectors))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from smar.checks import Checked, shown
 from smar.errors import ArtifactError
 from smar.index.ann import VectorIndex
-from smar.index.exact import exact_search
+from smar.index.bests import ExactSearch
 from smar.index.store import EmbeddingStore, check_unit_rows
 from smar.index.yardstick import as_queries, recall_of
 from smar.params import IndexParams
@@ -64,7 +64,11 @@ def check_coverage(name: str, catalogue: Sequence[str], held: Sequence[str]) -> 
 
 
 def check_recall(
-    index: VectorIndex, vectors: NDArray[np.float32], params: IndexParams, seed: int
+    index: VectorIndex,
+    vectors: NDArray[np.float32],
+    params: IndexParams,
+    seed: int,
+    exact: ExactSearch | None = None,
 ) -> Checked:
     """Return whether the index finds what exact search finds, measured on a sample of its own.
 
@@ -75,11 +79,13 @@ def check_recall(
         vectors: The item rows that it is of, [N, 2 D], in memory or mapped.
         params: The `index` section.
         seed: Draws the sample.
+        exact: Exact search in these vectors, if some is at hand.
     """
     size = min(params.sample_queries, len(vectors))
     drawn = generator(seed, "index check").choice(len(vectors), size, replace=False)
     queries, k = as_queries(vectors, drawn), min(params.recall_at, len(vectors))
-    recall = recall_of(index.search(queries, k)[1], exact_search(queries, vectors, k)[1])
+    truth = (exact or ExactSearch(vectors)).rows(queries, k)
+    recall = recall_of(index.search(queries, k)[1], truth)
     least = params.recall_target - _SAMPLE_ERROR
     seen = f"recall@{params.recall_at} {recall:.4f}, at least {least:.4f} expected"
     step = "Build it again with `dvc repro -f index`, or lower index.recall_target"

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smar.data import schema
+from smar.index.bests import ExactSearch
 from smar.index.building import build_index
 from smar.index.choice import (
     Encode,
@@ -50,6 +51,7 @@ class Fitting:
         vectors: Item rows `[S_t ; S_m]`, [N, 2 D].
         trained: The queries that the model was trained on.
         layout: Which items lie together in the index.
+        exact: Exact search in the item rows.
     """
 
     paths: Paths
@@ -58,6 +60,7 @@ class Fitting:
     vectors: NDArray[np.float32]
     trained: Sequence[str]
     layout: Layout
+    exact: ExactSearch
 
     def fitted(
         self, clicked: Callable[[float], WordIndex], spelling: Spelling | None
@@ -71,7 +74,7 @@ class Fitting:
         """
         sample = cache(self._sample)
         ids = list(self.items["item_id"])
-        vectors = build_index(self.vectors, ids, self.params.index, sample, self.layout)
+        vectors = build_index(self.vectors, ids, self.params.index, sample, self.layout, self.exact)
         index = HybridIndex(vectors, clicked(0.0), 0.0, spelling=spelling)
         choice = self._word_share(index)
         index = replace(index, word_share=choice.share)

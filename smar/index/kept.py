@@ -5,6 +5,7 @@
     .smar/index/colours/    which colours each picture has (`picture_colours`)
     .smar/index/vectors/    trained inverted lists, the list and the code of each item (`lists`)
     .smar/index/shards/     files of the vectors, as links (`kept_shards`)
+    .smar/index/bests/      what exact search finds for what the index is measured with (`bests`)
     .smar/index/fit/        queries that the index is measured with, what it was fitted to (`basis`)
 
 It may be deleted at any time; what is damaged, or was made by other code, libraries, settings or
@@ -32,6 +33,7 @@ from smar.closure import PARAMS, code_key
 from smar.errors import ArtifactError
 from smar.index.ann import KIND as INDEX
 from smar.index.basis import Basis
+from smar.index.bests import Bests
 from smar.index.item_words import ItemWords
 from smar.index.kept_shards import FOLDER, KeptShards, is_shard, linked
 from smar.index.lists import Lists
@@ -72,6 +74,7 @@ class Fit:
         basis: What all of it was fitted to.
         lists: Trained lists and where they have the items, None of an index without.
         keys: What the vectors of `lists` are known by, [N, 2].
+        bests: What exact search found among them for the queries that the index is measured with.
     """
 
     stemmer: str
@@ -85,6 +88,7 @@ class Fit:
     basis: Basis
     lists: Lists | None
     keys: NDArray[np.uint64] = field(default_factory=lambda: np.empty((0, 2), np.uint64))
+    bests: Bests | None = None
 
 
 def how_read() -> str:
@@ -198,6 +202,8 @@ def keep(
         if fit.lists is not None:
             arrays["vectors/keys"] = fit.keys
             arrays |= {f"vectors/{name}": value for name, value in vars(fit.lists).items()}
+        if fit.lists is not None and fit.bests is not None:
+            arrays |= {f"bests/{name}": value for name, value in vars(fit.bests).items()}
         for name, values in arrays.items():
             (temporary / name).parent.mkdir(exist_ok=True)
             np.save(temporary / f"{name}.npy", values, allow_pickle=False)
@@ -230,7 +236,12 @@ def _read_fit(folder: Path, told: dict[str, Any]) -> Fit:
         return Fit(**told, basis=basis, sample=sample, lists=None)
     parts = {name: _array(vectors, name) for name in ("trained", "numbers", "codes")}
     keys = _array(vectors, "keys")
-    return Fit(**told, basis=basis, sample=sample, lists=Lists(**parts), keys=keys)
+    found = folder / "bests"
+    bests = None
+    if found.is_dir():
+        bests = Bests(*(_array(found, name) for name in ("queries", "items", "bounds")))
+    lists = Lists(**parts)
+    return Fit(**told, basis=basis, sample=sample, lists=lists, keys=keys, bests=bests)
 
 
 def _array(folder: Path, name: str) -> Any:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from smar.content_keys import KeyTable
 from smar.index.ann import VectorIndex
+from smar.index.bests import ExactSearch
 from smar.index.building import LEAST_CLUSTERED, build_index
 from smar.index.compact import compact_candidates, cut_halves, is_compact
 from smar.index.hybrid import HybridIndex
@@ -37,6 +38,7 @@ def updated_index(
     params: IndexParams,
     fit: Fit,
     layout: Layout,
+    exact: ExactSearch | None = None,
 ) -> VectorIndex | None:
     """Return the index with the lists that were trained before, None where it has to be built anew.
 
@@ -52,6 +54,7 @@ def updated_index(
         params: The `index` section.
         fit: What an earlier run fitted with the same settings.
         layout: Which items lie together, and who finds the lists of those that changed.
+        exact: Exact search in these vectors, if some is at hand.
     """
     if len(vectors) < params.exact_below and not is_compact(params):
         return build_index(vectors, item_ids, params, lambda: fit.sample, layout)
@@ -66,7 +69,7 @@ def updated_index(
     index = VectorIndex(shards, item_ids, dict(fit.details), layout, lists)
     k = min(params.recall_at, len(vectors))
     depth = k if is_compact(params) else min(max(k, DEPTH), len(vectors))
-    yardstick = Yardstick.of(fit.sample, vectors, params.sample_queries, k)
+    yardstick = Yardstick.of(fit.sample, vectors, params.sample_queries, k, exact)
     least = min(params.recall_target, fit.details["recall"])  # what was asked for may not reach it
     for setting in settings:
         index.set(setting)

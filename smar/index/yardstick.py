@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smar.index.ann import gated_queries
-from smar.index.exact import exact_search
+from smar.index.bests import ExactSearch
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,12 @@ class Yardstick:
 
     @classmethod
     def of(
-        cls, sample: NDArray[np.float32], vectors: NDArray[np.float32], size: int, k: int
+        cls,
+        sample: NDArray[np.float32],
+        vectors: NDArray[np.float32],
+        size: int,
+        k: int,
+        exact: ExactSearch | None = None,
     ) -> "Yardstick":
         """Return the yardstick of a catalogue.
 
@@ -39,10 +44,12 @@ class Yardstick:
             vectors: Item rows `[S_t ; S_m]`, [N, 2 D].
             size: Items that are asked for, at most, spread evenly over the catalogue.
             k: Results per query, at most N.
+            exact: Exact search in these vectors, if some is at hand.
         """
+        exact = exact or ExactSearch(vectors)
         rows = np.unique(np.linspace(0, len(vectors) - 1, min(size, len(vectors))).astype(np.int64))
         queries = [each for each in (sample, as_queries(vectors, rows)) if len(each)]
-        return cls(queries, [exact_search(each, vectors, k)[1] for each in queries])
+        return cls(queries, [exact.rows(each, k) for each in queries])
 
     def recall(self, search: Callable[[NDArray[np.float32]], NDArray[np.int64]]) -> float:
         """Return the mean share of the true k best that a search finds, of the worse set.

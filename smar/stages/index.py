@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from smar.index.bests import ExactSearch
     from smar.index.hybrid import HybridIndex
     from smar.index.item_words import ItemWords
     from smar.index.kept import Fit, Kept
@@ -99,7 +100,7 @@ def run(root: Path) -> None:
         "unseen_word_share": index.unseen.share if index.unseen else index.word_share,
         **made.fit.figures,
     }
-    found = [coverage, check_recall(index.vectors, vectors, params.index, params.seed)]
+    found = [coverage, check_recall(index.vectors, vectors, params.index, params.seed, made.exact)]
     content = STAGE.with_checks(paths.outcome("index"), figures, found)
     manifest = Manifest(kind=KIND, inputs=inputs, params=_told(params.index))
     manifest.counts = {"items": len(store.item_ids)}
@@ -118,7 +119,7 @@ def run(root: Path) -> None:
         made.words,
         made.letters,
         made.colours,
-        made.fit,
+        replace(made.fit, bests=made.exact.bests),
         paths.index,
         names,
     )
@@ -137,7 +138,7 @@ def _bytes_of(folder: Path, name: str) -> int:
 
 @dataclass(frozen=True)
 class _Made:
-    """An index, what the next run may take, the share of the data that changed, files of before."""
+    """An index, what the next run may take, the share of the data that changed, what is kept."""
 
     index: "HybridIndex"
     fit: "Fit"
@@ -146,6 +147,7 @@ class _Made:
     colours: "PictureColours | None"
     changed: float
     kept: "KeptShards"
+    exact: "ExactSearch"
 
 
 def _how(paths: Paths, params: "Params", inputs: "Mapping[str, str]") -> str:
@@ -172,6 +174,7 @@ def _build(
     from smar.data import schema
     from smar.data.text import item_codes, item_texts
     from smar.index.basis import basis_of, share_changed
+    from smar.index.bests import ExactSearch
     from smar.index.item_words import ItemWords
     from smar.index.kept import Kept
     from smar.index.kept_shards import KeptShards
@@ -190,10 +193,11 @@ def _build(
     kept = Kept.open(paths.work / "index", how)
     fit, found, changed = kept.fit if kept else None, None, 0.0
     files = kept.shards if kept else KeptShards()
+    exact = ExactSearch(vectors, keys, *((fit.bests, fit.keys) if fit else ()))
     if fit is not None:
         changed = round(share_changed(fit.basis, basis), 4)
         if changed < params.index.refit_frac:
-            found = updated_index(vectors, store.item_ids, keys, params.index, fit, layout)
+            found = updated_index(vectors, store.item_ids, keys, params.index, fit, layout, exact)
     stemmer = fit.stemmer if fit and found else _stemmer(params.index.stemmer, texts)
     before = kept.words if kept and kept.stemmer == stemmer else None
     read = ItemWords.read(texts, codes, WordForms(stemmer), before)
@@ -208,15 +212,15 @@ def _build(
     if fit is None or found is None:
         from smar.index.fitting import Fitting  # and what encodes queries, which takes seconds
 
-        fitting = Fitting(paths, params, items, vectors, trained, layout)
+        fitting = Fitting(paths, params, items, vectors, trained, layout, exact)
         index, fit = fitting.fitted(clicked, spelling)
         return _Made(
-            index, replace(fit, basis=basis, keys=keys), read, letters, colours, 0.0, files
+            index, replace(fit, basis=basis, keys=keys), read, letters, colours, 0.0, files, exact
         )
     logger.info("index: %.2f %% of the data changed since it was fitted", 100 * changed)
     fit = replace(fit, details=found.details, lists=found.lists, keys=keys)
     made = as_fitted(fit, found, clicked(fit.click_words), spelling, trained)
-    return _Made(made, fit, read, letters, colours, changed, files)
+    return _Made(made, fit, read, letters, colours, changed, files, exact)
 
 
 def _colours(paths: Paths, params: "Params", kept: "Kept | None") -> "PictureColours | None":

@@ -12,7 +12,7 @@ Shapes: n items of a batch, N items kept, P pairs.
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,13 @@ from smar.closure import PARAMS, code_key
 from smar.content_keys import KeyTable
 from smar.errors import ArtifactError
 from smar.synthetic.drawn import HELD_OUT, MADE, Drawn, bags
+from smar.verified import tell_hashed, unwritten
 
 logger = logging.getLogger(__name__)
 
 KIND = "drawn"
 _PAIRS, _ITEMS, _HELD_OUT = "pairs.arrow", "items.npy", "held_out.npy"
+_HASHED = "hashed.json"  # files that are known to be what they were when they were hashed
 _LIBRARIES = ("PyStemmer", "pyarrow")
 _COLUMNS = 6  # of items.npy: the key in two numbers, pairs, and draws left out by `DROPPED`
 
@@ -65,7 +67,7 @@ class Earlier:
         try:
             if not folder.is_dir() or read_manifest(folder, KIND).details["how"] != how:
                 return None
-            verify_directory(folder, KIND)
+            verify_directory(folder, KIND, unchanged=unwritten(folder / _HASHED, folder))
             return cls(folder, held_out)
         except (ArtifactError, pa.ArrowException, OSError, ValueError, KeyError) as error:
             logger.warning("all queries are drawn again: %s", error)
@@ -156,3 +158,5 @@ def keeping(folder: Path, how: str, held_out: NDArray[np.uint64]) -> Iterator[Ke
         keeper = Keeper(temporary)
         yield keeper
         keeper.close(held_out)
+    with suppress(OSError):  # no room: the next run hashes them
+        tell_hashed(folder / _HASHED, [folder / name for name in (_PAIRS, _ITEMS, _HELD_OUT)])
