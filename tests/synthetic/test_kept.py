@@ -1,5 +1,6 @@
 """Queries taken from an earlier run are those that would be drawn again, whatever was edited."""
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from smar import artifacts
 from smar.data.schema import SYNTHETIC
 from smar.data.stems import bag_of_stems
 from smar.params import SynthesizeParams
@@ -17,6 +19,7 @@ from smar.synthetic.drawn import Drawn, number_of
 from smar.synthetic.kept import Earlier, keeping
 from smar.synthetic.leakage import Numbered
 from smar.synthetic.synthesize import COLUMNS, Synthesis
+from smar.verified import tell_hashed
 
 WORDS = ["red", "blue", "green", "boot", "bag", "sofa", "wool", "silk", "round", "long"]
 SETTINGS = SynthesizeParams(ratio=100, max_per_item=12, max_tokens=3, validation_frac=0.1)
@@ -155,3 +158,28 @@ def test_numbers_tell_what_cannot_leak(pairs: list[tuple[str, str]], held_out: s
     if pairs:  # numbers of other pairs, or too few, prove nothing
         assert Numbered(apart, bags[::-1].copy(), number).may_leak(lambda: batches)
         assert Numbered(apart, bags[:1], number).may_leak(lambda: batches)
+
+
+def test_kept_files_are_hashed_unless_nobody_wrote_to_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    rng = np.random.default_rng(2)
+    items, queries, folder = catalogue(rng, 20), log(rng, ["nothing like it"]), tmp_path / "kept"
+    expected, made, _ = run(items, queries, folder, SETTINGS)
+    files = [folder / name for name in ("pairs.arrow", "items.npy", "held_out.npy")]
+    for file in files:
+        os.utime(file, (1, 1))
+    tell_hashed(folder / "hashed.json", files)
+    hashed: list[str] = []
+    digest = artifacts.digest
+    monkeypatch.setattr(artifacts, "digest", lambda p: (hashed.append(p.name), digest(p))[1])
+    assert Earlier.open(folder, made.how, made.held_out) is not None
+    assert hashed == []
+    content = bytearray(files[0].read_bytes())
+    content[len(content) // 2] ^= 1
+    files[0].write_bytes(content)  # whatever it does to the text, its time tells it
+    assert Earlier.open(folder, made.how, made.held_out) is None
+    assert "all queries are drawn again" in caplog.text
+    found, _, drawn = run(items, queries, folder, SETTINGS)
+    assert found.equals(expected)
+    assert len(drawn) == 20
