@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from smar.errors import ParamsError
 
@@ -63,6 +64,8 @@ class Hub:
             RevisionNotFoundError,
         )
 
+        # What the library that it asks with raises, whichever that is.
+        of_transport = cast("type[Exception]", HfHubHTTPError.__mro__[1])
         reason = ""
         try:
             yield
@@ -72,7 +75,7 @@ class Hub:
             reason = f"has no revision '{self.revision}'"
         except (RepositoryNotFoundError, HFValidationError):
             reason = "is neither a folder here nor a model of the hub that you may see"
-        except (HfHubHTTPError, OSError) as error:
+        except (of_transport, OSError) as error:
             reason = f"cannot be reached ({' '.join(str(error).split())[:200]})"
         if reason:
             raise ParamsError(f"backbone: '{self.name}' {reason}. Nothing was written.")

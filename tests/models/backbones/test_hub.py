@@ -118,6 +118,16 @@ def test_what_a_hub_refuses_is_told(
 
 
 @pytest.mark.whole
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "http://nowhere.invalid"])
+def test_a_hub_that_nothing_reaches_is_told(address: str, tmp_path: Path):
+    done = take_in(address, tmp_path, "shop/whole")
+    assert done.returncode == 2
+    assert "backbone: 'shop/whole' cannot be reached (" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "backbones").exists()
+
+
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("name", "message"),
     [("code", "needs code from where it was downloaded"), ("pickled", "its weights are pickled")],
