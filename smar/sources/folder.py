@@ -13,11 +13,12 @@ from smar.data import schema
 from smar.data.arrow_numbers import numbers_of
 from smar.params import ClusterParams, IngestParams
 from smar.sources.decoded_pictures import DecodedPictures
-from smar.sources.feed import Feed, read_feed
+from smar.sources.feed import Feed
 from smar.sources.judgements import Judgements, read_judgements
 from smar.sources.pictures import Packed, drop_placeholders, pack_images
 from smar.sources.quarantine import Quarantine
-from smar.sources.search_log import SearchLog, read_log
+from smar.sources.search_log import SearchLog
+from smar.sources.source_kept import kept_feed, kept_log
 from smar.sources.split import query_id_of, split_judged, split_logged
 
 logger = logging.getLogger(__name__)
@@ -59,17 +60,17 @@ def read_source(
         seed: Decides the splits.
         image_target: An empty folder.
         decoded: Pictures that need not be decoded again.
-        kept: Where it is kept what the files of a log said; None to read all.
+        kept: Where it is kept what the feed and the log said (`source_kept`); None to read all.
         cluster: Where pictures are decoded; None for here.
 
     Raises:
         DataError: If an input is missing or unreadable, or too many of its rows are bad.
     """
     quarantine = Quarantine()
-    feed = read_feed(folder, params.feed, quarantine)
+    feed = kept_feed(folder, params.feed, quarantine, kept and kept / "feed")
     logger.info("feed: %d items, %d pictures", len(feed.items), len(feed.pictures))
     item_ids = set(feed.items["item_id"])
-    log = read_log(folder, params.log, item_ids, quarantine, kept)
+    log = kept_log(folder, params.log, feed.items["item_id"], quarantine, kept)
     logger.info("log: %d searches, %d engagements", len(log.searches), len(log.engagements))
     judgements = read_judgements(folder, params.judgements, item_ids, quarantine)
     logger.info("judgements: %d of %d queries", len(judgements.labels), len(judgements.queries))

@@ -5,9 +5,7 @@ each said, in Arrow's stream format, with a checksum at its end; it may be delet
 is damaged is read anew.
 """
 
-import json
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -15,19 +13,15 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from smar.closure import PARAMS, code_key
+from smar.sources.kept_tables import ENDING, forget_others, read_tables, write_tables
 from smar.sources.log_files import FILES
-from smar.sources.quarantine import QUARANTINE, Quarantine
+from smar.sources.quarantine import Quarantine
 from smar.sources.raw_log import EVENTS, QUERIES, RawLog
 
 logger = logging.getLogger(__name__)
 
-_ENDING = ".arrow"
 _LIBRARIES = ("orjson", "pyarrow", "pandas", "openpyxl")
-_DIGEST_BYTES = 32
-_FACTS = b"facts"
 
 
 @dataclass(frozen=True)
@@ -66,7 +60,7 @@ class KeptLog:
             content = file_digest(file, "sha256").digest()
         key = sha256(self._how + repr((content, path.name, about)).encode()).hexdigest()[:32]
         self._used.add(key)
-        kept = self._folder / f"{key}{_ENDING}"
+        kept = self._folder / f"{key}{ENDING}"
         part = _read(kept)
         if part is None:
             part = read()
@@ -77,11 +71,8 @@ class KeptLog:
 
     def forget_others(self) -> None:
         """Remove what this run did not use: files that are gone, or were read in another way."""
-        if self._folder is None or not self._folder.is_dir():
-            return
-        for file in self._folder.iterdir():
-            if file.name.removesuffix(_ENDING) not in self._used:
-                file.unlink(missing_ok=True)
+        if self._folder is not None:
+            forget_others(self._folder, self._used)
 
 
 def joined(parts: Iterable[LogPart], quarantine: Quarantine) -> RawLog:
@@ -111,54 +102,21 @@ def _say(path: Path, part: LogPart) -> None:
 
 
 def _write(path: Path, part: LogPart) -> None:
-    """Keep a part; a disk without room is no error here."""
-    facts = {
-        "others": dict(part.log.others),
-        "notes": dict(part.log.notes),
-        "totals": part.quarantine.totals,
-    }
-    left_out = pa.Table.from_pandas(part.quarantine.frame(), QUARANTINE, preserve_index=False)
-    tables = [part.log.queries.table(), part.log.events.table(), left_out]
-    tables[0] = tables[0].replace_schema_metadata({_FACTS: json.dumps(facts)})
-    sink = pa.BufferOutputStream()
-    for table in tables:
-        with pa.ipc.new_stream(sink, table.schema) as stream:
-            stream.write_table(table)
-    content = sink.getvalue()
-    # Neither flushed nor locked: the checksum tells what a power cut or a second run left behind.
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.write(sha256(content).digest())
-        temporary.replace(path)
-    except OSError as error:
-        logger.warning("%s: what was read is not remembered: %s", path, error)
-        temporary.unlink(missing_ok=True)
+    facts = {"others": dict(part.log.others), "notes": dict(part.log.notes)}
+    write_tables(path, [part.log.queries.table(), part.log.events.table()], part.quarantine, facts)
 
 
 def _read(path: Path) -> LogPart | None:
     """Return what `_write` kept, None if nothing is there or it is damaged."""
-    if not path.is_file():
+    kept = read_tables(path, 2)
+    if kept is None:
         return None
-    try:
-        with pa.memory_map(str(path)) as file:
-            whole = file.read_buffer()
-        content = whole.slice(0, max(0, whole.size - _DIGEST_BYTES))
-        if sha256(content).digest() != whole[len(content) :].to_pybytes():
-            raise pa.ArrowInvalid("its checksum does not fit")
-        source = pa.BufferReader(content)
-        queries, events, left_out = (pa.ipc.open_stream(source).read_all() for _ in range(3))
-        facts = json.loads(queries.schema.metadata[_FACTS])
-        if not (queries.schema.equals(QUERIES) and events.schema.equals(EVENTS)):
-            raise pa.ArrowInvalid("it has other columns")
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        logger.warning("%s: is read anew: %s", path, error)
+    queries, events = kept.tables
+    if not (queries.schema.equals(QUERIES) and events.schema.equals(EVENTS)):
+        logger.warning("%s: is read anew: it has other columns", path)
         return None
-    part = LogPart(RawLog(others=Counter(facts["others"]), notes=Counter(facts["notes"])))
-    part.log.queries.extend(queries.replace_schema_metadata())
+    others, notes = (Counter[str](kept.facts[name]) for name in ("others", "notes"))
+    part = LogPart(RawLog(others=others, notes=notes), kept.quarantine)
+    part.log.queries.extend(queries)
     part.log.events.extend(events)
-    part.quarantine.totals.update(facts["totals"])
-    part.quarantine.add(Quarantine({}, [left_out.to_pandas()] if len(left_out) else []))
     return part

@@ -50,6 +50,18 @@ class SearchLog:
     notes: dict[str, int]
     first_position: dict[str, int]
 
+    def tell(self) -> None:
+        """Log what a reader of the log should know."""
+        if 0 in self.first_position.values():
+            logger.info("log: positions begin at %s (by application)", self.first_position)
+        for note, number in self.notes.items():
+            logger.info("log: %d x %s", number, note)
+        if self.ignored:
+            logger.info(
+                "log: actions that are no engagement (map them in ingest.log.actions): %s",
+                ", ".join(f"{n} x {name}" for name, n in self.ignored.items()),
+            )
+
     def details(self) -> dict[str, Any]:
         """Return what a manifest says of the reading of the log."""
         return {
@@ -122,21 +134,8 @@ def _joined(log: RawLog, params: LogParams, item_ids: ItemIds, quarantine: Quara
         notes=dict(sorted((notes + item_ids.notes).items())),
         first_position=dict(sorted(first.items())),
     )
-    _say(result)
+    result.tell()
     return result
-
-
-def _say(log: SearchLog) -> None:
-    """Log what a reader of the log should know."""
-    if 0 in log.first_position.values():
-        logger.info("log: positions begin at %s (by application)", log.first_position)
-    for note, number in log.notes.items():
-        logger.info("log: %d x %s", number, note)
-    if log.ignored:
-        logger.info(
-            "log: actions that are no engagement (map them in ingest.log.actions): %s",
-            ", ".join(f"{n} x {name}" for name, n in log.ignored.items()),
-        )
 
 
 def _impressions(

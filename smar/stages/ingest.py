@@ -69,9 +69,8 @@ def run(root: Path) -> None:
         }
         target = stack.enter_context(write_directory(paths.images, pictures))
         decoded = DecodedPictures.open(paths.work / "pictures", params.ingest.images)
-        kept = paths.work / "log"
         tables = read_source(
-            folder, params.ingest, params.seed, target, decoded, kept, params.cluster
+            folder, params.ingest, params.seed, target, decoded, paths.work, params.cluster
         )
         dropped = tables.quarantine.counts()
         pictures.files = tables.packed.shards
