@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import yaml
 
@@ -13,6 +14,8 @@ from smar.data import schema
 from smar.params import IngestParams, load_params
 from smar.sources import source_kept
 from smar.sources.folder import Tables, read_source
+from smar.sources.kept_tables import read_tables, write_tables
+from smar.sources.quarantine import Quarantine
 
 SIZE = 60
 
@@ -85,7 +88,9 @@ def test_only_what_changed_is_read(tmp_path: Path, params: IngestParams, reads: 
     read(tmp_path, params)
     shop, day = make_catalogue(SIZE, 7), LAST_DAY + pd.Timedelta(days=1).to_pytimedelta()
     changes = {
-        "a title": (lambda: feed.write_text(feed.read_text().replace("Ready", "Not ready", 3)), ["feed"]),
+        "a title": (
+            lambda: feed.write_text(feed.read_text().replace("Ready", "Not ready", 3)), ["feed"]
+        ),
         "a day": (lambda: write_day(tmp_path / "raw", shop, day, 9, 7), ["log"]),
         "an item goes": (
             lambda: feed.write_text("\n".join(feed.read_text().splitlines()[:-1])), ["feed", "log"]
@@ -137,3 +142,18 @@ def test_other_code_and_settings_read_again(
     reads.clear()
     read(tmp_path, params)
     assert reads == ["read_feed", "read_log"]
+
+
+def test_columns_come_back_in_their_pieces(tmp_path: Path):
+    pieces = {"a": [2, 1, 3], "b": [6], "c": [1, 5]}
+    columns = {
+        name: pa.chunked_array([["x"] * size for size in sizes]) for name, sizes in pieces.items()
+    }
+    tables = [pa.table(columns), pa.table({"n": pa.chunked_array([[1], [2, 3]])})]
+    write_tables(tmp_path / "kept", tables, Quarantine(), {})
+    found = read_tables(tmp_path / "kept", 2)
+    assert found is not None
+    for table, kept in zip(tables, found.tables, strict=True):
+        assert kept.equals(table)
+        for name in table.column_names:
+            assert [*map(len, kept[name].chunks)] == [*map(len, table[name].chunks)]
