@@ -1,7 +1,9 @@
 """Records of User Behavior Insights 1.3, as `sources/ubi.py` reads them and clients post them."""
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 APPLICATION = "smar"
@@ -19,7 +21,13 @@ _EVENT_MARKS = ("action_name", "event_attributes")
 
 def now() -> str:
     """Return the time as UBI writes it: UTC, milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
+    return f"{_second(second)}.{milliseconds:03d}Z"
+
+
+@lru_cache(1)
+def _second(since_1970: int) -> str:
+    return datetime.fromtimestamp(since_1970, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def query_record(

@@ -1,8 +1,11 @@
 """What Prometheus reads of the service."""
 
 import os
+import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -11,7 +14,18 @@ from smar.service.answer import Answer
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
+_MOST_WAITING = 1000  # requests that are not counted yet
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+class _Batch(NamedTuple):
+    """What is counted of searches that were answered together."""
+
+    searches: int
+    empty: int
+    weak: int
+    gates: list[float]
+    milliseconds: dict[str, float]
 
 
 class Metrics:
@@ -19,12 +33,18 @@ class Metrics:
 
     Where several processes serve, each counts into files of one folder, which the client library
     does as the environment tells it (`workers.COUNTS`), and `text` tells of all together.
+
+    Requests and searches are noted, and counted together when somebody looks, once a second, or
+    when many wait: beside a search each count would find the caches full of other things.
     """
 
     def __init__(self) -> None:
         self._folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
         self._watched: dict[Gauge, Callable[[], float]] = {}
         self._releases: set[str] = set()
+        self._counting = threading.Lock()
+        self._requests: deque[tuple[str, int, float]] = deque()
+        self._batches: deque[_Batch] = deque()
         # To look a label up takes longer than to count.
         self._of_part: dict[str, Histogram] = {}
         self._of_route: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
@@ -74,6 +94,7 @@ class Metrics:
         self.logged = Counter(
             "smar_log_records", "Records of the event log.", ["kind"], registry=registry
         )
+        self.logged_searches = self.logged.labels("search")
         self.unlogged = Counter(
             "smar_log_refused", "Searches answered without a record.", registry=registry
         )
@@ -92,12 +113,41 @@ class Metrics:
         self.workers.set(1)
 
     def refresh(self) -> None:
-        """Look at what is watched; other processes read what was seen last."""
+        """Count what was noted, and look at what is watched; others read what was seen last."""
+        self._count()
         for gauge, value in self._watched.items():
             gauge.set(value())
 
     def answered(self, route: str, status: int, seconds: float) -> None:
-        """Count a request."""
+        """Note a request."""
+        self._requests.append((route, status, seconds))
+        if len(self._requests) > _MOST_WAITING:
+            self._count()
+
+    def see(self, searches: int, answers: Sequence[Answer]) -> None:
+        """Note the answers of one batch; the parts of its time were those of each.
+
+        Args:
+            searches: How many were asked together.
+            answers: Of those that could be answered.
+        """
+        spent: dict[str, float] = {}
+        for answer in answers:
+            spent |= answer.milliseconds
+        empty = sum(not answer.total for answer in answers)
+        weak = sum(answer.is_weak for answer in answers if answer.total)
+        gates = [answer.gate for answer in answers if answer.query]
+        self._batches.append(_Batch(searches, empty, weak, gates, spent))
+
+    def _count(self) -> None:
+        """Count what was noted."""
+        with self._counting:
+            while self._requests:
+                self._count_request(*self._requests.popleft())
+            while self._batches:
+                self._count_batch(self._batches.popleft())
+
+    def _count_request(self, route: str, status: int, seconds: float) -> None:
         if (route, status) not in self._of_route:
             counts = self.requests.labels(route, str(status)), self.seconds.labels(route)
             self._of_route[route, status] = counts
@@ -105,19 +155,13 @@ class Metrics:
         requests.inc()
         spent.observe(seconds)
 
-    def see(self, answers: Sequence[Answer]) -> None:
-        """Count answers of one batch; the parts of its time were those of each."""
-        for answer in answers:
-            if answer.query:
-                self.gate.observe(answer.gate)
-            if not answer.total:
-                self.empty.inc()
-            elif answer.is_weak:
-                self.weak.inc()
-        spent: dict[str, float] = {}
-        for answer in answers:
-            spent |= answer.milliseconds
-        for part, milliseconds in spent.items():
+    def _count_batch(self, batch: _Batch) -> None:
+        self.batch.observe(batch.searches)
+        self.empty.inc(batch.empty)
+        self.weak.inc(batch.weak)
+        for gate in batch.gates:
+            self.gate.observe(gate)
+        for part, milliseconds in batch.milliseconds.items():
             if part not in self._of_part:
                 self._of_part[part] = self.parts.labels(part)
             self._of_part[part].observe(milliseconds / 1000)

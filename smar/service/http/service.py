@@ -139,8 +139,8 @@ class Service:
         return told
 
     def _count(self, asks: list[Ask], told: Sequence[Answer | Exception]) -> None:
-        self.metrics.batch.observe(len(asks))
-        self.metrics.see([answer for answer in told if not isinstance(answer, Exception)])
+        answers = [answer for answer in told if not isinstance(answer, Exception)]
+        self.metrics.see(len(asks), answers)
 
     def _record(self, asks: list[Ask], told: Sequence[Answer | Exception]) -> None:
         answered = [
@@ -158,7 +158,7 @@ class Service:
             return
         try:
             self.log.append(records)
-            self.metrics.logged.labels("search").inc(len(records))
+            self.metrics.logged_searches.inc(len(records))
         except SmarError as error:
             # A shopper is answered all the same; the counts and /readyz tell.
             self.metrics.unlogged.inc(len(records))
