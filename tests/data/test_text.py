@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smar.data.text import FIELDS, field_starts, item_texts
+from smar.data.text import FIELDS, _parts, field_starts, item_texts
 
 
 def items(**fields: str) -> pd.DataFrame:
@@ -69,3 +69,11 @@ def test_fields_begin_where_field_starts_says(markers: bool):
         for part, word in zip(parts[1:], ("Acme", "Shoes", "M"), strict=True):
             assert part == "" or part.endswith(word)
     assert (np.diff(starts, axis=1) >= 0).all()
+
+
+def test_texts_of_many_items_are_their_parts_one_after_another():
+    rng = np.random.default_rng(4)
+    pieces = ["", "red", " ; ", "A > B > C", "A >B", "size: M; fit: slim", "\u00e9t\u00e9", " "]
+    table = pd.DataFrame({name: rng.choice(pieces, 200) for name in FIELDS}, dtype=str)
+    assert item_texts(table) == ["".join(parts) for parts in _parts(table, markers=False)]
+    assert item_texts(table.iloc[:0]) == []

@@ -14,7 +14,7 @@ import pytest
 from smar.artifacts import Manifest
 from smar.data import schema
 from smar.data.images import ImageStore
-from smar.index import fitting, picture_colours
+from smar.index import bests, fitting, picture_colours
 from smar.index.hybrid import HybridIndex
 from smar.index.kept import Kept
 from smar.index.layout import Layout
@@ -150,6 +150,38 @@ def test_trained_lists_stand_until_much_changed(
     assert outcome(small_project)["changed_since_fit"] == 0
     without_fitting()
     index.run(small_project)
+
+
+def test_recall_of_few_changed_items_searches_none_of_the_others(
+    small_project: Path, monkeypatch: pytest.MonkeyPatch
+):
+    set_params(small_project, APPROXIMATE | {"index.refit_frac": 0.1, "index.recall_at": 5})
+    index.run(small_project)
+    store = EmbeddingStore.load(Paths(small_project).embeddings)
+    parts = {name: np.array(getattr(store, name)) for name in ("text", "image", "multimodal")}
+    for part in parts.values():
+        part[[3, 50]] = part[[50, 3]]  # two items are as the other one was
+    parts["text"][7] = -parts["text"][7]
+    write_store(
+        Paths(small_project).embeddings, replace(store, **parts), Manifest(kind="embeddings")
+    )
+    asked: list[int] = []
+    search = bests.exact_search
+
+    def spy(queries: np.ndarray, items: np.ndarray, k: int) -> object:
+        asked.append(len(queries))
+        return search(queries, items, k)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bests, "exact_search", spy)
+        index.run(small_project)
+    assert sum(asked) <= 6  # items that changed are queries as well
+    found = outcome(small_project)
+    shutil.rmtree(small_project / ".smar" / "index" / "bests")
+    manifest = small_project / ".smar" / "index" / "manifest.json"
+    assert "bests/bounds.npy" in json.loads(manifest.read_text())["files"]
+    index.run(small_project)  # damaged: all is fitted anew
+    assert outcome(small_project)["changed_since_fit"] == 0 != found["changed_since_fit"]
 
 
 def test_dearer_settings_are_taken_before_lists_are_trained_anew(
