@@ -63,6 +63,7 @@ class Smar(Learner):
         self.params = given.params(settings, self.own(settings))
         seed_torch(seed)
         self.model = given.towers(self.params)
+        self.searched = given.searched(self.params)
 
     def own(self, settings: Settings) -> dict[str, object]:
         """Return the settings that the others lack, by dotted key."""
@@ -82,18 +83,18 @@ class Smar(Learner):
             (given.data, params.pretrain, params.pretrain.real_frac, pretrain_step(weights, loss)),
             (given.clicks, params.finetune, 1.0, clicks),
         )
-        steps = 0
+        steps, makers = 0, given.makers_of(self.model, self.searched)
         for number, (data, settings, real_frac, step) in enumerate(parts):
             share = self.settings["synthetic_share"]
             sampler = build_sampler(data, settings, real_frac, self.seed + number)
-            maker = given.makers[number]
             time_s = seconds * (1 - share if number else share)
-            steps += train(self.model, sampler, maker, step, settings, time_s)
+            steps += train(self.model, sampler, makers[number], step, settings, time_s)
+        given.tell(self.model, self.searched)
         return steps
 
     def settle(self) -> None:
         """Put the gate that ships in the header's place."""
-        self.given.settle(self.model, self.params.gate, self.seed)
+        self.given.settle(self.model, self.params.gate, self.seed, self.searched)
 
     def items(self, rows: NDArray[np.int64] | None) -> ItemEmbeddings:
         """Return S_t, S_i and S_m."""
@@ -124,6 +125,7 @@ class Gcl(Smar):
             "gate.kind": "always",
             "loss.kind": "gcl",
             "loss.gcl.power": settings["power"],
+            "finetune.searched_words": 0,
         }
 
     def settle(self) -> None:

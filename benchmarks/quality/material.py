@@ -5,16 +5,23 @@ from functools import cached_property
 
 from benchmarks.quality.shop import Shop
 from smar.data.item_source import ItemSource
+from smar.data.searched_words import SearchedWords
 from smar.features.source import open_source
 from smar.models.dual_encoder import DualEncoder, build_model
 from smar.models.pretrained import Checkpoint, checkpoints
+from smar.models.searched import Searched
 from smar.models.tokenizer import TextTokenizer
 from smar.params import GateParams, Params
 from smar.params.kinds import GATES
 from smar.train.batching import BatchMaker
 from smar.train.benefit import picture_benefit
 from smar.train.dataset import TrainingData
-from smar.train.prepare import build_maker, build_tokenizers, read_training_data
+from smar.train.prepare import (
+    build_maker,
+    build_tokenizers,
+    read_training_data,
+    searched_words,
+)
 
 
 class Material:
@@ -63,6 +70,19 @@ class Material:
             build_maker(model, self.clicks, items, self.source),
         )
 
+    def makers_of(
+        self, model: DualEncoder, searched: SearchedWords | None
+    ) -> tuple[BatchMaker, BatchMaker]:
+        """Return batch makers, the log's with what searches say of items, if they are told it."""
+        if searched is None:
+            return self.makers
+        clicks = build_maker(model, self.clicks, self.shop.items, self.source, searched=searched)
+        return self.makers[0], clicks
+
+    def searched(self, params: Params) -> SearchedWords | None:
+        """Return the words of searches that items are told; None where none are asked for."""
+        return searched_words(self.clicks, params.finetune.searched_words)
+
     def read(self) -> None:
         """Read what trainings need, so that the first one does not pay for all."""
         _ = self.makers
@@ -80,12 +100,24 @@ class Material:
             features=params.features,
         )
 
-    def settle(self, model: DualEncoder, gate: GateParams, seed: int) -> None:
+    def tell(self, model: DualEncoder, searched: SearchedWords | None) -> None:
+        """Give a trained model what searches say of the items, as a release has it."""
+        if searched is not None:
+            model.searched = Searched.named(list(self.shop.items["item_id"]), searched.all())
+
+    def settle(
+        self,
+        model: DualEncoder,
+        gate: GateParams,
+        seed: int,
+        searched: SearchedWords | None = None,
+    ) -> None:
         """Put a gate in the place of a trained model's header, and fit one that has to be."""
         model.set_gate(gate.kind, gate.own.model_dump())
         if GATES[gate.kind].facts["SETTLES"]:
             items, source = self.shop.items, self.source
-            model.gate.settle(picture_benefit(model, self.clicks, items, source, seed))
+            benefit = picture_benefit(model, self.clicks, items, source, seed, searched)
+            model.gate.settle(benefit)
 
     def _read(self, *, clicks_suffice: bool) -> TrainingData:
         shop, params = self.shop, self.shop.params

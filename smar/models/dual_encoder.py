@@ -19,6 +19,7 @@ from smar.models.image import ImageTower
 from smar.models.low_rank import add_low_rank, is_added, merge_low_rank
 from smar.models.origin import depths_of
 from smar.models.pretrained import Checkpoint
+from smar.models.searched import Searched
 from smar.models.text import TextTower
 from smar.models.tokenizer import TextTokenizer
 from smar.params import FeaturesParams, FusionParams, ModelParams
@@ -137,6 +138,7 @@ class DualEncoder(nn.Module):
         )
         self.gate = build_gate(options.gate, options.gate_params, self._gate_widths())
         self.query_tokenizer, self.text_tokenizer = query_tokenizer, text_tokenizer
+        self.searched = Searched()  # what encodes items reads beside their texts
         self.start: dict[str, float] = {}  # what its pretrained vectors found before training
         self.hold()
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from smar.data.item_source import ItemSource
+from smar.data.searched_words import with_words
 from smar.data.text import field_starts, item_texts
 from smar.data.token_table import TokenTable
 from smar.data.tokens import Forgotten, PictureTable, forget_words, text_tensors, token_tensors
@@ -41,6 +42,7 @@ def encode_items(
     *,
     bar: bool = True,
     forgotten: Forgotten | None = None,
+    searched: Sequence[str] | None = None,
 ) -> ItemEmbeddings:
     """Return S_t, S_i and S_m of items, a table as in `schema.ITEMS`, with their pictures.
 
@@ -52,15 +54,17 @@ def encode_items(
         bar: Whether a terminal is shown how far it is.
         forgotten: Words that are left out of their texts; None: none. A frozen text tower reads
             texts as they are.
+        searched: Words that searches used of each item; None: those that the model was given.
     """
-    texts = item_texts(items, markers=model.options.field_markers)
+    told = model.searched.of(items["item_id"].tolist()) if searched is None else searched
+    texts = with_words(item_texts(items, markers=model.options.field_markers), told)
     starts = None if forgotten is None else field_starts(items, markers=model.options.field_markers)
     table = model.text_tokenizer.encode(texts, starts)
     if forgotten is not None:
         table = forget_words(table, np.arange(len(texts)), forgotten, np.arange(len(texts)))
     pictures = PictureTable.of(items)
     parts = [np.zeros((len(items), model.dim), np.float32) for _ in range(3)]
-    with tqdm(total=len(items), desc="encode", unit="item", disable=None if bar else True) as told:
+    with tqdm(total=len(items), desc="encode", unit="item", disable=None if bar else True) as done:
         for rows in _by_length(table, batch_size):
             image_ids, owner = pictures.of_items(rows)
             states = images.states_of([texts[row] for row in rows])
@@ -73,7 +77,7 @@ def encode_items(
                 parts, (output.text, output.image, output.multimodal), strict=True
             ):
                 part[rows] = value.cpu().numpy()
-            told.update(len(rows))
+            done.update(len(rows))
     return ItemEmbeddings(*parts)
 
 

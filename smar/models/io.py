@@ -27,6 +27,7 @@ from smar.models.image import ImageTower
 from smar.models.origin import Origin
 from smar.models.preprocessing import PictureSettings
 from smar.models.saved import CONFIG, KIND, PROBE, PROBE_TEXTS, PROBE_TOLERANCE, tokenizer_file
+from smar.models.searched import Searched
 from smar.models.text import TextTower
 from smar.models.tokenizer import TextTokenizer
 
@@ -53,6 +54,7 @@ def save_model(model: DualEncoder, path: Path, manifest: Manifest) -> None:
                 "max_tokens": tokenizer.max_tokens,
             }
         write_json(folder / CONFIG, config)
+        model.searched.write(folder)
         weights = state_of(model)
         # Written from memory, so that a full disk is an OSError as everywhere else.
         (folder / "model.safetensors").write_bytes(save(weights))
@@ -103,6 +105,7 @@ def load_model(path: Path) -> DualEncoder:
             f"{path}: the model cannot be rebuilt ({error}). Restore it with `dvc checkout`, or "
             "make it again with `dvc repro`."
         ) from error
+    model.searched = Searched.read(path)
     model.eval()
     for name, value in _probe(model).items():
         difference = float((value - expected[name]).abs().max())

@@ -91,6 +91,12 @@ def _frozen(params: "Params", name: str) -> Iterator[str]:
                     "reads every text once, as a whole. Set one of them back"
                 )
 
+    if name == "text" and params.finetune.searched_words:
+        yield (
+            f"finetune.searched_words: {params.finetune.searched_words} with model.text.unfreeze "
+            "'none': a frozen model reads every text once, as it came. Set one of them back"
+        )
+
 
 def _tasks(params: "Params") -> Iterator[str]:
     tasks = params.pretrain

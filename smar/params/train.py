@@ -153,10 +153,18 @@ class FinetuneParams(TrainParams):
     """Weights of the pre-training tasks that are kept beside the gated loss."""
     alignment: NonNegative = 0.0
     """Weight of the image-text contrastive task beside the gated loss, as of pretrain; 0: not."""
+    searched_words: Annotated[int, Field(ge=0, le=32)] = 0
+    """Words of an item at most that its text tower reads beside its text: of the log's queries
+    that led to it, in a step without what the step's own queries say. 0: texts alone."""
+    searched_mask_frac: Fraction = 0.1
+    """Chance that an item shows none of them in a step, so that items which nobody has clicked are
+    learned too."""
     negatives: NegativeParams = NegativeParams()
     teacher: TeacherParams = TeacherParams()
 
     def settings(self) -> dict[str, Any]:
-        """Return what decides the weights, in plain JSON types; alignment only where it counts."""
-        own = self.model_dump()
-        return {name: value for name, value in own.items() if value or name != "alignment"}
+        """Return what decides the weights, in plain JSON types; some only where they count."""
+        unused = set() if self.alignment else {"alignment"}
+        if not self.searched_words:
+            unused |= {"searched_words", "searched_mask_frac"}
+        return self.model_dump(exclude=unused)

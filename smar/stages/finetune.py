@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from smar.data.item_source import ItemSource
+    from smar.data.searched_words import SearchedWords
     from smar.models.dual_encoder import DualEncoder
     from smar.models.pretrained import Checkpoint
     from smar.params import Params
@@ -89,6 +90,7 @@ def run(root: Path) -> dict[str, float]:
     from smar.train.benefit import picture_benefit
     from smar.train.loop import finish, train
     from smar.train.precision import check_precision
+    from smar.train.prepare import searched_words
     from smar.train.start import Trial, check_against_start
 
     paths = Paths(root)
@@ -103,7 +105,8 @@ def run(root: Path) -> dict[str, float]:
     data = _read(params, paths, items)
     model = place_model(load_model(paths.pretrained), params.threads)
     images = open_source(paths.features, ImageStore.of(paths), model)
-    sampler, maker = _drawn(params, paths, model, data, items, images, teacher)
+    searched = searched_words(data, params.finetune.searched_words)
+    sampler, maker = _drawn(params, paths, model, data, items, images, teacher, searched)
     settles = GATES[params.gate.kind].facts["SETTLES"]
     if not settles:  # else the header that pre-training left is taught by the clicks meanwhile
         _set_gate(model, params)
@@ -116,18 +119,20 @@ def run(root: Path) -> dict[str, float]:
         params=params.finetune,
         places=where,
     )
+    _tell(model, items, searched)
     if settles and check_weights(model.state_dict()).passed:  # else the stage stops below
         _set_gate(model, params)
-        figures |= model.gate.settle(picture_benefit(model, data, items, images, params.seed))
+        found = picture_benefit(model, data, items, images, params.seed, searched)
+        figures |= model.gate.settle(found)
     times = {name: figures.pop(name) for name in ("seconds", "pairs_per_s")}
     counts = {"pairs_real": len(data.real), "pairs_synthetic": len(data.synthetic)}
     end = Trial.read(paths, items, images, params.seed).recall(model) if model.start else {}
-    found = [
+    checks = [
         check_weights(model.state_dict()),
         check_against_start(model.start, end, "finetune"),
     ]
     figures |= {f"recall_{kind}": value for kind, value in end.items()}
-    content = STAGE.with_checks(paths.outcome("finetune"), counts | figures, found)
+    content = STAGE.with_checks(paths.outcome("finetune"), counts | figures, checks)
     save_model(
         model, paths.retriever, Manifest(kind=KIND, inputs=inputs, params=settings, counts=counts)
     )
@@ -144,6 +149,7 @@ def _drawn(
     items: "pd.DataFrame",
     images: "ItemSource",
     teacher: "Checkpoint | None",
+    searched: "SearchedWords | None",
 ) -> "tuple[PairSampler, BatchMaker]":
     """Return what draws the pairs of a step, hard negatives among them, and makes its tensors."""
     from smar.data.images import ImageStore
@@ -160,7 +166,15 @@ def _drawn(
     nearer = partial(guide.nearer, margin=negatives.margin) if guide and negatives.guided else None
     real_frac = 1.0 if len(data.real) else 0.0
     sampler = build_sampler(data, params.finetune, real_frac, params.seed + 1, [*hard, *scored])
-    return sampler, build_maker(model, data, items, images, nearer, taught)
+    return sampler, build_maker(model, data, items, images, nearer, taught, searched)
+
+
+def _tell(model: "DualEncoder", items: "pd.DataFrame", searched: "SearchedWords | None") -> None:
+    """Let a trained model read what searches say of the items, whoever encodes them by it."""
+    from smar.models.searched import Searched
+
+    if searched is not None:
+        model.searched = Searched.named(list(items["item_id"]), searched.all())
 
 
 def _set_gate(model: "DualEncoder", params: "Params") -> None:

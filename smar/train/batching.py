@@ -81,7 +81,7 @@ class BatchMaker:
     Args:
         data: The training data.
         encode_queries: Returns the token ids of query texts.
-        item_tokens: Token ids of the item texts.
+        item_tokens: Token ids of the item texts, or what reads those of a draw's items, [B].
         pictures: Which pictures belong to which item.
         images: The picture store, or the features of frozen towers.
         item_texts: What the text tower sees of each item, by which its states may be kept.
@@ -94,7 +94,7 @@ class BatchMaker:
         data: TrainingData,
         *,
         encode_queries: Callable[[list[str]], TokenTable],
-        item_tokens: TokenTable,
+        item_tokens: TokenTable | Callable[[Draw], TokenTable],
         pictures: PictureTable,
         images: ItemSource,
         item_texts: Sequence[str] = (),
@@ -134,11 +134,16 @@ class BatchMaker:
         cpu = torch.device("cpu")
         tokens = self._encode_queries(self._queries_of(draw))
         query_ids, query_lengths = token_tensors(tokens, np.arange(len(draw.queries)), cpu)
-        if draw.hidden is None and draw.forgotten is None:
+        read = self._item_tokens
+        if isinstance(read, TokenTable) and draw.hidden is None and draw.forgotten is None:
             states = self._images.states_of([self._item_texts[row] for row in draw.items])
-            item_ids, item_lengths = text_tensors(self._item_tokens, draw.items, states, cpu)
+            item_ids, item_lengths = text_tensors(read, draw.items, states, cpu)
         else:
-            masked, rows = self._item_tokens, draw.items
+            masked, rows = (
+                (read, draw.items)
+                if isinstance(read, TokenTable)
+                else (read(draw), np.arange(len(draw.items)))
+            )
             if draw.hidden is not None:
                 masked, rows = mask_fields(masked, rows, draw.hidden), np.arange(len(rows))
             if draw.forgotten is not None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from smar.data.item_source import ItemSource
+from smar.data.searched_words import SearchedWords
 from smar.data.tokens import Forgotten, token_tensors
 from smar.models.dual_encoder import DualEncoder
 from smar.models.embeddings import ItemEmbeddings
@@ -26,13 +27,19 @@ logger = logging.getLogger(__name__)
 _MOST_ITEMS = 4096  # that ranks are taken among: 12 s of one core for three kinds of vectors
 _ENGAGED_FRAC = 0.75  # of them, at most; the rest are any items
 _MOST_PAIRS = 20_000
+_PER_ITEM = 2  # where an item's other queries speak for it
 _PER_QUERY = 4  # pairs, so that popular queries do not speak for all
 _BATCH = 512
 _FORGOTTEN = 0.5  # of the words of texts, where queries are made of them
 
 
 def picture_benefit(
-    model: DualEncoder, data: TrainingData, items: pd.DataFrame, images: ItemSource, seed: int
+    model: DualEncoder,
+    data: TrainingData,
+    items: pd.DataFrame,
+    images: ItemSource,
+    seed: int,
+    searched: SearchedWords | None = None,
 ) -> Benefit:
     """Return how far engaged items come up when the picture counts, query by query.
 
@@ -48,11 +55,17 @@ def picture_benefit(
         items: Item table (`schema.ITEMS`).
         images: The picture store.
         seed: Draws items and pairs.
+        searched: Words of searches that items show, but for those of the pairs drawn; then an item
+            has two of these at most, for the others to tell what they do in a search.
     """
     model.eval()
-    sample, query, item = _draw(data, generator(seed, "what pictures bring"))
+    per_item = _PER_ITEM if searched else None
+    sample, query, item = _draw(data, generator(seed, "what pictures bring"), per_item)
     forgotten = None if len(data.real) else Forgotten(_FORGOTTEN, seed)
-    made = encode_items(model, items.iloc[sample], images, _BATCH, forgotten=forgotten)
+    told = _told(searched, data, sample, query, item) if searched else None
+    made = encode_items(
+        model, items.iloc[sample], images, _BATCH, forgotten=forgotten, searched=told
+    )
     vector, pooled = _encode(model, [data.queries[row] for row in query])
     gain = np.zeros(len(query), np.float32)
     for start in range(0, len(query), _BATCH):
@@ -79,8 +92,22 @@ def _agreements(made: ItemEmbeddings, rng: np.random.Generator) -> tuple[Tensor,
     return torch.from_numpy(own), torch.from_numpy(exchanged)
 
 
+def _told(
+    searched: SearchedWords,
+    data: TrainingData,
+    sample: NDArray[np.int64],
+    query: NDArray[np.int64],
+    item: NDArray[np.int64],
+) -> list[str]:
+    """Return what searches say of a sample's items, but for the queries of pairs, [N]."""
+    asked: dict[int, set[str]] = {}
+    for row, place in zip(query.tolist(), item.tolist(), strict=True):
+        asked.setdefault(place, set()).add(data.queries[row])
+    return [searched.of(row, asked.get(n, ())) for n, row in enumerate(sample.tolist())]
+
+
 def _draw(
-    data: TrainingData, rng: np.random.Generator
+    data: TrainingData, rng: np.random.Generator, per_item: int | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return a sample of items [N], and pairs: rows of queries [P] and places in the sample [P]."""
     pairs = data.real if len(data.real) else data.synthetic
@@ -95,6 +122,8 @@ def _draw(
     table = pd.DataFrame({"query": pairs.query, "item": place[pairs.item]})
     table = table[table["item"] >= 0]
     table = table.iloc[rng.permutation(len(table))]
+    if per_item:
+        table = table[table.groupby("item").cumcount() < per_item]
     table = table[table.groupby("query").cumcount() < _PER_QUERY].head(_MOST_PAIRS)
     return sample, table["query"].to_numpy(np.int64), table["item"].to_numpy(np.int64)
 

@@ -15,12 +15,19 @@ import pyarrow.compute as pc
 from smar.closure import code_key
 from smar.data import schema
 from smar.data.item_source import ItemSource
+from smar.data.searched_words import SearchedWords
 from smar.data.text import MARKERS, field_starts, item_texts
 from smar.data.tokens import PictureTable
 from smar.models.dual_encoder import DualEncoder
 from smar.models.pretrained import Checkpoint
 from smar.models.tokenizer import TextTokenizer, tokenizer_of, train_tokenizer
-from smar.params import ClicksParams, ModelParams, TextTowerParams, TrainParams
+from smar.params import (
+    ClicksParams,
+    FinetuneParams,
+    ModelParams,
+    TextTowerParams,
+    TrainParams,
+)
 from smar.params.kinds import Kind
 from smar.params.tracking import read_tracking
 from smar.paths import Paths
@@ -30,6 +37,7 @@ from smar.train.dataset import TrainingData, build_training_data
 from smar.train.loop import Places
 from smar.train.negatives import HardPool, impressions
 from smar.train.sampling import LeftOut, PairSampler
+from smar.train.searched import SearchedTexts
 from smar.train.standing import Nearer
 from smar.train.tracking import tracked
 
@@ -143,20 +151,43 @@ def build_maker(
     images: ItemSource,
     nearer: Nearer | None = None,
     taught: Taught | None = None,
+    searched: SearchedWords | None = None,
 ) -> BatchMaker:
-    """Return the batch maker of a model; arguments as `BatchMaker`."""
+    """Return the batch maker of a model.
+
+    Args:
+        model: The model.
+        data: The training data.
+        items: Item table (`schema.ITEMS`).
+        images: The picture store, or the features of frozen towers.
+        nearer: As for `BatchMaker`.
+        taught: As for `BatchMaker`.
+        searched: Words of searches that items show beside their texts; None: texts alone.
+    """
     markers = model.options.field_markers
-    texts = item_texts(items, markers=markers)
+    texts, starts = item_texts(items, markers=markers), field_starts(items, markers=markers)
+    encode = model.text_tokenizer.encode
+    read = None
+    if searched is not None:
+        read = SearchedTexts(searched, data.queries, encode, texts, starts)
     return BatchMaker(
         data,
         encode_queries=model.query_tokenizer.encode,
-        item_tokens=model.text_tokenizer.encode(texts, field_starts(items, markers=markers)),
+        item_tokens=read or encode(texts, starts),
         pictures=PictureTable.of(items),
         images=images,
         item_texts=texts,
         nearer=nearer,
         taught=taught,
     )
+
+
+def searched_words(data: TrainingData, most: int) -> SearchedWords | None:
+    """Return what the log's queries say of items, at most so many words; None where that is 0."""
+    if not most or not len(data.real):
+        return None
+    queries = [data.queries[row] for row in data.real.query.tolist()]
+    return SearchedWords(data.texts, data.real.item.tolist(), queries, most)
 
 
 def build_sampler(
@@ -175,13 +206,16 @@ def build_sampler(
         seed: Decides all that is drawn.
         hard: Pools of hard negatives that join the items of a step.
     """
+    bare = 0.0
+    if isinstance(params, FinetuneParams) and params.searched_words:
+        bare = params.searched_mask_frac
     sampler = PairSampler(
         data,
         items_per_step=params.items_per_step,
         queries_per_item=params.queries_per_item,
         real_frac=real_frac,
         seed=seed,
-        left_out=LeftOut(params.field_mask_frac, params.word_mask_frac),
+        left_out=LeftOut(params.field_mask_frac, params.word_mask_frac, bare),
         misspelled_frac=params.misspelled_frac,
         hard=hard,
     )

@@ -33,6 +33,7 @@ class Draw:
         slips: Seed of each query's misspelling, -1 where it stays as it is, [Q]; None: everywhere.
         views: How pictures are looked at; None: as they are.
         forgotten: Which words of the items' texts are left out; None: none.
+        bare: True where an item shows no word of searches, [B]; None: nowhere.
     """
 
     items: NDArray[np.int64]
@@ -43,6 +44,7 @@ class Draw:
     slips: NDArray[np.int64] | None
     views: Views | None = None
     forgotten: Forgotten | None = None
+    bare: NDArray[np.bool_] | None = None
 
     def first(self, num_items: int) -> "Draw":
         """Return the draw of its first items and their queries alone."""
@@ -56,6 +58,7 @@ class Draw:
             None if self.slips is None else self.slips[own],
             self.views,
             self.forgotten,
+            None if self.bare is None else self.bare[:num_items],
         )
 
 
@@ -66,10 +69,12 @@ class LeftOut:
     Args:
         fields: Chance that a field of a text is left out.
         words: Chance that a word of it is.
+        searched: Chance that all words of searches are.
     """
 
     fields: float = 0.0
     words: float = 0.0
+    searched: float = 0.0
 
 
 class PairSampler:
@@ -149,13 +154,20 @@ class PairSampler:
             items = np.concatenate([items, extra])
         hidden, slips = self._hidden_of(step, len(items)), self._slips_of(step, len(queries))
         views = Views(self._seed, step, self._augment) if self._augment.changes else None
-        return Draw(items, queries, target, grade, hidden, slips, views, self._forgotten_in(step))
+        forgotten, bare = self._forgotten_in(step), self._bare_of(step, len(items))
+        return Draw(items, queries, target, grade, hidden, slips, views, forgotten, bare)
 
     def _hidden_of(self, step: int, num_items: int) -> NDArray[np.bool_] | None:
         if not self._left_out.fields:
             return None
         rng = generator(self._seed, "fields", step)
         return rng.random((num_items, len(FIELDS))) < self._left_out.fields
+
+    def _bare_of(self, step: int, num_items: int) -> NDArray[np.bool_] | None:
+        if not self._left_out.searched:
+            return None
+        rng = generator(self._seed, "searched", step)
+        return rng.random(num_items) < self._left_out.searched
 
     def _forgotten_in(self, step: int) -> Forgotten | None:
         if not self._left_out.words:

@@ -16,6 +16,7 @@ from smar.errors import ArtifactError, ParamsError
 from smar.models.dual_encoder import DualEncoder, build_model
 from smar.models.encode import encode_items, encode_queries
 from smar.models.io import load_model, save_model
+from smar.models.searched import FILE, Searched
 from smar.models.tokenizer import train_tokenizer
 from smar.params import ModelParams
 
@@ -42,6 +43,34 @@ def test_model_reloads_to_the_same_embeddings(
     one, two = (encode_items(model, tiny_items, tiny_images, 8) for model in (first, second))
     for name in ("text", "image", "multimodal"):
         assert np.array_equal(getattr(one, name), getattr(two, name))
+
+
+def test_model_comes_back_with_the_words_that_it_reads_of_items(
+    tiny_model: Callable[[], DualEncoder],
+    tiny_items: pd.DataFrame,
+    tiny_images: ImageStore,
+    tmp_path: Path,
+):
+    model, ids = tiny_model().eval(), tiny_items["item_id"].tolist()
+    plain = encode_items(model, tiny_items, tiny_images, 8)
+    model.searched = Searched.named(ids, ["novel teal", *[""] * (len(ids) - 1)])
+    told = encode_items(model, tiny_items, tiny_images, 8)
+    differs = np.abs(told.text - plain.text).max(1) > 1e-4
+    assert differs.tolist() == [True, *[False] * (len(ids) - 1)]
+    for path in (tmp_path / "once", tmp_path / "twice"):
+        save_model(model, path, Manifest(kind="model"))
+        model = load_model(path)
+    assert model.searched.of([ids[0], ids[1], "new"]) == ["novel teal", "", ""]
+    again = encode_items(model, tiny_items, tiny_images, 8)
+    assert np.array_equal(again.multimodal, told.multimodal)
+    given = encode_items(model, tiny_items, tiny_images, 8, searched=[""] * len(ids))
+    assert np.allclose(given.text, plain.text, atol=1e-6)
+
+
+def test_model_without_such_words_writes_no_file(saved: Path):
+    assert not (saved / FILE).exists()
+    assert not load_model(saved).searched
+    assert load_model(saved).searched.of(["a"]) == [""]
 
 
 def test_model_saved_twice_is_the_same_bytes(

@@ -106,6 +106,16 @@ def changed(changes: dict[str, Any]) -> dict[str, Any]:
             },
             r"finetune\.augment: above 0 with model\.image\.unfreeze 'none'",
         ),
+        (
+            {
+                "model.text.pretrained": "bert",
+                "model.query.pretrained": "bert",
+                "model.text.unfreeze": "none",
+                "model.query.unfreeze": "none",
+                "finetune.searched_words": 8,
+            },
+            r"finetune\.searched_words: 8 with model\.text\.unfreeze 'none'",
+        ),
         ({"model.query_vectors.count": 0}, r"model\.query_vectors\.count"),
     ],
 )

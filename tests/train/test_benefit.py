@@ -92,6 +92,35 @@ def test_popular_queries_and_large_catalogues_are_sampled(
     assert torch.equal(few.gain, again.gain)
 
 
+def test_words_of_searches_count_without_those_of_the_pairs(
+    tiny_model: Build,
+    data: TrainingData,
+    tiny_items: pd.DataFrame,
+    tiny_images: ImageStore,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    asked: dict[int, set[str]] = {}
+
+    class Asked:
+        def of(self, row: int, without: set[str]) -> str:
+            asked[row] = set(without)
+            return "teal"
+
+    given = []
+    encode = benefit.encode_items
+    monkeypatch.setattr(
+        benefit,
+        "encode_items",
+        lambda *a, searched, **k: given.append(searched) or encode(*a, searched=searched, **k),
+    )
+    picture_benefit(tiny_model(), data, tiny_items, tiny_images, 3, Asked())  # type: ignore[arg-type]
+    assert given == [["teal"] * 24]
+    assert max(map(len, asked.values())) == benefit._PER_ITEM
+    query, item = data.real.query, data.real.item
+    for row, queries in asked.items():
+        assert queries <= {data.queries[q] for q in query[item == row]}
+
+
 def test_items_without_pictures_gain_nothing(
     tiny_model: Build, tiny_data: TrainingData, tiny_items: pd.DataFrame, tiny_images: ImageStore
 ):
