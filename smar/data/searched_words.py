@@ -12,10 +12,13 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smar.data.stems import bag_of_stems
 
 _WORD = re.compile(r"\w+")
+MOST = 32
+"""Words of an item, at most."""
 _LEAST_QUERIES = 5  # that have a word, for it to be told: slips of the keyboard have fewer
 
 
@@ -60,11 +63,17 @@ class SearchedWords:
     def __len__(self) -> int:
         return len(self._texts)
 
-    def of(self, row: int, without: Collection[str] = ()) -> str:
+    def of(
+        self,
+        row: int,
+        without: Collection[str] = (),
+        untold: Sequence[bool] | NDArray[np.bool_] = (),
+    ) -> str:
         """Return the words of an item, parted by blanks, the surest first; "" for none.
 
         Args:
             row: Of the item.
+            untold: True at the places of words that are left out; none are behind its end.
             without: Queries that do not count, nor do others of the same stems: a training or a
                 measurement by a pair of query and item must not read the answer.
         """
@@ -79,7 +88,10 @@ class SearchedWords:
             if word in self._share and bag_of_stems(word) not in own
         }
         told = sorted((word for word in above if above[word] > 0), key=lambda w: (-above[w], w))
-        return " ".join(told[: self._most])
+        hidden = [*untold, *([False] * self._most)]
+        return " ".join(
+            w for w, is_hidden in zip(told[: self._most], hidden, strict=False) if not is_hidden
+        )
 
     def all(self) -> list[str]:
         """Return the words of every item, [N]."""

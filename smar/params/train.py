@@ -156,9 +156,9 @@ class FinetuneParams(TrainParams):
     searched_words: Annotated[int, Field(ge=0, le=32)] = 0
     """Words of an item at most that its text tower reads beside its text: of the log's queries
     that led to it, in a step without what the step's own queries say. 0: texts alone."""
-    searched_mask_frac: Fraction = 0.1
-    """Chance that an item shows none of them in a step, so that items which nobody has clicked are
-    learned too."""
+    searched_mask_frac: Fraction = 0.5
+    """Chance that an item does not show one of these words in a step, so that pictures and texts
+    learn to say what no click has told yet."""
     negatives: NegativeParams = NegativeParams()
     teacher: TeacherParams = TeacherParams()
 

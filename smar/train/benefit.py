@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from smar.data.item_source import ItemSource
-from smar.data.searched_words import SearchedWords
+from smar.data.searched_words import MOST, SearchedWords
 from smar.data.tokens import Forgotten, token_tensors
 from smar.models.dual_encoder import DualEncoder
 from smar.models.embeddings import ItemEmbeddings
@@ -30,7 +30,7 @@ _MOST_PAIRS = 20_000
 _PER_ITEM = 2  # where an item's other queries speak for it
 _PER_QUERY = 4  # pairs, so that popular queries do not speak for all
 _BATCH = 512
-_FORGOTTEN = 0.5  # of the words of texts, where queries are made of them
+_FORGOTTEN = 0.5  # of the words of texts where queries are made of them, and of those of searches
 
 
 def picture_benefit(
@@ -62,7 +62,8 @@ def picture_benefit(
     per_item = _PER_ITEM if searched else None
     sample, query, item = _draw(data, generator(seed, "what pictures bring"), per_item)
     forgotten = None if len(data.real) else Forgotten(_FORGOTTEN, seed)
-    told = _told(searched, data, sample, query, item) if searched else None
+    rng = generator(seed, "words of searches")
+    told = _told(searched, data, sample, query, item, rng) if searched else None
     made = encode_items(
         model, items.iloc[sample], images, _BATCH, forgotten=forgotten, searched=told
     )
@@ -98,12 +99,14 @@ def _told(
     sample: NDArray[np.int64],
     query: NDArray[np.int64],
     item: NDArray[np.int64],
+    rng: np.random.Generator,
 ) -> list[str]:
-    """Return what searches say of a sample's items, but for the queries of pairs, [N]."""
+    """Return half of what searches say of a sample's items but for the queries of pairs, [N]."""
     asked: dict[int, set[str]] = {}
     for row, place in zip(query.tolist(), item.tolist(), strict=True):
         asked.setdefault(place, set()).add(data.queries[row])
-    return [searched.of(row, asked.get(n, ())) for n, row in enumerate(sample.tolist())]
+    untold = rng.random((len(sample), MOST)) < _FORGOTTEN
+    return [searched.of(row, asked.get(n, ()), untold[n]) for n, row in enumerate(sample.tolist())]
 
 
 def _draw(

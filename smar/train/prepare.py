@@ -206,16 +206,16 @@ def build_sampler(
         seed: Decides all that is drawn.
         hard: Pools of hard negatives that join the items of a step.
     """
-    bare = 0.0
+    untold = 0.0
     if isinstance(params, FinetuneParams) and params.searched_words:
-        bare = params.searched_mask_frac
+        untold = params.searched_mask_frac
     sampler = PairSampler(
         data,
         items_per_step=params.items_per_step,
         queries_per_item=params.queries_per_item,
         real_frac=real_frac,
         seed=seed,
-        left_out=LeftOut(params.field_mask_frac, params.word_mask_frac, bare),
+        left_out=LeftOut(params.field_mask_frac, params.word_mask_frac, untold),
         misspelled_frac=params.misspelled_frac,
         hard=hard,
     )

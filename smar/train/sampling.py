@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from smar.data.searched_words import MOST
 from smar.data.text import FIELDS
 from smar.data.tokens import Forgotten
 from smar.errors import DataError
@@ -33,7 +34,8 @@ class Draw:
         slips: Seed of each query's misspelling, -1 where it stays as it is, [Q]; None: everywhere.
         views: How pictures are looked at; None: as they are.
         forgotten: Which words of the items' texts are left out; None: none.
-        bare: True where an item shows no word of searches, [B]; None: nowhere.
+        untold: True where a word of searches is not shown, the surest first, [B, most]; None:
+            nowhere.
     """
 
     items: NDArray[np.int64]
@@ -44,7 +46,7 @@ class Draw:
     slips: NDArray[np.int64] | None
     views: Views | None = None
     forgotten: Forgotten | None = None
-    bare: NDArray[np.bool_] | None = None
+    untold: NDArray[np.bool_] | None = None
 
     def first(self, num_items: int) -> "Draw":
         """Return the draw of its first items and their queries alone."""
@@ -58,7 +60,7 @@ class Draw:
             None if self.slips is None else self.slips[own],
             self.views,
             self.forgotten,
-            None if self.bare is None else self.bare[:num_items],
+            None if self.untold is None else self.untold[:num_items],
         )
 
 
@@ -69,7 +71,7 @@ class LeftOut:
     Args:
         fields: Chance that a field of a text is left out.
         words: Chance that a word of it is.
-        searched: Chance that all words of searches are.
+        searched: Chance that a word of searches is.
     """
 
     fields: float = 0.0
@@ -154,8 +156,8 @@ class PairSampler:
             items = np.concatenate([items, extra])
         hidden, slips = self._hidden_of(step, len(items)), self._slips_of(step, len(queries))
         views = Views(self._seed, step, self._augment) if self._augment.changes else None
-        forgotten, bare = self._forgotten_in(step), self._bare_of(step, len(items))
-        return Draw(items, queries, target, grade, hidden, slips, views, forgotten, bare)
+        forgotten, untold = self._forgotten_in(step), self._untold_of(step, len(items))
+        return Draw(items, queries, target, grade, hidden, slips, views, forgotten, untold)
 
     def _hidden_of(self, step: int, num_items: int) -> NDArray[np.bool_] | None:
         if not self._left_out.fields:
@@ -163,11 +165,11 @@ class PairSampler:
         rng = generator(self._seed, "fields", step)
         return rng.random((num_items, len(FIELDS))) < self._left_out.fields
 
-    def _bare_of(self, step: int, num_items: int) -> NDArray[np.bool_] | None:
+    def _untold_of(self, step: int, num_items: int) -> NDArray[np.bool_] | None:
         if not self._left_out.searched:
             return None
         rng = generator(self._seed, "searched", step)
-        return rng.random(num_items) < self._left_out.searched
+        return rng.random((num_items, MOST)) < self._left_out.searched
 
     def _forgotten_in(self, step: int) -> Forgotten | None:
         if not self._left_out.words:

@@ -37,12 +37,11 @@ class SearchedTexts:
         asked: dict[int, set[str]] = {}
         for query, place in zip(draw.queries.tolist(), draw.target.tolist(), strict=True):
             asked.setdefault(place, set()).add(self.queries[query])
-        bare = np.zeros(len(draw.items), bool) if draw.bare is None else draw.bare
+        nothing = np.zeros((len(draw.items), 0), bool)
+        untold = nothing if draw.untold is None else draw.untold
         words = [
-            "" if is_bare else self.words.of(row, asked.get(place, ()))
-            for place, (row, is_bare) in enumerate(
-                zip(draw.items.tolist(), bare.tolist(), strict=True)
-            )
+            self.words.of(row, asked.get(place, ()), untold[place])
+            for place, row in enumerate(draw.items.tolist())
         ]
         texts = with_words([self.texts[row] for row in draw.items], words)
         return self.encode(texts, self.starts[draw.items])

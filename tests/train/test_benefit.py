@@ -102,8 +102,9 @@ def test_words_of_searches_count_without_those_of_the_pairs(
     asked: dict[int, set[str]] = {}
 
     class Asked:
-        def of(self, row: int, without: set[str]) -> str:
+        def of(self, row: int, without: set[str], untold: np.ndarray) -> str:
             asked[row] = set(without)
+            assert 0 < untold.sum() < len(untold)
             return "teal"
 
     given = []
