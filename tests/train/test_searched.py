@@ -22,8 +22,9 @@ Build = Callable[[], DualEncoder]
 
 @pytest.fixture
 def data(tiny_data: TrainingData) -> TrainingData:
-    """The tiny data with four queries an item, of which half say teal and an eighth each else."""
-    queries = [f"{'teal' if n % 2 else 'ochre'} {n // 2}" for n in range(48)]
+    """The tiny data with four queries an item, alike in a colour and each with another size."""
+    sizes = ["tiny", "small", "middle", "wide", "large", "huge"]
+    queries = [f"{'teal' if n % 2 else 'ochre'} {sizes[n // 2 % 6]} {n}" for n in range(48)]
     item = np.repeat(np.arange(24), 4)
     query = np.concatenate([2 * ((n + np.arange(4)) % 24) + n % 2 for n in range(24)])
     ones = np.ones(len(query))
@@ -72,7 +73,8 @@ def test_items_show_their_words_without_what_the_step_asks(
         kept = [word for n, word in enumerate(told) if not draw.untold[place, n]]
         shown.append(" ".join(kept))
     assert len(set(shown)) > 1
-    assert shown != [words.of(int(row)) for row in draw.items]
+    items = list(enumerate(draw.items.tolist()))
+    assert shown != [words.of(row, (), draw.untold[place]) for place, row in items]
     texts = with_words([data.texts[row] for row in draw.items], shown)
     expected = model.text_tokenizer.encode(texts)
     assert np.array_equal(batch.item_ids.numpy(), expected.ids)
