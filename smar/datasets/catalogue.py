@@ -12,7 +12,8 @@ from smar.data.images import KIND, ImageStore
 from smar.datasets.dataset import Dataset, Source
 from smar.datasets.preparing import differences, part_of
 from smar.params import ImageStoreParams
-from smar.sources.pictures import PictureFile, pack_images
+from smar.sources.picture_list import PictureFile
+from smar.sources.pictures import pack_images
 from smar.sources.quarantine import Quarantine
 
 
