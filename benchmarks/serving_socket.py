@@ -7,6 +7,7 @@ bytes made beforehand, as many as a service's answer has: no protocol, no JSON, 
 its port, and ends when its standard input does.
 """
 
+import argparse
 import json
 import os
 import socket
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.serving_library import BATCH, bare_library, requests_of
+from benchmarks.serving_library import BATCH, MIXED, PLAIN, bare_library, requests_of
 from smar.service.request import SearchRequest
 from smar.service.retriever import Retriever
 
@@ -43,7 +44,14 @@ def _answer(connection: socket.socket, shop: Retriever, known: dict[bytes, Searc
 
 
 def main() -> None:
-    root, threads, kind = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("project", type=Path)
+    parser.add_argument("threads", type=int)
+    parser.add_argument("kind", choices=(PLAIN, MIXED))
+    options = parser.parse_args()
+    root, threads, kind = options.project, options.threads, options.kind
     shop, requests = bare_library(root, threads), requests_of(root, kind)
     paths = [path.encode() for path in json.loads((root / f"{kind}.json").read_text())]
     known = dict(zip(paths, requests, strict=True))
