@@ -3,7 +3,8 @@
 What exact search finds for a query among items that are as they were, it found before: an item that
 is new is scored, one that is gone is left out, and the rest keep their order. Of every query more
 items are kept than are asked for, with the score that all others had at most; where what is left of
-them does not fill the results above that, all items are searched again.
+them does not fill the results above that, all items are searched again. Copies of an item may stand
+in another order than a search of all gives them: the last bit of a product depends on its place.
 
 Shapes: Q queries, N items, M kept for a query, D vector length.
 """

@@ -25,6 +25,18 @@ def searched(
     return exact.rows(queries, 5), exact.bests
 
 
+def assert_best(
+    found: NDArray[np.int64], queries: NDArray[np.float32], vectors: NDArray[np.float32]
+) -> None:
+    """Copies of an item may stand in another order: a product's last bit depends on its place."""
+    scores, rows = exact_search(queries, vectors, 5)
+    own = np.einsum("qkd,qd->qk", vectors[found], queries)
+    assert np.allclose(own, scores, atol=1e-6)
+    assert all(len(set(each)) == 5 for each in found.tolist())
+    is_other = (found != rows) & ~(vectors[found] == vectors[rows]).all(axis=2)
+    assert not is_other.any(), "another item stands where no copy of it does"
+
+
 @pytest.fixture
 def whole(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return what grows by the number of queries that are searched among all items."""
@@ -53,7 +65,7 @@ def test_any_changes_find_what_a_search_of_all_finds(seed: int, whole: list[int]
         queries = np.concatenate([queries[1:], unit(rng, 1)])
         whole.clear()
         found, kept = searched(vectors, queries, kept, before)
-        assert np.array_equal(found, exact_search(queries, vectors, 5)[1])
+        assert_best(found, queries, vectors)
         assert 1 <= sum(whole) < 15  # the new query, and the few whose best ones went
         before = keys_of_rows(vectors)
 
@@ -66,7 +78,7 @@ def test_query_whose_best_items_are_gone_is_searched_among_all(whole: list[int])
     left = np.delete(vectors, best, axis=0)
     whole.clear()
     found, _ = searched(left, queries, kept, keys_of_rows(vectors))
-    assert np.array_equal(found, exact_search(queries, left, 5)[1])
+    assert_best(found, queries, left)
     assert whole == [1]
 
 
@@ -78,5 +90,5 @@ def test_many_new_items_are_a_search_of_all(whole: list[int]):
     vectors[:40] = unit(rng, 40)
     whole.clear()
     found, _ = searched(vectors, queries, kept, before)
-    assert np.array_equal(found, exact_search(queries, vectors, 5)[1])
+    assert_best(found, queries, vectors)
     assert whole == [3]
