@@ -4,12 +4,12 @@ A shopper who clicks a "navy casual shirt" whose text says shirt has described i
 is found by queries is found better if it holds them (Xue et al., 2004; doc2query, Nogueira et al.,
 2019, which has to invent them). Here they are those of the log.
 
-Shapes: C clicks, N items.
+Shapes: C clicks, N items, B of them.
 """
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,9 +73,9 @@ class SearchedWords:
 
         Args:
             row: Of the item.
-            untold: True at the places of words that are left out; none are behind its end.
             without: Queries that do not count, nor do others of the same stems: a training or a
                 measurement by a pair of query and item must not read the answer.
+            untold: True at the places of words that are left out; none are behind its end.
         """
         left_out = set(map(bag_of_stems, without))
         numbers = self._led[self._starts[row] : self._starts[row + 1]].tolist()
@@ -92,6 +92,28 @@ class SearchedWords:
         return " ".join(
             w for w, is_hidden in zip(told[: self._most], hidden, strict=False) if not is_hidden
         )
+
+    def beside(
+        self,
+        rows: NDArray[np.int64],
+        asked: Iterable[tuple[int, str]],
+        untold: NDArray[np.bool_] | None = None,
+    ) -> list[str]:
+        """Return the words of some items, each without what its own queries say of it, [B].
+
+        Args:
+            rows: Of the items, [B].
+            asked: Pairs that are learned from or measured by: a place among the items, a query.
+            untold: As `of` has it, of each item, [B, any]; None leaves out none.
+        """
+        without: dict[int, set[str]] = {}
+        for place, query in asked:
+            without.setdefault(place, set()).add(query)
+        hidden = np.zeros((len(rows), 0), bool) if untold is None else untold
+        return [
+            self.of(row, without.get(place, ()), hidden[place])
+            for place, row in enumerate(rows.tolist())
+        ]
 
     def all(self) -> list[str]:
         """Return the words of every item, [N]."""

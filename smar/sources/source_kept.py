@@ -60,10 +60,7 @@ def kept_feed(
     files = [folder / name for name in (params.file, params.taxonomy) if name]
     if kept is None or not all(file.is_file() for file in files):
         return read_feed(folder, params, quarantine)
-    how = code_key(
-        [read_feed.__module__, __name__], _LIBRARIES, params.model_dump_json(), but=PARAMS
-    )
-    path = kept / f"{_key(how, _contents(files))}{ENDING}"
+    path = kept / f"{_key(read_feed, params, _contents(files))}{ENDING}"
     found = read_tables(path, 2)
     if found is not None:
         for note in found.facts["notes"]:
@@ -99,16 +96,13 @@ def kept_log(
         quarantine: Takes bad rows.
         kept: The folder of what is kept, in which the log has two of its own; None to read all.
     """
+    of_files = None if kept is None else kept / "log"
     ids = list(item_ids)
-    read = _reader(folder, params, ids, kept)
     if kept is None or params.kind != _KEPT_KIND:
-        return read(quarantine)
+        return read_log(folder, params, set(ids), quarantine, of_files)
     files = log_files(folder, params.queries, params.events)
-    how = code_key(
-        [read_log.__module__, __name__], _LIBRARIES, params.model_dump_json(), but=PARAMS
-    )
     of_ids = sha256("\0".join(ids).encode()).hexdigest()
-    path = kept / "joined" / f"{_key(how, [of_ids, *_contents(files)])}{ENDING}"
+    path = kept / "joined" / f"{_key(read_log, params, [of_ids, *_contents(files)])}{ENDING}"
     found = read_tables(path, 2)
     if found is not None:
         quarantine.add(found.quarantine)
@@ -116,7 +110,7 @@ def kept_log(
         log.tell()
         return log
     own = Quarantine()
-    log = read(own)
+    log = read_log(folder, params, set(ids), own, of_files)
     quarantine.add(own)
     if FILES in own.totals or (own.frame()["source"] == FILES).any():
         return log  # a file that breaks off is warned of by its reader, each time
@@ -130,19 +124,12 @@ def kept_log(
     return log
 
 
-def _reader(
-    folder: Path, params: LogParams, ids: list[str], kept: Path | None
-) -> Callable[[Quarantine], SearchLog]:
-    of_files = None if kept is None else kept / "log"
-    return lambda quarantine: read_log(folder, params, set(ids), quarantine, of_files)
-
-
-def _how(reader: str, params: FeedParams | LogParams) -> str:
-    """Return what stands for the way in which a source is read."""
-    return code_key([reader, __name__], _LIBRARIES, params.model_dump_json(), but=PARAMS)
-
-
-def _key(how: str, contents: Iterable[str]) -> str:
+def _key(
+    reader: Callable[..., object], params: FeedParams | LogParams, contents: Iterable[str]
+) -> str:
+    """Return what stands for contents and the way in which they are read."""
+    told = params.model_dump_json()
+    how = code_key([reader.__module__, __name__], _LIBRARIES, told, but=PARAMS)
     return sha256("\n".join([how, *contents]).encode()).hexdigest()[:32]
 
 

@@ -102,11 +102,9 @@ def _told(
     rng: np.random.Generator,
 ) -> list[str]:
     """Return half of what searches say of a sample's items but for the queries of pairs, [N]."""
-    asked: dict[int, set[str]] = {}
-    for row, place in zip(query.tolist(), item.tolist(), strict=True):
-        asked.setdefault(place, set()).add(data.queries[row])
+    asked = zip(item.tolist(), (data.queries[row] for row in query.tolist()), strict=True)
     untold = rng.random((len(sample), MOST)) < _FORGOTTEN
-    return [searched.of(row, asked.get(n, ()), untold[n]) for n, row in enumerate(sample.tolist())]
+    return searched.beside(sample, asked, untold)
 
 
 def _draw(

@@ -34,14 +34,8 @@ class SearchedTexts:
 
     def __call__(self, draw: Draw) -> TokenTable:
         """Return the tokens of a draw's items, [B]."""
-        asked: dict[int, set[str]] = {}
-        for query, place in zip(draw.queries.tolist(), draw.target.tolist(), strict=True):
-            asked.setdefault(place, set()).add(self.queries[query])
-        nothing = np.zeros((len(draw.items), 0), bool)
-        untold = nothing if draw.untold is None else draw.untold
-        words = [
-            self.words.of(row, asked.get(place, ()), untold[place])
-            for place, row in enumerate(draw.items.tolist())
-        ]
+        queries = (self.queries[row] for row in draw.queries.tolist())
+        asked = zip(draw.target.tolist(), queries, strict=True)
+        words = self.words.beside(draw.items, asked, draw.untold)
         texts = with_words([self.texts[row] for row in draw.items], words)
         return self.encode(texts, self.starts[draw.items])

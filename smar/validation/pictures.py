@@ -94,11 +94,9 @@ def _opened(file: Path) -> NDArray[Any]:
     if sha256(whole[_DIGEST:].data).digest() != whole[:_DIGEST].tobytes():
         raise ValueError("is damaged")
     header = BytesIO(whole[_DIGEST : _DIGEST + _HEADER].tobytes())
-    version = np.lib.format.read_magic(header)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else None
-    if read is None:
+    if np.lib.format.read_magic(header) != (1, 0):
         raise ValueError("is of another form")
-    shape, _, kind = read(header)
+    shape, _, kind = np.lib.format.read_array_header_1_0(header)
     return whole[_DIGEST + header.tell() :].view(kind).reshape(shape)
 
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from smar.index import word_kernels
 from smar.index.compiled_words import CompiledWords
+from smar.index.postings import Postings
 from smar.index.words import WordIndex
 from tests.index.test_postings import drawn, make
 
@@ -87,3 +88,13 @@ def test_only_what_is_half_way_to_the_next_share_is_a_larger_one(share: float, p
     assert np.float32(half * (1 - 2**-40)) == np.float32(share)
     more = share * (1 + 2**-22 * part)
     assert more >= half or np.float32(more) == np.float32(share)
+
+
+def test_the_next_larger_share_is_found_in_a_later_window():
+    share = np.float32(0.7)
+    weights = np.array([share, share, np.nextafter(share, np.float32(1))], np.float32)
+    rows = np.array([0, WINDOW, 2 * WINDOW], np.int32)
+    postings = Postings(np.array([0, 3]), rows, weights, 2 * WINDOW + 1)
+    found, shares = CompiledWords(postings).best((0,), 1.0, 1, None)
+    assert found.tolist() == [2 * WINDOW]
+    assert shares.tobytes() == weights[2:].tobytes()

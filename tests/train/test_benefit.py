@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from smar.data.images import ImageStore
+from smar.data.searched_words import SearchedWords
 from smar.data.tokens import token_tensors
 from smar.models.dual_encoder import DualEncoder
 from smar.models.embeddings import ItemEmbeddings
@@ -101,7 +102,7 @@ def test_words_of_searches_count_without_those_of_the_pairs(
 ):
     asked: dict[int, set[str]] = {}
 
-    class Asked:
+    class Asked(SearchedWords):
         def of(self, row: int, without: set[str], untold: np.ndarray) -> str:
             asked[row] = set(without)
             assert 0 < untold.sum() < len(untold)
@@ -114,7 +115,7 @@ def test_words_of_searches_count_without_those_of_the_pairs(
         "encode_items",
         lambda *a, searched, **k: given.append(searched) or encode(*a, searched=searched, **k),
     )
-    picture_benefit(tiny_model(), data, tiny_items, tiny_images, 3, Asked())  # type: ignore[arg-type]
+    picture_benefit(tiny_model(), data, tiny_items, tiny_images, 3, Asked(data.texts, [], []))
     assert given == [["teal"] * 24]
     assert max(map(len, asked.values())) == benefit._PER_ITEM
     query, item = data.real.query, data.real.item
