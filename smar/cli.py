@@ -10,7 +10,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smar.datasets import command as dataset
 from smar.errors import ParamsError, SmarError
@@ -21,6 +21,9 @@ from smar.planning import command as planning
 from smar.service.http import command as serve
 from smar.sources import fetch_command as pictures
 from smar.stages import declared
+
+if TYPE_CHECKING:
+    from smar.params import Params
 
 STAGES = declared()
 # These read no parameter; params checks them itself.
@@ -154,7 +157,12 @@ def _run(command: str, options: argparse.Namespace) -> None:
 
 
 def check_params_of(root: Path, *, with_models: bool = False) -> None:
-    """Refuse bad parameters, and the pretrained models they name, before anything slow is imported.
+    """Refuse bad parameters, and what they ask of a training, before anything slow is imported.
+
+    Args:
+        root: The project.
+        with_models: Also the pretrained models that they name, and the number format of trainings
+            that run here.
 
     Raises:
         ParamsError: Lists all problems.
@@ -168,6 +176,18 @@ def check_params_of(root: Path, *, with_models: bool = False) -> None:
 
         check_pretrained(params.model, root / "backbones")
         find_teacher(params.finetune.teacher.name, root / "backbones")
+        _check_precision(params)
+
+
+def _check_precision(params: "Params") -> None:
+    """Refuse a number format of trainings that this machine cannot run; others may on a cluster."""
+    asked = {"pretrain": params.pretrain, "finetune": params.finetune}
+    if params.cluster.kind == "ray" or all(of.precision != "float16" for of in asked.values()):
+        return  # torch takes seconds to import
+    from smar.models.device import choose_device
+    from smar.train.precision import check_precision
+
+    check_precision(asked, choose_device()[0])
 
 
 def _explain(error: OSError) -> str:

@@ -102,3 +102,22 @@ def test_unknown_command_that_is_a_program_of_its_own_is_started(tmp_path: Path)
     environment = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (3, "hello a b\n")
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "finetune"])
+def test_number_format_that_no_device_here_has_is_refused_before_the_first_stage(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    file = tmp_path / "params.yaml"
+    file.write_text(f"{stage}: {{precision: float16}}\n")
+    for command in (["params", "--check"], ["ingest"], ["synthesize"], ["pretrain"]):
+        assert main([*command, "--root", str(tmp_path)]) == 2
+        assert f"{stage}.precision: 'float16' on this machine" in capsys.readouterr().err
+    file.write_text(f"{stage}: {{precision: float16}}\ncluster: {{kind: ray}}\n")
+    assert main(["params", "--check", "--root", str(tmp_path)]) == 0
