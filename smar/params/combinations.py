@@ -108,6 +108,14 @@ def _tasks(params: "Params") -> Iterator[str]:
             "loss.weights: 'learned' with a single task above 0 among pretrain.alpha, beta and "
             "gamma: there is nothing to weigh it against. Set loss.weights to fixed"
         )
+    clicks, gate = params.finetune, params.gate.kind
+    if not (clicks.gated or clicks.alpha or clicks.beta or clicks.gamma):
+        yield "finetune: gated, alpha, beta and gamma are all 0: there is nothing to train"
+    if not clicks.gated and GATES[gate].facts["TAUGHT"]:
+        yield (
+            f"finetune.gated: 0 with gate.kind '{gate}', which the gated loss teaches. Set it "
+            "above 0, or choose a gate that is fitted when the towers are trained: benefit"
+        )
     for name in ("pretrain", "finetune"):
         weight = getattr(params, name).alignment
         if weight and not params.fusion_kind.facts["SEES_PICTURES"]:

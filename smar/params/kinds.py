@@ -104,7 +104,7 @@ LOSSES = Family(
     {"IS_LIKELIHOOD": True, "NEEDS_SHOWN": False, "BY_ROWS": True},
 )
 FUSIONS = Family("smar.models.fusion", "model.fusion", "fusion", {"SEES_PICTURES": True})
-GATES = Family("smar.models.gate", "gate.kind", "gate", {"SETTLES": False})
+GATES = Family("smar.models.gate", "gate.kind", "gate", {"SETTLES": False, "TAUGHT": False})
 CURRICULA = Family("smar.train.curricula", "curriculum.kind", "curriculum", {})
 CLICKS = Family("smar.train.clicks", "clicks.kind", "clicks", {})
 GENERATORS = Family("smar.synthetic.generators", "synthesize.shares", "synthesize", {})

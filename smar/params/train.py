@@ -131,7 +131,7 @@ class TeacherParams(Section):
     texts and pictures as `smar backbone` took it in, or scores.parquet (query, item_id, score),
     such as a cross-encoder's; "" for none."""
     weight: Positive = 1.0
-    """Weight of its loss beside the gated one, which has 1."""
+    """Weight of its loss beside those of clicks."""
     temperature: Positive = 0.05
     """Softmax temperature of the student's scores, which are in [-1, 1]."""
     teacher_temperature: Positive = 0.05
@@ -145,14 +145,18 @@ class FinetuneParams(TrainParams):
 
     steps: Count = 200
     """Training steps."""
+    gated: NonNegative = 1.0
+    """Weight of the gated loss, that of (1-g) Q.S_t + g Q.S_m; its g is the gate's, or a header's
+    that clicks teach where the gate is fitted later. 0: towers learn by the tasks below alone; with
+    gamma above 0 and alpha and beta 0 the picture always counts while they learn."""
     alpha: NonNegative = 0.3
-    """Weight of the text task that is kept beside the gated loss."""
+    """Weight of the text task, Q.S_t, on clicks."""
     beta: NonNegative = 0.3
-    """Weight of the image task that is kept beside the gated loss."""
+    """Weight of the image task, Q.S_i, on clicks."""
     gamma: NonNegative = 0.3
-    """Weights of the pre-training tasks that are kept beside the gated loss."""
+    """Weight of the multimodal task, Q.S_m, on clicks."""
     alignment: NonNegative = 0.0
-    """Weight of the image-text contrastive task beside the gated loss, as of pretrain; 0: not."""
+    """Weight of the image-text contrastive task on clicks, as of pretrain; 0: not."""
     searched_words: Annotated[int, Field(ge=0, le=32)] = 0
     """Words of an item at most that its text tower reads beside its text: of the log's queries
     that led to it, in a step without what the step's own queries say. 0: texts alone."""
@@ -165,6 +169,8 @@ class FinetuneParams(TrainParams):
     def settings(self) -> dict[str, Any]:
         """Return what decides the weights, in plain JSON types; some only where they count."""
         unused = set() if self.alignment else {"alignment"}
+        if self.gated == 1:
+            unused.add("gated")
         if not self.searched_words:
             unused |= {"searched_words", "searched_mask_frac"}
         return self.model_dump(exclude=unused)

@@ -64,9 +64,9 @@ def pretraining_weights(params: PretrainParams, *, is_learned: bool) -> TaskWeig
 
 
 def finetune_course(params: FinetuneParams, loss: Loss, *, is_learned: bool) -> Course:
-    """Return fine-tuning on clicks: the gated loss, and the pre-training tasks beside it."""
+    """Return fine-tuning on clicks: the gated loss and the pre-training tasks, by their weights."""
     tasks = {
-        "gated": 1.0,
+        "gated": params.gated,
         "text": params.alpha,
         "image": params.beta,
         "multimodal": params.gamma,

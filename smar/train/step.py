@@ -3,7 +3,8 @@
 Shapes: Q queries, B items.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 import torch
@@ -124,7 +125,7 @@ def pretrain_step(
     trained = frozenset(tasks) & set(weights.tasks)
 
     def terms(gate: Gate, encoded: Encoded, batch: Batch, portion: Portion) -> Terms:
-        found = _task_terms(encoded, batch, loss, portion)
+        found = _task_terms(encoded, batch, loss, portion, trained)
         return _aligned(found, encoded, batch, loss, portion) if "alignment" in trained else found
 
     return Step(terms, weights, trained, _norms, is_by_rows(loss))
@@ -186,22 +187,26 @@ def _alignment_terms(item: ItemOutput, batch: Batch, loss: Loss, part: slice) ->
 
 
 def finetune_step(weights: TaskWeights, loss: Loss, teacher: TeacherParams | None = None) -> Step:
-    """Return the step on clicks with the gate, plus the pre-training tasks at small weights.
+    """Return the step on clicks: the gated loss and the pre-training tasks, by their weights.
 
-    With a teacher the mixed scores learn its ranking as well, with a weight of the task alignment
-    texts and pictures of an item find each other.
+    Without a weight of the gated loss nothing teaches a gate: one is fitted to the towers later.
+    With a teacher the mixed scores learn its ranking as well, or those of S_m where nothing is
+    mixed; with a weight of the task alignment texts and pictures of an item find each other.
     """
     trained = frozenset(weights.tasks)
 
     def terms(gate: Gate, encoded: Encoded, batch: Batch, portion: Portion) -> Terms:
-        found = _task_terms(encoded, batch, loss, portion)
-        found.losses["gated"] = gated_loss(gate, encoded, batch, loss, portion) * portion.share
+        found = _task_terms(encoded, batch, loss, portion, trained)
+        with _with_graph("gated" in trained):
+            gated = gated_loss(gate, encoded, batch, loss, portion)
+        found.losses["gated"] = gated * portion.share
         with torch.no_grad():
             level = loss_of_equal_scores(mixed_pairs(encoded, batch, portion), loss)
             found.chances["gated"] = level.mean() * portion.share
         if teacher and len(batch.taught):
-            mixed = mixed_pairs(encoded, batch, portion).scores
-            for held, scores in ((found.losses, mixed), (found.chances, torch.zeros_like(mixed))):
+            student = _student(encoded, batch, portion, is_mixed="gated" in trained)
+            none = torch.zeros_like(student)
+            for held, scores in ((found.losses, student), (found.chances, none)):
                 parts = distillation_loss(
                     scores, batch.taught, teacher.temperature, teacher.teacher_temperature
                 )
@@ -215,6 +220,18 @@ def finetune_step(weights: TaskWeights, loss: Loss, teacher: TeacherParams | Non
     return Step(terms, weights, trained, logged, is_by_rows(loss))
 
 
+def _student(encoded: Encoded, batch: Batch, portion: Portion, *, is_mixed: bool) -> Tensor:
+    """Return the scores that learn from a teacher, [Q, B]."""
+    if is_mixed:
+        return mixed_pairs(encoded, batch, portion).scores
+    return encoded.merged(encoded.similarity(encoded.item.multimodal))
+
+
+def _with_graph(is_trained: bool) -> AbstractContextManager[object]:
+    """Return where a loss is computed: what is only looked at keeps nothing for gradients."""
+    return torch.set_grad_enabled(is_trained and torch.is_grad_enabled())
+
+
 def _mean(found: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.stack([each[name] for each in found]).mean() for name in found[0]}
 
@@ -223,7 +240,9 @@ def _without_pictures(batch: Batch) -> Batch:
     return replace(batch, pictures=batch.pictures[:0], owner=batch.owner[:0])
 
 
-def _task_terms(encoded: Encoded, batch: Batch, loss: Loss, portion: Portion) -> Terms:
+def _task_terms(
+    encoded: Encoded, batch: Batch, loss: Loss, portion: Portion, trained: Collection[str]
+) -> Terms:
     """Return the mean losses Q.S_t, Q.S_i and Q.S_m, and what each is without learning.
 
     The image task leaves out items without a picture, on both sides; the multimodal task keeps them
@@ -239,9 +258,10 @@ def _task_terms(encoded: Encoded, batch: Batch, loss: Loss, portion: Portion) ->
         ("text", item.text, batch.allowed),
         ("multimodal", item.multimodal, batch.allowed),
     ):
-        scores = encoded.merged(encoded.similarity(items))
-        pairs = pairs_of(scores, batch, portion, allowed)
-        values, level = loss(pairs), loss_of_equal_scores(pairs, loss)
+        with _with_graph(name in trained):
+            scores = encoded.merged(encoded.similarity(items))
+            pairs = pairs_of(scores, batch, portion, allowed)
+            values, level = loss(pairs), loss_of_equal_scores(pairs, loss)
         if name == "image":
             counted = pictured.sum() if portion.pictured is None else portion.pictured
             num_pictured = counted.clamp(min=1)

@@ -42,6 +42,17 @@ def changed(changes: dict[str, Any]) -> dict[str, Any]:
             {"pretrain.alpha": 0.0, "pretrain.beta": 0.0, "pretrain.gamma": 0.0},
             "there is nothing to train",
         ),
+        (
+            {f"finetune.{name}": 0.0 for name in ("gated", "alpha", "beta", "gamma")},
+            "finetune: gated, alpha, beta and gamma are all 0: there is nothing to train",
+        ),
+        *(
+            (
+                {"finetune.gated": 0.0, "gate.kind": kind},
+                f"finetune.gated: 0 with gate.kind '{kind}', which the gated loss teaches",
+            )
+            for kind in ("learned", "category", "per_item")
+        ),
         ({"loss.kind": "hinge", "loss.weights": "learned"}, "grows without bound"),
         ({"loss.kind": "three_part_hinge", "loss.weights": "learned"}, "grows without bound"),
         (

@@ -191,7 +191,9 @@ def test_a_student_approaches_its_teacher(
     assert after["large"] < 0.5 * after[""], (before, after)
 
 
+@pytest.mark.parametrize("gated", [1.0, 0.0])
 def test_a_step_in_chunks_is_taught_the_same(
+    gated: float,
     setup: Setup,
     tiny_finetune: FinetuneParams,
     tiny_loss: LossParams,
@@ -200,7 +202,7 @@ def test_a_step_in_chunks_is_taught_the_same(
     tiny_images: ImageStore,
 ):
     chosen = TeacherParams(name="large", weight=3.0)
-    params = tiny_finetune.model_copy(update={"teacher": chosen})
+    params = tiny_finetune.model_copy(update={"teacher": chosen, "gated": gated})
     step = finetune_course(params, build_loss(tiny_loss), is_learned=False).phases[0].step
     numbers = np.random.default_rng(0).normal(size=(len(tiny_data.queries), 24)).astype(np.float32)
 
@@ -218,6 +220,8 @@ def test_a_step_in_chunks_is_taught_the_same(
             output = step(model, maker.make(draw))
             assert float(output.parts["chance_taught"]) > 0
             output.loss.backward()
+        of_gate = [p.grad is not None for p in model.gate.parameters()]
+        assert of_gate == [bool(gated)] * len(of_gate)  # else S_m alone is taught
         found.append(
             torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
         )

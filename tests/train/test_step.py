@@ -131,6 +131,49 @@ def test_alignment_beside_clicks_is_that_of_the_stage(drawn: tuple[DualEncoder, 
         assert ("alignment" in output.tasks) == bool(weight)
 
 
+def _of_clicks(loss: Loss, **weights: float) -> Step:
+    of_tasks = {"gated": 0.0, "alpha": 0.0, "beta": 0.0, "gamma": 0.0} | weights
+    return finetune_course(FinetuneParams(**of_tasks), loss, is_learned=False).phases[0].step
+
+
+def _gradients(step: Step, model: DualEncoder, batch: Batch) -> dict[str, Tensor | None]:
+    model.zero_grad(set_to_none=True)
+    step(model, batch).loss.backward()
+    return {name: value.grad for name, value in model.named_parameters()}
+
+
+def test_clicks_without_the_gated_loss_move_towers_as_a_gate_of_one_and_leave_the_header(
+    drawn: tuple[DualEncoder, Batch], loss: Loss
+):
+    model, batch = drawn
+    alone = _gradients(_of_clicks(loss, gamma=1.0), model, batch)
+    of_header = [name for name in alone if name.startswith("gate.")]
+    assert of_header
+    assert all(alone[name] is None for name in of_header)
+    model.set_gate("always")
+    by_gate = _gradients(_of_clicks(loss, gated=1.0), model, batch)
+    for name, gradient in by_gate.items():
+        if gradient is None:
+            assert alone[name] is None, name
+        else:
+            assert torch.allclose(gradient, alone[name], atol=1e-6), name
+
+
+def test_a_task_without_weight_is_looked_at_and_keeps_nothing_for_gradients(
+    drawn: tuple[DualEncoder, Batch], loss: Loss
+):
+    model, batch = drawn
+    found = {}
+    for weight in (0.0, 0.3):
+        step = _of_clicks(loss, gated=weight, alpha=weight, beta=weight, gamma=1.0)
+        encoded = encode_batch(model, batch)
+        found[weight] = step.terms(model.gate, encoded, batch, WHOLE).losses
+    for name, value in found[0.0].items():
+        assert value.requires_grad == (name == "multimodal"), name
+        assert found[0.3][name].requires_grad, name
+        assert torch.equal(value.detach(), found[0.3][name].detach()), name
+
+
 def test_alignment_of_items_that_are_all_alike_is_the_log_of_how_many_are_allowed(loss: Loss):
     """Closed form: with equal scores a softmax over n items loses ln(n)."""
     num, dim = 8, 4

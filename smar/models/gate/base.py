@@ -39,7 +39,8 @@ class Gate(nn.Module):
 
     A kind gives `forward(pooled [Q, H]) -> logits [Q]` of P(q), and may change `fold` and `teach`.
     One that states `SETTLES` takes its place when the towers are trained, and is then told what the
-    picture brought; in training a header that the clicks teach stands for it.
+    picture brought; in training a header that the clicks teach stands for it, if they teach any
+    (`finetune.gated`). One that states `TAUGHT` has nothing but the gated loss to learn from.
     """
 
     def fold(self, text: TowerOutput, image: TowerOutput, fused: Tensor) -> Tensor:

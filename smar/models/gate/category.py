@@ -11,6 +11,8 @@ from smar.models.gate.header import Header
 from smar.models.gate.teaching import Lesson
 from smar.params.section import NonNegative, Section
 
+TAUGHT = True
+
 
 class Params(Section):
     """Parameters of this gate."""

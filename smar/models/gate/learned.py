@@ -4,6 +4,8 @@ from smar.models.gate.base import GateWidths
 from smar.models.gate.header import Header
 from smar.params.section import Section
 
+TAUGHT = True
+
 
 class Params(Section):
     """This gate has none."""

@@ -15,6 +15,8 @@ from smar.models.gate.header import Header
 from smar.models.text import TowerOutput
 from smar.params.section import Section
 
+TAUGHT = True
+
 
 class Params(Section):
     """Parameters of this gate."""
