@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,7 @@ from threading import Thread
 from types import ModuleType
 
 from smar.errors import ClusterError
+from smar.huge_pages import no_huge_pages
 from smar.params import Params, load_params
 from smar.paths import Paths
 from smar.provenance import record
@@ -50,7 +51,8 @@ def run_stage(name: str, root: Path) -> dict[str, float]:
 
 def _run(module: ModuleType, name: str, root: Path) -> dict[str, float]:
     started = time.perf_counter()
-    times: dict[str, float] = module.run(root) or {}
+    with nullcontext() if module.STAGE.in_ranks else no_huge_pages():
+        times: dict[str, float] = module.run(root) or {}
     times = {"stage_s": round(time.perf_counter() - started, 3)} | times
     record(root, name, module.STAGE.writes, times)
     return times

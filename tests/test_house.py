@@ -127,6 +127,7 @@ RANKS = {
                 "experiment",
                 "kept_files",
                 "scratch",
+                "huge_pages",
             ),
             ("artifacts", "checks"),
             ("declaration", "params", "provenance", "verified"),
