@@ -14,7 +14,7 @@ PARAMS = "params"
 _TEMPLATE = re.compile(r"[\"']([\w.]+\.j2)[\"']")
 
 
-def closure(*modules: str, but: str = "") -> list[str]:
+def closure(*modules: str, but: str | Iterable[str] = ()) -> list[str]:
     """Return the files that modules of smar need, as sorted paths such as "smar/artifacts.py".
 
     An import counts wherever it stands, and so does a template that a file names. Package files
@@ -22,14 +22,16 @@ def closure(*modules: str, but: str = "") -> list[str]:
 
     Args:
         *modules: Dotted names, such as "smar.stages.embed".
-        but: A package of smar whose files, and what they alone need, are left out; "" for none.
+        but: Packages or modules of smar (or one of them) whose files, and what they alone need,
+            are left out.
     """
     waiting = [file for module in modules for file in _files_of(module)]
-    left_out = PACKAGE / but if but else None
+    names = (but,) if isinstance(but, str) else but
+    left_out = {PACKAGE / f"{name}{ending}" for name in names for ending in ("", ".py")}
     seen: set[Path] = set()
     while waiting:
         file = waiting.pop()
-        if left_out is not None and file.is_relative_to(left_out):
+        if not left_out.isdisjoint((file, *file.parents)):
             continue
         if file not in seen and file != PACKAGE / "__init__.py":  # imports lazily, for users
             seen.add(file)
@@ -39,7 +41,11 @@ def closure(*modules: str, but: str = "") -> list[str]:
 
 
 def code_key(
-    modules: Iterable[str], libraries: Iterable[str] = (), told: str = "", *, but: str = ""
+    modules: Iterable[str],
+    libraries: Iterable[str] = (),
+    told: str = "",
+    *,
+    but: str | Iterable[str] = (),
 ) -> str:
     """Return what stands for the way in which something is made, 64 hexadecimal digits.
 

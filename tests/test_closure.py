@@ -7,6 +7,7 @@ import pytest
 
 from smar import closure as module
 from smar.closure import PARAMS, closure, code_key
+from smar.index.kept import how_encoded, how_fitted
 
 READER = "smar.sources.log_kept"
 
@@ -43,3 +44,28 @@ def test_key_of_a_reader_changes_with_its_code_alone(package: Path, file: str, c
 def test_key_changes_with_what_is_told():
     keys = {code_key([READER], told=told, but=PARAMS) for told in ("a", "b")}
     assert len(keys) == 2
+
+
+def test_several_packages_and_single_modules_can_be_left_out():
+    rest = closure("smar.stages.index", but=(PARAMS, "models", "artifacts"))
+    assert "smar/index/fitting.py" in rest
+    assert "smar/artifacts.py" not in rest
+    assert "smar/kept_files.py" in rest
+    assert not [file for file in rest if file.startswith(("smar/models/", "smar/params/"))]
+
+
+@pytest.mark.parametrize(
+    ("file", "fits_anew", "asks"),
+    [("models/text.py", False, True), ("data/tokens.py", False, True),
+     ("models/fusion/__init__.py", False, True), ("artifacts.py", False, True),
+     ("index/choice.py", True, False), ("stages/index.py", True, False),
+     ("judging/sets.py", True, False), ("data/text.py", True, True)],
+)  # fmt: skip
+def test_an_index_is_fitted_anew_by_what_fits_it_and_asks_what_encodes(
+    package: Path, file: str, *, fits_anew: bool, asks: bool
+):
+    fitted, encoded = how_fitted({}), how_encoded()
+    with (package / file).open("a") as written:
+        written.write("# another line\n")
+    assert (how_fitted({}) != fitted) == fits_anew
+    assert (how_encoded() != encoded) == asks

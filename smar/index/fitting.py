@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smar.data import schema
+from smar.index.asked import Asked
 from smar.index.bests import ExactSearch
 from smar.index.building import build_index
 from smar.index.choice import (
@@ -33,11 +34,21 @@ from smar.judging.runs import QuerySet
 from smar.judging.shop_sets import ShopSets
 from smar.judging.slices import LogFacts
 from smar.judging.unseen_words import unseen_word_sets
+from smar.models.embeddings import QueryEmbeddings
 from smar.params import Params
 from smar.paths import Paths
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def encoder_of(paths: Paths) -> Encode:
+    """Return what encodes queries; the model is loaded with the first of them."""
+    from smar.models.encode import encode_queries
+    from smar.models.io import load_model
+
+    model = cache(partial(load_model, paths.retriever))
+    return lambda texts: encode_queries(model(), texts)
 
 
 @dataclass(frozen=True)
@@ -99,16 +110,24 @@ class Fitting:
             sample=sample() if vectors.lists else self.vectors[:0],
             basis={},
             lists=vectors.lists,
+            asked=Asked.of(self._asked, self._encode),
         )
 
     @cached_property
     def _encode(self) -> Encode:
-        """What encodes queries; the model is loaded with the first of them."""
-        from smar.models.encode import encode_queries
-        from smar.models.io import load_model
+        """What encodes queries, and remembers which were asked."""
+        encode = encoder_of(self.paths)
 
-        model = cache(partial(load_model, self.paths.retriever))
-        return lambda texts: encode_queries(model(), texts)
+        def remembered(texts: list[str]) -> QueryEmbeddings:
+            self._asked.extend(texts)
+            return encode(texts)
+
+        return remembered
+
+    @cached_property
+    def _asked(self) -> list[str]:
+        """The queries that were encoded so far."""
+        return []
 
     def _sample(self) -> NDArray[np.float32]:
         """Return the vectors that an approximate index is measured with."""

@@ -7,6 +7,7 @@
     .smar/index/shards/     files of the vectors, as links (`kept_shards`)
     .smar/index/bests/      what exact search finds for what the index is measured with (`bests`)
     .smar/index/fit/        queries that the index is measured with, what it was fitted to (`basis`)
+    .smar/index/asked/      queries that tell whether towers encode as they did (`asked`)
 
 It may be deleted at any time; what is damaged, or was made by other code, libraries, settings or
 another model, is not used.
@@ -32,6 +33,7 @@ from smar.artifacts import Manifest, read_manifest, verify_directory, write_dire
 from smar.closure import PARAMS, code_key
 from smar.errors import ArtifactError
 from smar.index.ann import KIND as INDEX
+from smar.index.asked import Asked
 from smar.index.basis import Basis
 from smar.index.bests import Bests
 from smar.index.item_words import ItemWords
@@ -51,11 +53,17 @@ _OF_ALL = (
     "numpy",
     "scipy",
     "scikit-learn",
-    "torch",
     "pyarrow",
     "rapidfuzz",
     "py3langid",
 )
+_OF_TOWERS = ("torch", "transformers", "tokenizers", "numpy")
+# Parameters count by value, towers by what they encode (`asked`); the others carry files, and what
+# runs where, and decide nothing of what is in them.
+_ASIDE = (
+    PARAMS, "models", "shards", "artifacts", "checks", "declaration", "errors", "kept_files",
+    "paths", "replace", "scratch", "verified",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +83,7 @@ class Fit:
         lists: Trained lists and where they have the items, None of an index without.
         keys: What the vectors of `lists` are known by, [N, 2].
         bests: What exact search found among them for the queries that the index is measured with.
+        asked: Queries that tell whether towers encode as they did.
     """
 
     stemmer: str
@@ -89,6 +98,7 @@ class Fit:
     lists: Lists | None
     keys: NDArray[np.uint64] = field(default_factory=lambda: np.empty((0, 2), np.uint64))
     bests: Bests | None = None
+    asked: Asked = field(default_factory=lambda: Asked([], np.empty((0, 1), np.float32)))
 
 
 def how_read() -> str:
@@ -102,9 +112,17 @@ def how_looked_at() -> str:
 
 
 def how_fitted(settings: Any) -> str:
-    """Return what stands for the way in which an index is fitted: code, libraries, settings."""
+    """Return what stands for the way in which an index is fitted: code, libraries, settings.
+
+    The code of towers is not in it: that is asked for where it changed (`how_encoded`).
+    """
     known = orjson.dumps(settings, option=orjson.OPT_SORT_KEYS).decode()
-    return code_key(["smar.stages.index"], _OF_ALL, known, but=PARAMS)
+    return code_key(["smar.stages.index"], _OF_ALL, known, but=_ASIDE)
+
+
+def how_encoded() -> str:
+    """Return what stands for the way in which a model encodes queries."""
+    return code_key(["smar.models.encode", "smar.models.io"], _OF_TOWERS, but=PARAMS)
 
 
 @dataclass(frozen=True)
@@ -116,6 +134,7 @@ class Kept:
         letters: The same as they are spelled, None where no query was mended.
         stemmer: Of the words.
         fit: What it fitted, None where that was done in another way.
+        by_same_towers: Whether its queries were encoded by the code that would do so now.
         shards: Files of its vectors.
         colours: Of its pictures, None where they were looked at in another way, or not at all.
     """
@@ -124,6 +143,7 @@ class Kept:
     letters: ItemWords | None
     stemmer: str
     fit: Fit | None
+    by_same_towers: bool
     shards: KeptShards
     colours: PictureColours | None
 
@@ -147,10 +167,12 @@ class Kept:
             words, letters = _read_words(folder / "words"), None
             if (folder / "letters").is_dir():
                 letters = _read_words(folder / "letters")
-            fit = _read_fit(folder, details["fit"]) if details["how"] == how else None
+            fit = _read_fit(folder, details) if details["how"] == how else None
+            is_encoded_so = details["encoded"] == how_encoded()
             is_same = details["looked_at"] == how_looked_at() and (folder / "colours").is_dir()
             colours = _read_colours(folder / "colours") if is_same else None
-            return cls(words, letters, details["fit"]["stemmer"], fit, shards, colours)
+            stemmer = details["fit"]["stemmer"]
+            return cls(words, letters, stemmer, fit, is_encoded_so, shards, colours)
         except (ArtifactError, OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("the index is made without what was kept: %s", error)
             return None
@@ -191,12 +213,13 @@ def keep(
         )
     }
     details = {"how": how, "read": how_read(), "looked_at": how_looked_at(), "fit": told}
+    details |= {"encoded": how_encoded(), "asked": list(fit.asked.texts)}
     manifest, written = Manifest(kind=KIND, details=details), read_manifest(index, INDEX).files
     with write_directory(folder, manifest) as temporary:
         texts = {"words": words} | ({"letters": letters} if letters is not None else {})
         arrays = {f"{of}/{name}": getattr(texts[of], name) for of in texts for name in _ARRAYS}
         arrays |= {f"fit/basis-{name}": hashes for name, hashes in fit.basis.items()}
-        arrays["fit/sample"] = fit.sample
+        arrays |= {"fit/sample": fit.sample, "asked/vectors": fit.asked.vectors}
         if colours is not None:
             arrays |= {f"colours/{name}": value for name, value in vars(colours).items()}
         if fit.lists is not None:
@@ -225,7 +248,8 @@ def _read_colours(folder: Path) -> PictureColours:
     return PictureColours(_array(folder, "keys"), _array(folder, "roots"))
 
 
-def _read_fit(folder: Path, told: dict[str, Any]) -> Fit:
+def _read_fit(folder: Path, details: dict[str, Any]) -> Fit:
+    told = details["fit"] | {"asked": Asked(details["asked"], _array(folder / "asked", "vectors"))}
     basis = {
         path.stem.removeprefix("basis-"): _array(path.parent, path.stem)
         for path in (folder / "fit").glob("basis-*.npy")

@@ -191,7 +191,7 @@ def _build(
     basis = basis_of(paths, keys)
     layout = Layout.of(store.item_ids, params.index.shards, params.cluster, params.threads)
     kept = Kept.open(paths.work / "index", how)
-    fit, found, changed = kept.fit if kept else None, None, 0.0
+    fit, found, changed = _kept_fit(paths, kept), None, 0.0
     files = kept.shards if kept else KeptShards()
     exact = ExactSearch(vectors, keys, *((fit.bests, fit.keys) if fit else ()))
     if fit is not None:
@@ -221,6 +221,18 @@ def _build(
     fit = replace(fit, details=found.details, lists=found.lists, keys=keys)
     made = as_fitted(fit, found, clicked(fit.click_words), spelling, trained)
     return _Made(made, fit, read, letters, colours, changed, files, exact)
+
+
+def _kept_fit(paths: Paths, kept: "Kept | None") -> "Fit | None":
+    """Return what an earlier run fitted, if towers encode queries as they did then."""
+    if kept is None or kept.fit is None or kept.by_same_towers:
+        return kept.fit if kept else None
+    from smar.index.fitting import encoder_of
+
+    if kept.fit.asked.is_answered_alike(encoder_of(paths)):
+        return kept.fit
+    logger.info("index: towers encode queries otherwise than before: all is fitted anew")
+    return None
 
 
 def _colours(paths: Paths, params: "Params", kept: "Kept | None") -> "PictureColours | None":

@@ -14,13 +14,15 @@ import pytest
 from smar.artifacts import Manifest
 from smar.data import schema
 from smar.data.images import ImageStore
-from smar.index import bests, fitting, picture_colours
+from smar.index import bests, fitting, kept, picture_colours
 from smar.index.hybrid import HybridIndex
 from smar.index.kept import Kept
 from smar.index.layout import Layout
 from smar.index.settings import candidates
 from smar.index.store import EmbeddingStore, write_store
 from smar.index.yardstick import Yardstick
+from smar.models import encode
+from smar.models.embeddings import QueryEmbeddings
 from smar.paths import Paths
 from smar.stages import index
 from tests.conftest import set_params
@@ -232,9 +234,54 @@ def test_damaged_files_are_not_used(
     index.run(small_project)
     expected = content(small_project)
     damaged = small_project / ".smar" / "index" / file
-    kept = bytearray(damaged.read_bytes())
-    kept[len(kept) // 2] ^= 1
-    damaged.write_bytes(kept)
+    found = bytearray(damaged.read_bytes())
+    found[len(found) // 2] ^= 1
+    damaged.write_bytes(found)
     index.run(small_project)
     assert "made without what was kept" in caplog.text
+    assert content(small_project) == expected
+
+
+def edited(monkeypatch: pytest.MonkeyPatch, turned: float) -> None:
+    """Act as if the code of towers were another, whose vectors of queries are turned by so much."""
+    monkeypatch.setattr(kept, "how_encoded", lambda: f"other code {turned}")
+    own = encode.encode_queries
+
+    def encode_queries(model: Any, texts: list[str]) -> QueryEmbeddings:
+        found = own(model, texts)
+        vector = found.vector + turned * np.roll(found.vector, 1, axis=-1)
+        return QueryEmbeddings(vector / np.linalg.norm(vector, axis=-1, keepdims=True), found.gate)
+
+    monkeypatch.setattr(encode, "encode_queries", encode_queries)
+
+
+@pytest.mark.parametrize("settings", [{}, APPROXIMATE], ids=["exact", "approximate"])
+def test_towers_that_encode_queries_otherwise_fit_anew(
+    small_project: Path,
+    settings: dict[str, Any],
+    without_fitting: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    set_params(small_project, settings)
+    index.run(small_project)
+    with monkeypatch.context() as patched:
+        edited(patched, 1e-2)
+        without_fitting()
+        with pytest.raises(AssertionError, match="fitted anew"):
+            index.run(small_project)
+
+
+def test_towers_that_encode_queries_alike_leave_what_was_fitted(
+    small_project: Path, without_fitting: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+):
+    set_params(small_project, APPROXIMATE)
+    index.run(small_project)
+    expected = content(small_project)
+    without_fitting()
+    with monkeypatch.context() as patched:
+        edited(patched, 1e-7)
+        index.run(small_project)
+        assert content(small_project) == expected
+        patched.setattr(encode, "encode_queries", None)  # asked once for the same code
+        index.run(small_project)
     assert content(small_project) == expected
