@@ -14,12 +14,12 @@ from smar.data.arrow_numbers import numbers_of
 from smar.params import ClusterParams, IngestParams
 from smar.sources.decoded_pictures import DecodedPictures
 from smar.sources.feed import Feed
-from smar.sources.judgements import Judgements, read_judgements
+from smar.sources.judgements import read_judgements
 from smar.sources.pictures import Packed, drop_placeholders, pack_images
 from smar.sources.quarantine import Quarantine
+from smar.sources.query_table import query_table
 from smar.sources.search_log import SearchLog
 from smar.sources.source_kept import kept_feed, kept_log
-from smar.sources.split import query_id_of, split_judged, split_logged
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,9 @@ def read_source(
     quarantine.check(*limits)
     return Tables(
         items=_with_pictures(feed, image_ids),
-        queries=_query_table(log, judgements, params, seed),
+        queries=query_table(
+            log.searches["query"], judgements.queries, params, seed, kept and kept / "queries"
+        ),
         searches=log.searches[schema.SEARCHES.names],
         engagements=log.engagements,
         judgements=judgements.labels,
@@ -116,23 +118,3 @@ def _with_pictures(feed: Feed, image_ids: list[int]) -> pd.DataFrame:
     lists = pa.ListArray.from_arrays(offsets, pa.array(pairs["image"], pa.int64()))
     column = pd.Series(pd.arrays.ArrowExtensionArray(lists), index=feed.items.index)
     return feed.items.assign(image_ids=column)[schema.ITEMS.names]
-
-
-def _query_table(
-    log: SearchLog, judgements: Judgements, params: IngestParams, seed: int
-) -> pd.DataFrame:
-    searches = log.searches["query"].value_counts().sort_index()
-    judged = split_judged(judgements.queries["query"], params.judgements.test_frac, seed)
-    split = split_logged(searches.index, params.validation_frac, seed, judged)
-    logged = pd.DataFrame(
-        {
-            "query_id": [query_id_of(text) for text in searches.index],
-            "query": searches.index.astype(object),
-            "split": [split[text] for text in searches.index],
-            "num_searches": searches.to_numpy(np.int64),
-        }
-    )
-    held = judgements.queries.assign(split=judgements.queries["query"].map(judged).astype(object))
-    seen = held["query"].map(searches).fillna(0)
-    held = held.assign(num_searches=seen.to_numpy(np.int64))
-    return pd.concat([logged, held], ignore_index=True)[schema.QUERIES.names]

@@ -1,0 +1,100 @@
+"""The query table: each text that was searched for or judged, with its id and its split.
+
+An id and a split are hashes of a text and of its stems, so that other texts change nothing of them:
+`.smar/queries/` keeps those of the log, and only texts that are new are looked at. It may be
+deleted at any time; what is damaged is made anew.
+"""
+
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from smar.closure import PARAMS, code_key
+from smar.data import schema
+from smar.data.arrow_numbers import numbers_of
+from smar.params import IngestParams
+from smar.sources.kept_tables import ENDING, forget_others, read_tables, write_tables
+from smar.sources.quarantine import Quarantine
+from smar.sources.split import query_id_of, split_judged, split_logged
+
+_LIBRARIES = ("PyStemmer", "pyarrow")
+_LOGGED = pa.schema([pa.field(name, pa.string()) for name in ("query", "query_id", "split")])
+
+
+def query_table(
+    searched: pd.Series,
+    judged: pd.DataFrame,
+    params: IngestParams,
+    seed: int,
+    kept: Path | None = None,
+) -> pd.DataFrame:
+    """Return the query table, `schema.QUERIES`: texts of the log in their order, then judged ones.
+
+    Args:
+        searched: The normalised text of each search.
+        judged: Columns query_id and query (normalised) of the judged queries.
+        params: The section `ingest`.
+        seed: Decides the splits.
+        kept: Where ids and splits are kept, None to make all of them.
+    """
+    counted = pc.value_counts(pa.chunked_array(pa.array(searched, pa.string())))
+    order = pc.sort_indices(counted.field("values"))
+    texts = counted.field("values").take(order)
+    counts = numbers_of(counted.field("counts").take(order)).astype(np.int64)
+    split = split_judged(judged["query"], params.judgements.test_frac, seed)
+    logged = _logged(texts, params.validation_frac, seed, split, kept)
+    place = pc.index_in(pa.array(judged["query"], pa.string()), value_set=texts)
+    seen = np.append(counts, 0)[numbers_of(pc.fill_null(place, -1)).astype(np.int64)]
+    held = {
+        "query_id": judged["query_id"],
+        "query": judged["query"],
+        "split": judged["query"].map(split).astype(object),
+    }
+    columns = {
+        name: pa.concat_arrays([_whole(logged[name]), pa.array(held[name], pa.string())])
+        for name in held
+    }
+    columns["num_searches"] = pa.array(np.concatenate([counts, seen]), pa.int64())
+    table = pa.table([columns[name] for name in schema.QUERIES.names], schema=schema.QUERIES)
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def _logged(
+    texts: pa.Array, validation_frac: float, seed: int, judged: dict[str, str], kept: Path | None
+) -> pa.Table:
+    """Return `_LOGGED` of distinct texts, of which only those are made that are not kept."""
+    if kept is None:
+        return _made(texts, validation_frac, seed, judged)
+    told = repr((validation_frac, seed, sorted(judged.items())))
+    how = code_key([__name__], _LIBRARIES, sha256(told.encode()).hexdigest(), but=PARAMS)
+    path = kept / f"{how[:32]}{ENDING}"
+    found = read_tables(path, 1)
+    known = found.tables[0] if found else _LOGGED.empty_table()
+    before = _whole(known["query"])
+    if before.equals(texts):
+        return known
+    place = pc.index_in(texts, value_set=before)
+    new = _made(texts.filter(place.is_null()), validation_frac, seed, judged)
+    where = numbers_of(pc.fill_null(place, -1)).astype(np.int64)
+    where[where < 0] = len(known) + np.arange(len(new))
+    both = pa.concat_tables([known, new]).combine_chunks().take(pa.array(where))
+    write_tables(path, [both], Quarantine(), {})
+    forget_others(kept, {path.name.removesuffix(ENDING)})
+    return both
+
+
+def _made(texts: pa.Array, validation_frac: float, seed: int, judged: dict[str, str]) -> pa.Table:
+    plain = texts.to_pylist()
+    split = split_logged(plain, validation_frac, seed, judged)
+    ids = list(map(query_id_of, plain))
+    return pa.table([plain, ids, [split[text] for text in plain]], schema=_LOGGED)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column in one piece."""
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
