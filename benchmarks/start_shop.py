@@ -118,7 +118,12 @@ class StartShop:
     @cached_property
     def queries(self) -> QuerySet:
         """The queries that are judged."""
-        return next(one for one in self._sets.sets if one.name == self._options.set)
+        return self._named(self._options.set)
+
+    @cached_property
+    def validation(self) -> QuerySet:
+        """The queries that choices are made by."""
+        return self._named("validation")
 
     @cached_property
     def unseen(self) -> QuerySet:
@@ -138,6 +143,9 @@ class StartShop:
     def _sets(self) -> ShopSets:
         grade = self.params.evaluate.relevant_grade
         return ShopSets.read(self.paths, self.ids, grade, self.params.seed)
+
+    def _named(self, name: str) -> QuerySet:
+        return next(one for one in self._sets.sets if one.name == name)
 
     def _read(self, *, clicks_suffice: bool = False) -> TrainingData:
         categories, clicks = self.params.gate.visual_categories, self.params.clicks

@@ -53,6 +53,8 @@ _TOLD = {
     "unseen_search_ndcg@10": "unseen words, search",
     "title_r@10": "title to picture R@10",
     "text_r@10": "by item text",
+    "validation_search_r@50": "R@50, search, validation",
+    "validation_search_ndcg@10": "nDCG@10, search, validation",
 }
 _OF_TRAININGS = {"cold_r@50": "cold R@50", "type_p@10": "type P@10", "colour_p@10": "colour P@10"}
 _RESAMPLES = 2000
@@ -131,7 +133,7 @@ def _figures(start: str, values: _Values, lines: list[Line]) -> dict[str, str]:
         for stage in ("pretrain", "finetune")
     )
     row = {"start": start, "seeds": str(len(lines)), "steps": steps}
-    for metric, label in _TOLD.items():
+    for metric, label in _labels(values).items():
         row[label] = told(mean_over(values[metric], _RESAMPLES, _rng(start, metric)), 1, 3)
     for metric, label in _OF_TRAININGS.items():
         each = [line[metric] for line in lines if metric in line]
@@ -141,10 +143,15 @@ def _figures(start: str, values: _Values, lines: list[Line]) -> dict[str, str]:
 
 def _gaps(values: _Values, against: _Values, start: str) -> dict[str, str]:
     row = {"start": start}
-    for metric, label in _TOLD.items():
+    for metric, label in _labels(values, against).items():
         gap = difference(values[metric], against[metric], _RESAMPLES, _rng(start, metric))
         row[label] = told(gap, 100, 1)
     return row
+
+
+def _labels(*of: _Values) -> dict[str, str]:
+    """Return the columns that all have: a study of validation queries tells them once."""
+    return {name: label for name, label in _TOLD.items() if all(name in each for each in of)}
 
 
 def _rng(*names: str) -> np.random.Generator:

@@ -6,9 +6,10 @@ PROJECT is a folder in which ingest, validate, synthesize and, for frozen towers
 run. Items are held out of training with their queries. The towers are pre-trained, then fine-tuned
 on clicks, for so many seconds of this process (CPU time of all threads); the learning rate falls
 with them. KEY=VALUE changes params.yaml for the run; `precision: auto` is float32 here. Prints one
-line of JSON: judged queries by vectors and by the search, each held-out title as a query, and each
-held-out item's text as the text tower has it (`text_r@10`), to its own picture among all, and
-held-out items by their type and, where the column `--colours` of the feed names one, their colour.
+line of JSON: judged queries by vectors and by the search, validation queries by the search beside
+test ones (`validation_...`, to choose by), each held-out title as a query, and each held-out item's
+text as the text tower has it (`text_r@10`), to its own picture among all, and held-out items by
+their type and, where the column `--colours` of the feed names one, their colour.
 """
 
 import argparse
@@ -154,7 +155,11 @@ def measured(
         figures["colour_p@10"], figures["colours"] = by_value(shop.colours[held].tolist())
     figures |= judged(found, shop.queries, options.share, held)
     of_unseen = judged(found, shop.unseen, options.share, held)
-    return figures | {f"unseen_{k}": v for k, v in of_unseen.items() if k.endswith("ndcg@10")}
+    figures |= {f"unseen_{k}": v for k, v in of_unseen.items() if k.endswith("ndcg@10")}
+    if options.set == "test":  # which decides nothing
+        of_choices = judged(found, shop.validation, options.share, held)
+        figures |= {f"validation_{k}": v for k, v in of_choices.items() if k.startswith("search")}
+    return figures
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ disable_progress_bar()  # of weights, of which there are few; it is written over
 # Its tables of weights that are not used, or not there: what counts is refused in words.
 get_logger("transformers.modeling_utils").addFilter(lambda of: "LOAD REPORT" not in of.getMessage())
 
+_LONGEST = 400  # characters of another library's error
 _NONE = Family(name="others", types=frozenset())
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"Identity": nn.Identity, "Tanh": nn.Tanh}
 
@@ -67,7 +68,7 @@ def load_pretrained(checkpoint: Checkpoint, part: str) -> tuple[nn.Module, nn.Se
     try:
         config = _without_dropout(AutoConfig.from_pretrained(folder, trust_remote_code=False))
         family = family_for(config)
-        loader: Any = getattr(transformers, family.classes.get(config.model_type, "AutoModel"))
+        loader: Any = getattr(transformers, _class_of(config, family))
         model, told = loader.from_pretrained(
             folder,
             config=config,
@@ -79,7 +80,8 @@ def load_pretrained(checkpoint: Checkpoint, part: str) -> tuple[nn.Module, nn.Se
         )
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         raise ParamsError(
-            f"pretrained: {checkpoint.name} cannot be loaded from {folder} ({error})."
+            f"pretrained: {checkpoint.name} cannot be loaded from {folder} "
+            f"({' '.join(str(error).split())[:_LONGEST]})."
         ) from error
     _check_weights(checkpoint, model, told)
     backbone, own = family.take(model, part)
@@ -87,6 +89,14 @@ def load_pretrained(checkpoint: Checkpoint, part: str) -> tuple[nn.Module, nn.Se
     if part == "text":
         head += _dense_layers(checkpoint)
     return _bare(backbone), nn.Sequential(*head)
+
+
+def _class_of(config: Any, family: Family) -> str:
+    """Return the name of what loads a model: AutoModel leaves out a projection of a half alone."""
+    saved = (config.architectures or [""])[0]
+    if saved.endswith("WithProjection") and hasattr(transformers, saved):
+        return str(saved)
+    return family.classes.get(config.model_type, "AutoModel")
 
 
 def _check_weights(checkpoint: Checkpoint, model: nn.Module, told: dict[str, Any]) -> None:

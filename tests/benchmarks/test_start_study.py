@@ -36,6 +36,8 @@ def test_a_study_goes_on_where_it_was_and_tells_intervals(
     row = next(line for line in tables.splitlines() if line.startswith("| pictures | 2 |"))
     assert f"{(lines[0]['title_r@10'] + lines[1]['title_r@10']) / 2:.3f} (" in row
     assert "## Points above nothing" in tables
+    assert lines[0]["validation_search_ndcg@10"] > 0
+    assert "| nDCG@10, search, validation |" in tables
     monkeypatch.setattr(start_study, "compare", lambda *_: pytest.fail("trained again"))
     study("--seeds", "7", "8")
     assert capsys.readouterr().out == tables

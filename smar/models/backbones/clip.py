@@ -5,7 +5,7 @@ The text model is causal: only its end-of-text token has seen the whole text.
 
 from typing import Any
 
-from smar.models.backbones.family import Config, Family, PictureFacts, TextFacts
+from smar.models.backbones.family import Config, Family, PictureFacts, TextFacts, only_other_half
 
 
 def _text(config: Config) -> TextFacts:
@@ -36,4 +36,5 @@ FAMILY = Family(
     is_pair=True,
     take=_take,
     states=_states,
+    refusal=only_other_half,
 )

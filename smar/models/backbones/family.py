@@ -56,6 +56,20 @@ def _as_they_are(_backbone: Any, states: Any) -> Any:
     return states
 
 
+def only_other_half(config: Config, part: str) -> str:
+    """Return why a checkpoint that is one half of a pair lacks a part, "" if it has it.
+
+    Args:
+        config: Of the part where the checkpoint has both, else of the half that there is.
+        part: "text" or "vision".
+    """
+    half = next((of for of in ("text", "vision") if config.model_type.endswith(f"_{of}_model")), "")
+    if half in {"", part}:
+        return ""
+    lacks = "reads no texts" if part == "text" else "sees no pictures"
+    return f"it is the {half} half of a pair alone ('{config.model_type}'), which {lacks}"
+
+
 @dataclass(frozen=True)
 class Family:
     """One family.

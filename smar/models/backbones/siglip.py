@@ -6,7 +6,7 @@ stands for the text whatever its length. The picture model has no class token.
 
 from typing import Any
 
-from smar.models.backbones.family import Config, Family, PictureFacts, TextFacts
+from smar.models.backbones.family import Config, Family, PictureFacts, TextFacts, only_other_half
 
 
 def _text(config: Config) -> TextFacts:
@@ -31,6 +31,8 @@ def _take(model: Any, part: str) -> tuple[Any, Any]:
 
 
 def _refusal(config: Config, part: str) -> str:
+    if lacks := only_other_half(config, part):
+        return lacks
     if part == "vision" and config.model_type.startswith("siglip2"):
         return (
             "it is a NaFlex checkpoint, whose pictures are lists of patches of any number; choose "
@@ -54,6 +56,7 @@ FAMILY = Family(
     text=_text,
     pictures=_pictures,
     is_pair=True,
+    classes={"siglip_text_model": "SiglipTextModel", "siglip2_text_model": "Siglip2TextModel"},
     take=_take,
     refusal=_refusal,
 )

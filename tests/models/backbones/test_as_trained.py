@@ -18,6 +18,7 @@ from smar.errors import ParamsError
 from smar.models import pixels as fitting
 from smar.models.dual_encoder import DualEncoder
 from smar.models.pretrained import Checkpoint
+from smar.models.pretrained_checks import check_pretrained, uses
 from smar.params import FusionParams, ModelParams
 from tests.models.backbones.conftest import EDGE, HIDDEN, PREPROCESSING
 from tests.models.backbones.test_backbones import TEXTS, Zoo, built, embedded, pictures_of
@@ -66,6 +67,67 @@ def test_a_pair_starts_in_its_own_space(kind: str, zoo: Zoo, tiny_model_params: 
     assert torch.allclose(mine["query"], text, atol=1e-5)
     assert torch.allclose(mine["text"], text, atol=1e-5)
     assert torch.allclose(mine["image"], image, atol=1e-5)
+
+
+@pytest.fixture
+def half(zoo: Zoo, tmp_path: Path) -> Callable[[str, str], Checkpoint]:
+    """Return a maker of checkpoints that hold one half of a pair alone."""
+
+    def make(kind: str, part: str) -> Checkpoint:
+        folder = tmp_path / "half.model"
+        copytree(zoo(kind).folder, folder)
+        whole = theirs(zoo(kind))
+        if kind == "siglip":
+            getattr(whole, f"{part}_model").save_pretrained(folder)
+            return Checkpoint("half", folder)
+        config = getattr(whole.config, f"{part}_config")
+        alone = getattr(transformers, f"CLIP{part.title()}ModelWithProjection")(config)
+        assert not alone.load_state_dict(whole.state_dict(), strict=False).missing_keys
+        alone.save_pretrained(folder)
+        return Checkpoint("half", folder)
+
+    return make
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip"])
+@pytest.mark.parametrize(("part", "towers"), [("text", ("query", "text")), ("vision", ("image",))])
+def test_half_of_a_pair_alone_gives_the_vectors_of_the_pair(
+    kind: str,
+    part: str,
+    towers: tuple[str, ...],
+    zoo: Zoo,
+    half: Callable[[str, str], Checkpoint],
+    tiny_model_params: ModelParams,
+):
+    mine, whole = (
+        embedded(built(tiny_model_params, dict.fromkeys(towers, start), dim=WIDTHS[kind]))
+        for start in (half(kind, part), zoo(kind))
+    )
+    for name in towers:
+        assert torch.allclose(mine[name], whole[name], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip"])
+@pytest.mark.parametrize(
+    ("part", "tower", "message"),
+    [("text", "image", "text half .* sees no"), ("vision", "text", "vision half .* reads no")],
+)
+def test_half_of_a_pair_alone_is_refused_as_the_other(
+    kind: str,
+    part: str,
+    tower: str,
+    message: str,
+    half: Callable[[str, str], Checkpoint],
+    tiny_model_params: ModelParams,
+):
+    alone = half(kind, part)
+    [use] = uses(alone)
+    assert use.startswith("texts:" if part == "text" else "pictures:")
+    asked = getattr(tiny_model_params, tower).model_copy(
+        update={"pretrained": "half", "pooling": "auto"}
+    )
+    with pytest.raises(ParamsError, match=message):
+        check_pretrained(tiny_model_params.model_copy(update={tower: asked}), alone.folder.parent)
 
 
 @pytest.mark.parametrize("kind", ["dinov2", "dinov3_vit", "resnet", "convnext", "swin"])
