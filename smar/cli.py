@@ -171,8 +171,8 @@ def check_params_of(root: Path, *, with_models: bool = False) -> None:
 
     params = load_params(root / "params.yaml")
     if with_models:
-        from smar.models.pretrained import find_teacher
         from smar.models.pretrained_checks import check_pretrained
+        from smar.models.teachers import find_teacher
 
         check_pretrained(params.model, root / "backbones")
         find_teacher(params.finetune.teacher.name, root / "backbones")

@@ -6,7 +6,6 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
-from smar.errors import ParamsError
 from smar.models.backbones import FAMILIES, Family, PictureFacts, TextFacts, family_of
 from smar.models.preprocessing import PictureSettings, read_picture_settings
 from smar.models.sentence import SentenceSettings, read_sentence_settings
@@ -138,24 +137,6 @@ def checkpoints(params: ModelParams, backbones: Path) -> dict[str, Checkpoint]:
         for tower, name in named.items()
         if name
     }
-
-
-def find_teacher(name: str, backbones: Path) -> Checkpoint | None:
-    """Return the teacher of a name, None for "".
-
-    Raises:
-        ParamsError: If there is no such folder.
-    """
-    if not name:
-        return None
-    folder = backbones / f"{name}{SUFFIX}"
-    if not folder.is_dir():
-        raise ParamsError(
-            f"finetune.teacher.name: '{name}': there is no folder {folder}. Copy the teacher there "
-            "(models/retriever of another project, or a folder with scores.parquet), or take one "
-            "of texts and pictures in with `smar backbone`."
-        )
-    return Checkpoint(name, folder)
 
 
 def _has(asked: str, pooling: str) -> str:

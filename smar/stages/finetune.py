@@ -83,7 +83,7 @@ def run(root: Path) -> dict[str, float]:
     from smar.models.device import choose_device, place_model
     from smar.models.health import check_weights
     from smar.models.io import KIND, load_model, save_model
-    from smar.models.pretrained import find_teacher
+    from smar.models.teachers import find_teacher
     from smar.params import load_params
     from smar.params.kinds import GATES
     from smar.seeding import seed_torch

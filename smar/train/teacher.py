@@ -19,9 +19,9 @@ from smar.models.dual_encoder import DualEncoder, build_model
 from smar.models.encode import encode_items, encode_queries
 from smar.models.io import load_model
 from smar.models.pretrained import PARTS, Checkpoint
-from smar.models.pretrained_checks import check_pretrained
+from smar.models.teachers import COLUMNS, SCORES, pair_params
 from smar.models.tokenizer import tokenizer_of
-from smar.params import ModelParams, TeacherParams
+from smar.params import TeacherParams
 from smar.train.batching import Taught
 from smar.train.dataset import TrainingData
 from smar.train.guide import Guide, known_queries
@@ -29,10 +29,7 @@ from smar.train.negatives import HardPool
 
 logger = logging.getLogger(__name__)
 
-SCORES = "scores.parquet"
-_MOST_TOKENS = 64
 _BATCH = 256
-_COLUMNS = ("query", "item_id", "score")
 
 
 @dataclass(frozen=True)
@@ -52,13 +49,9 @@ class ScoredByFile:
         """Return the scores of a file; pairs of texts and items that nobody trains on are left out.
 
         Raises:
-            ParamsError: If it has other columns, a score that is no number, or no known pair.
+            ParamsError: If it has a score that is no number, or no known pair.
         """
-        table = pd.read_parquet(file)
-        if missing := [name for name in _COLUMNS if name not in table]:
-            raise ParamsError(
-                f"{file}: columns {', '.join(missing)} are missing; expected {', '.join(_COLUMNS)}."
-            )
+        table = pd.read_parquet(file, columns=list(COLUMNS))
         values = pd.to_numeric(table["score"], errors="coerce").to_numpy(np.float64)
         if len(wrong := np.flatnonzero(~np.isfinite(values))):
             raise ParamsError(
@@ -108,15 +101,14 @@ def read_teacher(
     """Return what scores the pairs of a step, and what of it joins a step; nothing without one.
 
     Args:
-        teacher: Its folder holds scores.parquet, a model as a release has it, or a pretrained one
-            of texts and pictures.
+        teacher: As `find_teacher` returns it.
         params: The section `finetune.teacher`.
         data: The training data.
         items: Item table (`schema.ITEMS`).
         pictures: The picture store.
 
     Raises:
-        ParamsError: If it holds none of these, or one that cannot be used.
+        ParamsError: If the scores say nothing of what is trained on.
         ArtifactError: If the model is damaged.
     """
     if teacher is None:
@@ -127,14 +119,8 @@ def read_teacher(
         return scored, [scored.pool(params.joined)] if params.joined else []
     if (teacher.folder / MANIFEST).is_file():
         guide = Guide.of(load_model(teacher.folder), data, items, pictures)
-    elif (teacher.folder / "config.json").is_file() and teacher.is_pair:
-        guide = _of_pair(teacher, data, items, pictures)
     else:
-        raise ParamsError(
-            f"finetune.teacher.name: {teacher.folder} holds no teacher; expected {SCORES} (columns "
-            f"{', '.join(_COLUMNS)}), a trained model, such as a copy of or a link to the folder "
-            "models/retriever of another project, or a pretrained model of texts and pictures."
-        )
+        guide = _of_pair(teacher, data, items, pictures)
     logger.info("the teacher %s scores %d items", teacher.name, len(items))
     return guide.scores, []
 
@@ -156,18 +142,7 @@ def _of_pair(
 
 def _pair(teacher: Checkpoint) -> DualEncoder:
     """Return a pretrained model of texts and pictures, its towers as they came."""
-    positions = teacher.text_facts().positions or _MOST_TOKENS
-    tower = {"max_tokens": min(positions, _MOST_TOKENS)}
-    text = teacher.config("text")
-    content = {
-        "pretrained": teacher.name,
-        "dim": getattr(text, "projection_dim", 0) or getattr(text, "projection_size", 0),
-        "shared_words": False,
-        "query": tower,
-        "text": tower,
-    }
-    params = ModelParams.model_validate(content)
-    check_pretrained(params, teacher.folder.parent)
+    params = pair_params(teacher)
     of_query, of_text = (
         tokenizer_of(teacher, part, is_query=is_query)
         for part, is_query in ((params.query, True), (params.text, False))

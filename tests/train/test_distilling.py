@@ -15,7 +15,7 @@ from smar.data.images import ImageStore
 from smar.errors import ParamsError, ShapeError
 from smar.losses import build_loss
 from smar.models.dual_encoder import DualEncoder
-from smar.models.pretrained import Checkpoint, find_teacher
+from smar.models.pretrained import Checkpoint
 from smar.params import FinetuneParams, LossParams, PretrainParams, TeacherParams
 from smar.paths import Paths
 from smar.train.cached import cached_step
@@ -107,20 +107,6 @@ def test_a_file_that_says_nothing_is_refused(
     file = scores_file(tmp_path, tiny_data, **columns)
     with pytest.raises(ParamsError, match=message):
         ScoredByFile.read(file, tiny_data, [f"i{number:02d}" for number in range(24)])
-    pd.DataFrame({"query": ["a"]}).to_parquet(file)
-    with pytest.raises(ParamsError, match="columns item_id, score are missing"):
-        ScoredByFile.read(file, tiny_data, [])
-
-
-def test_a_folder_without_a_teacher_is_refused(
-    tiny_data: TrainingData, tiny_items: pd.DataFrame, tiny_images: ImageStore, tmp_path: Path
-):
-    with pytest.raises(ParamsError, match=r"there is no folder .*large\.model"):
-        find_teacher("large", tmp_path)
-    (tmp_path / "large.model").mkdir()
-    teacher = find_teacher("large", tmp_path)
-    with pytest.raises(ParamsError, match=r"holds no teacher; expected scores\.parquet"):
-        read_teacher(teacher, TeacherParams(), tiny_data, tiny_items, tiny_images)
 
 
 @pytest.mark.parametrize("kind", ["clip", "siglip"])
