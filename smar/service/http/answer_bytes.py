@@ -40,17 +40,17 @@ def _hits(hits: Sequence[Hit]) -> list[bytes | memoryview]:
     """Return the parts of hits, to be put one after the other."""
     if not isinstance(hits, Page):
         return [b",".join([orjson.dumps(hit.as_dict(PICTURES)) for hit in hits])]
-    rows, ranks = hits.rows.tolist(), range(hits.offset + 1, hits.offset + 1 + len(hits))
+    ranks = range(hits.offset + 1, hits.offset + 1 + len(hits))
     numbers = [
         {"rank": rank, "score": score, "relevance": relevance}
         for rank, score, relevance in zip(ranks, hits.scores, hits.relevance, strict=True)
     ]
     heads = orjson.dumps(numbers)[2:-2].split(b"},{")  # all at once: one by one takes as long again
+    if hits.others:
+        ends = [b',"others":%d}' % hits.others.get(row, 0) for row in hits.rows.tolist()]
+    else:
+        ends = [b',"others":0}'] * len(hits)
     parts: list[bytes | memoryview] = []
-    for row, head, piece in zip(rows, heads, hits.items.pieces(hits.rows), strict=bool(rows)):
-        parts += (b",{" if parts else b"{", head, b",", piece, _end(hits.others.get(row, 0)))
+    for head, piece, end in zip(heads, hits.items.pieces(hits.rows), ends, strict=bool(ends)):
+        parts += (b",{" if parts else b"{", head, b",", piece, end)
     return parts
-
-
-def _end(others: int) -> bytes:
-    return b',"others":%d}' % others if others else b',"others":0}'

@@ -3,14 +3,17 @@
 import asyncio
 import importlib.metadata
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
+from opentelemetry import trace
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from smar.service.http import algolia_route, health, items, nearby, searching, writing
 from smar.service.http.guards import AccessLog, Guard
@@ -23,7 +26,7 @@ _COLLECTOR = "OTEL_EXPORTER_OTLP_"
 _ROUTERS = (searching, nearby, items, algolia_route, writing, health)
 
 
-def build_app(service: Service) -> FastAPI:
+def build_app(service: Service) -> ASGIApp:
     """Return the application of a service; it closes the service when it stops."""
 
     @asynccontextmanager
@@ -48,13 +51,19 @@ def build_app(service: Service) -> FastAPI:
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     app.add_api_route("/", _page, include_in_schema=False)
     add_handlers(app)
-    _add_guards(app, service)
-    return app
+    return _guarded(app if _is_traced() else Straight(app, service), service)
 
 
 def _has_collector() -> bool:
     """Return whether OpenTelemetry's own variables say where spans go; without, nothing is sent."""
     return any(name.startswith(_COLLECTOR) and name.endswith("ENDPOINT") for name in os.environ)
+
+
+def _is_traced() -> bool:
+    """Return whether somebody listens to spans, metrics or logs, or will from the beginning on."""
+    if _has_collector() or "opentelemetry.sdk" in sys.modules:
+        return True
+    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
 async def _watch(service: Service) -> None:
@@ -64,12 +73,11 @@ async def _watch(service: Service) -> None:
         await asyncio.sleep(1)
 
 
-def _add_guards(app: FastAPI, service: Service) -> None:
-    """Put what stands before the routes around them; what is added last is outermost."""
+def _guarded(app: ASGIApp, service: Service) -> ASGIApp:
+    """Return an application behind what stands before its routes, the outermost last."""
     settings = service.settings
-    app.add_middleware(Straight, service=service)
-    app.add_middleware(
-        Guard,
+    app = Guard(
+        app,
         hosts=settings.allowed_hosts,
         max_body=settings.max_body_kb * 1024,
         body_s=settings.body_s,
@@ -77,16 +85,16 @@ def _add_guards(app: FastAPI, service: Service) -> None:
         burst=settings.per_client_burst,
     )
     if settings.origins:
-        app.add_middleware(
-            CORSMiddleware,
+        app = CORSMiddleware(
+            app,
             allow_origins=settings.origins,
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
             max_age=3600,
         )
-    app.add_middleware(
-        AccessLog,
-        metrics=service.metrics,
+    return AccessLog(
+        app,
+        service.metrics,
         is_logged=settings.access_log,
         with_text=settings.access_log_text,
     )

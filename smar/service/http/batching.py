@@ -102,13 +102,23 @@ class Batcher(Generic[Asked, Told]):
         """How many wait."""
         return len(self._queue)
 
-    async def ask(self, asked: Asked) -> Told:
+    async def ask(self, asked: Asked, *, is_alone: bool = False) -> Told:
         """Return the answer.
+
+        Args:
+            asked: The search.
+            is_alone: Whether nothing else is known to be under way, so that nothing else can have
+                come at the same time.
 
         Raises:
             HttpError: If too many wait, or it has waited too long.
         """
         loop = asyncio.get_running_loop()
+        if is_alone and (told := self._told_here(asked)) is not None:
+            loop.call_soon(self._told, [asked], [told])  # the answer is written in this turn
+            if isinstance(told, Exception):
+                raise told
+            return told
         waiter: asyncio.Future[Told] = loop.create_future()
         waiting: _Waiting[Asked, Told] = _Waiting(asked, self._until(), waiter=waiter)
         come = self._come.setdefault(loop, [])
@@ -137,29 +147,30 @@ class Batcher(Generic[Asked, Told]):
     def _take(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have what came to a loop at the same time answered: by the thread, or one here."""
         come = self._come.pop(loop)
-        if len(come) == 1 and (outcomes := self._answered_here(come[0])) is not None:
-            _tell(outcomes)
-            # The answer is written at the end of this turn of the loop.
-            loop.call_soon(loop.call_soon, self._after, outcomes)
+        first = come[0]
+        if len(come) == 1 and first.begins() and (told := self._told_here(first.asked)) is not None:
+            first.tell(told)
+            # The answer is written in the next turn of the loop.
+            loop.call_soon(loop.call_soon, self._told, [first.asked], [told])
             return
         for waiting, refusal in self._put(come):
             waiting.tell(refusal)
 
-    def _answered_here(self, waiting: _Waiting[Asked, Told]) -> list[_Outcome[Asked, Told]] | None:
-        """Answer a search in the loop that calls; None where the thread has to."""
+    def _told_here(self, asked: Asked) -> Told | Exception | None:
+        """Return the answer to a search, in the loop that calls; None where the thread has to."""
         is_alone = self._size == 1 and not self._queue and not self._is_closed
-        if not is_alone or self._alone_s > _HERE_S or not self._is_quick(waiting.asked):
+        if not is_alone or self._alone_s > _HERE_S or not self._is_quick(asked):
             return None
         if not self._answering.acquire(blocking=False):
             return None
+        start = time.monotonic()
         try:
-            return self._outcomes([waiting])
+            return self._answer([asked])[0]
+        except Exception as error:  # noqa: BLE001 - whoever waits is told, the loop goes on
+            return error
         finally:
             self._answering.release()
-
-    def _after(self, outcomes: list[_Outcome[Asked, Told]]) -> None:
-        if outcomes:
-            self._told([each.asked for each, _ in outcomes], [told for _, told in outcomes])
+            self._spent_s = self._alone_s = time.monotonic() - start
 
     def _put(
         self, come: list[_Waiting[Asked, Told]]
@@ -195,7 +206,8 @@ class Batcher(Generic[Asked, Told]):
             with self._answering:
                 outcomes = self._outcomes(batch)
             _hand_over(outcomes)
-            self._after(outcomes)
+            if outcomes:
+                self._told([each.asked for each, _ in outcomes], [told for _, told in outcomes])
 
     def _next(self, size: int, most_s: float) -> list[_Waiting[Asked, Told]]:
         """Return the next batch, nothing when the queue is closed and empty.

@@ -11,7 +11,6 @@ from itertools import count
 from typing import Any
 
 import orjson
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smar.service.http.metrics import Metrics
@@ -98,7 +97,7 @@ class AccessLog:
 def _with_ours(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[Any]:
     """Return the headers of a response with those of safety, which it may have its own of."""
     own = [each for each in headers if each[0].lower() != _OUR_ID]
-    return [*own, (_OUR_ID, request_id.encode()), *_beside(tuple(name for name, _ in own))]
+    return [*own, (_OUR_ID, request_id.encode()), *_beside(tuple([name for name, _ in own]))]
 
 
 @lru_cache(64)
@@ -149,16 +148,15 @@ class Guard:
         await self._app(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:
-        headers = Headers(scope=scope)
+        host, length = _host_and_length(scope["headers"])
         if self._hosts:
-            name = headers.get("host", "").rsplit(":", 1)[0] or headers.get("host", "")
+            name = host.rsplit(":", 1)[0] or host
             if name not in self._hosts:
                 raise HttpError(
                     421,
                     f"Host {name!r:.80} is not served; expected one of {', '.join(self._hosts)}. "
                     "The setting `hosts` takes others.",
                 )
-        length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > self._max_body:
             raise HttpError(413, f"A body may have {self._max_body} bytes, not {length:.20}.")
         if self._rates is not None and not scope["path"].startswith(_FREE):
@@ -186,6 +184,17 @@ class Guard:
         except TimeoutError:
             text = f"The body was not there after {self._body_s:g} s."
             raise HttpError(408, text) from None
+
+
+def _host_and_length(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
+    """Return Host, "" without one, and Content-Length, "0" without one; of several the first."""
+    host = length = None
+    for name, value in headers:
+        if name == b"host" and host is None:
+            host = value.decode("latin-1")
+        elif name == b"content-length" and length is None:
+            length = value.decode("latin-1")
+    return host or "", "0" if length is None else length
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

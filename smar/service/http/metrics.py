@@ -45,6 +45,7 @@ class Metrics:
         self._counting = threading.Lock()
         self._requests: deque[tuple[str, int, float]] = deque()
         self._batches: deque[_Batch] = deque()
+        self._records: deque[int] = deque()
         # To look a label up takes longer than to count.
         self._of_part: dict[str, Histogram] = {}
         self._of_route: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
@@ -94,7 +95,7 @@ class Metrics:
         self.logged = Counter(
             "smar_log_records", "Records of the event log.", ["kind"], registry=registry
         )
-        self.logged_searches = self.logged.labels("search")
+        self._logged_searches = self.logged.labels("search")
         self.unlogged = Counter(
             "smar_log_refused", "Searches answered without a record.", registry=registry
         )
@@ -139,6 +140,10 @@ class Metrics:
         gates = [answer.gate for answer in answers if answer.query]
         self._batches.append(_Batch(searches, empty, weak, gates, spent))
 
+    def recorded(self, searches: int) -> None:
+        """Note searches that are in the event log."""
+        self._records.append(searches)
+
     def _count(self) -> None:
         """Count what was noted."""
         with self._counting:
@@ -146,6 +151,8 @@ class Metrics:
                 self._count_request(*self._requests.popleft())
             while self._batches:
                 self._count_batch(self._batches.popleft())
+            while self._records:
+                self._logged_searches.inc(self._records.popleft())
 
     def _count_request(self, route: str, status: int, seconds: float) -> None:
         if (route, status) not in self._of_route:

@@ -1,9 +1,10 @@
-"""HTTP connections that wait no longer than they are told to, and that hear an end.
+"""HTTP connections that wait no longer than they are told to, hear an end, and write once.
 
 uvicorn waits for the head of a request without end, and for a client that does not read its answer:
 those which send half a head each could hold all connections that it takes, those which read nothing
 all memory. A client that has asked and says that it will ask no more it leaves without an answer;
-and it writes to connections that were closed a moment before, which uvloop tells as an error.
+and it writes to connections that were closed a moment before, which uvloop tells as an error. The
+head of an answer it sends by itself, for which the system and the client work twice.
 """
 
 import asyncio
@@ -13,22 +14,47 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _LEAST_BYTES_S = 1000  # that a client has to read of an answer which waits for it
+_HEAD = b"HTTP/"
+UNDER_WAY = "smar.under_way"
+"""An extension of requests: its "tasks" are those of all that this process has not answered."""
 
 
 class Connection:
     """A transport that drops what is written after its end, as those of asyncio do.
 
+    The head of an answer is written together with what follows in the same turn of the loop.
+
     Args:
         transport: A transport of uvloop, which raises.
+        loop: Its loop.
     """
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._head = b""
 
     def write(self, data: bytes) -> None:
         """Write, or drop, some bytes."""
-        if not self._transport.is_closing():
+        if self._transport.is_closing():
+            return
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.writelines((head, data))
+        elif data.startswith(_HEAD):
+            self._head = data
+            self._loop.call_soon(self._write_head)
+        else:
             self._transport.write(data)
+
+    def close(self) -> None:
+        """Close it once everything is written."""
+        self._write_head()
+        self._transport.close()
+
+    def _write_head(self) -> None:
+        """Write a head after which nothing has come."""
+        if self._head:
+            self.write(b"")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -52,7 +78,7 @@ class Impatient(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait."""
-        super().connection_made(Connection(transport))  # type: ignore[arg-type]
+        super().connection_made(Connection(transport, self.loop))  # type: ignore[arg-type]
         self._wait()
 
     def data_received(self, data: bytes) -> None:
@@ -65,6 +91,7 @@ class Impatient(HttpToolsProtocol):
         """Begin a head."""
         self._is_in_head = True
         super().on_message_begin()
+        self.scope["extensions"] = {UNDER_WAY: {"tasks": self.tasks}}
 
     def on_headers_complete(self) -> None:
         """Wait no more."""

@@ -87,24 +87,15 @@ def problem_response(
     return Response(body, status, {"cache-control": "no-store", **(headers or {})}, TYPE)
 
 
-OURS = (HttpError, RequestError, ReleaseError, LogFullError, LogBusyError)
-"""Errors that say what a client asked wrongly, or what the service cannot do now."""
-
-
 def add_handlers(app: FastAPI) -> None:
     """Have every error of an app end in a problem document."""
-    for kind in OURS:
-        app.add_exception_handler(kind, _of_ours)
-    for other in (RequestValidationError, HTTPException, Exception):
-        app.add_exception_handler(other, _of_theirs)
+    ours = HttpError, RequestError, ReleaseError, LogFullError, LogBusyError
+    for kind in (*ours, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, response_of)
 
 
-def _of_ours(_: Request, error: Exception) -> Response:
-    return response_of(error)
-
-
-def response_of(error: Exception) -> Response:
-    """Return one of `OURS` as a response."""
+def response_of(request: Request, error: Exception) -> Response:
+    """Return an error as a response; what nobody foresaw is logged."""
     match error:
         case HttpError():
             return error.response()
@@ -114,8 +105,10 @@ def response_of(error: Exception) -> Response:
             return problem_response(404, str(error))
         case LogFullError():
             return problem_response(507, f"Nothing of the request was kept. {error}")
-    detail = f"Nothing of the request was kept; send it again. {error}"
-    return problem_response(503, detail, headers={"retry-after": "1"})
+        case LogBusyError():
+            detail = f"Nothing of the request was kept; send it again. {error}"
+            return problem_response(503, detail, headers={"retry-after": "1"})
+    return _of_theirs(request, error)
 
 
 def _of_theirs(request: Request, error: Exception) -> Response:

@@ -13,8 +13,6 @@ from smar.service.http.problems import HttpError
 _LONGEST_ID = 200
 _WHOLE = ("page", "per_page", "offset", "limit", "facet_values", "sort_among")
 _TRUE = {"true": True, "1": True, "false": False, "0": False}
-# Of a search, and no part of what is searched.
-_OURS = ("client_id", "track")
 _JSON_HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 
 
@@ -81,7 +79,7 @@ def taken(content: dict[str, Any]) -> tuple[str, bool]:
     Raises:
         RequestError: If they are not what they should be.
     """
-    client_id, is_logged = (content.pop(n, d) for n, d in zip(_OURS, ("", True), strict=True))
+    client_id, is_logged = content.pop("client_id", ""), content.pop("track", True)
     problems = []
     if not isinstance(client_id, str) or len(client_id) > _LONGEST_ID:
         expected = f"expected a text of at most {_LONGEST_ID} characters"

@@ -4,7 +4,7 @@ import asyncio
 import time
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -14,6 +14,7 @@ from smar.service.answer import Answer
 from smar.service.hits import Hit
 from smar.service.http import openapi
 from smar.service.http.answer_bytes import answer_bytes
+from smar.service.http.patience import UNDER_WAY
 from smar.service.http.reading import JsonBytes, of_query, read_object, taken
 from smar.service.http.service import Ask, Service, is_current
 from smar.service.kept_items import PICTURES
@@ -60,7 +61,12 @@ async def answered(service: Service, request: Request) -> Response:
 
 def _of_address(query: bytes) -> dict[str, Any]:
     """Return a search's keys from the query of an address."""
-    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    pairs = [
+        (_unquoted(name), _unquoted(value))
+        for name, _, value in (
+            pair.partition("=") for pair in query.decode("latin-1").split("&") if pair
+        )
+    ]
     given = dict(pairs)
     if len(given) < len(pairs):
         names = [name for name, _ in pairs]
@@ -69,6 +75,11 @@ def _of_address(query: bytes) -> dict[str, Any]:
         ]
         raise RequestError(problems)
     return of_query(given)
+
+
+def _unquoted(text: str) -> str:
+    """Return a part of an address as it was meant; most are as they are."""
+    return unquote_plus(text) if "%" in text or "+" in text else text
 
 
 async def ask(
@@ -93,9 +104,13 @@ async def ask(
             search = replace(search, release="")
     start = time.perf_counter()  # the loop's own clock has whole milliseconds
     asked = Ask(search, client_id, is_logged, filters, retriever)
-    answer = await service.batcher.ask(asked)
-    request.state.said, request.state.release = answer.query, answer.release
-    request.state.hits = answer.total
+    under_way = request.scope.get("extensions", {}).get(UNDER_WAY, {}).get("tasks", ())
+    answer = await service.batcher.ask(asked, is_alone=len(under_way) == 1)
+    request.scope["state"] |= {
+        "said": answer.query,
+        "release": answer.release,
+        "hits": answer.total,
+    }
     return answer, 1000 * (time.perf_counter() - start)
 
 

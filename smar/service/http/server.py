@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from smar.service.http.app import build_app
 from smar.service.http.listening import say_where, uvicorn_options
@@ -24,7 +24,7 @@ def serve_here(root: Path, settings: Settings) -> None:
     _Server(uvicorn.Config(app_of(root, settings), **uvicorn_options(settings))).run()
 
 
-def app_of(root: Path, settings: Settings) -> FastAPI:
+def app_of(root: Path, settings: Settings) -> ASGIApp:
     """Return the application of a new service, which takes its share of the machine.
 
     Raises:

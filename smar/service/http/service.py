@@ -130,11 +130,11 @@ class Service:
         for number, ask in enumerate(asks):
             retriever = ask.retriever or current
             groups.setdefault(id(retriever), (retriever, []))[1].append(number)
-        told: list[Answer | Exception] = [RequestError([])] * len(asks)
+        found: dict[int, Answer | Exception] = {}
         for retriever, numbers in groups.values():
             requests = [_named(asks[number].request, retriever) for number in numbers]
-            for number, answer in zip(numbers, _answers(retriever, requests), strict=True):
-                told[number] = answer
+            found |= zip(numbers, _answers(retriever, requests), strict=True)
+        told = [found[number] for number in range(len(asks))]
         self._record(asks, told)
         return told
 
@@ -158,7 +158,7 @@ class Service:
             return
         try:
             self.log.append(records)
-            self.metrics.logged_searches.inc(len(records))
+            self.metrics.recorded(len(records))
         except SmarError as error:
             # A shopper is answered all the same; the counts and /readyz tell.
             self.metrics.unlogged.inc(len(records))

@@ -1,21 +1,20 @@
 """Searches go straight to where they are answered.
 
-The framework looks at every route in turn, and keeps a stack of what a request has opened; for a
-search, of which there are the most by far, that takes as long as to read it and to write its
-answer. What guards, counts and logs requests stands before it as before every route; where spans
-are made of requests, the framework makes them of searches as of all others.
+The framework asks who listens to spans, looks at every route in turn, and keeps a stack of what a
+request has opened; for a search, of which there are the most by far, that takes as long as to read
+it and to write its answer. What guards, counts and logs requests stands before it as before every
+route; where spans are made of requests, searches are left to the framework, which makes them.
 """
 
 from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from smar.service.http.problems import OURS, response_of
+from smar.service.http.problems import response_of
 from smar.service.http.searching import answered
 from smar.service.http.service import Service
 
 PATH = "/search"
-_TRACED = "fastapi.telemetry"  # put there by the framework where somebody listens
 _METHODS = frozenset({"GET", "POST"})
 
 
@@ -34,12 +33,13 @@ class Straight:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         is_search = scope["type"] == "http" and scope["path"] == PATH
-        if not is_search or scope["method"] not in _METHODS or _TRACED in scope:
+        if not is_search or scope["method"] not in _METHODS:
             await self._app(scope, receive, send)
             return
         scope["route"] = self._route
+        request = Request(scope, receive)
         try:
-            response = await answered(self._service, Request(scope, receive))
-        except OURS as error:
-            response = response_of(error)
+            response = await answered(self._service, request)
+        except Exception as error:  # noqa: BLE001 - the client is told, the service goes on
+            response = response_of(request, error)
         await response(scope, receive, send)

@@ -16,6 +16,14 @@ ROOMY = {"log_free_mb": 0.0, "per_client_s": 0.0, "access_log": False, "encoder"
 ADDRESS = "http://127.0.0.1"
 
 
+class Client(TestClient):
+    """A client that knows the service which it asks."""
+
+    def __init__(self, service: Service, *, raises: bool) -> None:
+        super().__init__(build_app(service), ADDRESS, raise_server_exceptions=raises)
+        self.service = service
+
+
 @pytest.fixture(scope="module")
 def project(shared_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the small project, of this module alone."""
@@ -31,20 +39,20 @@ def service(project: Path) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="module")
-def client(service: Service) -> TestClient:
+def client(service: Service) -> Client:
     """A client whose requests end in the routes; errors of a route are raised here."""
-    return TestClient(build_app(service), ADDRESS)
+    return Client(service, raises=True)
 
 
 @pytest.fixture
-def serve(small_project: Path) -> Iterator[Callable[..., TestClient]]:
+def serve(small_project: Path) -> Iterator[Callable[..., Client]]:
     """Return what starts a service of its own with some settings."""
     started: list[Service] = []
 
-    def start(**settings: object) -> TestClient:
+    def start(**settings: object) -> Client:
         made = Service(small_project, Settings(**(ROOMY | settings)))
         started.append(made)
-        return TestClient(build_app(made), ADDRESS, raise_server_exceptions=False)
+        return Client(made, raises=False)
 
     yield start
     for made in started:

@@ -213,6 +213,23 @@ def test_quick_search_that_is_alone_is_answered_by_the_loop(traced: Traced):
     assert seen == [([1], True), ([7], True), ([50], False), ([2], True)]
 
 
+def test_search_that_is_known_to_be_alone_is_answered_in_the_same_turn(traced: Traced):
+    batcher, seen = traced
+    turns: list[int] = []
+
+    async def shopper() -> None:
+        asyncio.get_running_loop().call_soon(turns.append, 1)
+        assert await batcher.ask(1, is_alone=True) == 1
+        with pytest.raises(ValueError, match="seven"):
+            await batcher.ask(7, is_alone=True)
+        assert not turns
+        assert await batcher.ask(50, is_alone=True) == 50
+        assert turns
+
+    asyncio.run(shopper())
+    assert seen == [([1], True), ([7], True), ([50], False)]
+
+
 def test_searches_that_come_together_are_left_to_the_thread_until_one_is_alone(traced: Traced):
     batcher, seen = traced
 

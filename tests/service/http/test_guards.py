@@ -130,3 +130,29 @@ def test_access_log_names_no_query_unless_it_is_told_to(
     assert "secret" not in json.dumps(lines[0])
     assert (lines[0]["status"], lines[0]["release"]) == (200, "v1")
     assert lines[1]["query"] == "open wish"
+
+
+@pytest.mark.parametrize("path", ["/search?q=lamp", "/suggest?q=lamp"])
+def test_what_nobody_foresaw_is_a_problem_and_a_line_of_the_log(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, path: str
+):
+    client = serve()
+
+    def breaks(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("by nought")
+
+    monkeypatch.setattr("smar.service.retriever.answer_all", breaks)
+    monkeypatch.setattr("smar.service.retriever.Suggester.suggest", breaks)
+    response = client.get(path)
+    assert response.status_code == 500
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert "nought" not in response.text
+    assert "nought" in str(caplog.records[-1].exc_info)
+    assert client.get("/readyz").status_code == 200
+
+
+def test_first_host_and_length_of_several_count(client: TestClient):
+    twice = [("host", "example.org"), ("host", "127.0.0.1")]
+    assert client.get("/healthz", headers=twice).status_code == 421
+    assert client.get("/healthz", headers=twice[::-1]).status_code == 200

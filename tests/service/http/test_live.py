@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
 from smar.artifacts import read_manifest
 from smar.service import registry
-from smar.service.http.service import Service
 from smar.service.request import SearchRequest
 from smar.service.retriever import Retriever
+from tests.service.http.conftest import Client
 
-Serve = Callable[..., TestClient]
+Serve = Callable[..., Client]
 
 
 def publish_again(root: Path) -> str:
@@ -40,10 +39,6 @@ def wait_for(is_so: Callable[[], bool], timeout_s: float = 20.0) -> float:
     return time.monotonic() - start
 
 
-def service_of(client: TestClient) -> Service:
-    return client.app.state.service  # type: ignore[attr-defined]
-
-
 def test_releases_are_switched_under_load_and_back_without_an_error(
     serve: Serve, small_project: Path
 ):
@@ -59,7 +54,7 @@ def test_releases_are_switched_under_load_and_back_without_an_error(
     threads = [threading.Thread(target=shop) for _ in range(2)]
     for thread in threads:
         thread.start()
-    live = service_of(client).live
+    live = client.service.live
     assert publish_again(small_project) == "v2"
     wait_for(lambda: live.release == "v2")
     wait_for(lambda: answers[-1][1] == "v2")
@@ -99,7 +94,7 @@ def test_release_has_searched_and_counted_before_it_answers(
 
 def test_damaged_release_is_refused_and_the_old_one_stays(serve: Serve, small_project: Path):
     client = serve(watch_s=0.02)
-    live = service_of(client).live
+    live = client.service.live
     # Damaged before it is current: the moment between is the watcher's.
     damaged = small_project / "releases" / "v2"
     shutil.copytree(small_project / "releases" / "v1", damaged)

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from smar.service.http.patience import impatient
+from smar.service.http.patience import UNDER_WAY, Connection, impatient
 
 HEAD_S = 0.3
 
@@ -23,12 +23,14 @@ REQUEST = b"GET %s HTTP/1.1\r\nhost: a\r\n\r\n"
 
 
 async def late(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer, at /late a little later, at /large with much."""
+    """Answer, at /late a little later, at /large with much, at /beside what is under way."""
     more = scope["method"] == "POST"
     while more:
         more = (await receive()).get("more_body", False)
     await asyncio.sleep(0.1 if scope["path"] == "/late" else 0)
     content = SIZE * "x" if scope["path"] == "/large" else "here"
+    if scope["path"] == "/beside":
+        content = str(len(scope["extensions"][UNDER_WAY]["tasks"]))
     await PlainTextResponse(content)(scope, receive, send)
 
 
@@ -124,3 +126,76 @@ def test_what_is_written_to_a_closed_connection_is_dropped(
             client.sendall((REQUEST % b"/large") + (REQUEST % b"/") + b"no request")
     time.sleep(0.2)
     assert not [record for record in caplog.records if record.exc_info]
+
+
+class Written:
+    """A transport that notes what is written at once."""
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+        self.is_closed = False
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+
+    def writelines(self, parts: tuple[bytes, ...]) -> None:
+        self.writes.append(b"".join(parts))
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ([b"HTTP/1.1 200 OK", b"here"], [b"HTTP/1.1 200 OKhere"]),
+        ([b"HTTP/1.1 200 OK", b"a", b"b"], [b"HTTP/1.1 200 OKa", b"b"]),
+        ([b"HTTP/1.1 204 No Content"], [b"HTTP/1.1 204 No Content"]),
+        ([b"HTTP/1.1 200 OK", b"here"] * 2, [b"HTTP/1.1 200 OKhere"] * 2),
+        ([b"here"], [b"here"]),
+    ],
+)
+@pytest.mark.parametrize("closes", [True, False])
+def test_head_of_an_answer_is_written_with_what_follows(
+    said: list[bytes], written: list[bytes], closes: bool
+):
+    transport = Written()
+
+    async def answer() -> None:
+        connection = Connection(transport, asyncio.get_running_loop())  # type: ignore[arg-type]
+        for data in said:
+            connection.write(data)
+        if closes:
+            connection.close()
+            assert transport.writes == written
+        else:
+            await asyncio.sleep(0)
+
+    asyncio.run(answer())
+    assert transport.writes == written
+    assert transport.is_closed == closes
+
+
+def test_head_that_goes_before_the_body_of_a_request_is_written_at_once(port: int):
+    with socket.create_connection(("127.0.0.1", port), 5) as client:
+        head = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\nexpect: 100-continue\r\n\r\n"
+        client.sendall(head)
+        assert client.recv(1000).startswith(b"HTTP/1.1 100 Continue")
+        client.sendall(b"body")
+        assert b"here" in client.recv(1000)
+
+
+def test_request_knows_what_is_under_way_beside_it(port: int):
+    with (
+        socket.create_connection(("127.0.0.1", port), 5) as alone,
+        socket.create_connection(("127.0.0.1", port), 5) as beside,
+    ):
+        alone.sendall(REQUEST % b"/beside")
+        assert alone.recv(1000).endswith(b"1")
+        beside.sendall(REQUEST % b"/late")
+        time.sleep(0.03)
+        alone.sendall(REQUEST % b"/beside")
+        assert alone.recv(1000).endswith(b"2")

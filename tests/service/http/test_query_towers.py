@@ -5,20 +5,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from starlette.testclient import TestClient
 
 from smar.errors import ExportError
 from smar.models.onnx import TOLERANCE
 from smar.service.http.query_towers import QueryTowers
 from smar.service.request import SearchRequest
 from smar.service.retriever import Retriever
-from tests.service.http.test_live import publish_again, service_of, wait_for
+from tests.service.http.conftest import Client
+from tests.service.http.test_live import publish_again, wait_for
 
-Serve = Callable[..., TestClient]
+Serve = Callable[..., Client]
 QUERIES = ["red lamp", "teal", "a lamp of many words that nobody types", "x"]
 
 
-def runtime_of(client: TestClient) -> str:
+def runtime_of(client: Client) -> str:
     encoder = client.get("/readyz").json()["encoder"]
     metrics = client.get("/metrics").text
     if client.get("/readyz").json()["encoder"] != encoder:  # it took the graph meanwhile
@@ -62,4 +62,4 @@ def test_without_the_runtime_torch_answers_unless_onnx_is_asked_for(
     assert client.get("/search?q=lamp").status_code == 200
     towers = QueryTowers(small_project, "onnx")
     with pytest.raises(ExportError, match="onnxruntime is not installed"):
-        towers.give(service_of(client).live.current)
+        towers.give(client.service.live.current)
