@@ -92,7 +92,7 @@ class EventLog:
             LogFullError: If they do not fit.
             LogBusyError: If too much waits for the disk, or the log is closed.
         """
-        lines = b"".join(orjson.dumps(r, option=orjson.OPT_APPEND_NEWLINE) for r in records)
+        lines = b"".join([orjson.dumps(r, option=orjson.OPT_APPEND_NEWLINE) for r in records])
         with self._lock:
             if self._is_closed:
                 raise LogBusyError("the event log is closed: the service stops.")

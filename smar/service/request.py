@@ -147,18 +147,20 @@ def _paged(content: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any
 
 
 def _problems(request: SearchRequest) -> Iterable[Problem]:
+    values = vars(request)
     for name in ("query", "collapse", "sort", "release", "query_id"):
-        value = getattr(request, name)
+        value = values[name]
         if not isinstance(value, str):
             yield Problem(name, f"{value!r}, expected text")
         elif len(value) > MOST_TEXT:
             yield Problem(name, f"{len(value):,} characters, expected at most {MOST_TEXT:,}")
     for name in ("explain", "correct", "facets_apart"):
-        if not isinstance(getattr(request, name), bool):
-            yield Problem(name, f"{getattr(request, name)!r}, expected true or false")
+        if not isinstance(values[name], bool):
+            yield Problem(name, f"{values[name]!r}, expected true or false")
     if not isinstance(request.filters, Filter):
         yield Problem("filters", f"{request.filters!r:.60}, expected a condition")
-    yield from _problems_of_facets(request.facets)
+    if request.facets != ():
+        yield from _problems_of_facets(request.facets)
     yield from _problems_of_numbers(request)
 
 
@@ -176,9 +178,9 @@ def _problems_of_numbers(request: SearchRequest) -> Iterable[Problem]:
         "facet_values": (1, _MOST_VALUES),
         "sort_among": (1, DEEPEST),
     }
-    are_whole = True
+    values, are_whole = vars(request), True
     for name, (least, most) in bounds.items():
-        value = getattr(request, name)
+        value = values[name]
         if not _is_whole(value) or not least <= value <= most:
             are_whole = False
             yield Problem(name, f"{value!r}, expected a whole number from {least} to {most:,}")
@@ -207,4 +209,4 @@ def _is_share(value: object, most: float = 1.0) -> bool:
 
 
 def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return type(value) is int  # True is one, too, by its class

@@ -143,16 +143,12 @@ class Service:
         self.metrics.see(len(asks), answers)
 
     def _record(self, asks: list[Ask], told: Sequence[Answer | Exception]) -> None:
-        answered = [
-            (ask, answer)
-            for ask, answer in zip(asks, told, strict=True)
-            if not isinstance(answer, Exception)
-        ]
         at = now()
         records = [
             _record_of(ask, answer, at)
-            for ask, answer in answered
-            if ask.is_logged and answer.query and answer.limit
+            for ask, answer in zip(asks, told, strict=True)
+            if not isinstance(answer, Exception)
+            and (ask.is_logged and answer.query and answer.limit)
         ]
         if not records or self.log is None:
             return
