@@ -161,8 +161,8 @@ def check_params_of(root: Path, *, with_models: bool = False) -> None:
 
     Args:
         root: The project.
-        with_models: Also the pretrained models that they name, and the number format of trainings
-            that run here.
+        with_models: Also the pretrained models that they name, trackers, and the number format of
+            trainings that run here.
 
     Raises:
         ParamsError: Lists all problems.
@@ -173,9 +173,11 @@ def check_params_of(root: Path, *, with_models: bool = False) -> None:
     if with_models:
         from smar.models.pretrained_checks import check_pretrained
         from smar.models.teachers import find_teacher
+        from smar.params.tracking import read_tracking
 
         check_pretrained(params.model, root / "backbones")
         find_teacher(params.finetune.teacher.name, root / "backbones")
+        read_tracking(root)
         _check_precision(params)
 
 

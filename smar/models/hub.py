@@ -76,6 +76,10 @@ class Hub:
         except (RepositoryNotFoundError, HFValidationError):
             reason = "is neither a folder here nor a model of the hub that you may see"
         except (of_transport, OSError) as error:
-            reason = f"cannot be reached ({' '.join(str(error).split())[:200]})"
+            told = " ".join(str(error).split())[:200]
+            reason = (
+                f"cannot be reached ({told}); without a network copy its folder here, then "
+                f"`smar backbone {self.name} FOLDER`"
+            )
         if reason:
             raise ParamsError(f"backbone: '{self.name}' {reason}. Nothing was written.")

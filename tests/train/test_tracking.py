@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from smar.cli import main
 from smar.errors import ParamsError
 from smar.params import PretrainParams, tracking
 from smar.params.tracking import Tracking, read_tracking
@@ -141,3 +142,13 @@ def test_other_trackers_take_what_was_logged(
     with tracked(chosen, tmp_path, "pretrain", {"seed": 7}) as log:
         log(0, {"loss": 2.0})
     assert list(tmp_path.rglob("mlflow.db" if name == "mlflow" else "*.wandb"))
+
+
+@pytest.mark.parametrize("command", [["params", "--check"], ["ingest"]])
+def test_a_tracker_that_is_none_is_told_of_before_the_first_stage(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "params.yaml").touch()
+    write(tmp_path, "trackers: [tensorbord]")
+    assert main([*command, "--root", str(tmp_path)]) == 2
+    assert "tensorbord" in capsys.readouterr().err

@@ -123,6 +123,7 @@ def test_a_hub_that_nothing_reaches_is_told(address: str, tmp_path: Path):
     done = take_in(address, tmp_path, "shop/whole")
     assert done.returncode == 2
     assert "backbone: 'shop/whole' cannot be reached (" in done.stderr
+    assert "`smar backbone shop/whole FOLDER`" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "backbones").exists()
 
