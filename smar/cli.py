@@ -135,6 +135,17 @@ def run_safely(name: str, work: Callable[[], None]) -> int:
     except OSError as error:
         sys.stderr.write(f"smar {name}: {_explain(error)}\n")
         return 2
+    except (MemoryError, RuntimeError) as error:
+        from smar.models.memory import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        told = " ".join(str(error).split())[:200]
+        sys.stderr.write(
+            f"smar {name}: out of memory ({told}). Choose a smaller model or a larger machine; "
+            "what was complete before is as it was.\n"
+        )
+        return 2
     except KeyboardInterrupt:
         sys.stderr.write(f"smar {name}: interrupted\n")
         return 130

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smar.cli import STAGES, build_parser, main
+from smar.cli import STAGES, build_parser, main, run_safely
 
 SHARED = {"-h", "--help", "--root", "-q", "--quiet"}
 
@@ -121,3 +121,20 @@ def test_number_format_that_no_device_here_has_is_refused_before_the_first_stage
         assert f"{stage}.precision: 'float16' on this machine" in capsys.readouterr().err
     file.write_text(f"{stage}: {{precision: float16}}\ncluster: {{kind: ray}}\n")
     assert main(["params", "--check", "--root", str(tmp_path)]) == 0
+
+
+def test_what_does_not_fit_into_memory_is_one_message(capsys: pytest.CaptureFixture[str]):
+    import torch
+
+    assert run_safely("pretrain", lambda: torch.empty(2**50)) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("smar pretrain: out of memory (")
+    assert told.count("\n") == 1
+
+    def fail() -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    assert run_safely("pretrain", fail) == 2
+    assert "Tried to allocate 2 GiB" in capsys.readouterr().err
+    with pytest.raises(RuntimeError, match="shapes"):
+        run_safely("pretrain", lambda: torch.ones(2, 3) @ torch.ones(2, 3))

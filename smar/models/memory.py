@@ -1,9 +1,7 @@
-"""What to do where something does not fit into memory."""
+"""What to do where something does not fit into memory; torch is not imported."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import torch
 
 from smar.errors import SmarError
 
@@ -23,14 +21,15 @@ def told_of_memory(what: str, remedy: str, kind: type[SmarError]) -> Iterator[No
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not _is_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         told = " ".join(str(error).split())[:200]
         raise kind(f"out of memory with {what} ({told}). {remedy}") from error
 
 
-def _is_of_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether memory was not enough, of a device or of the machine."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's
         return True
     text = str(error)  # of the allocator of a processor, which has no class of its own
     return "can't allocate memory" in text or "not enough memory" in text
