@@ -55,6 +55,7 @@ def run(root: Path) -> None:
     from smar.artifacts import Manifest, read_manifest, write_directory
     from smar.data import schema
     from smar.params import load_params
+    from smar.validation.kept_facts import KeptFacts
     from smar.validation.previous import read_profile, source_key, write_profile
     from smar.validation.report import counts_of, write_report
     from smar.validation.shop import validate_shop
@@ -71,7 +72,8 @@ def run(root: Path) -> None:
     before = read_profile(profile, data)
     tables = {name: schema.read_arrow(paths.ingested(name)) for name in schema.TABLES}
     facts = _picture_facts(paths, params.validate_)
-    outcome = validate_shop(tables, facts, params.validate_, before)
+    kept = KeptFacts(paths.work / "validation" / "facts")
+    outcome = validate_shop(tables, facts, params.validate_, before, kept)
     counts = counts_of(outcome, tables)
     manifest = Manifest(kind="validation", inputs=inputs, params=settings, counts=counts)
     with write_directory(paths.validation_report, manifest) as folder:

@@ -1,5 +1,8 @@
 """What the engagement table promises."""
 
+from hashlib import sha256
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -7,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from smar.data import row_rules
+from smar.data.membership import is_in
 from smar.data.schema import ACTIONS
 from smar.params import LogRules
 from smar.validation.contract import (
@@ -22,6 +26,7 @@ from smar.validation.contract import (
     promises,
 )
 from smar.validation.items import one_row
+from smar.validation.kept_facts import KeptFacts
 
 _DAY = 86_400_000_000  # microseconds
 _TOP, _LOWER = 3, 8  # places 1 to 3 against place 8 and below
@@ -84,34 +89,121 @@ def places(params: LogRules) -> Contract:
 
 
 def prepare(
-    table: pa.Table, searches: pa.Table, searches_kept: NDArray[np.bool_], item_ids: pd.Series
+    table: pa.Table,
+    searches: pa.Table,
+    searches_kept: NDArray[np.bool_],
+    item_ids: pd.Series,
+    kept: KeptFacts | None = None,
 ) -> pd.DataFrame:
-    """Return the engagements with the columns that the rules need."""
+    """Return the engagements with the columns that the rules need.
+
+    Args:
+        table: The engagements.
+        searches: The searches, as ingested.
+        searches_kept: Which of them were accepted.
+        item_ids: Ids of the accepted items.
+        kept: Facts that an earlier run found.
+    """
     frame: pd.DataFrame = table.to_pandas()
-    row = _row_of_search(table["search_id"], searches["search_id"], searches_kept)
+    shop = _Shop(searches, searches_kept, item_ids)
+    found = _facts(table, shop) if kept is None else _facts_beside(table, shop, kept)
+    frame = frame.assign(**{name: found[name].to_numpy() for name in found.column_names})
+    row = frame["search"].to_numpy(np.int64)
     known = row >= 0
-    safe = pa.array(np.where(known, row, 0))
-    frame["search"] = row
-    frame = frame.assign(**promises(frame, row_rules.ENGAGEMENTS, {"item_id": item_ids}))
-    frame["agrees_on_query"] = True
-    frame["days_after_search"] = 0.0
-    frame["was_shown_there"] = True
-    if len(searches) and len(frame):
-        theirs = searches["query_id"].take(safe)
-        same = pc.equal(theirs.combine_chunks(), table["query_id"].combine_chunks()).to_numpy(False)
-        frame["agrees_on_query"] = ~known | same
-        start = searches["timestamp"].take(safe).cast(pa.int64()).cast(pa.float64()).to_numpy()
-        end = table["timestamp"].cast(pa.int64()).cast(pa.float64()).to_numpy()
-        # Not a number where either has no time: then nothing can be said, and the rule is silent.
-        frame["days_after_search"] = np.where(known, (end - start) / _DAY, 0.0)
-        shown = _shown_at(searches["shown"], np.where(known, row, 0), frame["position"])
-        matching = pc.equal(shown, table["item_id"].combine_chunks())
-        frame["was_shown_there"] = ~known | matching.fill_null(True).to_numpy(False)
-    again = _codes(table, row).duplicated()
-    frame["is_logged_once"] = ~(again & frame["timestamp"].notna())
     in_search = np.bincount(row[known], minlength=1)
     frame["in_search"] = np.where(known, in_search[np.where(known, row, 0)], 0)
     return frame
+
+
+class _Shop(NamedTuple):
+    """What engagements refer to: searches, which of them were accepted, ids of accepted items."""
+
+    searches: pa.Table
+    kept: NDArray[np.bool_]
+    item_ids: pd.Series
+
+
+def _facts(table: pa.Table, shop: _Shop) -> pa.Table:
+    """Return what engagements say beside their searches and each other."""
+    searches = shop.searches
+    frame: pd.DataFrame = table.select(["search_id", "item_id", "position"]).to_pandas()
+    row = _row_of_search(table["search_id"], searches["search_id"], shop.kept)
+    known = row >= 0
+    safe = np.where(known, row, 0)
+    frame["search"] = row
+    claims = promises(frame, row_rules.ENGAGEMENTS, {"item_id": shop.item_ids})
+    found = {"search": row, **{name: claim.to_numpy() for name, claim in claims.items()}}
+    found["agrees_on_query"] = np.ones(len(frame), bool)
+    found["days_after_search"] = np.zeros(len(frame))
+    found["was_shown_there"] = np.ones(len(frame), bool)
+    if len(searches) and len(frame):
+        theirs = searches["query_id"].take(pa.array(safe))
+        same = pc.equal(theirs.combine_chunks(), table["query_id"].combine_chunks()).to_numpy(False)
+        found["agrees_on_query"] = ~known | same
+        start = searches["timestamp"].take(pa.array(safe)).cast(pa.int64()).cast(pa.float64())
+        end = table["timestamp"].cast(pa.int64()).cast(pa.float64()).to_numpy()
+        # Not a number where either has no time: then nothing can be said, and the rule is silent.
+        found["days_after_search"] = np.where(known, (end - start.to_numpy()) / _DAY, 0.0)
+        shown = _shown_at(searches["shown"], safe, frame["position"])
+        matching = pc.equal(shown, table["item_id"].combine_chunks())
+        found["was_shown_there"] = ~known | matching.fill_null(True).to_numpy(False)
+    again = _codes(table, row).duplicated()
+    found["is_logged_once"] = ~(again.to_numpy() & table["timestamp"].is_valid().to_numpy())
+    return pa.table(found)
+
+
+def _facts_beside(table: pa.Table, shop: _Shop, kept: KeptFacts) -> pa.Table:
+    """Return `_facts`, found of rows that are new and of those that they meet."""
+    stands, found, _ = kept.standing("engagements", table)
+    told = sha256("\0".join(shop.item_ids).encode()).hexdigest()
+    if stands:
+        # Those of searches that are other ones now do not stand, and nothing that follows them.
+        same = kept.same_rows("engagements", "searches", shop.searches, shop.kept)
+        row = found["search"].to_numpy()
+        lost = np.flatnonzero(row >= same)
+        stands = int(lost[0]) if len(lost) else stands
+    if stands == 0:
+        found = _facts(table, shop)
+    else:
+        found = found.slice(0, stands)
+        if kept.told("engagements") != told:
+            known = is_in(table["item_id"].slice(0, stands).to_pandas(), shop.item_ids)
+            place = found.column_names.index("item_known")
+            found = found.set_column(place, "item_known", pa.array(known.to_numpy()))
+        found = _facts_grown(table, stands, found, shop)
+    others = {"searches": (shop.searches, shop.kept)}
+    kept.keep("engagements", table, found, others, told)
+    return found
+
+
+def _facts_grown(table: pa.Table, stands: int, before: pa.Table, shop: _Shop) -> pa.Table:
+    """Return `_facts` of a table whose first rows are known, but for those without a search.
+
+    A row that comes later changes nothing of an earlier one; a search that came may be one that was
+    asked for.
+    """
+    row = before["search"].to_numpy()
+    without, new = np.flatnonzero(row < 0), table.slice(stands)
+    asked = pa.concat_tables([table.take(pa.array(without)), new])["search_id"]
+    matter = pc.is_in(shop.searches["search_id"], value_set=asked.combine_chunks()).to_numpy()
+    met = np.flatnonzero((row < 0) | np.append(matter, False)[row])
+    part = pa.concat_tables([table.take(pa.array(met)), new])
+    if not len(part):
+        return before
+    ids = pa.array(shop.item_ids, pa.string())
+    ids = ids.filter(pc.is_in(ids, value_set=part["item_id"].combine_chunks()))
+    places = np.flatnonzero(matter)
+    some = _Shop(shop.searches.take(pa.array(places)), shop.kept[matter], ids.to_pandas())
+    found = _facts(part, some)
+    own = found["search"].to_numpy()
+    both = {}
+    for name in found.column_names:
+        column = found[name].to_numpy()
+        if name == "search" and len(places):
+            column = np.where(own >= 0, places[np.maximum(own, 0)], -1)
+        both[name] = np.concatenate([before[name].to_numpy(), column[len(met) :]])
+        both[name][without] = column[np.searchsorted(met, without)]
+    return pa.table(both)
 
 
 def _codes(table: pa.Table, row: NDArray[np.int64]) -> pd.DataFrame:

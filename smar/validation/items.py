@@ -160,7 +160,9 @@ def figures(frame: pd.DataFrame, kept: NDArray[np.bool_]) -> pd.DataFrame:
     scripts = script_shares(sample(titles))
     currencies = items.loc[prices, "currency"].value_counts(normalize=True)
     content = [*_TEXT, "price", "currency", "group_id", "image_ids"]
-    copies = items.duplicated(content, keep="first").mean()
+    number, distinct = pd.factorize(titles)
+    shared = items[np.bincount(number, minlength=1)[number] > 1]  # copies have the title too
+    copies = shared.duplicated(content).sum() / len(items) if len(items) else np.nan
     return one_row(
         rows=len(items),
         quarantined=float(1 - kept.mean()) if len(kept) else 0.0,
@@ -169,7 +171,7 @@ def figures(frame: pd.DataFrame, kept: NDArray[np.bool_]) -> pd.DataFrame:
         with_price=prices.mean(),
         main_currency=currencies.max() if len(currencies) else np.nan,
         main_script=max(scripts.values(), default=np.nan),
-        distinct_titles=titles.nunique() / len(items) if len(items) else np.nan,
+        distinct_titles=len(distinct) / len(items) if len(items) else np.nan,
         copies=copies,
     )
 

@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from smar.artifacts import write_json
 from smar.errors import ArtifactError
 from smar.params import PreviousRules
 from smar.validation.contract import STOP, WARN, Contract, Rule, between, holds
 from smar.validation.items import one_row
+from smar.validation.kept_facts import KeptFacts
 from smar.validation.language import (
     distance,
     frequent_words,
@@ -63,8 +65,16 @@ class Profile:
     click_through: float
 
 
-def profile_of(items: pd.DataFrame, rows: dict[str, int], click_through: float) -> Profile:
-    """Return the profile of accepted tables; `items` as `items.prepare` gives them."""
+def profile_of(
+    items: pd.DataFrame,
+    rows: dict[str, int],
+    click_through: float,
+    kept: KeptFacts | None = None,
+) -> Profile:
+    """Return the profile of accepted tables; `items` as `items.prepare` gives them.
+
+    Hashes of ids that an earlier run made are taken from `kept`.
+    """
     titles = sample(items["title"])
     texts = titles.str.cat(sample(items["description"]), sep=" ")
     words = frequent_words(titles, _WORDS)
@@ -77,7 +87,7 @@ def profile_of(items: pd.DataFrame, rows: dict[str, int], click_through: float) 
         rows=rows,
         missing=missing,
         categories=sorted(items["category"].unique())[:_CATEGORIES],
-        item_ids=_sketch(items["item_id"]),
+        item_ids=_sketch(items["item_id"], KeptFacts() if kept is None else kept),
         price=float(items["price"].median()),
         languages=language_counts(texts),
         words=words,
@@ -261,10 +271,15 @@ def figures(items: pd.DataFrame, now: Profile, before: Profile) -> pd.DataFrame:
     )
 
 
-def _sketch(ids: pd.Series) -> list[str]:
+def _sketch(ids: pd.Series, kept: KeptFacts) -> list[str]:
     """Return the smallest hashes of ids, ascending, in hexadecimal."""
-    hashed = b"".join(blake2b(str(value).encode(), digest_size=8).digest() for value in ids)
-    numbers = np.frombuffer(hashed, ">u8").astype(np.uint64)
+    table = pa.table({"item_id": pa.array(ids, pa.string())})
+    stands, found, _ = kept.standing("item_ids", table)
+    known = [found["hash"].to_numpy()] if stands else []
+    texts = table["item_id"].slice(stands).to_pylist()
+    hashed = b"".join(blake2b(text.encode(), digest_size=8).digest() for text in texts)
+    numbers = np.concatenate([*known, np.frombuffer(hashed, ">u8").astype(np.uint64)])
+    kept.keep("item_ids", table, pa.table({"hash": numbers}))
     if len(numbers) > _SKETCH:
         numbers = np.partition(numbers, _SKETCH)[:_SKETCH]
     return [f"{number:016x}" for number in np.sort(numbers).tolist()]

@@ -25,6 +25,7 @@ from smar.validation.contract import (
     promises,
 )
 from smar.validation.items import BROKEN_TEXT, MARKUP, one_row
+from smar.validation.kept_facts import KeptFacts
 from smar.validation.language import sample, script_shares
 
 # Printable ASCII without capitals, single blanks between.
@@ -80,19 +81,54 @@ def whole(params: QueryRules, max_quarantined_frac: float) -> Contract:
     return Contract("queries", "whole", rules)
 
 
-def prepare(table: pa.Table, searches: pa.Table) -> pd.DataFrame:
-    """Return the queries with the columns that the rules need."""
+def prepare(table: pa.Table, searches: pa.Table, kept: KeptFacts | None = None) -> pd.DataFrame:
+    """Return the queries with the columns that the rules need.
+
+    Args:
+        table: The queries.
+        searches: The searches, as ingested.
+        kept: Facts that an earlier run found.
+    """
     frame: pd.DataFrame = table.to_pandas()
     judged = frame["split"].isin(JUDGED)
     frame = frame.assign(**promises(frame, row_rules.QUERIES, {}))
     frame["is_in_one_split"] = judged | ~frame["query"].where(~judged).duplicated()
-    frame["is_no_leak"] = ~_leaks(frame)
+    found = _facts_beside(_whole(table["query"]), KeptFacts() if kept is None else kept)
+    frame["is_no_leak"] = ~_leaks(frame["split"].to_numpy(object), _whole(found["bag"]))
     frame["counts_agree"] = frame["num_searches"] == count_searches(frame, searches["query_id"])
-    frame["is_normal"] = _is_normal(table["query"])
+    frame["is_normal"] = found["is_normal"].to_numpy()
     return frame
 
 
-def _is_normal(texts: pa.ChunkedArray) -> NDArray[np.bool_]:
+def _facts(texts: pa.Array) -> pa.Table:
+    """Return what texts say of themselves: their stems, whether they are normal."""
+    bags = pa.array([bag_of_stems(text) for text in texts.to_pylist()], pa.string())
+    return pa.table({"query": texts, "bag": bags, "is_normal": _is_normal(texts)})
+
+
+def _facts_beside(texts: pa.Array, kept: KeptFacts) -> pa.Table:
+    """Return `_facts`, found of texts that no earlier run met."""
+    known = kept.of_all("queries")
+    if not len(known):
+        found = _facts(texts)
+    elif _whole(known["query"]).equals(texts):
+        return known
+    else:
+        place = pc.index_in(texts, value_set=_whole(known["query"]))
+        new = _facts(texts.filter(place.is_null()))
+        where = pc.fill_null(place, -1).to_numpy().astype(np.int64)
+        where[where < 0] = len(known) + np.arange(len(new))
+        found = pa.concat_tables([known, new]).take(pa.array(where))
+    kept.keep_all("queries", found)
+    return found
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column in one piece."""
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+def _is_normal(texts: pa.Array) -> NDArray[np.bool_]:
     """Return which texts are as `normalize_query` leaves them; most are seen to be at once."""
     normal = np.array(pc.match_substring_regex(texts, _PLAIN), bool)
     rest = np.flatnonzero(~normal)
@@ -104,11 +140,9 @@ def _is_normal(texts: pa.ChunkedArray) -> NDArray[np.bool_]:
 _APART = {"test": ("train", "validation"), "validation": ("train", "test", "trial")}
 
 
-def _leaks(frame: pd.DataFrame) -> NDArray[np.bool_]:
+def _leaks(split: NDArray[np.object_], bags: pa.Array) -> NDArray[np.bool_]:
     """Return which held-out queries share their stems with what they are held out from."""
-    bags = pa.array([bag_of_stems(text) for text in frame["query"].tolist()], pa.string())
-    split = frame["split"].to_numpy(object)
-    leaks = np.zeros(len(frame), bool)
+    leaks = np.zeros(len(split), bool)
     for held_out, apart_from in _APART.items():
         rows = np.flatnonzero(split == held_out)
         others = bags.filter(pa.array(np.isin(split, apart_from)))
@@ -119,11 +153,19 @@ def _leaks(frame: pd.DataFrame) -> NDArray[np.bool_]:
 def count_searches(queries: pd.DataFrame, query_ids: pa.ChunkedArray) -> NDArray[np.int64]:
     """Return the number of searches of each query's text; a judged one shares those of its text."""
     counted = pc.value_counts(query_ids)
-    logged = queries[~queries["split"].isin(JUDGED)].drop_duplicates("query")
+    is_logged = ~queries["split"].isin(JUDGED).to_numpy(bool)
+    logged = queries[is_logged]
+    again = logged["query"].duplicated().to_numpy()
     of_id = _at(logged["query_id"], counted.field("values"))
     counts = np.append(counted.field("counts").to_numpy(zero_copy_only=False), 0)[of_id]
-    of_text = _at(queries["query"], pa.array(logged["query"], pa.string()))
-    return np.asarray(np.append(counts, 0)[of_text], np.int64)
+    whole = np.empty(len(queries), np.int64)
+    whole[is_logged] = counts
+    others = ~is_logged
+    others[np.flatnonzero(is_logged)[again]] = True
+    first = pa.array(logged["query"], pa.string()).filter(pa.array(~again))
+    of_text = _at(queries["query"][others], first)
+    whole[others] = np.append(counts[~again], 0)[of_text]
+    return whole
 
 
 def _at(texts: pd.Series, among: pa.Array) -> NDArray[np.int64]:

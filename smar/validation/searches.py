@@ -20,6 +20,7 @@ from smar.validation.contract import (
     promises,
 )
 from smar.validation.items import one_row
+from smar.validation.kept_facts import KeptFacts
 
 _DAY = 86_400_000_000  # microseconds
 _SAMPLE = 20_000
@@ -81,26 +82,100 @@ def days(params: LogRules) -> Contract:
     return Contract("searches", "days", rules, key="day")
 
 
-def prepare(table: pa.Table, query_ids: pd.Series) -> pd.DataFrame:
-    """Return the searches with the columns that the rules need; `shown` as its length."""
-    shown = table["shown"]
+def prepare(table: pa.Table, query_ids: pd.Series, kept: KeptFacts | None = None) -> pd.DataFrame:
+    """Return the searches with the columns that the rules need; `shown` as its length.
+
+    Args:
+        table: The searches.
+        query_ids: Ids of the accepted queries.
+        kept: Facts that an earlier run found.
+    """
     frame: pd.DataFrame = table.drop_columns(["shown"]).to_pandas()
-    frame["num_shown"] = pc.list_value_length(shown).to_numpy()
+    found = _facts(table) if kept is None else _facts_beside(table, kept)
+    frame = frame.assign(**{name: found[name].to_numpy() for name in found.column_names})
     timed = frame["timestamp"].notna().to_numpy(bool)
     time = frame["timestamp"].astype("int64").to_numpy()  # of no meaning where none is told
-    frame = frame.assign(**promises(frame, row_rules.SEARCHES, {}))
-    frame["id_is_new"] = ~frame["search_id"].duplicated()
     known = pc.is_in(table["query_id"], value_set=pa.array(query_ids, pa.string()))
     frame["knows_query"] = known.to_numpy()
     middle = np.median(time[timed]) if timed.any() else 0
     frame["days_from_middle"] = np.where(timed, np.abs(time - middle) / _DAY, np.nan)
-    client = _codes(table["client_id"])
-    told = (frame["client_id"] != "").to_numpy(bool)
-    by_day = pd.Series(client.astype(np.int64) * 1_000_000 + time // _DAY % 1_000_000)
-    frame["by_client_that_day"] = np.where(told & timed, by_day.map(by_day.value_counts()), 0)
-    key = pd.DataFrame({"client": client, "query": _codes(table["query_id"]), "time": time})
-    frame["is_logged_once"] = ~(key.duplicated().to_numpy() & told & timed)
     return frame
+
+
+def _facts(table: pa.Table) -> pa.Table:
+    """Return what searches say of themselves and of each other."""
+    ids: pd.DataFrame = table.select(["search_id", "client_id"]).to_pandas()
+    timed, time = table["timestamp"].is_valid().to_numpy(), _time(table)
+    client = _codes(table["client_id"])
+    told = (ids["client_id"] != "").to_numpy(bool)
+    key = pd.DataFrame({"client": client, "query": _codes(table["query_id"]), "time": time})
+    claims = promises(ids, row_rules.SEARCHES, {})
+    return pa.table(
+        {
+            **{name: claim.to_numpy() for name, claim in claims.items()},
+            "num_shown": pc.list_value_length(table["shown"]),
+            "id_is_new": ~ids["search_id"].duplicated().to_numpy(),
+            "by_client_that_day": _by_client(client, time, told & timed),
+            "is_logged_once": ~(key.duplicated().to_numpy() & told & timed),
+        }
+    )
+
+
+def _time(table: pa.Table) -> NDArray[np.int64]:
+    """Return the time of each row in microseconds, the least number where none is told."""
+    least = int(np.iinfo(np.int64).min)
+    times: NDArray[np.int64] = pc.fill_null(table["timestamp"].cast(pa.int64()), least).to_numpy()
+    return times
+
+
+def _by_client(
+    client: NDArray[np.int32], time: NDArray[np.int64], is_told: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Return how many searches each one's client has on its day, 0 where either is not told."""
+    by_day = pd.Series(client.astype(np.int64) * 1_000_000 + time // _DAY % 1_000_000)
+    return np.where(is_told, by_day.map(by_day.value_counts()), 0)
+
+
+def _facts_beside(table: pa.Table, kept: KeptFacts) -> pa.Table:
+    """Return `_facts`, found of rows that are new and of those that they meet."""
+    stands, found, is_all = kept.standing("searches", table)
+    if stands == 0:
+        found = _facts(table)
+    elif stands < len(table) or not is_all:
+        found = _facts_grown(table, stands, found)
+        if not is_all:  # of clients whose searches went
+            found = _counted_anew(table, found)
+    kept.keep("searches", table, found)
+    return found
+
+
+def _counted_anew(table: pa.Table, found: pa.Table) -> pa.Table:
+    """Return `_facts` with the searches of each client counted among all rows."""
+    is_told = pc.and_(pc.not_equal(table["client_id"], ""), table["timestamp"].is_valid())
+    counts = _by_client(_codes(table["client_id"]), _time(table), is_told.to_numpy())
+    place = found.column_names.index("by_client_that_day")
+    return found.set_column(place, "by_client_that_day", pa.array(counts))
+
+
+def _facts_grown(table: pa.Table, stands: int, before: pa.Table) -> pa.Table:
+    """Return `_facts` of a table whose first rows are known.
+
+    A row that comes later changes of an earlier one how many its client has on the day, no more.
+    """
+    old, new = table.slice(0, stands), table.slice(stands)
+    day, days = _time(old) // _DAY, np.unique(_time(new) // _DAY)
+    of_client = pc.is_in(old["client_id"], value_set=_whole(new["client_id"])).to_numpy()
+    that_day = np.flatnonzero(of_client & np.isin(day, days))
+    of_id = pc.is_in(old["search_id"], value_set=_whole(new["search_id"])).to_numpy()
+    met = np.union1d(that_day, np.flatnonzero(of_id))
+    found = _facts(pa.concat_tables([old.take(pa.array(met)), new]))
+    both = {
+        name: np.concatenate([before[name].to_numpy(), found[name].to_numpy()[len(met) :]])
+        for name in found.column_names
+    }
+    counts = found["by_client_that_day"].to_numpy()[np.searchsorted(met, that_day)]
+    both["by_client_that_day"][that_day] = counts
+    return pa.table(both)
 
 
 def day_table(timestamps: pd.Series) -> pd.DataFrame:
@@ -153,7 +228,9 @@ def _shown_known(shown: pa.ChunkedArray, kept: NDArray[np.bool_], item_ids: pd.S
 
 def _codes(values: pa.ChunkedArray) -> NDArray[np.int32]:
     """Return a number for every distinct text."""
-    encoded = values.combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
-    return np.asarray(encoded.indices, np.int32)
+    return np.asarray(_whole(values).dictionary_encode().indices, np.int32)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column in one piece."""
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)

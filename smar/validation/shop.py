@@ -28,6 +28,7 @@ from smar.validation import (
 )
 from smar.validation.checker import Checker, CheckResult
 from smar.validation.contract import STOP, WARN, Contract, check_severities
+from smar.validation.kept_facts import KeptFacts
 from smar.validation.pictures import PictureFacts
 from smar.validation.previous import Profile
 
@@ -92,6 +93,7 @@ def validate_shop(
     pictures: PictureFacts,
     params: ValidateParams,
     before: Profile | None,
+    kept: KeptFacts | None = None,
 ) -> Outcome:
     """Return what the tables of a shop are worth.
 
@@ -100,6 +102,7 @@ def validate_shop(
         pictures: Facts about the pictures that items refer to.
         params: The bounds.
         before: Profile of the data accepted before, None for the first time.
+        kept: Facts that an earlier run found of rows that are as they were.
 
     Raises:
         ParamsError: If a severity is given to a rule that cannot have it.
@@ -111,7 +114,7 @@ def validate_shop(
         checker.check(columns.contract(name), columns.column_table(tables[name], expected))
     if any(not result.success for result in checker.results):
         return Outcome(checker, {}, None)  # rules over other columns would say nothing
-    return _Run(tables, pictures, params, checker).outcome(before)
+    return _Run(tables, pictures, params, checker, kept or KeptFacts()).outcome(before)
 
 
 class _Run:
@@ -123,9 +126,10 @@ class _Run:
         pictures: PictureFacts,
         params: ValidateParams,
         checker: Checker,
+        facts: KeptFacts,
     ) -> None:
         self.tables, self.params, self.check = tables, params, checker.check
-        self.checker, self.pictures = checker, pictures
+        self.checker, self.pictures, self.facts = checker, pictures, facts
         self.frames: dict[str, pd.DataFrame] = {}
         self.kept: dict[str, NDArray[np.bool_]] = {}
 
@@ -138,6 +142,7 @@ class _Run:
             self._left("items"),
             {name: table.num_rows for name, table in accepted.items()},
             click_through,
+            self.facts,
         )
         if before is not None:
             self._against(now, before)
@@ -155,18 +160,23 @@ class _Run:
         tables, params = self.tables, self.params
         self._put(items.rows(params.items), items.prepare(tables["items"], self.pictures))
         self._put(
-            queries.rows(params.queries), queries.prepare(tables["queries"], tables["searches"])
+            queries.rows(params.queries),
+            queries.prepare(tables["queries"], tables["searches"], self.facts),
         )
         self._put(
             searches.rows(params.log),
-            searches.prepare(tables["searches"], self._left("queries")["query_id"]),
+            searches.prepare(tables["searches"], self._left("queries")["query_id"], self.facts),
         )
         self._leave_out_queries_without_searches()
         item_ids = self._left("items")["item_id"]
         self._put(
             engagements.rows(params.log),
             engagements.prepare(
-                tables["engagements"], tables["searches"], self.kept["searches"], item_ids
+                tables["engagements"],
+                tables["searches"],
+                self.kept["searches"],
+                item_ids,
+                self.facts,
             ),
         )
         self._put(

@@ -129,11 +129,14 @@ def test_changed_shop_is_validated_as_if_nothing_were_kept(grown: Path, tmp_path
         run(grown)
         fresh = tmp_path / f"fresh-{step}"
         shutil.copytree(grown, fresh)
-        shutil.rmtree(fresh / ".smar" / "validation" / "pictures")
+        for kept in ("pictures", "facts"):
+            shutil.rmtree(fresh / ".smar" / "validation" / kept)
         for root in (grown, fresh):
             validate(root)
         assert outputs(grown) == outputs(fresh)
-        assert (fresh / ".smar" / "validation" / "pictures").is_dir()
+        assert {"pictures", "facts"} <= {
+            path.name for path in (fresh / ".smar" / "validation").iterdir()
+        }
 
 
 @pytest.mark.whole

@@ -1,0 +1,197 @@
+"""What was found of the rows of tables, for a next run in which most of them are as they were.
+
+    .smar/validation/facts/TABLE-KEY.arrow
+
+A log grows at its end: what its first rows say of themselves and of each other stands, and only
+rows that are new, with those that they meet, are looked at. Rules are judged anew in every run, so
+that their bounds are no part of it. It may be deleted at any time; what is damaged, or was found by
+other code, is found again.
+
+Shapes: R rows of a table.
+"""
+
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from smar.closure import PARAMS, code_key
+from smar.sources.kept_tables import ENDING, KeptTables, read_tables, write_tables
+from smar.sources.quarantine import Quarantine
+
+_BLOCK = 65_536  # rows that are compared at once
+_LIBRARIES = ("pyarrow", "pandas", "numpy", "PyStemmer")
+_MODULES = ("searches", "engagements", "queries", "previous")
+
+
+class Standing(NamedTuple):
+    """First rows of a table that are as they were, what is kept of them, whether none went."""
+
+    rows: int
+    facts: pa.Table
+    is_all: bool
+
+
+class KeptFacts:
+    """Facts of the rows of tables, as an earlier run found them.
+
+    Args:
+        folder: Where they are kept, None to find all of them.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._blocks = dict[tuple[str, int, int], str]()
+        self._opened = dict[Path, KeptTables | None]()
+        if folder is not None:
+            modules = [f"smar.validation.{name}" for name in _MODULES]
+            self._how = code_key([*modules, __name__], _LIBRARIES, but=PARAMS)[:16]
+
+    def standing(
+        self, name: str, table: pa.Table, beside: NDArray[np.bool_] | None = None
+    ) -> Standing:
+        """Return how many of the first rows of a table are as they were, and what is kept of these.
+
+        Args:
+            name: What is kept.
+            table: The rows, [R]; other columns are other rows.
+            beside: A mark of each row that counts as well, [R].
+        """
+        found = self._read(name)
+        if found is None:
+            return Standing(0, pa.table({}), is_all=True)
+        rows, facts = self._same(name, found.facts["blocks"], table, beside), found.tables[0]
+        return Standing(rows, facts.slice(0, rows), rows == len(facts))
+
+    def of_all(self, name: str) -> pa.Table:
+        """Return all that is kept, empty where nothing is."""
+        found = self._read(name)
+        return pa.table({}) if found is None else found.tables[0]
+
+    def same_rows(
+        self, name: str, of: str, table: pa.Table, beside: NDArray[np.bool_] | None = None
+    ) -> int:
+        """Return how many of the first rows of another table are what `keep` was told `beside`.
+
+        Args:
+            name: What is kept.
+            of: The other table.
+            table: Its rows, [R].
+            beside: A mark of each, [R].
+        """
+        found = self._read(name)
+        return 0 if found is None else self._same(of, found.facts["others"], table, beside)
+
+    def told(self, name: str) -> str:
+        """Return what else `keep` was told, "" where nothing is kept."""
+        found = self._read(name)
+        return "" if found is None else str(found.facts["told"])
+
+    def keep(
+        self,
+        name: str,
+        table: pa.Table,
+        facts: pa.Table,
+        others: Mapping[str, tuple[pa.Table, NDArray[np.bool_]]] | None = None,
+        told: str = "",
+    ) -> None:
+        """Keep facts of all rows of a table for the next run.
+
+        Args:
+            name: What is kept.
+            table: The rows, [R].
+            facts: A row for each, [R].
+            others: A table, with a mark of each row, that the facts are of too, by its name.
+            told: What else they are of.
+        """
+        if self._folder is None:
+            return
+        about = {"blocks": self._told_of(name, table), "others": [], "told": told}
+        for of, (other, beside) in (others or {}).items():
+            about["others"] = self._told_of(of, other, beside)
+        found = self._read(name)
+        if found is not None and len(table) and found.facts == about:
+            return
+        self.keep_all(name, facts, about)
+
+    def keep_all(self, name: str, facts: pa.Table, about: Mapping[str, Any] | None = None) -> None:
+        """Keep facts that are of no rows of a table."""
+        if self._folder is None:
+            return
+        write_tables(self._path(name), [facts.combine_chunks()], Quarantine(), about or {})
+        for file in self._folder.glob(f"{name}-*{ENDING}"):
+            if file != self._path(name):
+                file.unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        assert self._folder is not None  # noqa: S101 - asked by those that have one
+        return self._folder / f"{name}-{self._how}{ENDING}"
+
+    def _read(self, name: str) -> KeptTables | None:
+        if self._folder is None:
+            return None
+        path = self._path(name)
+        if path not in self._opened:
+            self._opened[path] = read_tables(path, 1)
+        return self._opened[path]
+
+    def _told_of(
+        self, name: str, table: pa.Table, beside: NDArray[np.bool_] | None = None
+    ) -> list[list[Any]]:
+        """Return the number of the last row, and the digest, of each block of a table."""
+        ends = [min(start + _BLOCK, len(table)) for start in range(0, len(table), _BLOCK)]
+        starts = range(0, len(table), _BLOCK)
+        return [
+            [b, self._digest(name, table, a, b, beside)] for a, b in zip(starts, ends, strict=True)
+        ]
+
+    def _same(
+        self,
+        name: str,
+        blocks: list[list[Any]],
+        table: pa.Table,
+        beside: NDArray[np.bool_] | None,
+    ) -> int:
+        """Return the number of first rows that have the digests of blocks."""
+        start = 0
+        for end, known in blocks:
+            if end > len(table) or self._digest(name, table, start, end, beside) != known:
+                break
+            start = end
+        return start
+
+    def _digest(
+        self, name: str, table: pa.Table, start: int, end: int, beside: NDArray[np.bool_] | None
+    ) -> str:
+        """Return what stands for the rows of a block."""
+        if (name, start, end) not in self._blocks:
+            known = sha256(repr(table.schema).encode())
+            for column in table.slice(start, end - start).combine_chunks().columns:
+                for part in _content(pa.concat_arrays(column.chunks)):
+                    known.update(part)
+            self._blocks[name, start, end] = known.hexdigest()
+        marks = b"" if beside is None else np.packbits(beside[start:end]).tobytes()
+        return self._blocks[name, start, end] + sha256(marks).hexdigest()[:16]
+
+
+def _content(values: pa.Array) -> Iterator[bytes | memoryview]:
+    """Yield what texts, lists of them, or numbers of 64 bits are, wherever they lie."""
+    count, first = len(values), values.offset
+    yield np.packbits(values.is_valid().to_numpy(zero_copy_only=False)).data
+    if not count:
+        return
+    if pa.types.is_string(values.type) or pa.types.is_list(values.type):
+        offsets = np.frombuffer(values.buffers()[1], np.int32)[first : first + count + 1]
+        yield np.diff(offsets).data
+        start, end = int(offsets[0]), int(offsets[-1])
+        if pa.types.is_list(values.type):
+            yield from _content(values.values.slice(start, end - start))
+        elif end > start:
+            yield memoryview(values.buffers()[2])[start:end]
+    else:
+        yield np.ascontiguousarray(pc.fill_null(values.view(pa.int64()), 0).to_numpy()).data
