@@ -21,6 +21,14 @@ from smar.train.prepare import build_sampler
 from smar.train.step import pretrain_step
 
 _BATCH = 256
+_ONE_LOSS: dict[str, object] = {
+    "pretrain.alpha": 0.0,
+    "pretrain.beta": 0.0,
+    "finetune.gated": 0.0,
+    "finetune.alpha": 0.0,
+    "finetune.beta": 0.0,
+    "finetune.gamma": 1.0,
+}
 
 
 class Learner(ABC):
@@ -52,10 +60,11 @@ class Learner(ABC):
 
 
 class Smar(Learner):
-    """smar: towers, fusion, three tasks, clicks under the gate, all as its stages do it.
+    """smar: towers, fusion, tasks and clicks, all as its stages do it.
 
-    Trials answer by the header that is trained along; `settle` puts the gate in its place that
-    ships.
+    With side tasks those of text and picture stand beside the multimodal one and clicks teach a
+    header; without them S_m alone learns, and the picture counts fully. Trials answer by that
+    header, or by g = 1; `settle` puts the gate in its place that ships.
     """
 
     def __init__(self, given: Given, settings: Settings, seed: int) -> None:
@@ -63,12 +72,17 @@ class Smar(Learner):
         self.params = given.params(settings, self.own(settings))
         seed_torch(seed)
         self.model = given.towers(self.params)
+        if not self.params.finetune.gated:
+            self.model.set_gate("always")
         self.searched = given.searched(self.params)
 
     def own(self, settings: Settings) -> dict[str, object]:
         """Return the settings that the others lack, by dotted key."""
+        form = _form(settings, settings["fusion"])
+        if not settings["side_tasks"]:
+            return form | _ONE_LOSS
         kept = (f"finetune.{task}" for task in ("alpha", "beta", "gamma"))
-        return _form(settings, settings["fusion"]) | {
+        return form | {
             "pretrain.beta": settings["image_task"],
             **dict.fromkeys(kept, settings["kept_tasks"]),
         }
@@ -112,16 +126,10 @@ class Gcl(Smar):
     cross-attention, the tasks of text and picture alone, and the gate.
     """
 
-    def __init__(self, given: Given, settings: Settings, seed: int) -> None:
-        super().__init__(given, settings, seed)
-        self.model.set_gate("always")
-
     def own(self, settings: Settings) -> dict[str, object]:
         """Return the settings that make smar's model GCL's, by dotted key."""
-        nothing = {f"pretrain.{name}": 0.0 for name in ("alpha", "beta")}
-        nothing |= {f"finetune.{name}": 0.0 for name in ("alpha", "beta", "gamma")}
         return _form(settings, "late_mean") | {
-            **nothing,
+            **_ONE_LOSS,
             "gate.kind": "always",
             "loss.kind": "gcl",
             "loss.gcl.power": settings["power"],

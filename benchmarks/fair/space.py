@@ -57,6 +57,7 @@ SPACES: dict[str, dict[str, Draw]] = {
         "one_tower": _ONE_TOWER,
         "image_task": one_of(0.05, 0.1, 0.3, 1.0),
         "kept_tasks": one_of(0.1, 0.3, 0.6),
+        "side_tasks": one_of(False, True),
     },
     "gcl": TRAINING
     | PICTURES
@@ -97,6 +98,7 @@ _RECIPE: Mapping[str, Any] = {
     "one_tower": False,
     "image_task": 0.1,
     "kept_tasks": 0.3,
+    "side_tasks": True,
     "picture": 0.5,
     "power": 1.0,
     "two_ways": False,

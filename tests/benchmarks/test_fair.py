@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from benchmarks.fair.intervals import difference, mean_over, seed_weights
+from benchmarks.fair.learners import Smar
 from benchmarks.fair.results import Results
 from benchmarks.fair.space import SPACES, draw
+from smar.params import FinetuneParams, PretrainParams
 
 
 def test_the_first_trial_is_the_same_recipe_for_all():
@@ -79,3 +81,18 @@ def test_a_killed_run_leaves_whole_trials(tmp_path: Path):
     results.add_final("smar", {"seed": 7}, pd.DataFrame({"recall@50": [1.0]}))
     assert results.finals("smar") == [{"seed": 7}]
     assert results.per_query("smar", 7)["recall@50"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize("side_tasks", [True, False])
+def test_smar_without_side_tasks_learns_by_one_loss(side_tasks: bool):
+    learner = object.__new__(Smar)  # its parameters follow from settings alone
+    own = learner.own(draw("smar", 0, 7) | {"side_tasks": side_tasks})
+    stages = {"pretrain": PretrainParams(), "finetune": FinetuneParams()}
+    weights = {
+        name: own.get(name, getattr(params, name.split(".")[1]))
+        for stage, params in stages.items()
+        for name in (f"{stage}.{task}" for task in ("gated", "alpha", "beta", "gamma"))
+        if hasattr(params, name.split(".")[1])
+    }
+    trained = {name for name, weight in weights.items() if weight}
+    assert trained == (set(weights) if side_tasks else {"pretrain.gamma", "finetune.gamma"})
