@@ -1,45 +1,78 @@
 """Which pictures look the same.
 
-Shapes: n thumbnails of T numbers.
+Shapes: n thumbnails of T numbers, O projections.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-_ORDERS = 4
+ORDERS = 4  # O
 _NEIGHBOURS = 3
 _SEED = 5
 _AT_ONCE = 16_384
 
+Thumbnails = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+"""Returns the thumbnails of some rows."""
 
-def group_looks(thumbnails: NDArray[np.float32], same_below: float) -> NDArray[np.int64]:
+
+def projected(thumbnails: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return thumbnails [n, T] on a few random axes, [n, O]; each by itself, whatever its place."""
+    found: NDArray[np.float32] = np.einsum("nt,to->no", thumbnails, _axes(thumbnails.shape[1]))
+    return found
+
+
+def group_looks(
+    projections: NDArray[np.float32], thumbnails: Thumbnails, numbers: int, same_below: float
+) -> NDArray[np.int64]:
     """Return the number of each thumbnail's group, [n].
 
     Pictures that look the same lie side by side in any projection, so each is compared with its
     neighbours in a few random ones: n log n instead of n * n. A projection of two thumbnails is
-    never further apart than they are, so that most pairs are told apart by the other projections.
+    never further apart than they are, so that most pairs are told apart by the other projections,
+    and few thumbnails are asked for.
+
+    Args:
+        projections: Of all thumbnails, as `projected`, [n, O].
+        thumbnails: Returns those of some rows.
+        numbers: T.
+        same_below: Root mean square difference below which two look the same.
     """
-    count = len(thumbnails)
+    count = len(projections)
     if count < 2:
         return np.zeros(count, np.int64)
-    axes = np.random.default_rng(_SEED).normal(size=(thumbnails.shape[1], _ORDERS))
-    narrow = axes.astype(np.float32)
-    projected = thumbnails @ narrow  # [n, orders]
-    furthest = _furthest(narrow, same_below)
+    furthest = _furthest(_axes(numbers), same_below)
     pairs = []
-    for values in projected.T:
+    for values in projections.T:
         order = np.argsort(values, kind="stable")
         for step in range(1, min(_NEIGHBOURS, count - 1) + 1):
-            one, other = order[:-step], order[step:]
-            near = (np.abs(projected[one] - projected[other]) <= furthest).all(axis=1)
-            one, other = one[near], other[near]
-            same = _difference(thumbnails, one, other) < same_below
+            one, other = _near(projections, order[:-step], order[step:], furthest)
+            same = _difference(thumbnails, one, other, numbers) < same_below
             pairs.append(np.stack([one[same], other[same]]))
     one, other = np.concatenate(pairs, axis=1)
     links = coo_matrix((np.ones(len(one), np.int8), (one, other)), shape=(count, count))
     return connected_components(links, directed=False)[1].astype(np.int64)
+
+
+def _axes(numbers: int) -> NDArray[np.float32]:
+    """Return the random axes, [T, O]."""
+    return np.random.default_rng(_SEED).normal(size=(numbers, ORDERS)).astype(np.float32)
+
+
+def _near(
+    projections: NDArray[np.float32],
+    one: NDArray[np.int64],
+    other: NDArray[np.int64],
+    furthest: NDArray[np.float64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pairs that no projection tells apart; each looks at those that are left."""
+    for values, bound in zip(projections.T, furthest, strict=True):
+        near = np.abs(values[one] - values[other]) <= bound
+        one, other = one[near], other[near]
+    return one, other
 
 
 def _furthest(axes: NDArray[np.float32], same_below: float) -> NDArray[np.float64]:
@@ -54,12 +87,12 @@ def _furthest(axes: NDArray[np.float32], same_below: float) -> NDArray[np.float6
 
 
 def _difference(
-    thumbnails: NDArray[np.float32], one: NDArray[np.int64], other: NDArray[np.int64]
+    thumbnails: Thumbnails, one: NDArray[np.int64], other: NDArray[np.int64], numbers: int
 ) -> NDArray[np.float32]:
     """Return root mean square differences, in chunks that bound the memory."""
     result = np.empty(len(one), np.float32)
     for start in range(0, len(one), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
-        gap = thumbnails[one[part]] - thumbnails[other[part]]
-        result[part] = np.sqrt(np.einsum("nt,nt->n", gap, gap) / thumbnails.shape[1])
+        gap = thumbnails(one[part]) - thumbnails(other[part])
+        result[part] = np.sqrt(np.einsum("nt,nt->n", gap, gap) / numbers)
     return result

@@ -1,6 +1,6 @@
 """What validation knows of every picture: whether it is blank, and which ones look the same.
 
-Shapes: n pictures of H x W pixels; G x G x 3 thumbnails, flattened to T numbers.
+Shapes: n pictures of H x W pixels; G x G x 3 thumbnails, flattened to T numbers; O projections.
 """
 
 import logging
@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from smar.data.images import ImageStore
 from smar.replace import write_file
 from smar.validation import looks
-from smar.validation.looks import group_looks
+from smar.validation.looks import ORDERS, group_looks, projected
 
 logger = logging.getLogger(__name__)
 
 _GRID = 8  # G
+_NUMBERS = _GRID * _GRID * 3  # T
+_VIEWS, _THUMBNAILS = _ENDINGS = (".views", ".looks")
 _DIGEST = 32  # bytes of a SHA-256
 _CHUNK = 1024
 _HEADER = 1024  # bytes in which an array says what it is
@@ -63,13 +65,23 @@ def read_picture_facts(
     facts = seen.facts_of(shard_of, place, bounds)
     if facts is not None:
         return facts
-    thumbnails = np.empty((len(store), _GRID * _GRID * 3), np.float32)  # [n, T]
+    views = np.empty((len(store), ORDERS), np.float32)
     spread = np.empty(len(store), np.float32)
     for number, (name, pixels) in enumerate(zip(store.names, store.shards, strict=True)):
         ids = np.flatnonzero(shard_of == number)
-        small, deviation = seen.of(name, pixels)
-        thumbnails[ids], spread[ids] = small[place[ids]], deviation[place[ids]]
-    facts = PictureFacts(blank=spread < blank_below, look=group_looks(thumbnails, same_below))
+        found = seen.of(name, pixels, _VIEWS)[place[ids]]
+        views[ids], spread[ids] = found[:, :-1], found[:, -1]
+
+    def thumbnails(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        some = np.empty((len(rows), _NUMBERS), np.float32)
+        for number in np.unique(shard_of[rows]):
+            here = np.flatnonzero(shard_of[rows] == number)
+            of_shard = seen.of(store.names[number], store.shards[number], _THUMBNAILS)
+            some[here] = of_shard[place[rows[here]]]
+        return some
+
+    look = group_looks(views, thumbnails, _NUMBERS, same_below)
+    facts = PictureFacts(blank=spread < blank_below, look=look)
     seen.keep(facts)
     seen.forget_others()
     return facts
@@ -110,6 +122,7 @@ class _KeptLooks:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._used: set[str] = set()
+        self._seen = dict[tuple[str, str], NDArray[np.float32]]()
         code = b"".join(Path(module).read_bytes() for module in (__file__, looks.__file__))
         self._how = sha256(code + np.__version__.encode()).hexdigest()[:16]
         self._facts: Path | None = None
@@ -146,48 +159,59 @@ class _KeptLooks:
             if file != self._facts:
                 file.unlink(missing_ok=True)
 
-    def of(
-        self, name: str, pixels: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return thumbnails, [p, T], and deviations, [p], of a shard of p pictures."""
+    def of(self, name: str, pixels: NDArray[np.uint8], what: str) -> NDArray[np.float32]:
+        """Return what a shard of p pictures looks like, by its ending.
+
+        Args:
+            name: Of the shard.
+            pixels: Its pictures.
+            what: `_VIEWS`, projections with the deviation behind them, [p, O + 1], or
+                `_THUMBNAILS`, [p, T].
+        """
+        if (name, what) not in self._seen:
+            self._seen[name, what] = self._read(name, pixels, what)
+        return self._seen[name, what]
+
+    def _read(self, name: str, pixels: NDArray[np.uint8], what: str) -> NDArray[np.float32]:
         if self._folder is None:
-            return _look_at(pixels)
-        file = self._folder / f"{Path(name).stem}-{self._how}.looks"
-        self._used.add(file.name)
+            self._seen |= {(name, each): found for each, found in _look_at(pixels).items()}
+            return self._seen[name, what]
+        files = {each: self._folder / f"{Path(name).stem}-{self._how}{each}" for each in _ENDINGS}
+        self._used |= {file.name for file in files.values()}
         try:
-            seen = _opened(file)
+            return _opened(files[what])
         except FileNotFoundError:
             pass
         except (OSError, ValueError) as error:
-            logger.warning("%s: its pictures are looked at again: %s", file, error)
-        else:
-            return seen[:, :-1], seen[:, -1]
-        thumbnails, spread = _look_at(pixels)
-        try:
-            with write_file(file) as temporary:
-                temporary.write_bytes(_closed(np.column_stack([thumbnails, spread])))
-        except OSError as error:
-            logger.warning("%s: what was seen is not remembered: %s", file, error)
-        return thumbnails, spread
+            logger.warning("%s: its pictures are looked at again: %s", files[what], error)
+        found = _look_at(pixels)
+        for each, file in files.items():
+            try:
+                with write_file(file) as temporary:
+                    temporary.write_bytes(_closed(found[each]))
+            except OSError as error:
+                logger.warning("%s: what was seen is not remembered: %s", file, error)
+        return found[what]
 
     def forget_others(self) -> None:
         """Remove what this run did not use."""
         if self._folder is not None and self._folder.is_dir():
-            for file in self._folder.glob("*.looks"):
-                if file.name not in self._used:
+            for file in self._folder.iterdir():
+                if file.suffix in _ENDINGS and file.name not in self._used:
                     file.unlink(missing_ok=True)
 
 
-def _look_at(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return thumbnails and deviations of pictures, some of them in memory at a time."""
-    thumbnails = np.empty((len(pixels), _GRID * _GRID * 3), np.float32)
-    spread = np.empty(len(pixels), np.float32)
+def _look_at(pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    """Return what pictures look like, by its ending, some of them in memory at a time."""
+    thumbnails = np.empty((len(pixels), _NUMBERS), np.float32)
+    views = np.empty((len(pixels), ORDERS + 1), np.float32)
     for start in range(0, len(pixels), _CHUNK):
         part = slice(start, start + _CHUNK)
         some = np.asarray(pixels[part])
         thumbnails[part] = _thumbnails(some)
-        spread[part] = some[:, ::2, ::2].std(axis=(1, 2), dtype=np.float32).max(axis=1)
-    return thumbnails, spread
+        views[part, :-1] = projected(thumbnails[part])
+        views[part, -1] = some[:, ::2, ::2].std(axis=(1, 2), dtype=np.float32).max(axis=1)
+    return {_VIEWS: views, _THUMBNAILS: thumbnails}
 
 
 def _thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from PIL import Image
 from smar.data.images import ImageStore
 from smar.validation import looks as grouping
 from smar.validation import pictures as module
-from smar.validation.looks import group_looks
+from smar.validation.looks import Thumbnails, group_looks, projected
 from smar.validation.pictures import read_picture_facts
 
 
@@ -52,6 +52,19 @@ def test_no_pictures_have_no_facts():
     assert len(read_picture_facts(store_of([]), 2.0, 2.0)) == 0
 
 
+def grouped(thumbnails: np.ndarray, same_below: float) -> np.ndarray:
+    """Return the groups of thumbnails in memory."""
+    numbers = thumbnails.shape[1]
+    return group_looks(projected(thumbnails), lambda rows: thumbnails[rows], numbers, same_below)
+
+
+def test_projections_do_not_depend_on_what_lies_beside():
+    thumbnails = np.random.default_rng(1).uniform(0, 255, (300, 192)).astype(np.float32)
+    whole = projected(thumbnails)
+    assert np.array_equal(np.concatenate([projected(t[None]) for t in thumbnails]), whole)
+    assert np.array_equal(projected(thumbnails[::-1][:77]), whole[::-1][:77])
+
+
 def test_groups_are_those_of_comparing_all_with_all():
     rng = np.random.default_rng(3)
     centres = rng.uniform(0, 255, (40, 192))
@@ -59,7 +72,7 @@ def test_groups_are_those_of_comparing_all_with_all():
     thumbnails = rng.permutation(thumbnails).astype(np.float32)
     gap = thumbnails[:, None] - thumbnails[None]
     same = np.sqrt((gap**2).mean(axis=2)) < 2.0
-    looks = group_looks(thumbnails, 2.0)
+    looks = grouped(thumbnails, 2.0)
     assert np.array_equal(looks[:, None] == looks[None], same)
 
 
@@ -75,14 +88,14 @@ def test_pairs_that_projections_tell_apart_are_not_compared(
     compared: list[int] = []
     difference = grouping._difference
 
-    def counted(some: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    def counted(some: Thumbnails, one: np.ndarray, other: np.ndarray, of: int) -> np.ndarray:
         compared.append(len(one))
-        return difference(some, one, other)
+        return difference(some, one, other, of)
 
     monkeypatch.setattr(grouping, "_difference", counted)
-    looks, few = group_looks(thumbnails, 2.0), sum(compared)
+    looks, few = grouped(thumbnails, 2.0), sum(compared)
     monkeypatch.setattr(grouping, "_furthest", lambda *_: np.full(4, np.inf))
-    assert np.array_equal(looks, group_looks(thumbnails, 2.0))
+    assert np.array_equal(looks, grouped(thumbnails, 2.0))
     assert few < (sum(compared) - few) * (0.2 if spread == 60 else 1)
 
 
@@ -119,6 +132,23 @@ def test_what_shards_look_like_is_kept_and_damage_costs_time_alone(
         assert np.array_equal(facts.look, alone.look)
         assert seen == ([4, 4], [], [4], [])[run]
         assert len(list(tmp_path.glob("*.looks"))) == 2
+        assert len(list(tmp_path.glob("*.views"))) == 2
+
+
+def test_thumbnails_are_opened_where_pictures_may_look_the_same_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    opened: list[str] = []
+    read = module._opened
+    monkeypatch.setattr(module, "_opened", lambda file: (opened.append(file.suffix), read(file))[1])
+    pictures = [photograph(seed) for seed in range(7)] + [photograph(5)]
+    read_picture_facts(shards_of(pictures, [0, 1, 4, 5]), 2.0, 2.0, tmp_path)
+    for order, expected in (([1, 0, 4, 5], 0), ([0, 5, 4, 7], 1)):
+        opened.clear()
+        facts = read_picture_facts(shards_of(pictures, order), 2.0, 2.0, tmp_path)
+        assert opened.count(".views") == 2
+        assert opened.count(".looks") == expected
+        assert (facts.look[1] == facts.look[3]) == (expected == 1)
 
 
 def test_facts_of_the_same_pictures_are_kept_and_damage_costs_time_alone(
@@ -127,7 +157,7 @@ def test_facts_of_the_same_pictures_are_kept_and_damage_costs_time_alone(
     compared: list[int] = []
     group = module.group_looks
     monkeypatch.setattr(
-        module, "group_looks", lambda t, b: (compared.append(len(t)), group(t, b))[1]
+        module, "group_looks", lambda *told: (compared.append(len(told[0])), group(*told))[1]
     )
     pictures = [photograph(seed) for seed in range(6)] + [photograph(2), np.full((40, 32, 3), 7)]
     asked = [
