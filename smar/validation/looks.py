@@ -1,6 +1,6 @@
 """Which pictures look the same.
 
-Shapes: n thumbnails of T numbers, O projections.
+Shapes: n thumbnails of T numbers, A projections.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-ORDERS = 4  # O
+AXES = 16
+"""A."""
+_ORDERS = 4  # of the axes, along which pictures are compared with their neighbours
 _NEIGHBOURS = 3
 _SEED = 5
 _AT_ONCE = 16_384
@@ -20,7 +22,7 @@ Thumbnails = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 
 
 def projected(thumbnails: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return thumbnails [n, T] on a few random axes, [n, O]; each by itself, whatever its place."""
+    """Return thumbnails [n, T] on a few random axes, [n, A]; each by itself, whatever its place."""
     found: NDArray[np.float32] = np.einsum("nt,to->no", thumbnails, _axes(thumbnails.shape[1]))
     return found
 
@@ -31,12 +33,12 @@ def group_looks(
     """Return the number of each thumbnail's group, [n].
 
     Pictures that look the same lie side by side in any projection, so each is compared with its
-    neighbours in a few random ones: n log n instead of n * n. A projection of two thumbnails is
-    never further apart than they are, so that most pairs are told apart by the other projections,
-    and few thumbnails are asked for.
+    neighbours in the first four: n log n instead of n * n. A projection of two thumbnails is never
+    further apart than they are, so that nearly all that differ are told apart by the other
+    projections, and few thumbnails are asked for.
 
     Args:
-        projections: Of all thumbnails, as `projected`, [n, O].
+        projections: Of all thumbnails, as `projected`, [n, A].
         thumbnails: Returns those of some rows.
         numbers: T.
         same_below: Root mean square difference below which two look the same.
@@ -46,7 +48,7 @@ def group_looks(
         return np.zeros(count, np.int64)
     furthest = _furthest(_axes(numbers), same_below)
     pairs = []
-    for values in projections.T:
+    for values in projections[:, :_ORDERS].T:
         order = np.argsort(values, kind="stable")
         for step in range(1, min(_NEIGHBOURS, count - 1) + 1):
             one, other = _near(projections, order[:-step], order[step:], furthest)
@@ -58,8 +60,10 @@ def group_looks(
 
 
 def _axes(numbers: int) -> NDArray[np.float32]:
-    """Return the random axes, [T, O]."""
-    return np.random.default_rng(_SEED).normal(size=(numbers, ORDERS)).astype(np.float32)
+    """Return the random axes, [T, A]."""
+    rng = np.random.default_rng(_SEED)
+    some = [rng.normal(size=(numbers, count)) for count in (_ORDERS, AXES - _ORDERS)]
+    return np.concatenate(some, axis=1).astype(np.float32)
 
 
 def _near(

@@ -1,6 +1,6 @@
 """What validation knows of every picture: whether it is blank, and which ones look the same.
 
-Shapes: n pictures of H x W pixels; G x G x 3 thumbnails, flattened to T numbers; O projections.
+Shapes: n pictures of H x W pixels; G x G x 3 thumbnails, flattened to T numbers; A projections.
 """
 
 import logging
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from smar.data.images import ImageStore
 from smar.replace import write_file
 from smar.validation import looks
-from smar.validation.looks import ORDERS, group_looks, projected
+from smar.validation.looks import AXES, group_looks, projected
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def read_picture_facts(
     facts = seen.facts_of(shard_of, place, bounds)
     if facts is not None:
         return facts
-    views = np.empty((len(store), ORDERS), np.float32)
+    views = np.empty((len(store), AXES), np.float32)
     spread = np.empty(len(store), np.float32)
     for number, (name, pixels) in enumerate(zip(store.names, store.shards, strict=True)):
         ids = np.flatnonzero(shard_of == number)
@@ -165,7 +165,7 @@ class _KeptLooks:
         Args:
             name: Of the shard.
             pixels: Its pictures.
-            what: `_VIEWS`, projections with the deviation behind them, [p, O + 1], or
+            what: `_VIEWS`, projections with the deviation behind them, [p, A + 1], or
                 `_THUMBNAILS`, [p, T].
         """
         if (name, what) not in self._seen:
@@ -204,7 +204,7 @@ class _KeptLooks:
 def _look_at(pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
     """Return what pictures look like, by its ending, some of them in memory at a time."""
     thumbnails = np.empty((len(pixels), _NUMBERS), np.float32)
-    views = np.empty((len(pixels), ORDERS + 1), np.float32)
+    views = np.empty((len(pixels), AXES + 1), np.float32)
     for start in range(0, len(pixels), _CHUNK):
         part = slice(start, start + _CHUNK)
         some = np.asarray(pixels[part])
