@@ -22,9 +22,16 @@ def alignment_of(model: DualEncoder) -> Alignment:
     """Return what of an untrained model is aligned.
 
     Towers are where they start from one model: an encoder of texts, or one of texts and pictures.
+    So are all three where words and frozen pictures were aligned before the first step.
     """
     towers = {name: getattr(model, name) for name in ("query", "text", "image")}
     source = towers["query"].source
+    if model.options.is_aligned:
+        return Alignment(
+            ("text", "image"),
+            f"queries against texts and pictures of {towers['image'].source} as pretrain.start "
+            "aligned them",
+        )
     parts = tuple(name for name in ("text", "image") if source and towers[name].source == source)
     if not parts:
         starts = ", ".join(

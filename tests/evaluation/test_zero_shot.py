@@ -37,6 +37,14 @@ def test_towers_of_nothing_are_not_aligned(tiny_model: Callable[[], DualEncoder]
     assert "(query from nothing, text from nothing, image from nothing)" in found.told
 
 
+def test_words_and_pictures_that_start_aligned_are(tiny_model: Callable[[], DualEncoder]):
+    model = tiny_model()
+    model.set_aligned()
+    found = alignment_of(model)
+    assert found.parts == ("text", "image")
+    assert "as pretrain.start aligned them" in found.told
+
+
 @pytest.mark.whole
 def test_the_start_is_compared_on_the_same_queries(
     small_project: Path, zoo: Zoo, change_params: Change
