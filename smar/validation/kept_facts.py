@@ -124,7 +124,8 @@ class KeptFacts:
         if self._folder is None:
             return
         write_tables(self._path(name), [facts.combine_chunks()], Quarantine(), about or {})
-        for file in self._folder.glob(f"{name}-*{ENDING}"):
+        halves = self._folder.glob(f".{name}-*")  # of runs that were killed
+        for file in (*self._folder.glob(f"{name}-*{ENDING}"), *halves):
             if file != self._path(name):
                 file.unlink(missing_ok=True)
 

@@ -189,6 +189,7 @@ def test_what_is_damaged_or_half_written_is_found_again(
         run()
         assert file.name in caplog.text
         assert file.read_bytes() == whole
+        assert not half.exists()
 
 
 @pytest.mark.parametrize("module", ["searches", "engagements", "previous"])
