@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Iterable
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from smar.data.arrow_numbers import numbers_of
 
 
 def is_in(texts: pd.Series, values: Iterable[str]) -> pd.Series:
@@ -28,10 +31,28 @@ def each_once(texts: pd.Series, function: Callable[[str], str]) -> pd.Series:
         texts: Texts, of any index.
         function: Makes one text of another.
     """
-    coded = _whole(pa.array(texts, pa.string())).dictionary_encode()
+    coded = in_one_piece(pa.array(texts, pa.string())).dictionary_encode()
     made = pa.array(map(function, coded.dictionary.to_pylist()), pa.string())
     return pd.Series(made.take(coded.indices).to_pandas().to_numpy(), texts.index, dtype=str)
 
 
-def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+def rows_of(texts: pa.Array, known: pa.Table, make: Callable[[pa.Array], pa.Table]) -> pa.Table:
+    """Return a row for each text, of which only those are made that are not known.
+
+    Args:
+        texts: Texts, none of them missing, [R].
+        known: Rows by their text, the column `query`.
+        make: Makes the rows of texts, with the columns of `known`.
+    """
+    place = pc.index_in(texts, value_set=in_one_piece(known["query"]))
+    new = make(texts.filter(place.is_null()))
+    where = numbers_of(pc.fill_null(place, -1)).astype(np.int64)
+    where[where < 0] = len(known) + np.arange(len(new))
+    return pa.concat_tables([known, new]).combine_chunks().take(pa.array(where))
+
+
+def in_one_piece(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return a column in one piece."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)

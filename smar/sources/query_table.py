@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from smar.closure import PARAMS, code_key
 from smar.data import schema
 from smar.data.arrow_numbers import numbers_of
+from smar.data.membership import in_one_piece, rows_of
 from smar.params import IngestParams
 from smar.sources.kept_tables import ENDING, forget_others, read_tables, write_tables
 from smar.sources.quarantine import Quarantine
@@ -55,7 +56,7 @@ def query_table(
         "split": judged["query"].map(split).astype(object),
     }
     columns = {
-        name: pa.concat_arrays([_whole(logged[name]), pa.array(held[name], pa.string())])
+        name: pa.concat_arrays([in_one_piece(logged[name]), pa.array(held[name], pa.string())])
         for name in held
     }
     columns["num_searches"] = pa.array(np.concatenate([counts, seen]), pa.int64())
@@ -75,14 +76,9 @@ def _logged(
     path = kept / f"{how[:32]}{ENDING}"
     found = read_tables(path, 1)
     known = found.tables[0] if found else _LOGGED.empty_table()
-    before = _whole(known["query"])
-    if before.equals(texts):
+    if in_one_piece(known["query"]).equals(texts):
         return known
-    place = pc.index_in(texts, value_set=before)
-    new = _made(texts.filter(place.is_null()), validation_frac, seed, judged)
-    where = numbers_of(pc.fill_null(place, -1)).astype(np.int64)
-    where[where < 0] = len(known) + np.arange(len(new))
-    both = pa.concat_tables([known, new]).combine_chunks().take(pa.array(where))
+    both = rows_of(texts, known, lambda new: _made(new, validation_frac, seed, judged))
     write_tables(path, [both], Quarantine(), {})
     forget_others(kept, {path.name.removesuffix(ENDING)})
     return both
@@ -93,8 +89,3 @@ def _made(texts: pa.Array, validation_frac: float, seed: int, judged: dict[str, 
     split = split_logged(plain, validation_frac, seed, judged)
     ids = list(map(query_id_of, plain))
     return pa.table([plain, ids, [split[text] for text in plain]], schema=_LOGGED)
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    """Return a column in one piece."""
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)

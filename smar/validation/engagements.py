@@ -171,8 +171,7 @@ def _facts_beside(table: pa.Table, shop: _Shop, kept: KeptFacts) -> pa.Table:
             place = found.column_names.index("item_known")
             found = found.set_column(place, "item_known", pa.array(known.to_numpy()))
         found = _facts_grown(table, stands, found, shop)
-    others = {"searches": (shop.searches, shop.kept)}
-    kept.keep("engagements", table, found, others, told)
+    kept.keep("engagements", table, found, ("searches", shop.searches, shop.kept), told)
     return found
 
 

@@ -85,7 +85,7 @@ class KeptFacts:
             beside: A mark of each, [R].
         """
         found = self._read(name)
-        return 0 if found is None else self._same(of, found.facts["others"], table, beside)
+        return 0 if found is None else self._same(of, found.facts["other"], table, beside)
 
     def told(self, name: str) -> str:
         """Return what else `keep` was told, "" where nothing is kept."""
@@ -97,7 +97,7 @@ class KeptFacts:
         name: str,
         table: pa.Table,
         facts: pa.Table,
-        others: Mapping[str, tuple[pa.Table, NDArray[np.bool_]]] | None = None,
+        other: tuple[str, pa.Table, NDArray[np.bool_]] | None = None,
         told: str = "",
     ) -> None:
         """Keep facts of all rows of a table for the next run.
@@ -106,14 +106,16 @@ class KeptFacts:
             name: What is kept.
             table: The rows, [R].
             facts: A row for each, [R].
-            others: A table, with a mark of each row, that the facts are of too, by its name.
+            other: Name and rows of another table that the facts are of too, a mark of each row.
             told: What else they are of.
         """
         if self._folder is None:
             return
-        about = {"blocks": self._told_of(name, table), "others": [], "told": told}
-        for of, (other, beside) in (others or {}).items():
-            about["others"] = self._told_of(of, other, beside)
+        about = {
+            "blocks": self._told_of(name, table),
+            "other": self._told_of(*other) if other else [],
+            "told": told,
+        }
         found = self._read(name)
         if found is not None and len(table) and found.facts == about:
             return

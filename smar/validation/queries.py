@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from smar.data import row_rules
+from smar.data.membership import in_one_piece, rows_of
 from smar.data.schema import JUDGED, SPLITS, normalize_query
 from smar.data.stems import bag_of_stems
 from smar.params import QueryRules
@@ -93,8 +94,8 @@ def prepare(table: pa.Table, searches: pa.Table, kept: KeptFacts | None = None) 
     judged = frame["split"].isin(JUDGED)
     frame = frame.assign(**promises(frame, row_rules.QUERIES, {}))
     frame["is_in_one_split"] = judged | ~frame["query"].where(~judged).duplicated()
-    found = _facts_beside(_whole(table["query"]), KeptFacts() if kept is None else kept)
-    frame["is_no_leak"] = ~_leaks(frame["split"].to_numpy(object), _whole(found["bag"]))
+    found = _facts_beside(in_one_piece(table["query"]), KeptFacts() if kept is None else kept)
+    frame["is_no_leak"] = ~_leaks(frame["split"].to_numpy(object), in_one_piece(found["bag"]))
     frame["counts_agree"] = frame["num_searches"] == count_searches(frame, searches["query_id"])
     frame["is_normal"] = found["is_normal"].to_numpy()
     return frame
@@ -111,21 +112,12 @@ def _facts_beside(texts: pa.Array, kept: KeptFacts) -> pa.Table:
     known = kept.of_all("queries")
     if not len(known):
         found = _facts(texts)
-    elif _whole(known["query"]).equals(texts):
+    elif in_one_piece(known["query"]).equals(texts):
         return known
     else:
-        place = pc.index_in(texts, value_set=_whole(known["query"]))
-        new = _facts(texts.filter(place.is_null()))
-        where = pc.fill_null(place, -1).to_numpy().astype(np.int64)
-        where[where < 0] = len(known) + np.arange(len(new))
-        found = pa.concat_tables([known, new]).take(pa.array(where))
+        found = rows_of(texts, known, _facts)
     kept.keep_all("queries", found)
     return found
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    """Return a column in one piece."""
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
 def _is_normal(texts: pa.Array) -> NDArray[np.bool_]:

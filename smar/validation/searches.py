@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from smar.data import row_rules
+from smar.data.membership import in_one_piece
 from smar.params import LogRules
 from smar.validation.contract import (
     QUARANTINE,
@@ -164,9 +165,9 @@ def _facts_grown(table: pa.Table, stands: int, before: pa.Table) -> pa.Table:
     """
     old, new = table.slice(0, stands), table.slice(stands)
     day, days = _time(old) // _DAY, np.unique(_time(new) // _DAY)
-    of_client = pc.is_in(old["client_id"], value_set=_whole(new["client_id"])).to_numpy()
+    of_client = pc.is_in(old["client_id"], value_set=in_one_piece(new["client_id"])).to_numpy()
     that_day = np.flatnonzero(of_client & np.isin(day, days))
-    of_id = pc.is_in(old["search_id"], value_set=_whole(new["search_id"])).to_numpy()
+    of_id = pc.is_in(old["search_id"], value_set=in_one_piece(new["search_id"])).to_numpy()
     met = np.union1d(that_day, np.flatnonzero(of_id))
     found = _facts(pa.concat_tables([old.take(pa.array(met)), new]))
     both = {
@@ -228,9 +229,4 @@ def _shown_known(shown: pa.ChunkedArray, kept: NDArray[np.bool_], item_ids: pd.S
 
 def _codes(values: pa.ChunkedArray) -> NDArray[np.int32]:
     """Return a number for every distinct text."""
-    return np.asarray(_whole(values).dictionary_encode().indices, np.int32)
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    """Return a column in one piece."""
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    return np.asarray(in_one_piece(values).dictionary_encode().indices, np.int32)

@@ -2,10 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from starlette.testclient import TestClient
 
+from smar.service.http.reading import of_query
+from smar.service.http.searching import _of_address
 from smar.service.http.service import Service
 from smar.service.request import SearchRequest
 
@@ -98,3 +101,23 @@ def test_unknown_release_and_field_are_named(client: TestClient):
     assert client.post("/search", json={"query": "a", "release": "current"}).status_code == 200
     response = client.post("/search", json={"query": "lamp", "facets": ["brnad"]})
     assert "brand" in told(response)[0][1]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "&&",
+        "q=red+lamp&limit=3",
+        "q=a%20b%26c&brand=%C3%84",
+        "q",
+        "q=&client_id",
+        "q=a=b&%71x=%zz%",
+        "=a",
+        "q=%ff&\u00e4=\u00df",
+        "filters=%7B%22price%22%3A%7B%22lt%22%3A9%7D%7D&facets=brand,,price",
+    ],
+)
+def test_address_is_read_as_urllib_reads_it(query: str):
+    wanted = dict(parse_qsl(query, keep_blank_values=True))
+    assert _of_address(query.encode("latin-1")) == of_query(wanted)
