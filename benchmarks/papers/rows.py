@@ -76,7 +76,7 @@ TABLES = (
         "Beyond Text, its fusions and weights",
         FASHION,
         (DEFAULT, "no_cross_attention", "late_mean", "gated_sum", "low_rank_bilinear",
-         "concat_bilinear", "moe", "moe_bilinear", "residual", "learned_weights"),
+         "concat_bilinear", "moe", "moe_bilinear", "residual", "learned_weights", "one_loss"),
         metrics=_FUSED,
     ),
     Table(

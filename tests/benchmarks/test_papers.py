@@ -13,10 +13,14 @@ from benchmarks.papers import __main__ as papers
 from benchmarks.papers.report import Row, paired, tables
 from benchmarks.papers.rows import DATA, DEFAULT, TABLES, Place, variants_of
 from benchmarks.papers.training import Ground, trained
+from smar.losses import build_loss
+from smar.params import Params
 from smar.params.kinds import FUSIONS, GATES
+from smar.train.course import finetune_course
+from smar.train.curricula import build_course
 from studies.__main__ import main as study
 from studies.paths import StudyPaths
-from studies.plan import load_plan
+from studies.plan import apply_settings, load_plan
 
 ROOT = Path(__file__).parents[2]
 PLAN = ROOT / "studies" / "params.yaml"
@@ -46,6 +50,19 @@ def test_rows_are_of_the_plan_and_have_every_fusion_and_gate():
     fusions = {each.get("model.fusion", "cross_attention") for each in settings}
     assert fusions == set(FUSIONS)
     assert {each.get("gate.kind", "benefit") for each in settings} == set(GATES)
+
+
+def test_the_row_of_one_loss_trains_one_task_and_fits_its_gate_afterwards():
+    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params = Params.model_validate(apply_settings(content, load_plan(PLAN).variants["one_loss"]))
+    loss = build_loss(params.loss)
+    for course in (
+        build_course(params.pretrain, loss, params.curriculum, is_learned=False),
+        finetune_course(params.finetune, loss, is_learned=False),
+    ):
+        assert course.weights.tasks == ["multimodal"]
+    assert GATES[params.gate.kind].facts["SETTLES"]
+    assert "one_loss" in variants_of("fashion_small_pictures")
 
 
 def test_a_row_of_another_form_of_the_data_is_found_there():
