@@ -32,7 +32,7 @@ def test_every_run_of_the_plan_has_valid_parameters():
         "demo_first_side",
     }
     assert {name for matrix in todo for name in matrix.data} | of_benchmarks == set(plan.data)
-    of_papers = {"joint_alignment", "joint_late_mean", "joint_moe_bilinear"}
+    of_papers = {"joint_alignment", "joint_late_mean", "joint_moe_bilinear", "one_loss"}
     assert {name for matrix in todo for name in matrix.variants} | of_papers == set(plan.variants)
     runs = {pair for matrix in todo for pair in product(matrix.data, matrix.variants)}
     # What a log teaches cannot be had without one; every other variant goes with every shop.
