@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +22,16 @@ _MINUTE_S = 60
 
 @contextmanager
 def write_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary name that becomes `path` when the block succeeds."""
+    """Yield a temporary name that becomes `path` when the block succeeds.
+
+    What is there and no file (a pipe, a device, `/dev/stdout`) gets the content and stays.
+    """
+    if _takes_bytes(path):
+        with TemporaryDirectory() as folder:
+            yield Path(folder) / path.name
+            with (Path(folder) / path.name).open("rb") as content, path.open("wb") as target:
+                shutil.copyfileobj(content, target)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
@@ -32,6 +42,14 @@ def write_file(path: Path) -> Iterator[Path]:
         flush_to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _takes_bytes(path: Path) -> bool:
+    """Return whether a path is no file that may be replaced, nor a link to what is one."""
+    leads_to = path.readlink() if path.is_symlink() else path
+    if "/proc" in map(str, (*leads_to.parents, *path.parent.resolve().parents)):
+        return True  # a stream of this process, whatever it was redirected to
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 @contextmanager

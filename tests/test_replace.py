@@ -33,6 +33,43 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool
     return bool(request.param)
 
 
+def test_a_pipe_gets_the_content_and_stays(tmp_path: Path):
+    pipe, got = tmp_path / "pipe", list[bytes]()
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    with write_file(pipe) as temporary:
+        temporary.write_text("a page")
+    reader.join(10)
+    assert got == [b"a page"]
+    assert pipe.is_fifo()
+    assert names(tmp_path) == ["pipe"]
+
+
+@pytest.mark.parametrize("name", ["link", "/dev/fd"])
+def test_a_stream_that_was_redirected_to_a_file_is_written_to(tmp_path: Path, name: str):
+    """As `--html /dev/stdout > page.html` does; to replace the link would break the machine's."""
+    with (tmp_path / "page.html").open("wb") as redirected:
+        stream = Path(f"/proc/self/fd/{redirected.fileno()}")
+        link = tmp_path / "link" if name == "link" else Path(name) / stream.name
+        if name == "link":
+            link.symlink_to(stream)
+        with write_file(link) as temporary:
+            temporary.write_text("a page")
+        assert link.is_symlink()
+    assert (tmp_path / "page.html").read_text() == "a page"
+
+
+def test_a_link_to_a_file_is_replaced_and_what_it_led_to_is_not(tmp_path: Path):
+    """DVC's cache may be linked to: nothing is written into it."""
+    (tmp_path / "cached").write_text("cached")
+    (tmp_path / "out").symlink_to("cached")
+    with write_file(tmp_path / "out") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "out").read_text() == "new"
+    assert (tmp_path / "cached").read_text() == "cached"
+
+
 @pytest.mark.usefixtures("way")
 def test_directory_that_appears_is_the_one_that_was_written_and_no_copy(tmp_path: Path):
     path = tmp_path / "out"
