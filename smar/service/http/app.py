@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from smar.service.http import algolia_route, health, items, nearby, searching, writing
 from smar.service.http.guards import AccessLog, Guard
+from smar.service.http.heads import Heads
 from smar.service.http.problems import add_handlers
 from smar.service.http.service import Service
 from smar.service.http.straight import Straight
@@ -77,7 +78,7 @@ def _guarded(app: ASGIApp, service: Service) -> ASGIApp:
     """Return an application behind what stands before its routes, the outermost last."""
     settings = service.settings
     app = Guard(
-        app,
+        Heads(app),
         hosts=settings.allowed_hosts,
         max_body=settings.max_body_kb * 1024,
         body_s=settings.body_s,
