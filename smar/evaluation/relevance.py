@@ -11,6 +11,7 @@ import pandas as pd
 from smar.evaluation.reliability import Reliability, reliability_of
 from smar.index.hybrid import HybridIndex
 from smar.index.relevance import WEAK
+from smar.index.sought import search_sought
 from smar.judging.runs import QuerySet, Run, grades_of
 from smar.models.dual_encoder import DualEncoder
 from smar.models.encode import encode_queries
@@ -50,9 +51,8 @@ def relevance_of(index: HybridIndex, queries: QuerySet, run: Run) -> RelevanceRe
     """
     if index.calibration is None:
         return None
-    chances = np.stack(
-        [index.likely(*each) for each in zip(index.read(queries.texts), run.scores, strict=True)]
-    )
+    texts = [index.sought(text).text for text in index.read(queries.texts)]
+    chances = np.stack([index.likely(*each) for each in zip(texts, run.scores, strict=True)])
     found = run.rows >= 0
     told, relevant = chances[found], (grades_of(run, queries) >= queries.relevant_grade)[found]
     enough = told >= index.calibration.cut
@@ -86,8 +86,9 @@ def weak_queries(
     if index.calibration is None or logged.empty:
         return pd.DataFrame(columns=columns)
     texts = logged["query"].tolist()
-    read = index.read(texts)
-    scores, rows = index.search(read, encode_queries(model, read), 1)
+    asked = [index.sought(text) for text in index.read(texts)]
+    read = [one.text for one in asked]
+    scores, rows = search_sought(index, asked, encode_queries(model, read), 1)
     best = [float(index.likely(text, row)[0]) for text, row in zip(read, scores, strict=True)]
     table = pd.DataFrame(
         {

@@ -19,6 +19,7 @@ from smar.evaluation.weights import Weights
 from smar.index.exact import exact_search
 from smar.index.hybrid import HybridIndex
 from smar.index.query_vectors import Found, search_vectors
+from smar.index.sought import search_sought
 from smar.index.store import EmbeddingStore
 from smar.judging.compare import Difference, mean_intervals, paired_difference
 from smar.judging.metrics import score_run
@@ -115,15 +116,15 @@ def run_systems(
 
     Args:
         texts: Normalised queries as they were typed, which is how BM25 reads them.
-        encoded: The same as the index reads them, which is how all others see them.
+        encoded: The same as the index seeks them, which is how all others see them.
         store: Item embeddings.
         index: The index.
         k: Results per query.
     """
     runs = {}
-    read = index.read(texts)
+    asked = [index.sought(text) for text in index.read(texts)]
     for name, searched in ((HYBRID, index), (GATED, replace(index, word_share=0.0, unseen=None))):
-        scores, rows = searched.search(read, encoded, k)
+        scores, rows = search_sought(searched, asked, encoded, k)
         runs[name] = Run(name, rows, scores)
     for name in ("multimodal", "text", "image"):
         part = getattr(store, name)

@@ -52,7 +52,7 @@ def weights_of(
         queries: The queries.
         gate: P(q) of each, [Q].
     """
-    texts = index.read(queries.texts)
+    texts = [index.sought(text).text for text in index.read(queries.texts)]
     words = np.array([index.share_of(text) for text in texts])
     picture = gate.astype(np.float64)
     shares = np.column_stack([(1 - words) * (1 - picture), (1 - words) * picture, words])

@@ -21,6 +21,7 @@ from smar.index.query_vectors import Found
 from smar.index.relevance import Calibration, QueryFacts
 from smar.index.settings import DEPTH
 from smar.index.shard_files import Take, index_directory
+from smar.index.sought import Sought, sought
 from smar.index.spelling import Spelling
 from smar.index.unseen import UnseenWords, told_by
 from smar.index.word_files import load_words, write_words
@@ -107,6 +108,10 @@ class HybridIndex:
     def is_mended(self, typed: str, read: str) -> bool:
         """Return whether a query is read as other words, and not only with other endings."""
         return self.spelling is not None and self.spelling.is_mended(typed, read)
+
+    def sought(self, text: str) -> Sought:
+        """Return what is searched for a normalised, mended query: what it denies is left out."""
+        return sought(self.words, text)
 
     def share_of(self, text: str) -> float:
         """Return w of a normalised query: a word that no search has used is found by words."""

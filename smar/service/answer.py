@@ -100,6 +100,7 @@ class Answer:
             for all of them.
         reasons: What each word of the query does to its shares, empty unless asked for.
         corrected: What was searched instead of the query, "" where it was searched as it is.
+        left_out: What no hit has because the query says that it is not wanted.
     """
 
     query_id: str
@@ -115,6 +116,7 @@ class Answer:
     milliseconds: dict[str, float] = field(default_factory=dict)
     reasons: Sequence[WordReason] = ()
     corrected: str = ""
+    left_out: Sequence[str] = ()
 
     @property
     def is_weak(self) -> bool:
@@ -130,6 +132,7 @@ class Answer:
             "query_id": self.query_id,
             "query": self.query,
             "corrected": self.corrected,
+            "left_out": list(self.left_out),
             "release": self.release,
             "total": self.total,
             "offset": self.offset,

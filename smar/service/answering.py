@@ -14,6 +14,7 @@ from smar.index.allowed import Allowed
 from smar.index.clock import Clock
 from smar.index.explain import explain
 from smar.index.reasons import WordReason, reasons_of
+from smar.index.sought import Sought
 from smar.models.embeddings import QueryEmbeddings
 from smar.service.answer import Answer, Facet, Shares
 from smar.service.filters import EVERYTHING, Filter, without
@@ -38,13 +39,10 @@ def answer_all(parts: Parts, requests: Sequence[SearchRequest]) -> list[Answer]:
     clock = Clock()
     queries = _encoded(parts, requests, clock)
     answers: dict[int, Answer] = {}
-    for (condition, word_share), numbers in _by_filter(requests).items():
+    for (condition, word_share, wish), numbers in _together(requests, queries).items():
         own = Clock()
         own.milliseconds |= clock.milliseconds
-        with own("filter"):
-            allowed = None if condition == EVERYTHING else parts.fields.allowed(condition)
-        asked = _with_share(parts, word_share)
-        group = _Group(asked, allowed, own)
+        group = _Group(_with_share(parts, word_share), condition, wish, own)
         found = group.answers([requests[number] for number in numbers], queries.some(numbers))
         answers |= dict(zip(numbers, found, strict=True))
     spent = (time.perf_counter() - start) * 1e3
@@ -55,9 +53,12 @@ def _encoded(parts: Parts, requests: Sequence[SearchRequest], clock: Clock) -> Q
     typed = [normalize_query(request.query) for request in requests]
     with clock("encode"):
         read = zip(requests, typed, parts.index.read(typed), strict=True)
-        texts = [right if request.correct else text for request, text, right in read]
-    pairs = zip(typed, texts, strict=True)
+        mended = [right if request.correct else text for request, text, right in read]
+    pairs = zip(typed, mended, strict=True)
     corrected = [right if parts.index.is_mended(text, right) else "" for text, right in pairs]
+    each = zip(requests, mended, strict=True)
+    wishes = [parts.index.sought(text) if one.correct else Sought(text) for one, text in each]
+    texts = [wish.text for wish in wishes]
     place = {text: row for row, text in enumerate(dict.fromkeys(text for text in texts if text))}
     with clock("encode"):
         encoded = parts.encode(list(place)) if place else None
@@ -68,7 +69,7 @@ def _encoded(parts: Parts, requests: Sequence[SearchRequest], clock: Clock) -> Q
         gate[list(tried)] = list(tried.values())
         encoded = QueryEmbeddings(vector, gate)
         rows = [number if text else -1 for number, text in enumerate(texts)]
-    return Queries(texts, encoded, rows, corrected)
+    return Queries(texts, encoded, rows, corrected, wishes)
 
 
 def _with_share(parts: Parts, word_share: float | None) -> Parts:
@@ -83,13 +84,16 @@ class _Group:
 
     Args:
         parts: What answers are made of.
-        allowed: The items, None for all.
+        condition: Of the items.
+        wish: Says which of them are left out.
         clock: Is told where the time goes.
     """
 
-    def __init__(self, parts: Parts, allowed: Allowed | None, clock: Clock) -> None:
-        self._parts, self._allowed, self._clock = parts, allowed, clock
-        self._finder = Finder(parts, allowed, clock)
+    def __init__(self, parts: Parts, condition: Filter, wish: Sought, clock: Clock) -> None:
+        self._parts, self._wish, self._clock = parts, wish, clock
+        with clock("filter"):
+            self._allowed = self._allowed_by(condition)
+        self._finder = Finder(parts, self._allowed, clock)
 
     def answers(self, requests: Sequence[SearchRequest], queries: Queries) -> Iterator[Answer]:
         """Yield the answer to each request."""
@@ -123,20 +127,29 @@ class _Group:
                 milliseconds=dict(self._clock.milliseconds),
                 reasons=reasons,
                 corrected=queries.corrected[number],
+                left_out=self._wish.left_out,
             )
 
     def _facet(self, request: SearchRequest, ranked: Ranked, query: Queries, name: str) -> Facet:
         """Return a facet of what matches, its own filters passed over where that is asked for."""
         column, most = self._parts.fields.column(name), request.facet_values
         rest = without(request.filters, name) if request.facets_apart else request.filters
-        if ranked.matching is None:
+        if ranked.matching is None and not self._wish.left_out:
             return self._parts.fields.facet(rest, name, most)
         if rest == request.filters:
             return column.facet(ranked.among(self._finder.mask), most)
-        others = Finder(self._parts, self._parts.fields.allowed(rest), Clock())
+        others = Finder(self._parts, self._allowed_by(rest), Clock())
+        if ranked.matching is None:
+            return column.facet(others.mask, most)
         plain = SearchRequest(limit=0, min_relevance=request.min_relevance)
         ranked = others.ranked([plain], query)[0]
         return column.facet(ranked.among(others.mask), most)
+
+    def _allowed_by(self, condition: Filter) -> Allowed | None:
+        """Return the items that a condition allows and the wish does not leave out."""
+        parts = self._parts
+        allowed = None if condition == EVERYTHING else parts.fields.allowed(condition)
+        return self._wish.among(allowed, len(parts.index.item_ids))
 
     def _page(self, request: SearchRequest, ranked: Ranked) -> Page:
         page = slice(request.offset, request.offset + request.limit)
@@ -188,11 +201,14 @@ def _problems(parts: Parts, request: SearchRequest) -> Iterable[Problem]:
     yield from parts.fields.problems(request)
 
 
-def _by_filter(requests: Sequence[SearchRequest]) -> dict[tuple[Filter, float | None], list[int]]:
+def _together(
+    requests: Sequence[SearchRequest], queries: Queries
+) -> dict[tuple[Filter, float | None, Sought], list[int]]:
     """Return the numbers of the requests that are searched together."""
-    groups: dict[tuple[Filter, float | None], list[int]] = {}
-    for number, request in enumerate(requests):
-        groups.setdefault((request.filters, request.word_share), []).append(number)
+    groups: dict[tuple[Filter, float | None, Sought], list[int]] = {}
+    for number, (request, wish) in enumerate(zip(requests, queries.sought, strict=True)):
+        alike = wish if wish.left_out else Sought("")
+        groups.setdefault((request.filters, request.word_share, alike), []).append(number)
     return groups
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from smar.index.allowed import Allowed
 from smar.index.clock import Clock
 from smar.index.hybrid import HybridIndex
+from smar.index.sought import Sought
 from smar.models.embeddings import QueryEmbeddings
 from smar.service.fields import Fields
 from smar.service.items import ItemTable
@@ -73,12 +74,14 @@ class Queries:
         encoded: All different ones, None where there is none.
         rows: Where each stands among them, -1 for "".
         corrected: Of a text that is not what was typed itself, else "".
+        sought: What each text is of: it says which items are left out.
     """
 
     texts: list[str]
     encoded: QueryEmbeddings | None
     rows: list[int]
     corrected: list[str]
+    sought: list[Sought]
 
     def some(self, numbers: Sequence[int]) -> "Queries":
         """Return the queries of some of the requests."""
@@ -87,6 +90,7 @@ class Queries:
             self.encoded,
             [self.rows[number] for number in numbers],
             [self.corrected[number] for number in numbers],
+            [self.sought[number] for number in numbers],
         )
 
     def encoded_of(self, numbers: Sequence[int]) -> QueryEmbeddings:

@@ -16,6 +16,8 @@ def write_search_page(path: Path, retriever: Retriever, answer: Answer) -> None:
     asked = answer.query
     if answer.corrected:
         asked = f"{answer.corrected}, instead of {answer.query}"
+    if answer.left_out:
+        asked += f", without {', '.join(answer.left_out)}"
     example = Example(asked, note, answer.gate, [strip])
     words = f"words {answer.shares.words:.0%}"
     subtitle = f"{len(answer.hits)} of {answer.total:,} items, {words}"

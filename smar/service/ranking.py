@@ -5,6 +5,7 @@ Shapes: Q queries, k results.
 
 import numpy as np
 
+from smar.index.sought import search_sought
 from smar.judging.runs import QuerySet, Run
 from smar.models.encode import encode_queries
 from smar.service.retriever import Retriever
@@ -21,12 +22,12 @@ def rank(retriever: Retriever, queries: QuerySet, item_ids: list[str], k: int) -
     scores = np.full((len(queries), k), -np.inf, np.float32)
     if not len(queries):
         return Run(retriever.release, rows, scores)
-    texts = retriever.index.read(queries.texts)
-    encoded = encode_queries(retriever.model, texts)
+    asked = [retriever.index.sought(text) for text in retriever.index.read(queries.texts)]
+    encoded = encode_queries(retriever.model, [one.text for one in asked])
     size = len(retriever.index.item_ids)
     depth = min(k, size)
     while True:
-        found_scores, found = retriever.index.search(texts, encoded, depth)
+        found_scores, found = search_sought(retriever.index, asked, encoded, depth)
         mapped = row_of[found]  # row -1 reads the -1 at the end
         if depth == size or ((mapped >= 0).sum(1) >= k).all():
             break

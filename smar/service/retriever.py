@@ -235,7 +235,8 @@ class Retriever:
 
     def gate(self, query: str) -> float:
         """Return P(q) in [0, 1]: how much the picture counts for a query."""
-        return float(self.tower.encode(self.index.read([normalize_query(query)])).gate[0])
+        [read] = self.index.read([normalize_query(query)])
+        return float(self.tower.encode([self.index.sought(read).text]).gate[0])
 
     def frame(self) -> "pd.DataFrame":
         """Return the items as a data frame by item id, their image_ids of the picture store."""

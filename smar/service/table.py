@@ -33,6 +33,9 @@ def answer_table(answer: Answer) -> str:
     lines = [f"{answer.query}   ({parts}; {origin})"]
     if answer.corrected:
         lines.append(f"searched for: {answer.corrected}   (--as-typed searches what was typed)")
+    if answer.left_out:
+        words = ", ".join(answer.left_out)
+        lines.append(f"left out: {words}   (--as-typed searches what was typed)")
     if answer.reasons:
         changes = ", ".join(map(str, answer.reasons))
         lines.append(f"what speaks for the picture, in log-odds: {changes}")

@@ -142,7 +142,8 @@ def _measure_all(
     asked = []
     for queries in (*shop.sets, unseen):
         if len(queries):
-            asked.append((queries, encode_queries(model, index.read(queries.texts))))
+            read = [index.sought(text).text for text in index.read(queries.texts)]
+            asked.append((queries, encode_queries(model, read)))
         else:
             logger.info("evaluate: no %s query with a relevant item", queries.name)
     of_sets = [[*blocks(queries.texts, encoded)] for queries, encoded in asked]

@@ -8,6 +8,7 @@ from scipy.sparse import csr_matrix
 from smar.evaluation import relevance
 from smar.evaluation.relevance import relevance_of, weak_queries
 from smar.index.relevance import Calibration
+from smar.index.sought import Sought
 from smar.judging.runs import QuerySet, Run
 from smar.models.embeddings import QueryEmbeddings
 
@@ -19,6 +20,9 @@ class Index:
 
     def read(self, texts: list[str]) -> list[str]:
         return [text.replace("~", "") for text in texts]
+
+    def sought(self, text: str) -> Sought:
+        return Sought(text)
 
     def likely(self, text: str, scores: np.ndarray) -> np.ndarray:
         return scores.astype(np.float64)

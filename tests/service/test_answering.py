@@ -405,6 +405,52 @@ def test_corrected_query_is_told_in_every_form(reading: Retriever):
     assert "searched for" not in answer_table(reading.answer(SearchRequest(query="red sandal")))
 
 
+@pytest.mark.parametrize("share", SHARES)
+def test_what_a_query_denies_is_left_out_of_hits_total_and_facets(shops, share: float):
+    shop = shops(share)
+    request = SearchRequest(
+        query="boot not red", filters=AnyOf("brand", ("Acme",)), facets=("brand", "availability")
+    )
+    answer = shop.answer(request)
+    rest = replace(request, query="boot", limit=NUM)
+    items = items_of(shop)
+    is_red = {item["item_id"] for item in items if item["title"].startswith("red")}
+    left = [hit.item_id for hit in shop.answer(rest).hits if hit.item_id not in is_red]
+    assert answer.left_out == ("red",)
+    assert [hit.item_id for hit in answer.hits] == left[:10]
+    assert answer.total == len(left)
+    brands = Counter(item["brand"] for item in items if item["item_id"] not in is_red)
+    del brands[""]
+    assert answer.facets["brand"].counts == brands
+    stock = Counter(item["availability"] for item in items if item["item_id"] in left)
+    assert answer.facets["availability"].counts == stock
+    assert shop.gate("boot not red") == answer.gate == shop.gate("boot")
+
+
+def test_queries_that_deny_something_are_answered_beside_others_and_as_typed(shops):
+    shop = shops(0.4)
+    plain, denied, other = (
+        SearchRequest(query=query) for query in ("boot", "boot without blue", "boot not red")
+    )
+    typed = replace(denied, correct=False)
+    alone = [shop.answer(request) for request in (plain, denied, other, typed)]
+    together = shop.answer_many([plain, denied, other, typed])
+    assert [each.hits for each in together] == [each.hits for each in alone]
+    assert [each.left_out for each in together] == [(), ("blue",), ("red",), ()]
+    scores = np.sort(score_all(shop, "boot without blue"))[::-1][:10]
+    assert [hit.score for hit in together[3].hits] == pytest.approx(scores.tolist(), abs=2e-6)
+
+
+def test_what_is_left_out_is_told_in_every_form(shops):
+    answer = shops(0.4).answer(SearchRequest(query="boot not red or blue", explain=True))
+    told = ["red", "blue"]
+    assert answer.as_dict()["left_out"] == told
+    assert orjson.loads(answer_bytes(answer, 0))["left_out"] == told
+    assert result(answer, {})["left_out"] == told
+    assert "left out: red, blue " in answer_table(answer)
+    assert [reason.word for reason in answer.reasons] == ["boot"]
+
+
 def test_everything_that_the_items_cannot_do_is_told_at_once(shops):
     request = SearchRequest(
         query="boot",

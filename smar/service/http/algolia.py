@@ -131,6 +131,7 @@ def result(answer: Answer, query: Mapping[str, Any]) -> dict[str, Any]:
         "exhaustiveFacetsCount": True,
         "query": answer.query,
         "corrected": answer.corrected,
+        "left_out": list(answer.left_out),
         "params": str(query.get("params", "")),
         "index": str(query.get("indexName", "")),
         "queryID": answer.query_id,

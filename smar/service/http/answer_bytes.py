@@ -20,6 +20,7 @@ def answer_bytes(answer: Answer, waited_ms: float) -> bytes:
         "query_id": answer.query_id,
         "query": answer.query,
         "corrected": answer.corrected,
+        "left_out": list(answer.left_out),
         "release": answer.release,
         "total": answer.total,
         "offset": answer.offset,

@@ -63,6 +63,11 @@ ANSWER: Schema = {
         "query_id": _TEXT | {"description": "What events of this search name."},
         "query": _TEXT,
         "corrected": _TEXT | {"description": "What was searched instead; empty: the query."},
+        "left_out": {
+            "type": "array",
+            "items": _TEXT,
+            "description": "What no hit has, as the query says that it is not wanted.",
+        },
         "release": _TEXT,
         "total": _WHOLE,
         "offset": _WHOLE,

@@ -126,11 +126,13 @@ function nothing(found) {
   return count() ? "Nothing fits all filters." : "Nothing was found.";
 }
 
-// A misspelled query is searched as what is meant; what was typed is one step away.
-function readAs({ query, corrected }) {
-  if (!corrected) return [];
+// A misspelled query is searched as what is meant, and what it denies is left out; what was typed is one step away.
+function readAs({ query, corrected, left_out: leftOut }) {
+  if (!corrected && !leftOut.length) return [];
   const typed = el("button", { type: "button", class: "plain", onclick: () => { state = { ...state, exact: true, page: 1 }; run(); } }, query);
-  return [el("span", {}, "Searched for ", el("strong", {}, corrected), "."), el("span", {}, " Search instead for ", typed)];
+  const told = corrected ? [el("span", {}, "Searched for ", el("strong", {}, corrected), ". ")] : [];
+  if (leftOut.length) told.push(el("span", {}, "Left out: ", el("strong", {}, leftOut.join(", ")), ". "));
+  return [...told, el("span", {}, "Search instead for ", typed)];
 }
 
 const canJudge = () => state.mode === "judge" && state.query !== "" && state.query.length <= api.LONGEST_JUDGED;
@@ -175,7 +177,7 @@ function drawAbout() {
     ...SORTS.map(([value, name]) => el("option", { value, selected: value === state.sort }, name)));
   const tooLong = state.mode === "judge" && state.query.length > api.LONGEST_JUDGED && `A query of more than ${api.LONGEST_JUDGED} characters takes no grades.`;
   $("read").replaceChildren(...readAs(answer));
-  $("read").hidden = !answer.corrected;
+  $("read").hidden = !$("read").firstChild;
   $("about").replaceChildren(what, ...(count() ? [clear()] : []), ...(tooLong ? [el("span", {}, tooLong)] : []), el("span", { class: "right" }, sort));
   $("shares").replaceChildren(...(answer.query ? shareBar(answer.shares) : []));
   $("shares").hidden = !answer.query;

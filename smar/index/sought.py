@@ -1,0 +1,119 @@
+"""What is searched for a query that says what is not wanted, and which items it leaves out.
+
+Shapes: N items, C rows, Q queries, k results.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smar.data.negation import DENYING, negation_of
+from smar.index.allowed import Allowed
+from smar.index.query_vectors import Found
+from smar.models.embeddings import QueryEmbeddings
+
+if TYPE_CHECKING:
+    from smar.index.hybrid import HybridIndex
+    from smar.index.words import WordIndex
+
+LANGUAGE = "english"
+_OFTEN = 3  # times as frequent as anywhere
+_SURE = 0.8  # of a word's surest picture: from there on an item is left out for it
+
+
+@dataclass(frozen=True)
+class Sought:
+    """What is searched for a query.
+
+    Args:
+        text: Is encoded and looked up among words.
+        left_out: What the items that are left out have, as the query writes it.
+        rows: These items, ascending, [C].
+    """
+
+    text: str
+    left_out: tuple[str, ...] = ()
+    rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64), compare=False)
+
+    def among(self, allowed: Allowed | None, num_items: int) -> Allowed | None:
+        """Return those of the allowed items, None for all, that are not left out."""
+        if not len(self.rows):
+            return allowed
+        mask = np.ones(num_items, np.bool_) if allowed is None else allowed.mask.copy()
+        mask[self.rows] = False
+        return Allowed(mask)
+
+
+def sought(words: "WordIndex", text: str) -> Sought:
+    """Return what is searched for a normalised query.
+
+    An item is left out if its text has what is not wanted, or its pictures tell it surely. One
+    whose text has beside it a word that denies ("non stick", "sugar free") stays, and where there
+    is such an item the whole query is searched, for then texts speak of it. A word denies where it
+    is three times as frequent beside what is not wanted as anywhere: "free shipping" does not. A
+    query is searched as it is in another language than English, where a word that is not wanted
+    is in no text, and where nothing or everything would be left out.
+    """
+    negation = negation_of(text) if words.stemmer == LANGUAGE else None
+    if negation is None:
+        return Sought(text)
+    unwanted, is_told = np.empty(0, np.int64), False
+    for phrase in negation.unwanted:
+        having = [_having(words, [word]) for word in phrase]
+        if not all(len(words.numbers(word)) for word in phrase):
+            return Sought(text)
+        rows = reduce(np.intersect1d, having)
+        denied = _denied(words, rows)
+        is_told = is_told or bool(len(denied))
+        unwanted = np.union1d(unwanted, np.setdiff1d(rows, denied))
+    if not 0 < len(unwanted) < len(words):
+        return Sought(text)
+    left_out = tuple(" ".join(phrase) for phrase in negation.unwanted)
+    return Sought(text if is_told else negation.wanted, left_out, unwanted)
+
+
+def search_sought(
+    index: "HybridIndex", queries: Sequence[Sought], encoded: QueryEmbeddings, k: int
+) -> Found:
+    """Return what `HybridIndex.search` finds for queries, each without what it leaves out.
+
+    Args:
+        index: The index.
+        queries: The queries, [Q].
+        encoded: Their texts as the model sees them.
+        k: Results per query.
+    """
+    scores, rows = index.search([query.text for query in queries], encoded, k)
+    for place, query in enumerate(queries):
+        if len(query.rows):
+            allowed = query.among(None, len(index.item_ids))
+            own = QueryEmbeddings(encoded.vector[[place]], encoded.gate[[place]])
+            found = index.search([query.text], own, k, allowed)
+            scores[place], rows[place] = found[0][0], found[1][0]
+    return scores, rows
+
+
+def _denied(words: "WordIndex", rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return those rows whose text says that the item is without what they have."""
+    denied = np.empty(0, np.int64)
+    for word in DENYING:
+        denying = _having(words, [word])
+        both = np.intersect1d(rows, denying)
+        if len(both) * len(words) >= _OFTEN * len(rows) * len(denying):
+            denied = np.union1d(denied, both)
+    return denied
+
+
+def _having(words: "WordIndex", some: Sequence[str]) -> NDArray[np.int64]:
+    """Return the rows of the items that have one of some words in their text or pictures."""
+    found = [np.empty(0, np.int32)]
+    for number in (number for word in some for number in words.numbers(word)):
+        found.append(words.postings.of(number)[0])
+        if number in words.shown:
+            rows, weights = words.postings.of(words.shown[number])
+            found.append(rows[weights >= _SURE * weights.max(initial=0)])
+    return np.unique(np.concatenate(found)).astype(np.int64)

@@ -1,0 +1,90 @@
+"""What is left out for a query that denies something, and the search without it."""
+
+import numpy as np
+import pytest
+
+from smar.index.hybrid import HybridIndex
+from smar.index.picture_words import PictureWord
+from smar.index.sought import Sought, search_sought, sought
+from smar.index.words import WordIndex
+from smar.models.embeddings import QueryEmbeddings
+from tests.index.test_hybrid import make
+
+TEXTS = [
+    "red shirt",
+    "blue striped shirt",
+    "shirt",
+    "red striped dress",
+    "cola sugar free",
+    "cola with sugar",
+    "syrup of sugar",
+    "juice",
+    *["socks"] * 12,
+]
+
+
+@pytest.fixture(scope="module")
+def words() -> WordIndex:
+    return WordIndex.build(TEXTS)
+
+
+def test_items_whose_text_has_a_word_in_any_form_are_left_out(words: WordIndex):
+    assert sought(words, "shirt not red") == Sought("shirt", ("red",))
+    assert sought(words, "shirt not red").rows.tolist() == [0, 3]
+    assert sought(words, "shirt without stripes").rows.tolist() == [1, 3]
+    assert sought(words, "dress without red stripes").rows.tolist() == [3]
+    assert sought(words, "shirt not red or blue").rows.tolist() == [0, 1, 3]
+
+
+def test_items_whose_pictures_tell_a_word_surely_are_left_out(words: WordIndex):
+    told = PictureWord(
+        words.vocabulary["red"],
+        np.array([1, 2, 7], np.int32),
+        np.array([0.4, 0.5, 0.1], np.float32),
+    )
+    found = sought(words.with_pictured([told]), "shirt not red")
+    assert found.rows.tolist() == [0, 1, 2, 3]
+
+
+def test_item_that_is_without_by_its_text_stays_and_its_words_are_searched(words: WordIndex):
+    found = sought(words, "cola without sugar")
+    assert found == Sought("cola without sugar", ("sugar",))
+    assert found.rows.tolist() == [5, 6]
+
+
+def test_word_that_every_text_has_denies_nothing():
+    shipped = WordIndex.build([f"{text} free shipping" for text in TEXTS])
+    assert sought(shipped, "shirt not red") == Sought("shirt", ("red",))
+    assert sought(shipped, "shirt not red").rows.tolist() == [0, 3]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["red shirt", "shirt without pockets", "shirt not red or green", "not red", "cola not free"],
+)
+def test_query_is_searched_as_it_is_where_nothing_is_left_out(words: WordIndex, text: str):
+    found = sought(words, text)
+    assert (found.text, found.left_out, len(found.rows)) == (text, (), 0)
+
+
+def test_query_is_searched_as_it_is_where_all_is_left_out_or_in_another_language():
+    assert sought(WordIndex.build(["red shirt", "red"]), "shirt not red").text == "shirt not red"
+    german = WordIndex.build(TEXTS, stemmer="german")
+    assert sought(german, "shirt not red").text == "shirt not red"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4])
+def test_search_is_that_of_what_is_wanted_without_what_is_left_out(share: float):
+    index: HybridIndex = make(60, share)[0]
+    rng = np.random.default_rng(2)
+    vector = rng.standard_normal((3, 8)).astype(np.float32)
+    vector /= np.linalg.norm(vector, axis=1, keepdims=True)
+    encoded = QueryEmbeddings(vector, rng.random(3, np.float32))
+    asked = [index.sought(text) for text in ("boot", "boot not red", "boot without blue")]
+    assert [one.text for one in asked] == ["boot"] * 3
+    scores, rows = search_sought(index, asked, encoded, 5)
+    whole_scores, whole = index.search(["boot"] * 3, encoded, 60)
+    for place, one in enumerate(asked):
+        kept = ~np.isin(whole[place], one.rows)
+        assert rows[place].tolist() == whole[place][kept][:5].tolist()
+        assert np.allclose(scores[place], whole_scores[place][kept][:5])
