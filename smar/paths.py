@@ -137,3 +137,8 @@ class Paths:
     def work(self) -> Path:
         """The untracked folder for checkpoints and caches, which survives `dvc repro`."""
         return self.root / ".smar"
+
+    @property
+    def shards(self) -> Path:
+        """Where shards of pictures are kept whose home is an object store."""
+        return self.work / "shards"

@@ -43,6 +43,7 @@ from smar.sources.quarantine import Quarantine
 from smar.train.batching import BatchMaker
 from smar.train.dataset import TrainingData, build_training_data
 from smar.train.prepare import build_maker
+from tests.s3 import other_settings, s3, s3_server, strangers  # noqa: F401 - fixtures
 
 torch.set_num_threads(1)
 # The same examples every time, so that a failure is of the change; `make slow` draws new ones.

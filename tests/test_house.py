@@ -129,7 +129,7 @@ RANKS = {
                 "scratch",
                 "huge_pages",
             ),
-            ("artifacts", "checks"),
+            ("artifacts", "checks", "object_store"),
             ("declaration", "params", "provenance", "verified"),
             ("data", "shards"),
             ("sources", "demo", "synthetic", "losses", "pages"),

@@ -178,3 +178,29 @@ def test_second_clone_pulls_the_release_and_answers_without_training(
     assert [hit["item_id"] for hit in elsewhere_found] == [hit["item_id"] for hit in found]
     run(elsewhere, "dvc", "artifacts", "get", str(clone), "smar", "--rev", "v1.0.0", "-o", "got")
     assert (elsewhere / "got" / "manifest.json").is_file()
+
+
+def test_second_clone_goes_on_with_pictures_that_lie_in_a_store(repository: Path, tmp_path: Path):
+    store, clone = tmp_path / "store", tmp_path / "clone"
+    store.mkdir()
+    content = yaml.safe_load((repository / "params.yaml").read_text())
+    content["ingest"]["images"]["store"] = str(store)
+    (repository / "params.yaml").write_text(yaml.safe_dump(content))
+    run(repository, "dvc", "repro")
+    small = ["images.parquet", "manifest.json"]
+    assert sorted(file.name for file in (repository / "data" / "images").iterdir()) == small
+    assert "Data and pipelines are up to date" in run(repository, "dvc", "repro")
+    run(repository, "dvc", "remote", "add", "-q", "--default", "small", str(tmp_path / "remote"))
+    commit(repository, "Pictures in a store")
+    run(repository, "dvc", "push")
+    run(tmp_path, "git", "clone", "-q", str(repository), str(clone))
+    run(clone, "dvc", "pull")
+    assert sorted(file.name for file in (clone / "data" / "images").iterdir()) == small
+    assert "Data and pipelines are up to date" in run(clone, "dvc", "repro")
+    assert not (clone / ".smar").exists()
+    for stage in ("embed", "evaluate"):
+        run(clone, "dvc", "repro", "--single-item", "--force", "--no-run-cache", stage)
+    assert run(clone, "git", "status", "--porcelain") == ""
+    shards = sorted(file.name for file in store.glob("*.npy"))
+    assert sorted(file.name for file in (clone / ".smar" / "shards").glob("*.npy")) == shards
+    assert f"{len(shards)} of them kept here" in run(clone, sys.executable, "-m", "smar", "verify")

@@ -1,7 +1,9 @@
 """The pictures of a catalogue: one size, in memory-mapped shards.
 
 A shard is named by its content and never changes: what a new run adds lies in shards of its own, so
-that those of before stay the files they are. Shapes: n pictures of H x W pixels, uint8 RGB.
+that those of before stay the files they are. It lies in the folder of the table, or in an object
+store, from where a machine fetches it when it first reads of it (`stored_shards`). Shapes: n
+pictures of H x W pixels, uint8 RGB.
 """
 
 import logging
@@ -12,9 +14,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from smar.artifacts import read_manifest, verify_directory
+from smar.artifacts import Manifest, read_manifest, verify_directory
 from smar.data import schema
 from smar.data.arrow_numbers import numbers_of
+from smar.data.stored_shards import Shards, StoredShards
 from smar.errors import ArtifactError
 from smar.paths import Paths
 from smar.verified import unwritten
@@ -30,8 +33,8 @@ class ImageStore:
     """The pictures of a catalogue by image id.
 
     Args:
-        shards: Memory-mapped arrays by name, [up to `SHARD_SIZE`, H, W, 3] each; not all that is in
-            them need be of the catalogue.
+        shards: Memory-mapped arrays by name, [up to `SHARD_SIZE`, H, W, 3] each, perhaps opened as
+            they are asked for; not all that is in them need be of the catalogue.
         table: A row per image id: image_id, sha256, source, width and height of the original, and
             the shard with the place in it where its pixels are.
         height: H.
@@ -45,7 +48,7 @@ class ImageStore:
         height: int,
         width: int,
     ) -> None:
-        self.shards, self.names = list(shards.values()), list(shards)
+        self.shards, self.names = shards, list(shards)
         self.table = table
         self.height, self.width = height, width
         number = {name: place for place, name in enumerate(self.names)}
@@ -56,14 +59,22 @@ class ImageStore:
 
     @classmethod
     def open(
-        cls, path: Path, *, verify: bool = True, unchanged: Collection[str] = ()
+        cls,
+        path: Path,
+        *,
+        verify: bool = True,
+        unchanged: Collection[str] = (),
+        kept: Path | None = None,
     ) -> "ImageStore":
         """Return the store of a directory artefact; pictures are read when asked for.
 
         Args:
             path: The directory.
-            verify: Hash every file again, which reads them all once.
+            verify: Hash every file again, which reads them all once; shards of an object store are
+                hashed when they are opened.
             unchanged: Files that are known to be what they were when they were hashed last.
+            kept: Where shards of an object store are kept; None for `.smar/shards` of the project
+                whose `data/images` the directory is.
 
         Raises:
             ArtifactError: If the directory is missing or damaged, or of an earlier form.
@@ -75,13 +86,9 @@ class ImageStore:
         table = schema.read_arrow(path / TABLE)
         if not {"shard", "place"} <= set(table.column_names):
             raise ArtifactError(f"{path}: was packed by an earlier version. Run `dvc repro` again.")
-        shards = {
-            name: np.load(path / name, mmap_mode="r", allow_pickle=False)
-            for name in sorted(manifest.files)
-            if name.endswith(".npy")
-        }
+        shards = _shards(path, manifest, kept, verify=verify)
         store = cls(shards, table, manifest.details["height"], manifest.details["width"])
-        sizes = np.array([*map(len, store.shards), 0])  # the last of a shard that is not there
+        sizes = np.array([*shards.sizes.values(), 0])  # the last of a shard that is not there
         outside = int((store._place >= sizes[store._shard]).sum())
         if outside:
             raise ArtifactError(
@@ -123,15 +130,36 @@ class ImageStore:
         """Return the number of each picture's shard, and its place there, [n] each."""
         return self._shard, self._place
 
+    def pixels_of(self, number: int) -> NDArray[np.uint8]:
+        """Return a shard by its number, [up to `SHARD_SIZE`, H, W, 3].
+
+        Raises:
+            ArtifactError: If it lies in an object store, and cannot be had.
+        """
+        return self.shards[self.names[number]]
+
     def read(self, image_ids: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return pictures, [n, H, W, 3], for image ids [n]."""
+        """Return pictures, [n, H, W, 3], for image ids [n].
+
+        Raises:
+            ArtifactError: As `pixels_of`.
+        """
         result = np.empty((len(image_ids), self.height, self.width, 3), np.uint8)
         shard_of = self._shard[image_ids]
         for number in np.unique(shard_of):
             here = np.flatnonzero(shard_of == number)
-            result[here] = self.shards[number][self._place[image_ids[here]]]
+            result[here] = self.pixels_of(number)[self._place[image_ids[here]]]
         return result
 
     def states_of(self, _texts: Sequence[str]) -> None:
         """Return None: a store of pictures keeps no states of texts."""
         return
+
+
+def _shards(path: Path, manifest: Manifest, kept: Path | None, *, verify: bool) -> Shards:
+    """Return the shards that a manifest names, of its folder or of an object store."""
+    stored = StoredShards.of(manifest, kept or Paths(path.parent.parent).shards, verify=verify)
+    facts = manifest.files if stored is None else stored.facts
+    named = {name: facts[name] for name in sorted(facts) if name.endswith(".npy")}
+    picture = manifest.details["height"] * manifest.details["width"] * 3
+    return Shards(named, path.__truediv__ if stored is None else stored.file_of, picture)

@@ -62,7 +62,7 @@ _OF_TOWERS = ("torch", "transformers", "tokenizers", "numpy")
 # runs where, and decide nothing of what is in them.
 _ASIDE = (
     PARAMS, "models", "shards", "artifacts", "checks", "declaration", "errors", "kept_files",
-    "paths", "replace", "scratch", "verified",
+    "object_store", "paths", "replace", "scratch", "verified", "data/stored_shards",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, field_validator
 
+from smar.object_store import problems_of
 from smar.params import names
 from smar.params.section import Count, Fraction, Section, check_names
 
@@ -137,6 +138,15 @@ class ImageStoreParams(Section):
     """A picture with more pixels is refused before it is decoded."""
     placeholder_items: Annotated[int, Field(ge=0)] = 20
     """A picture of so many different items says that there is none; 0 = all count."""
+    store: str = ""
+    """Where shards of pictures lie: s3://bucket/folder, an absolute folder; "" is data/images."""
+
+    @field_validator("store")
+    @classmethod
+    def _check_store(cls, value: str) -> str:
+        if value and (problems := problems_of(value)):
+            raise ValueError(*problems)
+        return value
 
 
 class IngestParams(Section):

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from smar.artifacts import verify_directory
+from smar.data.images import KIND as PICTURES
+from smar.data.stored_shards import StoredShards
 from smar.errors import ArtifactError, ReleaseError
 from smar.paths import Paths
 from smar.release.bundle import SEARCHES, answer
@@ -57,7 +59,16 @@ def verify_release(root: Path, release: str = AUTO) -> list[str]:
         "the model gives the stored embeddings of three queries and three items",
         *([_OF_GRAPH] if retriever.tower.runtime == ONNX else []),
         f"{len(stored)} stored searches find the same items",
+        *_pictures(Paths(root)),
     ]
+
+
+def _pictures(paths: Paths) -> list[str]:
+    """Return what was found of pictures in an object store, of which a release holds none."""
+    if not paths.images.is_dir():
+        return []
+    stored = StoredShards.of(verify_directory(paths.images, PICTURES), paths.shards)
+    return [] if stored is None else [stored.check()]
 
 
 def _check_model(retriever: Retriever) -> None:

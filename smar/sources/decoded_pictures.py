@@ -2,7 +2,8 @@
 
 `.smar/pictures/` holds the last picture store as links to the same files, outside the outputs that
 DVC removes before a stage runs, and the stamps of the files that its pictures came from. It may be
-deleted at any time; the next run then decodes everything.
+deleted at any time; the next run then decodes everything. Shards whose home is an object store lie
+beside it (`stored_shards`).
 """
 
 import logging
@@ -124,7 +125,8 @@ class DecodedPictures:
         if not place.is_dir():
             return cls()
         try:
-            earlier = EarlierStore.open(place, unwritten(_shards_of(place), place))
+            unchanged = unwritten(_shards_of(place), place)
+            earlier = EarlierStore.open(place, unchanged, folder.parent / "shards")
             stamps = Stamps.read(place / _STAMPS)
             if len(stamps.images) and int(stamps.images.max()) >= len(earlier.store):
                 raise ValueError(f"{place / _STAMPS}: is of another store")

@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
+from smar.object_store import StoreError, is_object
 from smar.replace import write_file
 from smar.sources.picture_files import (
     FETCHED,
@@ -27,7 +28,7 @@ from smar.sources.picture_files import (
     fetched_file,
     read_rows,
 )
-from smar.sources.picture_stores import StoreError, is_object, read_object
+from smar.sources.picture_stores import read_object
 
 logger = logging.getLogger(__name__)
 

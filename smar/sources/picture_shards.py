@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from smar.artifacts import digest, read_manifest
 from smar.data import images
 from smar.data.images import ImageStore
+from smar.data.stored_shards import Shards, StoredShards
+from smar.errors import ArtifactError
 
 _MOST_PARTIAL = 8  # shards that are not full; with one more they are packed together
 _LEAST_USED = 0.5  # of a shard's pictures; with less the others are packed anew
@@ -30,27 +32,36 @@ class EarlierStore:
 
     Args:
         store: The store.
-        folder: Where its shards are.
-        files: Size and SHA-256 of its files, by name.
+        shards: Its shards.
         sizes: Width and height of the originals, by image id.
     """
 
     store: ImageStore
-    folder: Path
-    files: dict[str, dict[str, Any]]
+    shards: Shards
     sizes: NDArray[np.int64]
 
     @classmethod
-    def open(cls, folder: Path, unchanged: Collection[str] = ()) -> "EarlierStore":
+    def open(
+        cls, folder: Path, unchanged: Collection[str] = (), kept: Path | None = None
+    ) -> "EarlierStore":
         """Return the store of a directory artefact; every file is hashed again but `unchanged`.
 
+        Args:
+            folder: The directory.
+            unchanged: As of `ImageStore.open`.
+            kept: As of `ImageStore.open`.
+
         Raises:
-            ArtifactError: If it is missing or damaged.
+            ArtifactError: If it is missing or damaged, or shards can no longer be had.
         """
-        store = ImageStore.open(folder, unchanged=unchanged)
+        store = ImageStore.open(folder, unchanged=unchanged, kept=kept)
+        stored = StoredShards.of(read_manifest(folder, images.KIND), kept) if kept else None
+        if stored and (lost := stored.lost()):
+            raise ArtifactError(f"{stored.store.url}: {', '.join(lost)} are gone.")
         sides = [store.table[side].to_numpy() for side in ("width", "height")]
         sizes = np.stack(sides, axis=1).astype(np.int64)
-        return cls(store, folder, read_manifest(folder, images.KIND).files, sizes)
+        assert isinstance(store.shards, Shards)  # noqa: S101 - it was opened
+        return cls(store, store.shards, sizes)
 
     @cached_property
     def row_of(self) -> dict[str, int]:
@@ -84,7 +95,7 @@ class ShardWriter:
         self._added: list[tuple[str, int, int]] = []
         self._shard, self._place = list[int](), list[int]()
         self._id_of: dict[str, int] = {}
-        self._old = earlier.store.shards if earlier else []
+        self._old = list(earlier.shards.sizes.values()) if earlier else []  # pictures of each
         self._before = len(earlier.store) if earlier else 0
         self._new: list[str] = []  # names of the shards written
         self.files: dict[str, dict[str, Any]] = {}
@@ -137,8 +148,7 @@ class ShardWriter:
         shard, place = self._places(used)
         kept = self._kept(shard)
         for image in np.flatnonzero((shard < len(self._old)) & ~np.isin(shard, kept)).tolist():
-            pixels = self._old[shard[image]][place[image]]
-            shard[image], place[image] = self._append(pixels)
+            shard[image], place[image] = self._append(self._pixels(shard[image], place[image]))
         if self._filled:
             self._write()
         names = [""] * len(self._old) + self._new
@@ -179,12 +189,16 @@ class ShardWriter:
     def _kept(self, shard: NDArray[np.int64]) -> list[int]:
         """Return the earlier shards that stay: enough of them is used, and few are not full."""
         used = np.bincount(shard[shard < len(self._old)], minlength=len(self._old))
-        sizes = np.array([len(pixels) for pixels in self._old], np.int64)
+        sizes = np.array(self._old, np.int64)
         stays = (used > 0) & (used >= _LEAST_USED * sizes)
         partial = np.flatnonzero(stays & (sizes < images.SHARD_SIZE))
         if len(partial) > _MOST_PARTIAL:
             stays[partial] = False
         return [int(number) for number in np.flatnonzero(stays)]
+
+    def _pixels(self, number: int, place: int) -> NDArray[np.uint8]:
+        assert self._earlier is not None  # noqa: S101 - it has shards
+        return self._earlier.store.pixels_of(number)[place]
 
     def _append(self, pixels: NDArray[np.uint8]) -> tuple[int, int]:
         """Return the shard and the place that pixels get, [H, W, 3]."""
@@ -208,12 +222,12 @@ class ShardWriter:
     def _take_over(self, number: int) -> str:
         """Put an earlier shard into the target without writing it again, and return its name."""
         assert self._earlier is not None  # noqa: S101 - it has shards
-        file = self._earlier.folder / self._earlier.store.names[number]
+        file = self._earlier.shards.file_of(self._earlier.store.names[number])
         target = self._target / file.name
         if not target.exists():
             try:
                 os.link(file, target)
             except OSError:  # another file system, or one without links
                 shutil.copy2(file, target)
-        self.files[file.name] = self._earlier.files[file.name]
+        self.files[file.name] = dict(self._earlier.shards.facts[file.name])
         return file.name

@@ -46,6 +46,7 @@ def run(root: Path) -> None:
     from smar.artifacts import Manifest, write_directory
     from smar.data import schema
     from smar.data.images import KIND, SHARD_SIZE
+    from smar.data.stored_shards import SHARDS, check_store, forget_others, put_away
     from smar.demo.shop import write_demo_shop
     from smar.params import load_params
     from smar.sources.decoded_pictures import DecodedPictures, remember
@@ -56,6 +57,9 @@ def run(root: Path) -> None:
     paths = Paths(root)
     settings = params.ingest.model_dump()
     logger.info("ingest: %s", settings)
+    store = settings["images"].pop("store")  # it decides where shards lie, and nothing else
+    if store:
+        check_store(store)
     with ExitStack() as stack:
         folder = root / params.ingest.folder
         if params.ingest.source == "demo":
@@ -74,6 +78,8 @@ def run(root: Path) -> None:
         )
         dropped = tables.quarantine.counts()
         pictures.files = tables.packed.shards
+        if store:
+            pictures.details |= put_away(target, pictures.files, store, paths.shards)
         pictures.dropped = {k: n for k, n in dropped.items() if k.startswith("pictures: ")}
         left_out = Manifest(kind="quarantine", params=settings, counts=dropped)
         left_out.details = {**tables.log.details(), "judgement_notes": tables.judgement_notes}
@@ -81,6 +87,7 @@ def run(root: Path) -> None:
             schema.write_table(part / "quarantine.parquet", tables.quarantine.frame(), QUARANTINE)
         for name, columns in schema.TABLES.items():
             schema.write_table(paths.ingested(name), getattr(tables, name), columns)
+    forget_others(paths.shards, pictures.details.get(SHARDS, {}))
     counts = _counts(tables)
     STAGE.write_outcome(root, counts)
     for reason, number in dropped.items():

@@ -67,16 +67,16 @@ def read_picture_facts(
         return facts
     views = np.empty((len(store), AXES), np.float32)
     spread = np.empty(len(store), np.float32)
-    for number, (name, pixels) in enumerate(zip(store.names, store.shards, strict=True)):
+    for number, name in enumerate(store.names):
         ids = np.flatnonzero(shard_of == number)
-        found = seen.of(name, pixels, _VIEWS)[place[ids]]
+        found = seen.of(name, store.pixels_of(number), _VIEWS)[place[ids]]
         views[ids], spread[ids] = found[:, :-1], found[:, -1]
 
     def thumbnails(rows: NDArray[np.int64]) -> NDArray[np.float32]:
         some = np.empty((len(rows), _NUMBERS), np.float32)
         for number in np.unique(shard_of[rows]):
             here = np.flatnonzero(shard_of[rows] == number)
-            of_shard = seen.of(store.names[number], store.shards[number], _THUMBNAILS)
+            of_shard = seen.of(store.names[number], store.pixels_of(number), _THUMBNAILS)
             some[here] = of_shard[place[rows[here]]]
         return some
 

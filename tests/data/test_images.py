@@ -145,7 +145,7 @@ def test_pictures_that_no_shard_holds_are_refused(raw: Path):
     store = pack(raw, ["a.png"])[2]
     target = raw.parent / "other"
     with write_directory(target, Manifest(kind="images", details=MANIFEST)) as folder:
-        np.save(folder / store.names[0], store.shards[0])
+        np.save(folder / store.names[0], store.pixels_of(0))
         store.table.to_pandas().assign(place=1).to_parquet(folder / images.TABLE)
     with pytest.raises(ArtifactError, match=r"1 of the 1 pictures of images\.parquet are not in"):
         ImageStore.open(target)

@@ -27,6 +27,7 @@ from smar.service.page import write_search_page
 from smar.service.ranking import rank
 from smar.service.request import SearchRequest
 from smar.service.retriever import Retriever
+from smar.stages.ingest import run as ingest
 
 Change = Callable[[Path, dict[str, Any]], None]
 GENEROUS = {
@@ -287,6 +288,21 @@ def test_verify_passes_and_finds_a_flipped_bit_in_every_file(two_releases: Path)
             verify_release(two_releases, "v1")
         file.write_bytes(content)
     assert len(verify_release(two_releases, "v1")) == 3
+
+
+def test_verify_looks_at_pictures_in_a_store(small_project: Path, change_params: Change):
+    store = small_project / "store"
+    store.mkdir()
+    change_params(small_project, {"ingest.images.store": str(store)})
+    ingest(small_project)
+    told = f"pictures: 1 shards in {store}, each with its size; 1 of them kept here"
+    assert verify_release(small_project)[-1].startswith(told)
+    (shard,) = store.glob("*.npy")
+    shard.unlink()
+    with pytest.raises(
+        ArtifactError, match=rf"^pictures: {shard} is missing, expected \d+ bytes\. "
+    ):
+        verify_release(small_project)
 
 
 def test_clone_with_nothing_but_the_pulled_release_answers(

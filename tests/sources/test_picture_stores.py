@@ -1,8 +1,10 @@
 """Pictures in object stores: what may be read, and what is said of the rest."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -43,6 +45,42 @@ def test_pictures_of_a_named_store_are_fetched_once(tmp_path: Path):
     rows = read_rows(tmp_path)
     assert {Path(row["file"]).suffix for row in rows} == {".png"}
     assert all((tmp_path / row["file"]).read_bytes() == picture() for row in rows)
+
+
+@pytest.fixture
+def bucket(s3: Any) -> Any:
+    """A bucket with pictures."""
+    s3.pipe_file("shop/pictures/a.png", picture())
+    s3.pipe_file("shop/pictures/large.png", bytes(6000))
+    s3.pipe_file("shop/private/b.png", picture())
+    return s3
+
+
+@pytest.mark.usefixtures("bucket")
+def test_pictures_of_s3_are_fetched_once(tmp_path: Path):
+    limits = replace(LIMITS, stores=["s3://shop/pictures"])
+    reasons = {
+        "s3://shop/pictures/a.png": "",
+        "s3://shop/private/b.png": "is in no store that may be read",
+        "s3://shop/pictures/none.png": "is not in the store",
+        "s3://shop/pictures/large.png": "is larger than 5000 bytes",
+    }
+    assert fetch_pictures(tmp_path, reasons, limits) == {"fetched": 1, "kept": 0, "failed": 3}
+    assert fetch_pictures(tmp_path, reasons, limits) == {"fetched": 0, "kept": 1, "failed": 3}
+    rows = {row["url"]: row for row in read_rows(tmp_path)}
+    for url, reason in reasons.items():
+        assert rows[url]["problem"].startswith(reason)
+        assert bool(rows[url]["problem"]) is bool(reason)
+    assert (tmp_path / rows["s3://shop/pictures/a.png"]["file"]).read_bytes() == picture()
+
+
+@pytest.mark.usefixtures("bucket")
+def test_s3_that_refuses_the_credentials_says_so(tmp_path: Path, strangers: Callable[[], None]):
+    strangers()
+    limits = replace(LIMITS, stores=["s3://shop/pictures"])
+    assert fetch_pictures(tmp_path, ["s3://shop/pictures/a.png"], limits)["failed"] == 1
+    problem = read_rows(tmp_path)[0]["problem"]
+    assert problem == "may not be read with this machine's credentials"
 
 
 @pytest.mark.usefixtures("store")

@@ -1,18 +1,21 @@
 """Routes that show items and pictures."""
 
 import asyncio
+import logging
 from functools import lru_cache
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from smar.errors import DataError
+from smar.errors import ArtifactError, DataError
 from smar.service.http import openapi
 from smar.service.http.problems import HttpError
 from smar.service.http.reading import json_response
 from smar.service.http.searching import hit_json, service_of
 from smar.service.pictures import FORMATS, LARGEST, Pictures
+
+logger = logging.getLogger(__name__)
 
 router = APIRouter()
 # The address of a picture holds its content's hash: what is there never changes.
@@ -55,6 +58,9 @@ async def picture(
         content = await loop.run_in_executor(service.pool, _encoded, pictures, sha, w, form)
     except DataError as error:
         raise HttpError(422, str(error)) from error
+    except ArtifactError as error:  # its shard is in a store that does not give it
+        logger.warning("picture %s: %s", sha, error)
+        raise HttpError(503, "The picture cannot be had at the moment.") from error
     return Response(content, headers=headers, media_type=FORMATS[form])
 
 

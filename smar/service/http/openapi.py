@@ -224,7 +224,7 @@ ANSWERS = _responses(ANSWER, 400, 403, 404, 413, 422, 429, 503)
 SIMILAR = _responses(SIMILAR_ITEMS, 404, 422, 429)
 SUGGESTIONS = _responses(SUGGESTED, 422, 429)
 ITEMS = _responses(ITEM, 404)
-PICTURES = _responses({"type": "string", "format": "binary"}, 404, 422, kind="image/jpeg") | {
+PICTURES = _responses({"type": "string", "format": "binary"}, 404, 422, 503, kind="image/jpeg") | {
     304: {"description": "As it was"}
 }
 KEPT = _responses(_ANY, 400, 401, 403, 413, 415, 422, 429, 503, 507)

@@ -1,10 +1,17 @@
 """Items and pictures: what is there for ever is cached for ever, and nothing else is reached."""
 
+import shutil
+from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
+
+from smar.paths import Paths
+from smar.stages.ingest import run as ingest
 
 
 def test_item_has_all_its_fields_and_pictures(client: TestClient):
@@ -27,6 +34,28 @@ def test_picture_comes_in_the_asked_size_and_is_not_sent_twice(client: TestClien
         f"{address}?w=8&form=png", headers={"if-none-match": response.headers["etag"]}
     )
     assert (again.status_code, again.content) == (304, b"")
+    assert max(Image.open(BytesIO(client.get(address).content)).size) == 16
+
+
+def test_picture_whose_store_fails_is_missed_for_a_moment(
+    small_project: Path,
+    serve: Callable[..., TestClient],
+    change_params: Callable[[Path, dict[str, Any]], None],
+):
+    store = small_project / "store"
+    store.mkdir()
+    change_params(small_project, {"ingest.images.store": str(store)})
+    ingest(small_project)
+    shutil.rmtree(Paths(small_project).shards)
+    (shard,) = store.glob("*.npy")
+    away = shard.rename(small_project / "away.npy")
+    client = serve()
+    hits = client.get("/search?q=lamp&limit=9").json()["hits"]
+    address = next(hit["pictures"][0] for hit in hits if hit["pictures"])
+    missed = client.get(address)
+    assert missed.status_code == 503
+    assert missed.headers["cache-control"] == "no-store"
+    away.rename(shard)
     assert max(Image.open(BytesIO(client.get(address).content)).size) == 16
 
 
