@@ -3,16 +3,20 @@
 `python -m benchmarks.train_peers` (pip install 'sentence-transformers[train]'): both train the
 towers of `params.yaml` (pictures of 80 x 60 in 12 patches) from nothing on the same made pairs, in
 float32 with one thread, AdamW and clipping, and take turns. From texts and pictures to the update,
-each by its own loop and tokenisation. The peer has one loss of queries against titles and one
-against pictures, and encodes each of them once a pair. smar trains its three tasks, with fusion.
+each by its own loop and tokenisation and in a process of its own. With `--losses each` the peer has
+one loss of queries against titles and one against pictures, and encodes each of them once a pair;
+smar trains its three tasks, with fusion. With `--losses one` both have a single loss, of queries
+against the mean of a title's and a picture's embedding (`model.fusion: late_mean`).
 """
 
 import argparse
 import json
+import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,6 +30,7 @@ from smar.data.tokens import PictureTable
 from smar.losses import build_loss
 from smar.models.dual_encoder import DualEncoder, build_model
 from smar.models.tokenizer import train_tokenizer
+from smar.params import PretrainParams
 from smar.train.batching import BatchMaker
 from smar.train.course import Course, Phase
 from smar.train.dataset import TrainingData
@@ -112,8 +117,7 @@ def own_round(shop: Shop, model: DualEncoder, options: argparse.Namespace) -> Ro
     sampler = PairSampler(
         data, items_per_step=options.items, queries_per_item=options.queries, real_frac=1.0, seed=0
     )
-    tasks = {"text": params.alpha, "image": params.beta, "multimodal": params.gamma}
-    weights = TaskWeights({"text": 1.0} if options.pictures == "none" else tasks, is_learned=False)
+    weights = TaskWeights(_tasks(params, options), is_learned=False)
     step = pretrain_step(weights, build_loss(loss))
     starts: list[float] = []
 
@@ -135,6 +139,14 @@ def own_round(shop: Shop, model: DualEncoder, options: argparse.Namespace) -> Ro
     return once
 
 
+def _tasks(params: PretrainParams, options: argparse.Namespace) -> dict[str, float]:
+    if options.pictures == "none":
+        return {"text": 1.0}
+    if options.losses == "one":
+        return {"multimodal": 1.0}
+    return {"text": params.alpha, "image": params.beta, "multimodal": params.gamma}
+
+
 def _per_step(starts: list[float]) -> float:
     return (starts[_WARM + _STEPS] - starts[_WARM]) / _STEPS
 
@@ -145,7 +157,9 @@ def peer_round(shop: Shop, model: DualEncoder, options: argparse.Namespace) -> R
 
     made = {"none": None, "ready": peer.ready, "processed": peer.processed}[options.pictures]
     pictures = made(shop.pixels) if made else None
-    trainer = peer.Trainer(shop.queries, shop.titles, pictures, model)
+    trainer = peer.Trainer(
+        shop.queries, shop.titles, pictures, model, is_one_loss=options.losses == "one"
+    )
     size = options.items * options.queries
     return lambda: _per_step(trainer.step_starts(size, _WARM + _STEPS + 1))
 
@@ -156,12 +170,32 @@ def built(options: argparse.Namespace) -> DualEncoder:
     params, _, _ = trial_params()
     if options.pictures == "none":
         params = params.model_copy(update={"fusion": "text_only"})
+    elif options.losses == "one":
+        params = params.model_copy(update={"fusion": "late_mean"})
     words = [_word(number) for number in range(_WORDS)] * 2
     query, text = (
         train_tokenizer(words, params.vocab_size, tower.max_tokens)
         for tower in (params.query, params.text)
     )
     return build_model(params, query_tokenizer=query, text_tokenizer=text, picture_size=(80, 60))
+
+
+_SYSTEMS = {"smar": own_round, "sentence-transformers": peer_round}
+
+
+def _begun(name: str, options: argparse.Namespace) -> Connection:
+    """Begin a process that trains a round whenever it is told to, and return the line to it."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    context.Process(target=_rounds, args=(name, options, there), daemon=True).start()
+    return here
+
+
+def _rounds(name: str, options: argparse.Namespace, line: Connection) -> None:
+    torch.set_num_threads(1)
+    once = _SYSTEMS[name](Shop.make(options.queries), built(options), options)
+    while line.recv():
+        line.send(once())
 
 
 def main() -> None:
@@ -174,18 +208,22 @@ def main() -> None:
         default="ready",
         help="none: texts alone; of the peer ready tensors, or Pillow's through its own processor",
     )
+    parser.add_argument(
+        "--losses",
+        choices=("each", "one"),
+        default="each",
+        help="each: smar's three, the peer's two",
+    )
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    shop = Shop.make(options.queries)
-    systems = {
-        name: make(shop, built(options), options)
-        for name, make in (("smar", own_round), ("sentence-transformers", peer_round))
-    }
+    systems = {name: _begun(name, options) for name in _SYSTEMS}
     seconds: dict[str, list[float]] = {name: [] for name in systems}
     for _ in range(options.rounds):
-        for name, once in systems.items():
-            seconds[name].append(once())
+        for name, system in systems.items():
+            system.send(True)
+            seconds[name].append(system.recv())
+    for system in systems.values():
+        system.send(False)
     pairs = options.items * options.queries
     line: dict[str, Any] = {name: round(pairs / median(s)) for name, s in seconds.items()}
     own, peer = seconds.values()

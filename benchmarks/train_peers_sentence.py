@@ -60,11 +60,15 @@ def processed(pixels: NDArray[np.uint8]) -> Pictures:
 
 
 class _Picture(nn.Module):
-    """A copy of smar's picture tower, called as the library calls a module."""
+    """A copy of smar's picture tower in Torch's layers, called as the library calls a module."""
 
     def __init__(self, tower: nn.Module) -> None:
         super().__init__()
         self.tower: Any = copy.deepcopy(tower)
+        for layer in self.tower.modules():
+            for kind in (nn.Linear, nn.Conv2d):
+                if isinstance(layer, kind):
+                    layer.__class__ = kind
 
     def forward(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the features with the embedding of each picture."""
@@ -75,20 +79,28 @@ class _Picture(nn.Module):
 
 
 class _Loss(nn.Module):
-    """The library's loss of queries against titles, and against pictures, of one encoding each."""
+    """The library's loss of queries against titles, and against pictures, of one encoding each.
 
-    def __init__(self, model: SentenceTransformer, picture: nn.Module) -> None:
+    Args:
+        model: Of the texts.
+        picture: Of the pictures.
+        is_one: Whether there is a single loss, against the mean of both.
+    """
+
+    def __init__(self, model: SentenceTransformer, picture: nn.Module, *, is_one: bool) -> None:
         super().__init__()
-        self.model, self.picture = model, picture
+        self.model, self.picture, self.is_one = model, picture, is_one
         self.loss = MultipleNegativesRankingLoss(model, scale=1 / _TEMPERATURE)
 
     def forward(self, features: Any, labels: Any) -> Tensor:
-        """Return the sum of both losses."""
+        """Return the loss, or the sum of both."""
         features = list(features)
         query, title = (self.model(each)["sentence_embedding"] for each in features[:2])
+        seen = self.picture(features[2])["sentence_embedding"] if len(features) > 2 else None
+        if self.is_one and seen is not None:
+            title, seen = functional.normalize(title + seen, dim=-1), None
         found: Tensor = self.loss.compute_loss_from_embeddings([query, title], labels)
-        if len(features) > 2:
-            seen = self.picture(features[2])["sentence_embedding"]
+        if seen is not None:
             found = found + self.loss.compute_loss_from_embeddings([query, seen], labels)
         return found
 
@@ -137,6 +149,7 @@ class Trainer:
         titles: Of the items.
         pictures: Makes pixels of rows of items; None: texts alone.
         model: The towers.
+        is_one_loss: Whether the only loss is that against the mean of title and picture.
     """
 
     def __init__(
@@ -145,6 +158,8 @@ class Trainer:
         titles: list[str],
         pictures: Pictures | None,
         model: DualEncoder,
+        *,
+        is_one_loss: bool,
     ) -> None:
         towers = {
             "query": _modules(model.query, model.query_tokenizer),
@@ -160,7 +175,7 @@ class Trainer:
         self._pairs = Dataset.from_dict(
             {"anchor": queries, "positive": [titles[row] for row in rows], "row": rows}
         )
-        self._loss = _Loss(self._model, _Picture(model.image))
+        self._loss = _Loss(self._model, _Picture(model.image), is_one=is_one_loss)
 
     def step_starts(self, size: int, steps: int) -> list[float]:
         """Train and return the processor's clock at the beginning of each step."""

@@ -128,6 +128,7 @@ RANKS = {
                 "kept_files",
                 "scratch",
                 "huge_pages",
+                "kept_memory",
             ),
             ("artifacts", "checks", "object_store"),
             ("declaration", "params", "provenance", "verified"),

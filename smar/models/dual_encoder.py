@@ -17,6 +17,7 @@ from smar.models.gate import build_gate
 from smar.models.gate.base import GateWidths
 from smar.models.image import ImageTower
 from smar.models.low_rank import add_low_rank, is_added, merge_low_rank
+from smar.models.onednn import by_onednn
 from smar.models.origin import depths_of
 from smar.models.pretrained import Checkpoint
 from smar.models.searched import Searched
@@ -140,6 +141,7 @@ class DualEncoder(nn.Module):
         self.query_tokenizer, self.text_tokenizer = query_tokenizer, text_tokenizer
         self.searched = Searched()  # what encodes items reads beside their texts
         self.start: dict[str, float] = {}  # what its pretrained vectors found before training
+        by_onednn(self)
         self.hold()
 
     @property

@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from tqdm import tqdm
 
 from smar.errors import TrainingError
+from smar.kept_memory import kept_memory
 from smar.models.dual_encoder import DualEncoder
 from smar.models.recompute import recompute_states
 from smar.params import TrainParams
@@ -75,7 +76,7 @@ def train(
     Raises:
         TrainingError: If a loss or a gradient is not finite; names the step.
     """
-    with places.tracker() as log:
+    with places.tracker() as log, kept_memory():
         return _train(model, sampler, maker, course, params, places, log)
 
 
