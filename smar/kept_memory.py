@@ -9,10 +9,13 @@ import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_TRIM_FROM, _MAP_FROM, _MOST_MAPPED = -1, -3, -4  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX
+_TRIM_FROM, _MAP_FROM = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
 _NEVER = -1
 _MIB = 2**20
-_AFTER = {_MOST_MAPPED: 65_536, _MAP_FROM: 32 * _MIB, _TRIM_FROM: 64 * _MIB}
+_LARGEST = (
+    256 * _MIB
+)  # of a piece that is kept: gaps of the size of larger ones would cost too much
+_AFTER = {_MAP_FROM: 32 * _MIB, _TRIM_FROM: 64 * _MIB}
 """glibc's own where it has seen large pieces: what it was before cannot be asked."""
 
 
@@ -27,7 +30,7 @@ def kept_memory() -> Iterator[None]:
     if set_option is None or give_back is None:
         yield
         return
-    set_option(_MOST_MAPPED, 0)
+    set_option(_MAP_FROM, _LARGEST)
     set_option(_TRIM_FROM, _NEVER)
     try:
         yield

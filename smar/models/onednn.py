@@ -51,7 +51,7 @@ class Linear(nn.Linear):
         """Return outputs [..., O] of inputs [..., I]."""
         if not takes(input, self.weight):
             return functional.linear(input, self.weight, self.bias)
-        found: Tensor = _Linear.apply(input, self.weight, self.bias)
+        found: Tensor = _Linear.apply(input, self.weight, self.bias)  # type: ignore[no-untyped-call]
         return found
 
 
@@ -71,12 +71,15 @@ class PatchConv(nn.Conv2d):
         fits = input.dim() == 4 and not (input.shape[2] % high or input.shape[3] % wide)
         if not (fits and takes(input[:, :, ::high, ::wide].permute(0, 2, 3, 1), self.weight)):
             return super().forward(input)
-        tiles = input.unflatten(3, (-1, wide)).unflatten(2, (-1, high))  # [M, C, h, high, w, wide]
+        num, channels, height, width = input.shape
+        tiles = input.reshape(num, channels, height // high, high, width // wide, wide)
         by_channel = input.is_contiguous() and not _has_channels_last(input)
         order = (0, 2, 4, 1, 3, 5) if by_channel else (0, 2, 4, 3, 5, 1)
         patches = tiles.permute(order).flatten(3)  # [M, h, w, high * wide * C]
         weight = self.weight if by_channel else self.weight.permute(0, 2, 3, 1)
-        found: Tensor = _Linear.apply(patches, weight.flatten(1), self.bias)
+        found: Tensor = _Linear.apply(  # type: ignore[no-untyped-call]
+            patches, weight.flatten(1), self.bias
+        )
         return found.permute(0, 3, 1, 2)
 
 
@@ -100,7 +103,7 @@ def takes(rows: Tensor, weight: Tensor) -> bool:
 @cache
 def _is_faster() -> bool:
     has_wide = bool(torch.cpu.get_capabilities().get("avx512_f"))
-    return has_wide and torch.backends.mkldnn.is_available()
+    return has_wide and torch._C._has_mkldnn
 
 
 def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -123,7 +126,7 @@ class _Linear(torch.autograd.Function):
         return product(rows, weight, bias)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the three."""
         rows, weight = ctx.saved_tensors

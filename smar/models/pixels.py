@@ -19,7 +19,7 @@ def pixels_of(pictures: Tensor, settings: PictureSettings) -> Tensor:
 
     None is stretched.
     """
-    pixels = pictures.permute(0, 3, 1, 2).float() / 255
+    pixels = pictures.permute(0, 3, 1, 2) / 255
     if tuple(pixels.shape[2:]) != settings.size:
         pixels = _fitted(pixels, settings.size, _MODES[settings.resample])
     return pixels
@@ -35,7 +35,7 @@ def normed(pixels: Tensor, settings: PictureSettings) -> Tensor:
         pixels.new_tensor(values).repeat(width) for values in (settings.mean, settings.std)
     )
     lines = pixels.permute(0, 2, 3, 1).flatten(2)  # [M, h, w * 3]
-    return ((lines - mean) / std).view(*lines.shape[:2], width, 3).permute(0, 3, 1, 2)
+    return (lines - mean).div_(std).view(*lines.shape[:2], width, 3).permute(0, 3, 1, 2)
 
 
 def _fitted(pixels: Tensor, size: tuple[int, int], mode: str) -> Tensor:
