@@ -17,6 +17,7 @@ SETTLES = True
 _FREE = 100.0  # inverse penalty of the trust
 _SURE = 40.0  # a logit of 1, to float32
 _LEAST_BELOW = 0.05  # of exchanged pictures, so that the share below is no matter of a few
+_MOST_WRONG = 0.7  # of pictures; where more seem wrong, agreement does not tell which are
 _LEAST_SCALE = 1e-4  # of a state that hardly varies, and of gains that do not
 
 
@@ -51,7 +52,8 @@ class KindGate(Gate):
     indexed, `norm((1 - h) S_t + h S_m)`: still one vector an item and one search. Exchanged
     pictures weigh twice the share w of wrong ones that is seen (`wrong_frac`): own pictures of one
     agreement are wrong ones for the most part where they are less than 2 w times as frequent as
-    exchanged ones. Where none is seen all are trusted.
+    exchanged ones. Where none is seen all are trusted, and so are they where nearly all would be
+    wrong: towers that one loss taught `S_m` alone do not make texts and pictures agree.
 
     SMAR (2023) supervises its header by category and leaves a continuous gate as an open question;
     the form is our choice.
@@ -106,14 +108,15 @@ class KindGate(Gate):
         return figures
 
     def _settle_trust(self, benefit: Benefit) -> None:
-        """Fit the trust; where text and picture never agree there is nothing to fit it by."""
+        """Fit the trust; where text and picture do not agree there is nothing to fit it by."""
         from sklearn.linear_model import LogisticRegression
 
         own, exchanged = (told.double().numpy() for told in (benefit.own, benefit.exchanged))
         if not (len(own) and own.mean() > exchanged.mean()):
             return
-        doubt = min(self.params.doubt, 2 * wrong_frac(own, exchanged))
-        if not doubt:
+        wrong = wrong_frac(own, exchanged)
+        doubt = min(self.params.doubt, 2 * wrong)
+        if not doubt or wrong > _MOST_WRONG:
             return
         weight = np.concatenate([np.ones(len(own)), np.full(len(exchanged), doubt)])
         is_own = np.arange(len(weight)) < len(own)

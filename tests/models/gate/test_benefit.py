@@ -133,6 +133,16 @@ def test_pictures_are_trusted_where_nothing_tells_wrong_ones(doubt: float, own: 
     assert gate.fold(*towers(torch.tensor([-1.0]))).tolist() == [[0.0, 1.0]]
 
 
+@pytest.mark.parametrize(("wrong", "is_doubted"), [(0.5, True), (0.6, True), (0.9, False)])
+def test_pictures_are_trusted_where_their_agreement_does_not_tell_which_are_right(
+    wrong: float, *, is_doubted: bool
+):
+    """Own pictures that agree as exchanged ones do are no evidence that all of them are wrong."""
+    gate = KindGate(WIDTHS, Params())
+    figures = gate.settle(Benefit(torch.randn(20, 5), torch.randn(20), *agreements(wrong)))
+    assert (figures["picture_trust_own"] < 1) == is_doubted
+
+
 @pytest.mark.parametrize("wrong", [0.0, 0.02, 0.1, 0.3, 0.8])
 def test_share_of_wrong_pictures_is_seen_in_how_little_they_agree(wrong: float):
     own, exchanged = (each.double().numpy() for each in agreements(wrong))
