@@ -14,7 +14,7 @@ from tqdm import tqdm
 from smar.index.ann import gated_queries
 from smar.index.hybrid import HybridIndex
 from smar.index.words import WordIndex
-from smar.judging.metrics import judge, ndcg, recall
+from smar.judging.metrics import Metric, judge, ndcg, recall
 from smar.judging.runs import QuerySet, Run
 from smar.models.embeddings import QueryEmbeddings
 from smar.seeding import generator
@@ -25,7 +25,8 @@ SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 """The shares of the words that are tried."""
 CLICK_WORDS = (0.0, 0.5, 1.0)
 """What words of clicks are tried to count, beside those of texts."""
-_CLEAR = 2.0  # standard errors that words of clicks have to gain
+_CLEAR = 2.0  # standard errors from which on a difference is not chance
+_ROUNDING = 1e-9
 _MOST_QUERIES = 2000  # that the words' share is chosen by
 _TOP = 10  # results that words no search has used are measured at
 
@@ -38,12 +39,14 @@ class ShareChoice:
         share: w of a query whose words searches have used, in [0, 1).
         unseen_share: w of a query that has another word of items; None for the same.
         recalls: Mean recall by share on the queries that w was chosen by.
+        ranks: Mean nDCG@10 by share on these.
         unseen: Mean nDCG@10 by share on queries of words that no search has used; empty without.
     """
 
     share: float
     unseen_share: float | None
     recalls: dict[float, float]
+    ranks: dict[float, float]
     unseen: dict[float, float]
 
 
@@ -55,7 +58,11 @@ def choose_word_share(
     k: int,
     seed: int,
 ) -> ShareChoice:
-    """Return the share of the words with the best recall, and that of words no search has used.
+    """Return the share of the words for what was searched, and that of words no search has used.
+
+    The first has the best nDCG@10 of those whose recall, query by query, is less than two standard
+    errors below the best one: over many shares the recall of a few hundred queries hardly differs,
+    and its best by chance may leave to vectors what words order better.
 
     A log repeats itself: measured on it, vectors look as if they knew every word. So its queries
     choose for what has been searched for, and made ones for the rest, where words never count less.
@@ -74,14 +81,16 @@ def choose_word_share(
     """
     some = _drawn(chosen_by, seed)
     if not len(some):
-        return ShareChoice(index.word_share, None, {}, {})
-    recalls = metric_by_share(index, some, encode, k)
+        return ShareChoice(index.word_share, None, {}, {}, {})
+    found = _rows_by_share(index, some, encode, max(k, _TOP))
+    recalls, ranks = _metric_of(recall, found, some, k), _metric_of(ndcg, found, some, _TOP)
     ranked = metric_by_share(index, unseen, encode, _TOP, by_rank=True)
-    share, of_unseen = _best(recalls), _best(ranked) if len(ranked) else None
+    share = best_of_level(recalls, ranks)
+    of_unseen = _best(ranked) if len(ranked) else None
     if of_unseen is not None:
         of_unseen = max(share, of_unseen)
         share = of_unseen if chosen_by.name == "synthetic" else share
-    return ShareChoice(share, of_unseen, _means(recalls), _means(ranked))
+    return ShareChoice(share, of_unseen, _means(recalls), _means(ranks), _means(ranked))
 
 
 def choose_click_words(
@@ -134,6 +143,19 @@ def _best(values: NDArray[np.float64]) -> float:
     return SHARES[int(np.flatnonzero(means == means.max())[-1])]
 
 
+def best_of_level(values: NDArray[np.float64], ranks: NDArray[np.float64]) -> float:
+    """Return the share with the best ranks of those whose values are as good as the best.
+
+    Args:
+        values: Of every query with each share, [Q, shares].
+        ranks: The same of another metric, which decides between those.
+    """
+    gap = values - values[:, [SHARES.index(_best(values))]]
+    error = gap.std(0) / math.sqrt(len(gap))
+    is_level = gap.mean(0) >= -_CLEAR * error - _ROUNDING
+    return _best(np.where(is_level, ranks, -1.0))
+
+
 def metric_by_share(
     index: HybridIndex, queries: QuerySet, encode: Encode, k: int, *, by_rank: bool = False
 ) -> NDArray[np.float64]:
@@ -146,19 +168,35 @@ def metric_by_share(
         k: Results per query.
         by_rank: Whether the ranks of the results count.
     """
+    rows = _rows_by_share(index, queries, encode, k)
+    return _metric_of(ndcg if by_rank else recall, rows, queries, k)
+
+
+def _rows_by_share(
+    index: HybridIndex, queries: QuerySet, encode: Encode, k: int
+) -> NDArray[np.int64]:
+    """Return the k best rows of every query with each of `SHARES`, [shares, Q, k]."""
+    rows = np.full((len(SHARES), len(queries), k), -1, np.int64)
     if not len(queries):
-        return np.zeros((0, len(SHARES)))
+        return rows
     texts = index.read(queries.texts)
     encoded = encode(texts)
     found = index.candidates(texts, gated_queries(encoded.vector, encoded.gate), k)
     bar = tqdm(found, desc="words", unit="query", total=len(queries), disable=None)
-    rows = np.full((len(SHARES), len(queries), k), -1, np.int64)
     for query, candidates in enumerate(bar):
         for place, share in enumerate(SHARES):
             best = candidates.best(share, k)[1]
             rows[place, query, : len(best)] = best
+    return rows
+
+
+def _metric_of(
+    metric: Metric, rows: NDArray[np.int64], queries: QuerySet, k: int
+) -> NDArray[np.float64]:
+    """Return a metric at k of every query with each share, [Q, shares]."""
+    if not len(queries):
+        return np.zeros((0, len(SHARES)))
     scores = np.zeros(rows.shape[1:], np.float32)
-    metric = ndcg if by_rank else recall
     judged = (judge(Run("words", of_share, scores), queries, k) for of_share in rows)
     return np.stack([metric(one, k) for one in judged], axis=1)
 

@@ -104,6 +104,7 @@ class Fitting:
             details=vectors.details,
             figures={
                 **{f"recall_with_word_share_{w:g}": mean for w, mean in choice.recalls.items()},
+                **{f"ndcg_with_word_share_{w:g}": mean for w, mean in choice.ranks.items()},
                 **{f"recall_with_click_words_{w:g}": mean for w, mean in by_weight.items()},
                 **{f"unseen_ndcg_with_word_share_{w:g}": v for w, v in choice.unseen.items()},
             },
@@ -141,7 +142,7 @@ class Fitting:
         """Return the words' share of params.yaml, or the one that is chosen."""
         share, seed = self.params.index.word_share, self.params.seed
         if share != "auto":
-            return ShareChoice(share, None, {}, {})
+            return ShareChoice(share, None, {}, {}, {})
         queries, engagements = self._log
         ids: Sequence[str] = index.item_ids
         trained = LogFacts.of(queries, engagements, ids).trained

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 
 from smar.artifacts import Manifest
 from smar.index.ann import gated_queries
-from smar.index.choice import SHARES, choose_word_share, metric_by_share
+from smar.index.choice import SHARES, best_of_level, choose_word_share, metric_by_share
 from smar.index.hybrid import HybridIndex, write_index
 from smar.index.unseen import UnseenWords
 from smar.judging.runs import QuerySet
@@ -55,6 +55,36 @@ def test_words_that_no_search_used_have_a_share_of_their_own(name: str, is_one: 
     assert choice.unseen[0.0] < choice.unseen[choice.unseen_share] == max(choice.unseen.values())
     assert (choice.share == choice.unseen_share) is is_one
     assert is_one or choice.recalls[choice.share] == 1
+
+
+def test_of_shares_with_recall_as_good_as_the_best_that_with_the_best_order_is_taken():
+    """The third share is .1 below the best one for all queries, the second for one in twenty."""
+    recalls, ranks = np.ones((40, len(SHARES))), np.zeros((40, len(SHARES)))
+    recalls[:, 3:] = 0.5
+    recalls[:, 2] = 0.9
+    recalls[::20, 1] = 0.9
+    ranks[:, :4] = [0.1, 0.2, 0.3, 0.9]
+    assert best_of_level(recalls, ranks) == SHARES[1]
+    assert best_of_level(recalls, np.ones_like(ranks)) == SHARES[1]
+    recalls[:, 1] = 0.99
+    assert best_of_level(recalls, ranks) == SHARES[0]
+
+
+def test_what_decides_between_shares_is_told():
+    index, _ = make(60, 0.0)
+    relevant = csr_matrix((np.random.default_rng(3).random((4, 60)) < 0.2).astype(float))
+    some, nothing = query_set(relevant), query_set(csr_matrix((0, 60)))
+    queries = encoded()
+
+    def encode(texts: list[str]) -> QueryEmbeddings:
+        rows = [QUERIES.index(text) for text in texts]
+        return QueryEmbeddings(queries.vector[rows], queries.gate[rows])
+
+    choice = choose_word_share(index, some, nothing, encode, 5, seed=0)
+    ranks = metric_by_share(index, some, lambda _: encoded(), 10, by_rank=True).mean(0)
+    assert list(choice.ranks.values()) == pytest.approx(ranks.tolist())
+    recalls = metric_by_share(index, some, lambda _: encoded(), 5).mean(0)
+    assert list(choice.recalls.values()) == pytest.approx(recalls.tolist())
 
 
 def test_of_equal_shares_the_largest_is_taken_and_without_queries_the_share_stays():
