@@ -1,4 +1,4 @@
-"""Downloads a feed's pictures beside the feed: the one thing in smar that reaches other machines.
+"""Downloads a feed's pictures beside the feed: the one thing in smar that follows links of a feed.
 
 It is a command of its own. The pipeline reads what it left, and never fetches.
 """
