@@ -28,6 +28,7 @@ _ONE_LOSS: dict[str, object] = {
     "finetune.alpha": 0.0,
     "finetune.beta": 0.0,
     "finetune.gamma": 1.0,
+    "gate.kind": "always",
 }
 
 
@@ -63,8 +64,8 @@ class Smar(Learner):
     """smar: towers, fusion, tasks and clicks, all as its stages do it.
 
     With side tasks those of text and picture stand beside the multimodal one and clicks teach a
-    header; without them S_m alone learns, and the picture counts fully. Trials answer by that
-    header, or by g = 1; `settle` puts the gate in its place that ships.
+    header, by which trials answer; `settle` puts the gate in its place that ships. Without them S_m
+    alone learns and answers.
     """
 
     def __init__(self, given: Given, settings: Settings, seed: int) -> None:
@@ -130,7 +131,6 @@ class Gcl(Smar):
         """Return the settings that make smar's model GCL's, by dotted key."""
         return _form(settings, "late_mean") | {
             **_ONE_LOSS,
-            "gate.kind": "always",
             "loss.kind": "gcl",
             "loss.gcl.power": settings["power"],
             "finetune.searched_words": 0,
