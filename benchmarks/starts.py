@@ -134,7 +134,9 @@ def trained(
         steps[("pretrain", "finetune")[number]] = train(model, sampler, maker, step, settings, left)
     model.set_gate(params.gate.kind, params.gate.own.model_dump())
     if GATES[params.gate.kind].facts["SETTLES"]:
-        model.gate.settle(picture_benefit(model, data, items, source, params.seed))
+        compares = params.finetune.teaches_pictures
+        found = picture_benefit(model, data, items, source, params.seed, compares=compares)
+        model.gate.settle(found)
     return model, source, steps
 
 

@@ -109,7 +109,7 @@ class Smar(Learner):
 
     def settle(self) -> None:
         """Put the gate that ships in the header's place."""
-        self.given.settle(self.model, self.params.gate, self.seed, self.searched)
+        self.given.settle(self.model, self.params, self.seed, self.searched)
 
     def items(self, rows: NDArray[np.int64] | None) -> ItemEmbeddings:
         """Return S_t, S_i and S_m."""

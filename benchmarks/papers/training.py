@@ -115,7 +115,7 @@ def trained(ground: Ground, params: Params, seconds: float) -> tuple[DualEncoder
     steps["finetune"] = _follow(model, clicks, ground, params, a_step, is_first=False)
     model.requires_grad_()
     if settles:
-        ground.settle(model, params.gate, params.seed)
+        ground.settle(model, params, params.seed)
     return model, steps
 
 

@@ -11,7 +11,7 @@ from smar.models.dual_encoder import DualEncoder, build_model
 from smar.models.pretrained import Checkpoint, checkpoints
 from smar.models.searched import Searched
 from smar.models.tokenizer import TextTokenizer
-from smar.params import GateParams, Params
+from smar.params import Params
 from smar.params.kinds import GATES
 from smar.train.batching import BatchMaker
 from smar.train.benefit import picture_benefit
@@ -108,15 +108,18 @@ class Material:
     def settle(
         self,
         model: DualEncoder,
-        gate: GateParams,
+        params: Params,
         seed: int,
         searched: SearchedWords | None = None,
     ) -> None:
         """Put a gate in the place of a trained model's header, and fit one that has to be."""
+        gate, compares = params.gate, params.finetune.teaches_pictures
         model.set_gate(gate.kind, gate.own.model_dump())
         if GATES[gate.kind].facts["SETTLES"]:
             items, source = self.shop.items, self.source
-            benefit = picture_benefit(model, self.clicks, items, source, seed, searched)
+            benefit = picture_benefit(
+                model, self.clicks, items, source, seed, searched, compares=compares
+            )
             model.gate.settle(benefit)
 
     def _read(self, *, clicks_suffice: bool) -> TrainingData:

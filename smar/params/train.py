@@ -166,6 +166,11 @@ class FinetuneParams(TrainParams):
     negatives: NegativeParams = NegativeParams()
     teacher: TeacherParams = TeacherParams()
 
+    @property
+    def teaches_pictures(self) -> bool:
+        """Whether S_i learns by itself, so that `S_t . S_i` can tell wrong pictures."""
+        return bool(self.beta or self.alignment)
+
     def settings(self) -> dict[str, Any]:
         """Return what decides the weights, in plain JSON types; some only where they count."""
         unused = set() if self.alignment else {"alignment"}

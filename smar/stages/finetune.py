@@ -87,7 +87,6 @@ def run(root: Path) -> dict[str, float]:
     from smar.params import load_params
     from smar.params.kinds import GATES
     from smar.seeding import seed_torch
-    from smar.train.benefit import picture_benefit
     from smar.train.loop import finish, train
     from smar.train.precision import check_precision
     from smar.train.prepare import searched_words
@@ -121,9 +120,7 @@ def run(root: Path) -> dict[str, float]:
     )
     _tell(model, items, searched)
     if settles and check_weights(model.state_dict()).passed:  # else the stage stops below
-        _set_gate(model, params)
-        found = picture_benefit(model, data, items, images, params.seed, searched)
-        figures |= model.gate.settle(found)
+        figures |= _settle(model, params, data, items, images, searched)
     times = {name: figures.pop(name) for name in ("seconds", "pairs_per_s")}
     counts = {"pairs_real": len(data.real), "pairs_synthetic": len(data.synthetic)}
     end = Trial.read(paths, items, images, params.seed).recall(model) if model.start else {}
@@ -179,6 +176,23 @@ def _tell(model: "DualEncoder", items: "pd.DataFrame", searched: "SearchedWords 
 
 def _set_gate(model: "DualEncoder", params: "Params") -> None:
     model.set_gate(params.gate.kind, params.gate.own.model_dump())
+
+
+def _settle(
+    model: "DualEncoder",
+    params: "Params",
+    data: "TrainingData",
+    items: "pd.DataFrame",
+    images: "ItemSource",
+    searched: "SearchedWords | None",
+) -> dict[str, float]:
+    """Fit the gate that ships to the trained towers and return its figures."""
+    from smar.train.benefit import picture_benefit
+
+    _set_gate(model, params)
+    compares = params.finetune.teaches_pictures
+    found = picture_benefit(model, data, items, images, params.seed, searched, compares=compares)
+    return model.gate.settle(found)
 
 
 def _settings(params: "Params") -> dict[str, Any]:

@@ -40,6 +40,8 @@ def picture_benefit(
     images: ItemSource,
     seed: int,
     searched: SearchedWords | None = None,
+    *,
+    compares: bool = True,
 ) -> Benefit:
     """Return how far engaged items come up when the picture counts, query by query.
 
@@ -57,6 +59,8 @@ def picture_benefit(
         seed: Draws items and pairs.
         searched: Words of searches that items show, but for those of the pairs drawn; then an item
             has two of these at most, for the others to tell what they do in a search.
+        compares: Whether S_t and S_i can be compared; no picture is doubted where S_i has learned
+            as a part of S_m alone, for what it adds to a text need not agree with it.
     """
     model.eval()
     per_item = _PER_ITEM if searched else None
@@ -78,8 +82,8 @@ def picture_benefit(
         )
         gain[part] = np.log1p(by_text) - np.log1p(by_both)
     logger.info("the picture brings %.3f in ln of the rank over %d pairs", gain.mean(), len(gain))
-    own, exchanged = _agreements(made, generator(seed, "exchanged pictures"))
-    return Benefit(pooled, torch.from_numpy(gain), own, exchanged)
+    agreements = _agreements(made, generator(seed, "exchanged pictures")) if compares else ()
+    return Benefit(pooled, torch.from_numpy(gain), *agreements)
 
 
 def _agreements(made: ItemEmbeddings, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

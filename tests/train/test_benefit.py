@@ -15,7 +15,9 @@ from smar.data.tokens import token_tensors
 from smar.models.dual_encoder import DualEncoder
 from smar.models.embeddings import ItemEmbeddings
 from smar.models.encode import encode_items, encode_queries
-from smar.params import Params
+from smar.models.gate import build_gate
+from smar.models.gate.base import GateWidths
+from smar.params import FinetuneParams, Params
 from smar.params.kinds import GATES
 from smar.train import benefit
 from smar.train.benefit import picture_benefit
@@ -129,6 +131,31 @@ def test_items_without_pictures_gain_nothing(
     bare = tiny_items.assign(image_ids=[[]] * len(tiny_items))
     taught = picture_benefit(tiny_model(), tiny_data, bare, tiny_images, 3)
     assert not taught.gain.any()
+
+
+def test_no_picture_is_doubted_where_text_and_picture_cannot_be_compared(
+    tiny_model: Build, data: TrainingData, tiny_items: pd.DataFrame, tiny_images: ImageStore
+):
+    found = [
+        picture_benefit(tiny_model(), data, tiny_items, tiny_images, 3, compares=compares)
+        for compares in (True, False)
+    ]
+    assert torch.equal(found[0].gain, found[1].gain)
+    assert [len(each.own) == len(each.exchanged) > 0 for each in found] == [True, False]
+    gate = build_gate(
+        "benefit", {"doubt": 1.0}, replace(GateWidths.example(), query=found[1].pooled.shape[1])
+    )
+    assert gate.settle(found[1])["picture_trust_own"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("tasks", "teaches"),
+    [({}, True), ({"beta": 0.0}, False), ({"beta": 0.0, "alignment": 0.1}, True)],
+)
+def test_text_and_picture_can_be_compared_where_pictures_learn_by_themselves(
+    tasks: dict[str, float], teaches: bool
+):
+    assert FinetuneParams(**tasks).teaches_pictures == teaches
 
 
 def test_gate_that_ships_is_settled():
