@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from smar.index.words import WordIndex
 
 LANGUAGE = "english"
-_OFTEN = 3  # times as frequent as anywhere
+_OFTEN, _LEAST, _FEWEST = 3, 0.1, 3  # of texts in which a word denies; below, it is by chance
 _SURE = 0.8  # of a word's surest picture: from there on an item is left out for it
 
 
@@ -53,24 +53,25 @@ def sought(words: "WordIndex", text: str) -> Sought:
 
     An item is left out if its text has what is not wanted, or its pictures tell it surely. One
     whose text has beside it a word that denies ("non stick", "sugar free") stays, and where there
-    is such an item the whole query is searched, for then texts speak of it. A word denies where it
-    is three times as frequent beside what is not wanted as anywhere: "free shipping" does not. A
-    query is searched as it is in another language than English, where a word that is not wanted
-    is in no text, and where nothing or everything would be left out.
+    are such items the whole query is searched, for then texts speak of it. A word denies that is
+    in a tenth of the texts with what is not wanted, three at least, and three times as frequent
+    there as anywhere: "free shipping" does not. A query is searched as it is in another language
+    than English, where neither texts nor clicks have a word that is not wanted, where that word
+    denies itself, and where everything would be left out.
     """
     negation = negation_of(text) if words.stemmer == LANGUAGE else None
     if negation is None:
         return Sought(text)
     unwanted, is_told = np.empty(0, np.int64), False
     for phrase in negation.unwanted:
-        having = [_having(words, [word]) for word in phrase]
-        if not all(len(words.numbers(word)) for word in phrase):
+        having = [_having(words, word) for word in phrase]
+        if not all(len(words.numbers(word)) and word not in DENYING for word in phrase):
             return Sought(text)
         rows = reduce(np.intersect1d, having)
-        denied = _denied(words, rows)
+        denied = _denied(words, phrase)
         is_told = is_told or bool(len(denied))
         unwanted = np.union1d(unwanted, np.setdiff1d(rows, denied))
-    if not 0 < len(unwanted) < len(words):
+    if len(unwanted) == len(words):
         return Sought(text)
     left_out = tuple(" ".join(phrase) for phrase in negation.unwanted)
     return Sought(text if is_told else negation.wanted, left_out, unwanted)
@@ -97,21 +98,24 @@ def search_sought(
     return scores, rows
 
 
-def _denied(words: "WordIndex", rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return those rows whose text says that the item is without what they have."""
+def _denied(words: "WordIndex", phrase: Sequence[str]) -> NDArray[np.int64]:
+    """Return the rows of the items whose text says that they are without a phrase that it has."""
+    texts = words.of_texts()
+    rows = reduce(np.intersect1d, [_having(texts, word) for word in phrase])
     denied = np.empty(0, np.int64)
     for word in DENYING:
-        denying = _having(words, [word])
+        denying = _having(texts, word)
         both = np.intersect1d(rows, denying)
-        if len(both) * len(words) >= _OFTEN * len(rows) * len(denying):
+        is_often = len(both) * len(texts) >= _OFTEN * len(rows) * len(denying)
+        if is_often and len(both) >= max(_FEWEST, _LEAST * len(rows)):
             denied = np.union1d(denied, both)
     return denied
 
 
-def _having(words: "WordIndex", some: Sequence[str]) -> NDArray[np.int64]:
-    """Return the rows of the items that have one of some words in their text or pictures."""
+def _having(words: "WordIndex", word: str) -> NDArray[np.int64]:
+    """Return the rows of the items that have a word in their text or pictures."""
     found = [np.empty(0, np.int32)]
-    for number in (number for word in some for number in words.numbers(word)):
+    for number in words.numbers(word):
         found.append(words.postings.of(number)[0])
         if number in words.shown:
             rows, weights = words.postings.of(words.shown[number])

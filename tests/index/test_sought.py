@@ -6,6 +6,7 @@ import pytest
 from smar.index.hybrid import HybridIndex
 from smar.index.picture_words import PictureWord
 from smar.index.sought import Sought, search_sought, sought
+from smar.index.told_words import ClickWord
 from smar.index.words import WordIndex
 from smar.models.embeddings import QueryEmbeddings
 from tests.index.test_hybrid import make
@@ -15,8 +16,8 @@ TEXTS = [
     "blue striped shirt",
     "shirt",
     "red striped dress",
-    "cola sugar free",
     "cola with sugar",
+    *["cola sugar free"] * 3,
     "syrup of sugar",
     "juice",
     *["socks"] * 12,
@@ -39,7 +40,7 @@ def test_items_whose_text_has_a_word_in_any_form_are_left_out(words: WordIndex):
 def test_items_whose_pictures_tell_a_word_surely_are_left_out(words: WordIndex):
     told = PictureWord(
         words.vocabulary["red"],
-        np.array([1, 2, 7], np.int32),
+        np.array([1, 2, 9], np.int32),
         np.array([0.4, 0.5, 0.1], np.float32),
     )
     found = sought(words.with_pictured([told]), "shirt not red")
@@ -49,7 +50,18 @@ def test_items_whose_pictures_tell_a_word_surely_are_left_out(words: WordIndex):
 def test_item_that_is_without_by_its_text_stays_and_its_words_are_searched(words: WordIndex):
     found = sought(words, "cola without sugar")
     assert found == Sought("cola without sugar", ("sugar",))
-    assert found.rows.tolist() == [5, 6]
+    assert found.rows.tolist() == [4, 8]
+
+
+def test_word_that_stands_there_by_chance_denies_nothing():
+    words = WordIndex.build([*TEXTS, "shirt less red"])
+    assert sought(words, "shirt not red") == Sought("shirt", ("red",))
+
+
+def test_word_that_clicks_alone_tell_is_no_part_of_what_is_searched(words: WordIndex):
+    told = ClickWord("teal", np.array([2], np.int32), np.array([1.0], np.float32), 1.0)
+    found = sought(words.with_clicked([told]), "shirt not teal")
+    assert (found, len(found.rows)) == (Sought("shirt", ("teal",)), 0)
 
 
 def test_word_that_every_text_has_denies_nothing():
