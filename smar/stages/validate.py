@@ -54,11 +54,15 @@ def run(root: Path) -> None:
     os.environ["GX_ANALYTICS_ENABLED"] = "False"  # read when Great Expectations is imported
     from smar.artifacts import Manifest, read_manifest, write_directory
     from smar.data import schema
+    from smar.later import imported_later, without_collection
     from smar.params import load_params
-    from smar.validation.kept_facts import KeptFacts
-    from smar.validation.previous import read_profile, source_key, write_profile
-    from smar.validation.report import counts_of, write_report
-    from smar.validation.shop import validate_shop
+
+    imported_later("altair", "scipy.stats")  # for expectations that no contract has
+    with without_collection():
+        from smar.validation.kept_facts import KeptFacts
+        from smar.validation.previous import read_profile, source_key, write_profile
+        from smar.validation.report import counts_of, write_report
+        from smar.validation.shop import validate_shop
 
     logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     params = load_params(Paths(root).params)

@@ -1,6 +1,5 @@
 """What the engagement table promises."""
 
-from hashlib import sha256
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +25,7 @@ from smar.validation.contract import (
     promises,
 )
 from smar.validation.items import one_row
-from smar.validation.kept_facts import KeptFacts
+from smar.validation.kept_facts import KeptFacts, digest_of
 
 _DAY = 86_400_000_000  # microseconds
 _TOP, _LOWER = 3, 8  # places 1 to 3 against place 8 and below
@@ -155,7 +154,7 @@ def _facts(table: pa.Table, shop: _Shop) -> pa.Table:
 def _facts_beside(table: pa.Table, shop: _Shop, kept: KeptFacts) -> pa.Table:
     """Return `_facts`, found of rows that are new and of those that they meet."""
     stands, found, _ = kept.standing("engagements", table)
-    told = sha256("\0".join(shop.item_ids).encode()).hexdigest()
+    told = digest_of(pa.array(shop.item_ids, pa.string()))
     if stands:
         # Those of searches that are other ones now do not stand, and nothing that follows them.
         same = kept.same_rows("engagements", "searches", shop.searches, shop.kept)
@@ -263,10 +262,12 @@ def place_table(
     shown = np.bincount(num_shown[searches_kept], minlength=2)
     showing = shown[::-1].cumsum()[::-1][1:]  # searches that show place 1, 2, ...
     usable = (frame["action"] == "click") & frame["position"].notna() & (frame["search"] >= 0)
-    clicks = frame.loc[usable, ["search", "position"]].drop_duplicates()
-    inside = clicks["position"].between(1, len(showing))
-    place = clicks.loc[inside, "position"].to_numpy(np.int64)
-    counts = np.bincount(place, minlength=len(showing) + 1)[1:]
+    position = frame["position"].to_numpy()
+    inside = usable.to_numpy(bool) & (position >= 1) & (position <= len(showing))
+    # Each search and place is one click, however often it is clicked there.
+    search, place = frame["search"].to_numpy(np.int64)[inside], position[inside].astype(np.int64)
+    once = pd.unique(search * (len(showing) + 1) + place)
+    counts = np.bincount(once % (len(showing) + 1), minlength=len(showing) + 1)[1:]
     table = pd.DataFrame(
         {"place": np.arange(1, len(showing) + 1), "clicks": counts, "searches": showing}
     )
@@ -282,22 +283,22 @@ def figures(
     by_place: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return the figures of the accepted engagements, one row; NaN where nothing can be judged."""
-    engagements = frame[kept]
-    clicks = engagements[engagements["action"] == "click"]
+    search, action = (frame[name][kept] for name in ("search", "action"))
+    is_click = (action == "click").to_numpy(bool)
     searches = int(searches_kept.sum())
-    clicked = clicks["search"].unique()
+    clicked = search[is_click].unique()
     with_results = int((num_shown[searches_kept] > 0).sum())
     clicked_shown = int((num_shown[clicked] > 0).sum()) if len(clicked) else 0
-    purchases = int((engagements["action"] == "purchase").sum())
+    purchases, clicks = int((action == "purchase").sum()), int(is_click.sum())
     top = by_place[by_place["place"] <= _TOP]["click_through"].mean()
     lower = by_place[by_place["place"] >= _LOWER]["click_through"].mean()
     enough = by_place["clicks"].sum() >= _FEWEST_CLICKS and top > 0
-    any_action = engagements["search"].nunique()
+    any_action = search.nunique()
     return one_row(
-        rows=len(engagements),
+        rows=len(search),
         quarantined=float(1 - kept.mean()) if len(kept) else 0.0,
         click_through=any_action / searches if searches else np.nan,
         click_through_shown=clicked_shown / with_results if with_results else np.nan,
         lower_over_top=lower / top if enough else np.nan,
-        purchases_per_click=purchases / len(clicks) if len(clicks) else np.nan,
+        purchases_per_click=purchases / clicks if clicks else np.nan,
     )

@@ -134,8 +134,11 @@ def prepare(table: pa.Table, pictures: PictureFacts) -> pd.DataFrame:
     frame["top_category"] = top.iloc[number].to_numpy()
     median = frame["price"].groupby(frame["category"]).transform("median")
     frame["times_median"] = (frame["price"] / median.where(median > 0)).where(frame["price"] > 0)
-    grouped = frame.groupby("group_id")["item_id"].transform("size")
-    frame["in_group"] = grouped.where(frame["group_id"] != "", 1)
+    frame["in_group"] = 1
+    in_group = (frame["group_id"] != "").to_numpy(bool)
+    if in_group.any():
+        grouped = frame[in_group].groupby("group_id")["item_id"].transform("size")
+        frame.loc[in_group, "in_group"] = grouped
     frame["shows_something"] = ~known
     frame["share_picture"] = 0
     if len(pictures):
@@ -145,11 +148,14 @@ def prepare(table: pa.Table, pictures: PictureFacts) -> pd.DataFrame:
     return frame
 
 
-def _sharing(frame: pd.DataFrame, look: NDArray[np.int64]) -> pd.Series:
+def _sharing(frame: pd.DataFrame, look: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how many things share each item's look; items of one group are one thing."""
-    thing = frame["group_id"].where(frame["group_id"] != "", "\0" + frame["item_id"])
-    things = thing.groupby(look).transform("nunique")
-    return things.where(look >= 0, 0)
+    things = (look >= 0).astype(np.int64)
+    several = np.flatnonzero(np.bincount(look + 1, minlength=2)[look + 1] * things > 1)
+    some = frame[["item_id", "group_id"]].iloc[several]
+    thing = some["group_id"].where(some["group_id"] != "", "\0" + some["item_id"])
+    things[several] = thing.groupby(look[several]).transform("nunique")
+    return things
 
 
 def figures(frame: pd.DataFrame, kept: NDArray[np.bool_]) -> pd.DataFrame:

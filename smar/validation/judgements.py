@@ -6,6 +6,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from smar.data import row_rules
+from smar.data.membership import in_one_piece
 from smar.params import JudgementRules
 from smar.validation.contract import (
     QUARANTINE,
@@ -18,6 +19,7 @@ from smar.validation.contract import (
     promises,
 )
 from smar.validation.items import one_row
+from smar.validation.lookup import those_of
 
 
 def rows(params: JudgementRules) -> Contract:
@@ -51,7 +53,8 @@ def whole(params: JudgementRules, max_quarantined_frac: float) -> Contract:
 def prepare(table: pa.Table, test_ids: pd.Series, item_ids: pd.Series) -> pd.DataFrame:
     """Return the judgements with the columns that the rules need."""
     frame: pd.DataFrame = table.to_pandas()
-    known: row_rules.Known = {"query_id": test_ids, "item_id": item_ids}
+    items = those_of(pa.array(item_ids, pa.string()), in_one_piece(table["item_id"]))
+    known: row_rules.Known = {"query_id": test_ids, "item_id": items.to_pandas()}
     return frame.assign(**promises(frame, row_rules.JUDGEMENTS, known))
 
 

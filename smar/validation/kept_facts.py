@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from smar.closure import PARAMS, code_key
+from smar.data.membership import in_one_piece
 from smar.sources.kept_tables import ENDING, KeptTables, read_tables, write_tables
 from smar.sources.quarantine import Quarantine
 
@@ -180,6 +181,14 @@ class KeptFacts:
             self._blocks[name, start, end] = known.hexdigest()
         marks = b"" if beside is None else np.packbits(beside[start:end]).tobytes()
         return self._blocks[name, start, end] + sha256(marks).hexdigest()[:16]
+
+
+def digest_of(values: pa.Array | pa.ChunkedArray) -> str:
+    """Return what stands for texts, lists of them, or numbers of 64 bits, in their order."""
+    known = sha256()
+    for part in _content(in_one_piece(values)):
+        known.update(part)
+    return known.hexdigest()
 
 
 def _content(values: pa.Array) -> Iterator[bytes | memoryview]:

@@ -1,5 +1,7 @@
 """What the query table promises."""
 
+from typing import NamedTuple, Self
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -28,6 +30,7 @@ from smar.validation.contract import (
 from smar.validation.items import BROKEN_TEXT, MARKUP, one_row
 from smar.validation.kept_facts import KeptFacts
 from smar.validation.language import sample, script_shares
+from smar.validation.lookup import is_among
 
 # Printable ASCII without capitals, single blanks between.
 _PLAIN = r"^[!-@\[-~]+( [!-@\[-~]+)*$"
@@ -82,21 +85,52 @@ def whole(params: QueryRules, max_quarantined_frac: float) -> Contract:
     return Contract("queries", "whole", rules)
 
 
-def prepare(table: pa.Table, searches: pa.Table, kept: KeptFacts | None = None) -> pd.DataFrame:
+class Searched(NamedTuple):
+    """Which queries searches are of.
+
+    Args:
+        rows: Row of the first query with the id that each search names, -1 for none, [R].
+        first: Row of the first query with the id of each query, [Q].
+    """
+
+    rows: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, table: pa.Table, searches: pa.Table) -> Self:
+        """Return which of the queries, [Q], the searches are of, [R]."""
+        ids = in_one_piece(table["query_id"])
+        return cls(_at(searches["query_id"], ids), _at(ids, ids))
+
+    def knows(self, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which searches, [R], name the id of a query that is kept, [Q]."""
+        is_kept = np.zeros(len(self.first) + 1, bool)  # the last of a search without one
+        is_kept[self.first[kept]] = True
+        return is_kept[self.rows]
+
+    def counts(self, accepted: NDArray[np.bool_] | slice = slice(None)) -> NDArray[np.int64]:
+        """Return how many of the searches that are accepted, [R], name the id of each query."""
+        rows = self.rows[accepted]
+        return np.bincount(rows[rows >= 0], minlength=len(self.first))[self.first]
+
+
+def prepare(table: pa.Table, searched: Searched, kept: KeptFacts | None = None) -> pd.DataFrame:
     """Return the queries with the columns that the rules need.
 
     Args:
         table: The queries.
-        searches: The searches, as ingested.
+        searched: Which of them the searches are of, as ingested.
         kept: Facts that an earlier run found.
     """
     frame: pd.DataFrame = table.to_pandas()
-    judged = frame["split"].isin(JUDGED)
     frame = frame.assign(**promises(frame, row_rules.QUERIES, {}))
-    frame["is_in_one_split"] = judged | ~frame["query"].where(~judged).duplicated()
+    logged = np.flatnonzero(~_is_judged(frame))
+    again = frame["query"].iloc[logged].duplicated().to_numpy()
+    frame["is_in_one_split"] = True
+    frame.iloc[logged[again], frame.columns.get_loc("is_in_one_split")] = False
     found = _facts_beside(in_one_piece(table["query"]), KeptFacts() if kept is None else kept)
     frame["is_no_leak"] = ~_leaks(frame["split"].to_numpy(object), in_one_piece(found["bag"]))
-    frame["counts_agree"] = frame["num_searches"] == count_searches(frame, searches["query_id"])
+    frame["counts_agree"] = frame["num_searches"] == count_searches(frame, searched.counts())
     frame["is_normal"] = found["is_normal"].to_numpy()
     return frame
 
@@ -138,31 +172,34 @@ def _leaks(split: NDArray[np.object_], bags: pa.Array) -> NDArray[np.bool_]:
     for held_out, apart_from in _APART.items():
         rows = np.flatnonzero(split == held_out)
         others = bags.filter(pa.array(np.isin(split, apart_from)))
-        leaks[rows] = pc.is_in(bags.take(pa.array(rows)), value_set=others).to_numpy(False)
+        leaks[rows] = is_among(bags.take(pa.array(rows)), others).to_numpy(False)
     return leaks
 
 
-def count_searches(queries: pd.DataFrame, query_ids: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Return the number of searches of each query's text; a judged one shares those of its text."""
-    counted = pc.value_counts(query_ids)
-    is_logged = ~queries["split"].isin(JUDGED).to_numpy(bool)
-    logged = queries[is_logged]
-    again = logged["query"].duplicated().to_numpy()
-    of_id = _at(logged["query_id"], counted.field("values"))
-    counts = np.append(counted.field("counts").to_numpy(zero_copy_only=False), 0)[of_id]
-    whole = np.empty(len(queries), np.int64)
-    whole[is_logged] = counts
-    others = ~is_logged
-    others[np.flatnonzero(is_logged)[again]] = True
-    first = pa.array(logged["query"], pa.string()).filter(pa.array(~again))
-    of_text = _at(queries["query"][others], first)
-    whole[others] = np.append(counts[~again], 0)[of_text]
+def count_searches(queries: pd.DataFrame, by_id: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number of searches of each query's text; a judged one shares those of its text.
+
+    Args:
+        queries: As `prepare` gives them, [Q].
+        by_id: The number of searches that name the id of each, [Q].
+    """
+    is_other = ~queries["is_in_one_split"].to_numpy(bool) | _is_judged(queries)
+    first = np.flatnonzero(~is_other)  # logged, and no earlier one has the text
+    texts = pa.array(queries["query"][is_other], pa.string())
+    logged = pa.array(queries["query"], pa.string())
+    first = first[pc.is_in(logged, value_set=texts).to_numpy(False)[first]]
+    whole = by_id.copy()
+    whole[is_other] = np.append(by_id[first], 0)[_at(texts, logged.take(pa.array(first)))]
     return whole
 
 
-def _at(texts: pd.Series, among: pa.Array) -> NDArray[np.int64]:
-    """Return the places of texts among others, -1 where they are not."""
-    found = pc.index_in(pa.array(texts, pa.string()), value_set=among)
+def _is_judged(queries: pd.DataFrame) -> NDArray[np.bool_]:
+    return queries["split"].isin(JUDGED).to_numpy(bool)
+
+
+def _at(texts: pa.Array | pa.ChunkedArray, among: pa.Array) -> NDArray[np.int64]:
+    """Return the first places of texts among others, -1 where they are not."""
+    found = pc.index_in(texts, value_set=among)
     return pc.fill_null(found, -1).to_numpy().astype(np.int64)
 
 

@@ -22,6 +22,7 @@ from smar.validation.contract import (
 )
 from smar.validation.items import one_row
 from smar.validation.kept_facts import KeptFacts
+from smar.validation.lookup import is_among
 
 _DAY = 86_400_000_000  # microseconds
 _SAMPLE = 20_000
@@ -83,12 +84,14 @@ def days(params: LogRules) -> Contract:
     return Contract("searches", "days", rules, key="day")
 
 
-def prepare(table: pa.Table, query_ids: pd.Series, kept: KeptFacts | None = None) -> pd.DataFrame:
+def prepare(
+    table: pa.Table, knows_query: NDArray[np.bool_], kept: KeptFacts | None = None
+) -> pd.DataFrame:
     """Return the searches with the columns that the rules need; `shown` as its length.
 
     Args:
-        table: The searches.
-        query_ids: Ids of the accepted queries.
+        table: The searches, [R].
+        knows_query: Which of them are of accepted queries, [R].
         kept: Facts that an earlier run found.
     """
     frame: pd.DataFrame = table.drop_columns(["shown"]).to_pandas()
@@ -96,8 +99,8 @@ def prepare(table: pa.Table, query_ids: pd.Series, kept: KeptFacts | None = None
     frame = frame.assign(**{name: found[name].to_numpy() for name in found.column_names})
     timed = frame["timestamp"].notna().to_numpy(bool)
     time = frame["timestamp"].astype("int64").to_numpy()  # of no meaning where none is told
-    known = pc.is_in(table["query_id"], value_set=pa.array(query_ids, pa.string()))
-    frame["knows_query"] = known.to_numpy()
+    frame["num_shown"] = frame["num_shown"].astype("int64")  # others are judged one by one
+    frame["knows_query"] = knows_query
     middle = np.median(time[timed]) if timed.any() else 0
     frame["days_from_middle"] = np.where(timed, np.abs(time - middle) / _DAY, np.nan)
     return frame
@@ -223,7 +226,7 @@ def _shown_known(shown: pa.ChunkedArray, kept: NDArray[np.bool_], item_ids: pd.S
     flat = pc.list_flatten(shown.take(pa.array(chosen))).drop_null()
     if len(flat) == 0:
         return np.nan
-    known = pc.is_in(flat, value_set=pa.array(item_ids, pa.string()))
+    known = is_among(in_one_piece(flat), pa.array(item_ids, pa.string()))
     return float(pc.mean(known.cast(pa.float64())).as_py())
 
 

@@ -132,6 +132,7 @@ class _Run:
         self.checker, self.pictures, self.facts = checker, pictures, facts
         self.frames: dict[str, pd.DataFrame] = {}
         self.kept: dict[str, NDArray[np.bool_]] = {}
+        self.searched = queries.Searched.of(tables["queries"], tables["searches"])
 
     def outcome(self, before: Profile | None) -> Outcome:
         """Return the outcome of all contracts."""
@@ -161,11 +162,13 @@ class _Run:
         self._put(items.rows(params.items), items.prepare(tables["items"], self.pictures))
         self._put(
             queries.rows(params.queries),
-            queries.prepare(tables["queries"], tables["searches"], self.facts),
+            queries.prepare(tables["queries"], self.searched, self.facts),
         )
         self._put(
             searches.rows(params.log),
-            searches.prepare(tables["searches"], self._left("queries")["query_id"], self.facts),
+            searches.prepare(
+                tables["searches"], self.searched.knows(self.kept["queries"]), self.facts
+            ),
         )
         self._leave_out_queries_without_searches()
         item_ids = self._left("items")["item_id"]
@@ -189,8 +192,8 @@ class _Run:
         frame = self.frames["queries"]
         count = frame["num_searches"].to_numpy()
         if not self.kept["searches"].all():
-            ids = self.tables["searches"]["query_id"].filter(pa.array(self.kept["searches"]))
-            count = queries.count_searches(frame, ids)
+            by_id = self.searched.counts(self.kept["searches"])
+            count = queries.count_searches(frame, by_id)
         logged = ~frame["split"].isin(JUDGED) & (frame["num_searches"] > 0) & self.kept["queries"]
         frame["is_still_searched"] = ~(logged & (count == 0))
         self.kept["queries"] = self.kept["queries"] & self.check(queries.left(), frame)

@@ -59,10 +59,10 @@ def joined(days: list[Tables]) -> Tables:
 
 def frames(tables: Tables, accepted: np.ndarray, items: list[str], kept: KeptFacts | None):
     """Return what rules are put to."""
-    ids = pd.Series([f"q{n}" for n in range(4)], dtype="str")
+    asked = tables["searches"]["query_id"].to_pandas().isin([f"q{n}" for n in range(4)])
     known = pd.Series(items, dtype="str")
     return [
-        searches.prepare(tables["searches"], ids, kept),
+        searches.prepare(tables["searches"], asked.to_numpy(bool), kept),
         engagements.prepare(tables["engagements"], tables["searches"], accepted, known, kept),
     ]
 
