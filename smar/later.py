@@ -31,13 +31,14 @@ class _Later(ModuleType):
         return getattr(self, name)
 
 
-def imported_later(*names: str) -> None:
+def imported_later(*names: str, in_parts: bool = False) -> None:
     """Let packages run when something of them is asked for first, not when they are imported.
 
     One that runs already, or is not installed, is left alone.
 
     Args:
         names: Packages by their full names; those that they lie in are imported.
+        in_parts: Whether a module of one may be imported without it; it must not need it.
     """
     for name in names:
         if name in sys.modules:
@@ -46,7 +47,8 @@ def imported_later(*names: str) -> None:
         if spec is None or spec.submodule_search_locations is None:
             continue
         module = module_from_spec(spec)
-        del module.__path__  # so that a module of it that is imported has it run first
+        if not in_parts:
+            del module.__path__  # which a module of it asks for that is imported
         module.__class__ = _Later
         sys.modules[name] = module
 

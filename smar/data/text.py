@@ -51,7 +51,8 @@ def field_starts(items: "pd.DataFrame", *, markers: bool = False) -> NDArray[np.
 
 def item_codes(items: "pd.DataFrame") -> list[tuple[str, ...]]:
     """Return what each item may be called by: its id, and GTIN and MPN where the table has them."""
-    columns = [items[name] for name in ("item_id", "gtin", "mpn") if name in items]
+    names = [name for name in ("item_id", "gtin", "mpn") if name in items]
+    columns = [items[name].to_numpy(object).tolist() for name in names]
     return list(zip(*columns, strict=True))
 
 

@@ -36,6 +36,7 @@ METRIC = "inner_product"
 _EXACT_ROWS = 50_000
 _MOST_ROUNDED = 2**28
 _AGAINST = 2.0
+_AT_ONCE = 4096  # rows that are put together
 
 
 @dataclass(frozen=True)
@@ -258,7 +259,9 @@ def gated_items(
         return np.concatenate([text, multimodal], axis=1)
     dim = text.shape[1]
     rows = scratch(folder, np.float32, (len(text), 2 * dim))
-    rows[:, :dim], rows[:, dim:] = text, multimodal
+    for start in range(0, len(text), _AT_ONCE):  # so that a page is written to once
+        part = slice(start, start + _AT_ONCE)
+        rows[part, :dim], rows[part, dim:] = text[part], multimodal[part]
     return rows
 
 

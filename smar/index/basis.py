@@ -3,52 +3,114 @@
 Of each table the smallest hashes of its rows are kept: they are a sample of it that two runs draw
 alike, so that samples tell how much of the tables is the same (Broder, 1997).
 
-Shapes: R rows of a table, N items.
+Rows that an earlier run hashed are hashed again
+in blocks alone that are other ones now.
+
+Shapes: R rows of a table, B blocks of rows, N items.
 """
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from smar.data import schema
-from smar.paths import Paths
+from smar.data.arrow_content import digest_of
 
 MOST = 4096
 """Rows of each table that are kept: a share of a hundredth is told to .0016 (standard error)."""
 
-_COLUMNS = {
+_BLOCK = 65_536  # rows that are hashed together
+_MANY = 16 * MOST
+
+COLUMNS = {
     "queries": ("query", "split"),
     "engagements": ("search_id", "item_id", "action"),
     "judgements": ("query_id", "item_id", "grade"),
 }
+"""What counts of each table."""
 
 Basis = Mapping[str, NDArray[np.uint64]]
 """The smallest hashes of the rows of each table, ascending, by its name."""
 
 
+@dataclass(frozen=True)
+class Hashed:
+    """The smallest hashes of blocks of rows, by what stands for a block's content.
+
+    Args:
+        digests: Of each block, [B, 4].
+        ends: Where the hashes of each block end, [B].
+        hashes: Of one block after the other, ascending in each.
+    """
+
+    digests: NDArray[np.uint64]
+    ends: NDArray[np.int64]
+    hashes: NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, by_block: Mapping[bytes, NDArray[np.uint64]]) -> Self:
+        """Return the hashes of blocks, each by the 32 bytes that stand for it."""
+        digests = np.frombuffer(b"".join(by_block), np.uint64).reshape(-1, 4)
+        ends = np.cumsum([*map(len, by_block.values())], dtype=np.int64)
+        return cls(digests, ends, np.concatenate([np.empty(0, np.uint64), *by_block.values()]))
+
+    @classmethod
+    def nothing(cls) -> Self:
+        """Return the hashes of no block."""
+        return cls.of({})
+
+    def by_block(self) -> dict[bytes, NDArray[np.uint64]]:
+        """Return the hashes of each block, by what stands for it."""
+        names = [line.tobytes() for line in self.digests]
+        return dict(zip(names, np.split(self.hashes, self.ends)[:-1], strict=True))
+
+
 def smallest(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return what is kept of the hashes of a table's rows, [R]."""
+    """Return what is kept of the hashes of a table's rows, [R], ascending."""
+    if len(hashes) > _MANY:  # few of many that are spread evenly: no more need to be ordered
+        near = hashes[hashes <= np.uint64(2**64 // len(hashes) * 4 * MOST)]
+        if len(found := np.unique(near)) >= MOST:
+            return found[:MOST]
     return np.unique(hashes)[:MOST]
 
 
-def basis_of(paths: Paths, vectors: NDArray[np.uint64]) -> Basis:
-    """Return what an index of accepted tables is fitted to.
+def basis_of(
+    tables: Mapping[str, pa.Table], vectors: NDArray[np.uint64], before: Hashed | None = None
+) -> tuple[Basis, Hashed]:
+    """Return what an index of accepted tables is fitted to, and the hashes that told it.
 
     Args:
-        paths: The project.
+        tables: Queries, engagements and judgements by their names.
         vectors: What the item rows are known by, [N, 2].
+        before: Hashes of an earlier run, of which those of blocks as they were are taken.
     """
-    found = {name: hashes_of(getattr(paths, name), columns) for name, columns in _COLUMNS.items()}
-    return {name: smallest(hashes) for name, hashes in (found | {"items": vectors[:, 0]}).items()}
+    known, used = (before or Hashed.nothing()).by_block(), dict[bytes, NDArray[np.uint64]]()
+    basis = {"items": smallest(vectors[:, 0])}
+    for name, columns in COLUMNS.items():
+        table = tables[name].select(list(columns))
+        blocks = [table.slice(start, _BLOCK) for start in range(0, len(table), _BLOCK)]
+        own = {_standing_for(block): block for block in blocks}
+        found = {one: known[one] if one in known else _hashed(own[one]) for one in own}
+        basis[name] = smallest(np.concatenate([np.empty(0, np.uint64), *found.values()]))
+        used |= found
+    return basis, Hashed.of(used)
 
 
-def hashes_of(path: Path, columns: Sequence[str]) -> NDArray[np.uint64]:
-    """Return a hash of some columns of every row of a table, [R]."""
-    frame = schema.read_arrow(path).select(list(columns)).to_pandas()
-    return np.asarray(pd.util.hash_pandas_object(frame, index=False), np.uint64)
+def _standing_for(block: pa.Table) -> bytes:
+    """Return what stands for the rows of a block."""
+    told = [block.schema.names, *(digest_of(column) for column in block.columns)]
+    return sha256(repr(told).encode()).digest()
+
+
+def _hashed(block: pa.Table) -> NDArray[np.uint64]:
+    """Return the smallest hashes of rows."""
+    hashes = pd.util.hash_pandas_object(block.to_pandas(), index=False)
+    return smallest(np.asarray(hashes, np.uint64))
 
 
 def share_changed(before: Basis, now: Basis) -> float:

@@ -13,16 +13,37 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 
+from smar.data.arrow_numbers import numbers_of
 from smar.index.told_words import ClickWord
+from smar.index.word_forms import WordForms, code_of
 from smar.index.words import WordIndex
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _LEAST_QUERIES = 5  # that have a word of no text, for items to have it
+
+
+class QueryForms:
+    """The words of queries in any of their forms, and what a query is called as a code.
+
+    Args:
+        stemmer: As for `WordForms`.
+    """
+
+    def __init__(self, stemmer: str) -> None:
+        self._forms = WordForms(stemmer)
+
+    def of_text(self, text: str) -> list[str]:
+        """Return the words of a query, as `WordIndex.numbers` looks for them."""
+        words = [word for unit in self._forms.of_query(text) for word in unit]
+        code = code_of(text)
+        return [*words, code] if code and code not in words else words
 
 
 @dataclass(frozen=True)
@@ -42,12 +63,18 @@ class Clicks:
         cls, items: "pd.DataFrame", queries: "pd.DataFrame", engagements: "pd.DataFrame"
     ) -> Self:
         """Return the clicks of accepted tables, without those of items that are gone."""
-        import pandas as pd
-
         trained = queries.loc[queries["split"] == "train", ["query_id", "query"]]
-        clicks = engagements.merge(trained, on="query_id")
-        rows = pd.Index(items["item_id"]).get_indexer(clicks["item_id"])
-        return cls(rows[rows >= 0].tolist(), clicks.loc[rows >= 0, "query"].tolist())
+        of_query = _places(engagements["query_id"], trained["query_id"])
+        rows = _places(engagements["item_id"], items["item_id"])
+        is_one = (of_query >= 0) & (rows >= 0)
+        asked = pa.array(trained["query"], pa.string()).take(pa.array(of_query[is_one]))
+        return cls(rows[is_one].tolist(), asked.to_pylist())
+
+
+def _places(texts: "pd.Series", among: "pd.Series") -> NDArray[np.int64]:
+    """Return where texts are among others, each of which is there once; -1 for those that lack."""
+    found = pc.index_in(pa.array(texts, pa.string()), value_set=pa.array(among, pa.string()))
+    return np.asarray(numbers_of(pc.fill_null(found, -1)), np.int64)
 
 
 def words_of_clicks(words: WordIndex, clicks: Clicks) -> list[ClickWord]:

@@ -2,6 +2,8 @@
 
     .smar/index/words/      what the text of each item holds (`item_words`)
     .smar/index/letters/    its words of letters alone (`letters`)
+    .smar/index/searched/   which words the queries of clicks have (`picture_words`)
+    .smar/index/rows/       hashes of blocks of the tables (`basis`)
     .smar/index/colours/    which colours each picture has (`picture_colours`)
     .smar/index/vectors/    trained inverted lists, the list and the code of each item (`lists`)
     .smar/index/shards/     files of the vectors, as links (`kept_shards`)
@@ -21,7 +23,7 @@ Shapes: N items, Q queries, D embedding length.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,7 @@ from smar.closure import PARAMS, code_key
 from smar.errors import ArtifactError
 from smar.index.ann import KIND as INDEX
 from smar.index.asked import Asked
-from smar.index.basis import Basis
+from smar.index.basis import Basis, Hashed
 from smar.index.bests import Bests
 from smar.index.item_words import ItemWords
 from smar.index.kept_shards import FOLDER, KeptShards, is_shard, linked
@@ -45,6 +47,7 @@ logger = logging.getLogger(__name__)
 
 KIND = "index_kept"
 _ARRAYS = ("keys", "starts", "numbers", "counts")  # of words
+_OF_TEXTS = ("words", "letters", "searched")
 _OF_WORDS = ("PyStemmer", "regex")
 _OF_ALL = (
     *_OF_WORDS,
@@ -103,12 +106,18 @@ class Fit:
 
 def how_read() -> str:
     """Return what stands for the way in which texts are read."""
-    return code_key(["smar.index.item_words", "smar.index.letters"], _OF_WORDS, but=PARAMS)
+    modules = ["smar.index.item_words", "smar.index.letters", "smar.index.click_words"]
+    return code_key(modules, _OF_WORDS, but=PARAMS)
 
 
 def how_looked_at() -> str:
     """Return what stands for the way in which pictures are looked at."""
     return code_key(["smar.index.picture_colours"], ("numpy",), but=PARAMS)
+
+
+def how_hashed() -> str:
+    """Return what stands for the way in which rows of tables are hashed."""
+    return code_key(["smar.index.basis"], ("pandas", "pyarrow", "numpy"), but=PARAMS)
 
 
 def how_fitted(settings: Any) -> str:
@@ -125,31 +134,51 @@ def how_encoded() -> str:
     return code_key(["smar.models.encode", "smar.models.io"], _OF_TOWERS, but=PARAMS)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """What was read of items, pictures, queries and rows, which is of each by itself.
+
+    Args:
+        words: The words of the items.
+        letters: The same as they are spelled; None where no query is mended.
+        searched: Those of the queries of clicks; None where nobody asks for them.
+        colours: Of all pictures; None where they were not looked at.
+        rows: Hashes of blocks of the tables.
+    """
+
+    words: ItemWords | None = None
+    letters: ItemWords | None = None
+    searched: ItemWords | None = None
+    colours: PictureColours | None = None
+    rows: Hashed = field(default_factory=Hashed.nothing)
+
+
 @dataclass(frozen=True)
 class Kept:
     """What is kept of an earlier run.
 
     Args:
-        words: The words of its items, in the form of `stemmer`.
-        letters: The same as they are spelled, None where no query was mended.
+        read: What it read; nothing of what would be read in another way now.
         stemmer: Of the words.
-        fit: What it fitted, None where that was done in another way.
+        fit: What it fitted, None where that was done in another way, or nothing was.
         by_same_towers: Whether its queries were encoded by the code that would do so now.
         shards: Files of its vectors.
-        colours: Of its pictures, None where they were looked at in another way, or not at all.
     """
 
-    words: ItemWords
-    letters: ItemWords | None
-    stemmer: str
-    fit: Fit | None
-    by_same_towers: bool
-    shards: KeptShards
-    colours: PictureColours | None
+    read: Read = field(default_factory=Read)
+    stemmer: str = ""
+    fit: Fit | None = None
+    by_same_towers: bool = True
+    shards: KeptShards = field(default_factory=KeptShards)
+
+    def read_with(self, stemmer: str) -> Read:
+        """Return what was read, without words that another stemmer gave their form."""
+        is_other = stemmer != self.stemmer
+        return replace(self.read, words=None, searched=None) if is_other else self.read
 
     @classmethod
-    def open(cls, folder: Path, how: str) -> "Kept | None":
-        """Return what is kept, None if there is nothing that can be used.
+    def open(cls, folder: Path, how: str) -> "Kept":
+        """Return what is kept, nothing where there is nothing that can be used.
 
         Args:
             folder: Where it lies.
@@ -157,33 +186,35 @@ class Kept:
         """
         try:
             if not folder.is_dir():
-                return None
+                return cls()
             manifest = read_manifest(folder, KIND, aside=is_shard)
             details = manifest.details
             if details["read"] != how_read():
-                return None
+                return cls()
             shards = KeptShards.of(folder, manifest.files)  # looked at where they are taken
             verify_directory(folder, KIND, aside=is_shard)
-            words, letters = _read_words(folder / "words"), None
-            if (folder / "letters").is_dir():
-                letters = _read_words(folder / "letters")
+            words = {
+                name: _read_words(folder / name) for name in _OF_TEXTS if (folder / name).is_dir()
+            }
             fit = _read_fit(folder, details) if details["how"] == how else None
             is_encoded_so = details["encoded"] == how_encoded()
             is_same = details["looked_at"] == how_looked_at() and (folder / "colours").is_dir()
             colours = _read_colours(folder / "colours") if is_same else None
             stemmer = details["fit"]["stemmer"]
-            return cls(words, letters, stemmer, fit, is_encoded_so, shards, colours)
+            rows = Hashed.nothing()
+            if details["hashed"] == how_hashed():
+                rows = Hashed(*(_array(folder / "rows", name) for name in vars(rows)))
+            read = Read(**words, colours=colours, rows=rows)
+            return cls(read, stemmer, fit, is_encoded_so, shards)
         except (ArtifactError, OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("the index is made without what was kept: %s", error)
-            return None
+            return cls()
 
 
 def keep(
     folder: Path,
     how: str,
-    words: ItemWords,
-    letters: ItemWords | None,
-    colours: PictureColours | None,
+    read: Read,
     fit: Fit,
     index: Path,
     shards: Mapping[str, str],
@@ -193,9 +224,7 @@ def keep(
     Args:
         folder: Where it lies.
         how: As `how_fitted` tells it of this run.
-        words: The words of the items.
-        letters: The same as they are spelled; None where no query is mended.
-        colours: Of all pictures; None where they were not looked at.
+        read: What was read.
         fit: What was fitted.
         index: The index as it was written.
         shards: What files of it are known by (`keys_of_shards`).
@@ -213,15 +242,16 @@ def keep(
         )
     }
     details = {"how": how, "read": how_read(), "looked_at": how_looked_at(), "fit": told}
-    details |= {"encoded": how_encoded(), "asked": list(fit.asked.texts)}
+    details |= {"encoded": how_encoded(), "asked": list(fit.asked.texts), "hashed": how_hashed()}
     manifest, written = Manifest(kind=KIND, details=details), read_manifest(index, INDEX).files
     with write_directory(folder, manifest) as temporary:
-        texts = {"words": words} | ({"letters": letters} if letters is not None else {})
+        texts = {name: getattr(read, name) for name in _OF_TEXTS if getattr(read, name) is not None}
         arrays = {f"{of}/{name}": getattr(texts[of], name) for of in texts for name in _ARRAYS}
         arrays |= {f"fit/basis-{name}": hashes for name, hashes in fit.basis.items()}
         arrays |= {"fit/sample": fit.sample, "asked/vectors": fit.asked.vectors}
-        if colours is not None:
-            arrays |= {f"colours/{name}": value for name, value in vars(colours).items()}
+        arrays |= {f"rows/{name}": value for name, value in vars(read.rows).items()}
+        if read.colours is not None:
+            arrays |= {f"colours/{name}": value for name, value in vars(read.colours).items()}
         if fit.lists is not None:
             arrays["vectors/keys"] = fit.keys
             arrays |= {f"vectors/{name}": value for name, value in vars(fit.lists).items()}
@@ -230,13 +260,14 @@ def keep(
         for name, values in arrays.items():
             (temporary / name).parent.mkdir(exist_ok=True)
             np.save(temporary / f"{name}.npy", values, allow_pickle=False)
-        for of, held in texts.items():
-            (temporary / of / "vocabulary.json").write_bytes(orjson.dumps(held.vocabulary))
+        for of, each in texts.items():
+            (temporary / of / "vocabulary.json").write_bytes(orjson.dumps(each.vocabulary))
         (temporary / FOLDER).mkdir()
         for name, key in shards.items():
             kept = f"{FOLDER}/{key}.faiss"
             if linked(index / name, temporary / kept):
                 manifest.files[kept] = written[name]
+    KeptShards.tell_hashed(folder)
 
 
 def _read_words(folder: Path) -> ItemWords:

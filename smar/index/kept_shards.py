@@ -11,7 +11,7 @@ Shapes: N items, n of a shard.
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from smar.artifacts import digest
 from smar.index.shard_files import INDEX, WHOLE, file_of
+from smar.verified import tell_hashed, unwritten
 
 if TYPE_CHECKING:
     from smar.index.ann import VectorIndex
@@ -39,16 +40,31 @@ class KeptShards:
     Args:
         folder: Where they lie.
         files: Size and SHA-256 of each, by key.
+        unwritten: Names of those that nobody wrote to since they had that SHA-256.
     """
 
     folder: Path = field(default_factory=Path)
     files: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    unwritten: Collection[str] = ()
 
     @classmethod
     def of(cls, folder: Path, files: Mapping[str, dict[str, Any]]) -> "KeptShards":
         """Return those that a manifest of what is kept in a folder names."""
         own = {Path(name).stem: facts for name, facts in files.items() if is_shard(name)}
-        return cls(folder / FOLDER, own)
+        try:
+            known = unwritten(_record(folder), folder / FOLDER)
+        except (OSError, ValueError) as error:
+            logger.warning("kept shards are hashed again: %s", error)
+            known = frozenset()
+        return cls(folder / FOLDER, own, known)
+
+    @staticmethod
+    def tell_hashed(folder: Path) -> None:
+        """Write down that the files in a folder of what is kept are those of its manifest."""
+        try:
+            tell_hashed(_record(folder), sorted((folder / FOLDER).glob("*.faiss")))
+        except OSError as error:
+            logger.warning("kept shards will be hashed again: %s", error)
 
     def take(self, key: str, target: Path) -> dict[str, Any] | None:
         """Put the file of a key in a place and return its size and SHA-256; None: there is none."""
@@ -58,10 +74,14 @@ class KeptShards:
         if not file.is_file():
             logger.warning("%s: missing, the shard is written anew", file)
             return None
-        if digest(file) != facts["sha256"]:
+        if file.name not in self.unwritten and digest(file) != facts["sha256"]:
             logger.warning("%s: damaged, the shard is written anew", file)
             return None
         return facts if linked(file, target) else None
+
+
+def _record(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.hashed.json")
 
 
 def is_shard(name: str) -> bool:

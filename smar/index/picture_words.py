@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csc_matrix, csr_matrix
 
-from smar.index.click_words import Clicks
+from smar.index.click_words import Clicks, QueryForms
+from smar.index.item_words import ItemWords
 from smar.index.picture_views import ERRORS, Learned, Views, learned_of
 from smar.index.words import WordIndex
 
@@ -37,6 +39,7 @@ _MANY = 3  # categories with a word, for items of others to have it too
 _LEAST_PROBABILITY = 0.2  # of a word in an item
 _BLOCK = 16_384  # items whose words are read at once
 _TOLD = 12  # words in the log
+_OF_ITEMS = ("category", "brand")
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,37 @@ class Pictured:
         clicks = Clicks.of(items, queries, engagements)
         if colours is None:
             colours = np.empty((len(items), 0), np.uint8)
-        categories, brands = items["category"].tolist(), items["brand"].tolist()
+        categories, brands = (items[name].to_numpy(object).tolist() for name in _OF_ITEMS)
         return cls(image, colours, categories, brands, clicks.rows, clicks.queries)
 
 
+@dataclass(frozen=True)
+class Searched:
+    """The words of the queries that items were found by.
+
+    Args:
+        numbers: Which query each click is of, [clicks].
+        words: Those of each query, in any form, once however often it led to an item.
+    """
+
+    numbers: NDArray[np.int64]
+    words: ItemWords
+
+    @classmethod
+    def of(cls, shop: Pictured, stemmer: str, earlier: ItemWords | None = None) -> Self:
+        """Return the words of a shop's clicks; those of `earlier` queries are not read again."""
+        coded = pa.array(shop.queries, pa.string()).dictionary_encode()
+        forms = QueryForms(stemmer)
+        words = ItemWords.read(coded.dictionary.to_pylist(), None, forms, earlier)
+        return cls(np.asarray(coded.indices, np.int64), words)
+
+
 def words_of_pictures(
-    words: WordIndex, shop: Pictured, weight: float, seed: int
+    words: WordIndex,
+    shop: Pictured,
+    weight: float,
+    seed: int,
+    searched: Searched | None = None,
 ) -> list[PictureWord]:
     """Return the words that pictures tell, with the items whose text leaves them out.
 
@@ -117,16 +145,17 @@ def words_of_pictures(
         shop: What pictures can be learned from.
         weight: Of a word that a picture surely tells, beside one of the text; 0 tells none.
         seed: Draws the items of the fit where there are many.
+        searched: The words of the shop's clicks, if they are at hand.
     """
     has_picture = np.flatnonzero(np.any(shop.image, axis=1))
     if not weight or len(has_picture) < 2 * _LEAST_ITEMS:
         return []
     own = words.item_weights()
-    clicked = _clicked(words, shop)
+    clicked = _clicked(words, shop, searched or Searched.of(shop, words.stemmer))
     tried = _tried(own, clicked, words, shop, has_picture)
     told = (own[:, tried] + clicked[:, tried]).tocsr()
     drawn = np.random.default_rng(seed).permutation(has_picture)[:_FITTED]
-    categories = np.unique(np.asarray(shop.categories, str), return_inverse=True)[1]
+    categories = _numbered(shop.categories)
     learned = learned_of(Views(shop.image, shop.colours), drawn, told, categories)
     is_clear = learned.auc - ERRORS * learned.error >= _LEAST_CLEAR
     chosen = np.flatnonzero((learned.auc >= _LEAST_AUC) & is_clear)
@@ -145,15 +174,28 @@ def words_of_pictures(
     return [each for each in found if len(each.rows)]
 
 
-def _clicked(words: WordIndex, shop: Pictured) -> csc_matrix:
+def _numbered(categories: Sequence[str]) -> NDArray[np.int64]:
+    """Return the place of each category among all of them in their order, [N]."""
+    coded = pa.array(categories, pa.string()).dictionary_encode()
+    names = coded.dictionary.to_pylist()
+    place = {name: number for number, name in enumerate(sorted(names))}
+    return np.array([place[name] for name in names], np.int64)[np.asarray(coded.indices, np.int64)]
+
+
+def _clicked(words: WordIndex, shop: Pictured, searched: Searched) -> csc_matrix:
     """Return how often each item was found by a query with each word, [N, V]."""
-    known = {query: words.numbers(query) for query in dict.fromkeys(shop.queries)}
-    numbers = [known[query] for query in shop.queries]
-    sizes = [len(each) for each in numbers]
-    columns = np.fromiter((n for each in numbers for n in each), np.int64, sum(sizes))
-    rows = np.repeat(np.asarray(shop.rows, np.int64), sizes)
+    asked = searched.words
+    vocabulary = {word: number for word, number in words.vocabulary.items() if word}
+    number_of = np.array([vocabulary.get(word, -1) for word in asked.vocabulary], np.int64)
+    sizes = np.diff(asked.starts)[searched.numbers]
+    ends = np.cumsum(sizes)
+    taken = np.arange(ends[-1] if len(ends) else 0)  # of each click the words of its query
+    taken += np.repeat(asked.starts[searched.numbers] - (ends - sizes), sizes)
+    columns, rows = number_of[asked.numbers[taken]], np.repeat(np.asarray(shop.rows), sizes)
+    is_known = columns >= 0
+    counts = asked.counts[taken][is_known].astype(np.float64)
     shape = len(words), words.num_words
-    return coo_matrix((np.ones(len(rows)), (rows, columns)), shape=shape).tocsc()
+    return coo_matrix((counts, (rows[is_known], columns[is_known])), shape=shape).tocsc()
 
 
 def _tried(
@@ -164,7 +206,8 @@ def _tried(
     has_picture: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """Return the numbers of words that texts may leave out and pictures may tell, [W]."""
-    own, clicked = own[has_picture], clicked[has_picture]
+    if len(has_picture) < own.shape[0]:
+        own, clicked = own[has_picture], clicked[has_picture]
     in_text = (own > 0).astype(np.int32)
     is_told = (in_text + (clicked > 0).astype(np.int32)) > 0
     items = np.asarray(is_told.sum(0)).ravel()

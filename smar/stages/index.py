@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from smar.declaration import Stage
 from smar.paths import Paths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     import numpy as np
@@ -20,13 +19,9 @@ if TYPE_CHECKING:
 
     from smar.index.bests import ExactSearch
     from smar.index.hybrid import HybridIndex
-    from smar.index.item_words import ItemWords
-    from smar.index.kept import Fit, Kept
+    from smar.index.kept import Fit, Kept, Read
     from smar.index.kept_shards import KeptShards
-    from smar.index.picture_colours import PictureColours
-    from smar.index.picture_words import Pictured
     from smar.index.store import EmbeddingStore
-    from smar.index.words import WordIndex
     from smar.params import IndexParams, Params
 
 logger = logging.getLogger(__name__)
@@ -75,15 +70,17 @@ def run(root: Path) -> None:
     from smar.index.shard_files import INDEX, WHOLE
     from smar.index.store import EmbeddingStore
     from smar.params import load_params
+    from smar.verified import Verified
 
     params = load_params(Paths(root).params)
     paths = Paths(root)
     inputs = STAGE.digests(root)
     logger.info("index: %s", params.index.model_dump())
     set_faiss_threads(params.threads)
-    store = EmbeddingStore.load(paths.embeddings)
+    store = EmbeddingStore.load(paths.embeddings, Verified(paths.work / "verified"))
     items = schema.read_table(paths.items, schema.ITEMS)
-    coverage = check_coverage("every_item_is_indexed", list(items["item_id"]), store.item_ids)
+    ids = items["item_id"].to_numpy(object).tolist()
+    coverage = check_coverage("every_item_is_indexed", ids, store.item_ids)
     if not coverage.passed:  # words and vectors would be of different items
         STAGE.with_checks(paths.outcome("index"), {}, [coverage])
     how = _how(paths, params, inputs)
@@ -116,9 +113,7 @@ def run(root: Path) -> None:
     keep(
         paths.work / "index",
         how,
-        made.words,
-        made.letters,
-        made.colours,
+        made.read,
         replace(made.fit, bests=made.exact.bests),
         paths.index,
         names,
@@ -138,13 +133,20 @@ def _bytes_of(folder: Path, name: str) -> int:
 
 @dataclass(frozen=True)
 class _Made:
-    """An index, what the next run may take, the share of the data that changed, what is kept."""
+    """An index, what the next run may take, the share of the data that changed, what is kept.
+
+    Args:
+        index: The index.
+        fit: What was fitted, now or before.
+        read: What was read.
+        changed: Share of the data that is other than what was fitted to.
+        kept: Files of an earlier run.
+        exact: Exact search in the items.
+    """
 
     index: "HybridIndex"
     fit: "Fit"
-    words: "ItemWords"
-    letters: "ItemWords | None"
-    colours: "PictureColours | None"
+    read: "Read"
     changed: float
     kept: "KeptShards"
     exact: "ExactSearch"
@@ -173,96 +175,51 @@ def _build(
     from smar.content_keys import keys_of_rows
     from smar.data import schema
     from smar.data.text import item_codes, item_texts
-    from smar.index.basis import basis_of, share_changed
+    from smar.index.basis import COLUMNS, basis_of, share_changed
     from smar.index.bests import ExactSearch
-    from smar.index.item_words import ItemWords
     from smar.index.kept import Kept
-    from smar.index.kept_shards import KeptShards
     from smar.index.layout import Layout
-    from smar.index.letters import read_letters
-    from smar.index.picture_words import Pictured
-    from smar.index.spelling import Spelling
+    from smar.index.shop_words import Shop, stemmer_for, words_of
     from smar.index.updating import as_fitted, updated_index
-    from smar.index.word_forms import WordForms
-    from smar.index.words import WordIndex
 
-    texts, codes = item_texts(items), item_codes(items)
-    keys = keys_of_rows(vectors)
-    basis = basis_of(paths, keys)
+    texts, keys = item_texts(items), keys_of_rows(vectors)
     layout = Layout.of(store.item_ids, params.index.shards, params.cluster, params.threads)
     kept = Kept.open(paths.work / "index", how)
+    tables = {
+        name: schema.read_columns(getattr(paths, name), schema.TABLES[name]) for name in COLUMNS
+    }
+    basis, rows = basis_of(tables, keys, kept.read.rows)
     fit, found, changed = _kept_fit(paths, kept), None, 0.0
-    files = kept.shards if kept else KeptShards()
     exact = ExactSearch(vectors, keys, *((fit.bests, fit.keys) if fit else ()))
     if fit is not None:
         changed = round(share_changed(fit.basis, basis), 4)
         if changed < params.index.refit_frac:
             found = updated_index(vectors, store.item_ids, keys, params.index, fit, layout, exact)
-    stemmer = fit.stemmer if fit and found else _stemmer(params.index.stemmer, texts)
-    before = kept.words if kept and kept.stemmer == stemmer else None
-    read = ItemWords.read(texts, codes, WordForms(stemmer), before)
-    words, queries = WordIndex.of(read, stemmer), schema.read_table(paths.queries, schema.QUERIES)
-    trained = queries.loc[queries["split"] == "train", "query"].tolist()
-    letters = read_letters(texts, kept.letters if kept else None) if params.index.spelling else None
-    spelling = Spelling.of(letters, trained, words) if letters else None
-    log = schema.read_table(paths.engagements, schema.ENGAGEMENTS)
-    colours = _colours(paths, params, kept)
-    seen = colours.of_items(items["image_ids"].tolist()) if colours else None
-    clicked = _with_more_words(params, words, Pictured.of(store.image, seen, items, queries, log))
+    stemmer = fit.stemmer if fit and found else stemmer_for(params.index.stemmer, texts)
+    shop = Shop(paths, params, store, items, tables)
+    of_words = words_of(shop, texts, item_codes(items), stemmer, kept.read_with(stemmer))
+    read = replace(of_words.read, rows=rows)
     if fit is None or found is None:
         from smar.index.fitting import Fitting  # and what encodes queries, which takes seconds
 
-        fitting = Fitting(paths, params, items, vectors, trained, layout, exact)
-        index, fit = fitting.fitted(clicked, spelling)
-        return _Made(
-            index, replace(fit, basis=basis, keys=keys), read, letters, colours, 0.0, files, exact
-        )
+        fitting = Fitting(paths, params, items, vectors, shop.trained, layout, exact)
+        index, fit = fitting.fitted(of_words.clicked, of_words.spelling)
+        fit = replace(fit, basis=basis, keys=keys)
+        return _Made(index, fit, read, 0.0, kept.shards, exact)
     logger.info("index: %.2f %% of the data changed since it was fitted", 100 * changed)
     fit = replace(fit, details=found.details, lists=found.lists, keys=keys)
-    made = as_fitted(fit, found, clicked(fit.click_words), spelling, trained)
-    return _Made(made, fit, read, letters, colours, changed, files, exact)
+    words = of_words.clicked(fit.click_words)
+    made = as_fitted(fit, found, words, of_words.spelling, shop.trained)
+    return _Made(made, fit, read, changed, kept.shards, exact)
 
 
-def _kept_fit(paths: Paths, kept: "Kept | None") -> "Fit | None":
+def _kept_fit(paths: Paths, kept: "Kept") -> "Fit | None":
     """Return what an earlier run fitted, if towers encode queries as they did then."""
-    if kept is None or kept.fit is None or kept.by_same_towers:
-        return kept.fit if kept else None
+    if kept.fit is None or kept.by_same_towers:
+        return kept.fit
     from smar.index.fitting import encoder_of
 
     if kept.fit.asked.is_answered_alike(encoder_of(paths)):
         return kept.fit
     logger.info("index: towers encode queries otherwise than before: all is fitted anew")
     return None
-
-
-def _colours(paths: Paths, params: "Params", kept: "Kept | None") -> "PictureColours | None":
-    """Return the colours of all pictures, of which an earlier run's are taken; None: not asked."""
-    from smar.data.images import ImageStore
-    from smar.index.picture_colours import PictureColours
-
-    if not params.index.picture_words:
-        return None
-    images = ImageStore.open(paths.images, verify=False)  # embed has verified them
-    return PictureColours.read(images, kept.colours if kept else None)
-
-
-def _with_more_words(
-    params: "Params", words: "WordIndex", shop: "Pictured"
-) -> "Callable[[float], WordIndex]":
-    """Return what gives items words of their pictures, and those of clicks at a weight.
-
-    What clicks tell is found once, and where a weight asks for it.
-    """
-    from smar.index.click_words import words_of_clicks
-    from smar.index.picture_words import words_of_pictures
-
-    shown = words_of_pictures(words, shop, params.index.picture_words, params.seed)
-    pictured = words.with_pictured(shown)
-    told = cache(lambda: words_of_clicks(pictured, shop.clicks))
-    return lambda weight: pictured.with_clicked(told(), weight) if weight else pictured
-
-
-def _stemmer(chosen: str, texts: list[str]) -> str:
-    from smar.index.language import stemmer_of
-
-    return stemmer_of(texts) if chosen == "auto" else chosen

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from smar.data import row_rules
+from smar.data.arrow_content import digest_of
 from smar.data.membership import is_in
 from smar.data.schema import ACTIONS
 from smar.params import LogRules
@@ -25,7 +26,7 @@ from smar.validation.contract import (
     promises,
 )
 from smar.validation.items import one_row
-from smar.validation.kept_facts import KeptFacts, digest_of
+from smar.validation.kept_facts import KeptFacts
 
 _DAY = 86_400_000_000  # microseconds
 _TOP, _LOWER = 3, 8  # places 1 to 3 against place 8 and below

@@ -6,7 +6,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from smar.data import row_rules
-from smar.data.membership import in_one_piece
+from smar.data.membership import in_one_piece, is_in
 from smar.params import JudgementRules
 from smar.validation.contract import (
     QUARANTINE,
@@ -66,7 +66,7 @@ def figures(frame: pd.DataFrame, kept: NDArray[np.bool_], test_ids: pd.Series) -
     return one_row(
         rows=len(judgements),
         quarantined=float(1 - kept.mean()) if len(kept) else 0.0,
-        judged=test_ids.isin(judgements["query_id"]).mean(),
-        answered=test_ids.isin(answered).mean(),
+        judged=is_in(test_ids, judgements["query_id"]).mean(),
+        answered=is_in(test_ids, answered).mean(),
         commonest_item=shares.max() if len(judgements) >= 50 else np.nan,
     )

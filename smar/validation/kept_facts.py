@@ -10,18 +10,17 @@ other code, is found again.
 Shapes: R rows of a table.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from smar.closure import PARAMS, code_key
-from smar.data.membership import in_one_piece
+from smar.data.arrow_content import content_of
 from smar.sources.kept_tables import ENDING, KeptTables, read_tables, write_tables
 from smar.sources.quarantine import Quarantine
 
@@ -176,34 +175,8 @@ class KeptFacts:
         if (name, start, end) not in self._blocks:
             known = sha256(repr(table.schema).encode())
             for column in table.slice(start, end - start).combine_chunks().columns:
-                for part in _content(pa.concat_arrays(column.chunks)):
+                for part in content_of(pa.concat_arrays(column.chunks)):
                     known.update(part)
             self._blocks[name, start, end] = known.hexdigest()
         marks = b"" if beside is None else np.packbits(beside[start:end]).tobytes()
         return self._blocks[name, start, end] + sha256(marks).hexdigest()[:16]
-
-
-def digest_of(values: pa.Array | pa.ChunkedArray) -> str:
-    """Return what stands for texts, lists of them, or numbers of 64 bits, in their order."""
-    known = sha256()
-    for part in _content(in_one_piece(values)):
-        known.update(part)
-    return known.hexdigest()
-
-
-def _content(values: pa.Array) -> Iterator[bytes | memoryview]:
-    """Yield what texts, lists of them, or numbers of 64 bits are, wherever they lie."""
-    count, first = len(values), values.offset
-    yield np.packbits(values.is_valid().to_numpy(zero_copy_only=False)).data
-    if not count:
-        return
-    if pa.types.is_string(values.type) or pa.types.is_list(values.type):
-        offsets = np.frombuffer(values.buffers()[1], np.int32)[first : first + count + 1]
-        yield np.diff(offsets).data
-        start, end = int(offsets[0]), int(offsets[-1])
-        if pa.types.is_list(values.type):
-            yield from _content(values.values.slice(start, end - start))
-        elif end > start:
-            yield memoryview(values.buffers()[2])[start:end]
-    else:
-        yield np.ascontiguousarray(pc.fill_null(values.view(pa.int64()), 0).to_numpy()).data

@@ -3,8 +3,8 @@
 import re
 from collections import Counter
 
+import bm25s.stopwords as stopwords  # noqa: PLR0402 - the package may be imported later
 import pandas as pd
-from bm25s import stopwords
 
 # Stop words decide: short texts have few, but a catalogue has thousands of texts.
 _STOPWORDS = {

@@ -1,12 +1,10 @@
-"""Texts and numbers among others, where one side has far more of them than the other.
+"""Texts among others, where one side has far more of them than the other.
 
 What is looked up costs less than what it is looked up in: a table of the few stays in the cache.
 """
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 
 def is_among(texts: pa.Array, values: pa.Array) -> pa.Array:
@@ -22,9 +20,3 @@ def is_among(texts: pa.Array, values: pa.Array) -> pa.Array:
 def those_of(values: pa.Array, texts: pa.Array) -> pa.Array:
     """Return the values that are among texts, in their order."""
     return values.filter(pc.is_in(values, value_set=texts))
-
-
-def are_all_other(numbers: NDArray[np.uint64]) -> bool:
-    """Return whether no number is there twice."""
-    ordered = np.sort(numbers)
-    return not bool((ordered[1:] == ordered[:-1]).any())

@@ -126,8 +126,9 @@ def prepare(table: pa.Table, searched: Searched, kept: KeptFacts | None = None) 
     frame = frame.assign(**promises(frame, row_rules.QUERIES, {}))
     logged = np.flatnonzero(~_is_judged(frame))
     again = frame["query"].iloc[logged].duplicated().to_numpy()
-    frame["is_in_one_split"] = True
-    frame.iloc[logged[again], frame.columns.get_loc("is_in_one_split")] = False
+    is_in_one = np.ones(len(frame), bool)
+    is_in_one[logged[again]] = False
+    frame["is_in_one_split"] = is_in_one
     found = _facts_beside(in_one_piece(table["query"]), KeptFacts() if kept is None else kept)
     frame["is_no_leak"] = ~_leaks(frame["split"].to_numpy(object), in_one_piece(found["bag"]))
     frame["counts_agree"] = frame["num_searches"] == count_searches(frame, searched.counts())

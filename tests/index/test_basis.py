@@ -2,10 +2,12 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from smar.data import schema
-from smar.index.basis import MOST, hashes_of, share_changed, smallest
+from smar.index import basis
+from smar.index.basis import MOST, Hashed, basis_of, share_changed, smallest
 
 
 def hashes(rng: np.random.Generator, rows: int) -> np.ndarray:
@@ -40,9 +42,95 @@ def test_table_that_was_empty_changed_whole():
     assert share_changed({"a": some}, {"a": none}) == 1
 
 
-def test_hash_of_a_row_is_of_the_columns_named(tmp_path):
-    rows = [("q1", "boot", "train", 3), ("q2", "boot", "train", 4), ("q3", "sofa", "test", 4)]
-    frame = pd.DataFrame(rows, columns=schema.QUERIES.names)
-    schema.write_table(tmp_path / "queries.parquet", frame, schema.QUERIES)
-    first, second, third = hashes_of(tmp_path / "queries.parquet", ("query", "split"))
-    assert first == second != third
+@pytest.mark.parametrize("rows", [0, 1, MOST, 20 * MOST, 100 * MOST])
+def test_smallest_hashes_are_those_of_all_in_order(rows: int):
+    some = hashes(np.random.default_rng(2), rows)
+    for of in (some, np.repeat(some, 3), some // np.uint64(2**40), some | np.uint64(2**63)):
+        assert smallest(of).tolist() == np.unique(of)[:MOST].tolist()
+
+
+def tables(rng: np.random.Generator, rows: int) -> dict[str, pa.Table]:
+    """Return tables whose rows are few different ones, so that some come again."""
+    numbers = rng.integers(40, size=rows)
+    return {
+        "queries": pa.table(
+            {
+                "query_id": [f"q{n}" for n in range(rows)],
+                "query": [f"boot {n}" for n in numbers],
+                "split": ["train"] * rows,
+                "num_searches": numbers,
+            },
+            schema=schema.QUERIES,
+        ),
+        "engagements": pa.table(
+            {
+                "search_id": [f"s{n}" for n in numbers],
+                "query_id": ["q"] * rows,
+                "item_id": [f"i{n}" for n in numbers],
+                "action": ["click"] * rows,
+                "position": [None if n % 3 else n for n in numbers.tolist()],
+                "timestamp": pa.nulls(rows, pa.timestamp("us", tz="UTC")),
+            },
+            schema=schema.ENGAGEMENTS,
+        ),
+        "judgements": pa.table(
+            {
+                "query_id": [f"t{n}" for n in numbers],
+                "item_id": ["i"] * rows,
+                "grade": numbers % 4,
+            },
+            schema=schema.JUDGEMENTS,
+        ),
+    }
+
+
+def of_all(held: dict[str, pa.Table], vectors: np.ndarray) -> dict[str, list[int]]:
+    found = {"items": vectors[:, 0]}
+    for name, columns in basis.COLUMNS.items():
+        frame = held[name].select(list(columns)).to_pandas()
+        found[name] = pd.util.hash_pandas_object(frame, index=False).to_numpy(np.uint64)
+    return {name: np.unique(rows)[:MOST].tolist() for name, rows in found.items()}
+
+
+def test_blocks_that_an_earlier_run_hashed_change_nothing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(basis, "_BLOCK", 7)
+    rng, before = np.random.default_rng(3), Hashed.nothing()
+    held = tables(rng, 30)
+    for step in range(8):
+        vectors = rng.integers(2**63, size=(5, 2), dtype=np.uint64)
+        found, before = basis_of(held, vectors, before)
+        told = {name: rows.tolist() for name, rows in found.items()}
+        assert told == of_all(held, vectors)
+        again, same = basis_of(held, vectors, before)
+        assert {name: rows.tolist() for name, rows in again.items()} == told
+        assert {*same.by_block()} == {*before.by_block()}
+        more = tables(rng, int(rng.integers(1, 12)))
+        first = int(rng.integers(3)) if step % 3 == 2 else 0  # rows go from the front
+        held = {name: pa.concat_tables([held[name].slice(first), more[name]]) for name in held}
+
+
+def test_only_blocks_that_are_other_ones_are_hashed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(basis, "_BLOCK", 10)
+    rng, hashed = np.random.default_rng(4), []
+    monkeypatch.setattr(
+        basis, "_hashed", lambda block, own=basis._hashed: hashed.append(len(block)) or own(block)
+    )
+    held, vectors = tables(rng, 40), np.zeros((1, 2), np.uint64)
+    before = basis_of(held, vectors)[1]
+    assert len(hashed) == 12
+    more = tables(rng, 4)
+    grown = {name: pa.concat_tables([held[name], more[name]]) for name in held}
+    hashed.clear()
+    basis_of(grown, vectors, before)
+    assert hashed == [4, 4, 4]
+
+
+def test_hash_of_a_row_is_of_the_columns_named():
+    held = tables(np.random.default_rng(5), 10)
+    other = held["queries"].set_column(3, "num_searches", pa.array(range(10), pa.int64()))
+    vectors = np.zeros((1, 2), np.uint64)
+    one, two = (basis_of(held | {"queries": each}, vectors)[0] for each in (held["queries"], other))
+    assert one["queries"].tolist() == two["queries"].tolist()
+    split = held["queries"].set_column(2, "split", pa.array(["test"] * 10, pa.string()))
+    three = basis_of(held | {"queries": split}, vectors)[0]
+    assert not {*one["queries"].tolist()} & {*three["queries"].tolist()}

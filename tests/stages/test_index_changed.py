@@ -118,7 +118,7 @@ def test_pictures_are_looked_at_once(small_project: Path, monkeypatch: pytest.Mo
     shutil.rmtree(small_project / ".smar" / "index", ignore_errors=True)
     index.run(small_project)
     found = content(small_project)
-    known = Kept.open(small_project / ".smar" / "index", "").colours
+    known = Kept.open(small_project / ".smar" / "index", "").read.colours
     assert len(known.keys) == len(ImageStore.open(Paths(small_project).images))
     with monkeypatch.context() as patched:
         patched.setattr(picture_colours, "colours_of", None)
@@ -130,7 +130,7 @@ def test_pictures_are_looked_at_once(small_project: Path, monkeypatch: pytest.Mo
         index.run(small_project)
     set_params(small_project, {"index.picture_words": 0})
     index.run(small_project)
-    assert Kept.open(small_project / ".smar" / "index", "").colours is None
+    assert Kept.open(small_project / ".smar" / "index", "").read.colours is None
 
 
 def test_trained_lists_stand_until_much_changed(
