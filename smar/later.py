@@ -1,56 +1,56 @@
 """Imports that cost no more than what is used of them.
 
-A library imports what it may need one day. `imported_later` puts a module in the place of a package
-that becomes the package when something of it is asked for, and never where nothing is.
+A library imports what it may need one day. While `imported_later` holds, some packages are imported
+without being run: whoever imported one runs it by asking for something of it, and never otherwise.
 """
 
 import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec, module_from_spec
-from threading import RLock
+from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-_LOCK = RLock()
-
 
 class _Later(ModuleType):
-    """A package that has not run; its own `importlib.util.LazyLoader` runs at `import` already."""
+    """Stands for a package (`importlib.util.LazyLoader` runs one as soon as it is imported)."""
 
     def __getattr__(self, name: str) -> Any:
-        with _LOCK:
-            if type(self) is _Later:
-                spec = self.__spec__
-                assert spec is not None  # noqa: S101 - made of one
-                assert spec.loader is not None  # noqa: S101 - and it was found
-                self.__class__ = ModuleType  # type: ignore[assignment]
-                self.__path__ = list(spec.submodule_search_locations or ())
-                spec.loader.exec_module(self)
-        return getattr(self, name)
+        _forget(self)
+        return getattr(import_module(self.__name__), name)
 
 
-def imported_later(*names: str, in_parts: bool = False) -> None:
-    """Let packages run when something of them is asked for first, not when they are imported.
+@contextmanager
+def imported_later(*names: str, in_parts: bool = False) -> Iterator[None]:
+    """Let packages that are imported in the block run when something of them is asked for first.
 
-    One that runs already, or is not installed, is left alone.
+    One that runs already, or is not installed, is left alone. After the block they are imported as
+    ever.
 
     Args:
         names: Packages by their full names; those that they lie in are imported.
         in_parts: Whether a module of one may be imported without it; it must not need it.
     """
+    found = []
     for name in names:
-        if name in sys.modules:
-            continue
-        spec = find_spec(name)
-        if spec is None or spec.submodule_search_locations is None:
-            continue
-        module = module_from_spec(spec)
-        if not in_parts:
-            del module.__path__  # which a module of it asks for that is imported
-        module.__class__ = _Later
-        sys.modules[name] = module
+        spec = None if name in sys.modules else find_spec(name)
+        if spec is not None and spec.submodule_search_locations is not None:
+            found.append(_Later(name))
+            if in_parts:
+                found[-1].__path__ = list(spec.submodule_search_locations)
+            sys.modules[name] = found[-1]
+    try:
+        yield
+    finally:
+        for module in found:
+            _forget(module)
+
+
+def _forget(module: _Later) -> None:
+    if sys.modules.get(module.__name__) is module:
+        del sys.modules[module.__name__]
 
 
 @contextmanager

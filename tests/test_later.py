@@ -31,51 +31,64 @@ def ran() -> list[str]:
 
 
 def test_package_runs_once_when_something_of_it_is_asked_for(package: str):
-    imported_later(package)
-    import some_package as one
+    with imported_later(package):
+        import some_package as one
 
-    assert ran() == []
+        assert ran() == []
+    assert package not in sys.modules
     assert one.value == 3
     assert ran() == [package, f"{package}.inner"]
     import some_package as again
     from some_package import inner, value
 
-    assert again is one
-    assert (value, inner.value) == (3, 4)
+    assert (again.value, value, one.inner) == (3, 3, inner)
+    assert len(ran()) == 2
+
+
+def test_package_that_is_asked_for_within_the_block_runs_there(package: str):
+    with imported_later(package):
+        from some_package import value
+
+        assert value == 3
+        real = sys.modules[package]
+    assert sys.modules[package] is real
+    assert ran() == [package, f"{package}.inner"]
+
+
+def test_package_nobody_asked_for_is_imported_as_ever_after_the_block(package: str):
+    with imported_later(package):
+        import some_package as before
+    inner = import_module(f"{package}.inner")
+    assert ran() == [package, f"{package}.inner"]
+    assert before.inner is inner
     assert len(ran()) == 2
 
 
 def test_what_a_package_lacks_is_told_as_ever(package: str):
-    imported_later(package)
-    import some_package
-
+    with imported_later(package):
+        import some_package
     with pytest.raises(AttributeError, match="nothing_such"):
         some_package.nothing_such  # noqa: B018
-    with pytest.raises(ImportError, match="nothing_such"):
+    with imported_later(package), pytest.raises(ImportError, match="nothing_such"):
         from some_package import nothing_such  # noqa: F401
 
 
-@pytest.mark.parametrize("in_parts", [False, True])
-def test_module_of_a_package_runs_it_first_unless_it_may_go_without(package: str, in_parts: bool):
-    imported_later(package, in_parts=in_parts)
-    inner = import_module(f"{package}.inner")
-    assert inner.value == 4
-    assert (package in ran()) == (not in_parts)
-    import some_package
-
-    assert (some_package.value, some_package.inner) == (3, inner)
-    assert ran().count(f"{package}.inner") == 1
+def test_module_of_a_package_may_be_imported_without_it(package: str):
+    with imported_later(package, in_parts=True):
+        inner = import_module(f"{package}.inner")
+        assert ran() == [f"{package}.inner"]
+    some = import_module(package)
+    assert (some.value, some.inner) == (3, inner)
+    assert ran() == [f"{package}.inner", package]
 
 
 def test_package_that_runs_already_or_is_none_is_left_alone(package: str):
-    import some_package
-
-    imported_later(package, "no_package_of_this_name", "smar.later")
-    assert sys.modules[package] is some_package
-    assert some_package.value == 3
-    assert "no_package_of_this_name" not in sys.modules
-    with pytest.raises(ModuleNotFoundError):
-        import no_package_of_this_name  # noqa: F401
+    real = import_module(package)
+    with imported_later(package, "no_package_of_this_name", "smar.later"):
+        assert sys.modules[package] is real
+        with pytest.raises(ModuleNotFoundError):
+            import_module("no_package_of_this_name")
+    assert sys.modules[package] is real
 
 
 @pytest.mark.parametrize("is_on", [True, False])

@@ -57,9 +57,11 @@ def run(root: Path) -> None:
     from smar.later import imported_later, without_collection
     from smar.params import load_params
 
-    imported_later("altair", "scipy.stats")  # for expectations that no contract has
-    imported_later("bm25s", in_parts=True)  # of which stop words are read
-    with without_collection():
+    with (
+        imported_later("altair", "scipy.stats"),  # for expectations that no contract has
+        imported_later("bm25s", in_parts=True),  # of which stop words are read
+        without_collection(),
+    ):
         from smar.validation.kept_facts import KeptFacts
         from smar.validation.previous import read_profile, source_key, write_profile
         from smar.validation.report import counts_of, write_report
