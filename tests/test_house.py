@@ -129,6 +129,7 @@ RANKS = {
                 "scratch",
                 "huge_pages",
                 "kept_memory",
+                "later",
             ),
             ("artifacts", "checks", "object_store"),
             ("declaration", "params", "provenance", "verified"),
