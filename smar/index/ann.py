@@ -26,7 +26,7 @@ from smar.index.settings import DEPTH, apply, refined_depth
 from smar.index.shard import Shard, of_each
 from smar.index.shard_files import read_shards
 from smar.index.store import check_unit_rows
-from smar.scratch import scratch
+from smar.scratch import written
 from smar.verified import Verified
 
 KIND = "index"
@@ -257,12 +257,10 @@ def gated_items(
     check_unit_rows(multimodal, "S_m")
     if folder is None:
         return np.concatenate([text, multimodal], axis=1)
-    dim = text.shape[1]
-    rows = scratch(folder, np.float32, (len(text), 2 * dim))
-    for start in range(0, len(text), _AT_ONCE):  # so that a page is written to once
-        part = slice(start, start + _AT_ONCE)
-        rows[part, :dim], rows[part, dim:] = text[part], multimodal[part]
-    return rows
+    starts = range(0, max(1, len(text)), _AT_ONCE)
+    parts = [slice(start, start + _AT_ONCE) for start in starts]
+    blocks = (np.concatenate([text[part], multimodal[part]], axis=1) for part in parts)
+    return written(folder, np.float32, blocks)
 
 
 def gated_queries(vector: NDArray[np.float32], gate: NDArray[np.float32]) -> NDArray[np.float32]:

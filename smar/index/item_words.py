@@ -64,6 +64,7 @@ class ItemWords:
         codes: Sequence[Sequence[str]] | None,
         forms: Forms,
         earlier: "ItemWords | None" = None,
+        keys: NDArray[np.uint64] | None = None,
     ) -> "ItemWords":
         """Return the words of item texts.
 
@@ -72,10 +73,11 @@ class ItemWords:
             codes: Ids, GTINs and the like of each item, that a query finds it by.
             forms: The form that words are kept in.
             earlier: Words in the same form, of which those of items as they are now are taken.
+            keys: What the items are known by, if something else tells their texts, [N, 2].
         """
         called: Sequence[Sequence[str]] = codes if codes is not None else [()] * len(texts)
         fields = [(text, *names) for text, names in zip(texts, called, strict=True)]
-        keys = keys_of(fields)
+        keys = keys_of(fields) if keys is None else keys
         if earlier is None:
             return _read(keys, fields, forms)
         rows = KeyTable(earlier.keys).rows_of(keys)

@@ -49,6 +49,7 @@ KIND = "index_kept"
 _ARRAYS = ("keys", "starts", "numbers", "counts")  # of words
 _OF_TEXTS = ("words", "letters", "searched")
 _OF_WORDS = ("PyStemmer", "regex")
+_OF_TEXTS_READ = (*_OF_WORDS, "pyarrow", "pandas")
 _OF_ALL = (
     *_OF_WORDS,
     "bm25s",
@@ -106,8 +107,8 @@ class Fit:
 
 def how_read() -> str:
     """Return what stands for the way in which texts are read."""
-    modules = ["smar.index.item_words", "smar.index.letters", "smar.index.click_words"]
-    return code_key(modules, _OF_WORDS, but=PARAMS)
+    modules = ("index.item_words", "index.letters", "index.click_words", "data.text")
+    return code_key([f"smar.{name}" for name in modules], _OF_TEXTS_READ, but=PARAMS)
 
 
 def how_looked_at() -> str:
@@ -163,6 +164,7 @@ class Kept:
         fit: What it fitted, None where that was done in another way, or nothing was.
         by_same_towers: Whether its queries were encoded by the code that would do so now.
         shards: Files of its vectors.
+        inputs: Digests of what it was made of, by their names.
     """
 
     read: Read = field(default_factory=Read)
@@ -170,6 +172,11 @@ class Kept:
     fit: Fit | None = None
     by_same_towers: bool = True
     shards: KeptShards = field(default_factory=KeptShards)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+    def unchanged(self, inputs: Mapping[str, str]) -> frozenset[str]:
+        """Return the names of those inputs that have the digest they had then."""
+        return frozenset(name for name in inputs if self.inputs.get(name) == inputs[name])
 
     def read_with(self, stemmer: str) -> Read:
         """Return what was read, without words that another stemmer gave their form."""
@@ -205,7 +212,7 @@ class Kept:
             if details["hashed"] == how_hashed():
                 rows = Hashed(*(_array(folder / "rows", name) for name in vars(rows)))
             read = Read(**words, colours=colours, rows=rows)
-            return cls(read, stemmer, fit, is_encoded_so, shards)
+            return cls(read, stemmer, fit, is_encoded_so, shards, manifest.inputs)
         except (ArtifactError, OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("the index is made without what was kept: %s", error)
             return cls()
@@ -214,6 +221,7 @@ class Kept:
 def keep(
     folder: Path,
     how: str,
+    inputs: Mapping[str, str],
     read: Read,
     fit: Fit,
     index: Path,
@@ -224,6 +232,7 @@ def keep(
     Args:
         folder: Where it lies.
         how: As `how_fitted` tells it of this run.
+        inputs: Digests of what the index is made of, by their names.
         read: What was read.
         fit: What was fitted.
         index: The index as it was written.
@@ -243,7 +252,8 @@ def keep(
     }
     details = {"how": how, "read": how_read(), "looked_at": how_looked_at(), "fit": told}
     details |= {"encoded": how_encoded(), "asked": list(fit.asked.texts), "hashed": how_hashed()}
-    manifest, written = Manifest(kind=KIND, details=details), read_manifest(index, INDEX).files
+    manifest = Manifest(kind=KIND, inputs=dict(inputs), details=details)
+    written = read_manifest(index, INDEX).files
     with write_directory(folder, manifest) as temporary:
         texts = {name: getattr(read, name) for name in _OF_TEXTS if getattr(read, name) is not None}
         arrays = {f"{of}/{name}": getattr(texts[of], name) for of in texts for name in _ARRAYS}

@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+import numpy as np
 import regex
+from numpy.typing import NDArray
 
 from smar.index.item_words import ItemWords
 from smar.index.word_forms import fold
@@ -39,9 +41,19 @@ def _letters_of(run: str) -> tuple[str, ...]:
     return () if LEFT.search(run) else tuple(LETTERS.findall(run))
 
 
-def read_letters(texts: Sequence[str], earlier: ItemWords | None = None) -> ItemWords:
-    """Return the words of each text; those of `earlier` texts are not read again."""
-    return ItemWords.read(texts, None, _Letters(), earlier)
+def read_letters(
+    texts: Sequence[str],
+    earlier: ItemWords | None = None,
+    keys: NDArray[np.uint64] | None = None,
+) -> ItemWords:
+    """Return the words of each text; those of `earlier` texts are not read again.
+
+    Args:
+        texts: The texts, [N].
+        earlier: Words of an earlier run.
+        keys: What each text is known by, if that is known, [N, 2].
+    """
+    return ItemWords.read(texts, None, _Letters(), earlier, keys)
 
 
 def counted(texts: Iterable[str]) -> Counter[str]:

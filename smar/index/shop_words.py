@@ -3,7 +3,7 @@
 What was read of items, pictures and queries that are as they were is taken from an earlier run.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 
 from smar.data.images import ImageStore
+from smar.data.text import item_codes, item_texts
 from smar.index.click_words import words_of_clicks
 from smar.index.item_words import ItemWords
 from smar.index.kept import Read
@@ -39,6 +40,7 @@ class Shop:
         store: The embeddings of the items.
         items: The item table, [N].
         tables: Queries and engagements by their names.
+        unchanged: Inputs of the stage that are what they were for what an earlier run read.
     """
 
     paths: Paths
@@ -46,6 +48,12 @@ class Shop:
     store: EmbeddingStore
     items: "pd.DataFrame"
     tables: Mapping[str, pa.Table]
+    unchanged: Collection[str] = ()
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The texts of the items, [N]."""
+        return item_texts(self.items)
 
     @cached_property
     def queries(self) -> "pd.DataFrame":
@@ -79,24 +87,19 @@ class ShopWords(NamedTuple):
     spelling: Spelling | None
 
 
-def words_of(
-    shop: Shop, texts: list[str], codes: list[tuple[str, ...]], stemmer: str, earlier: Read
-) -> ShopWords:
+def words_of(shop: Shop, stemmer: str, earlier: Read) -> ShopWords:
     """Return the words of a shop's items.
 
     Args:
         shop: The shop.
-        texts: Of its items, [N].
-        codes: What each is called by, [N].
         stemmer: As for `WordForms`.
         earlier: What an earlier run read, of which what is as it was is taken.
     """
     params = shop.params
-    read = ItemWords.read(texts, codes, WordForms(stemmer), earlier.words)
+    read, letters = _read_of_items(shop, stemmer, earlier)
     words = WordIndex.of(read, stemmer)
-    letters = read_letters(texts, earlier.letters) if params.index.spelling else None
     spelling = Spelling.of(letters, shop.trained, words) if letters else None
-    colours = _colours(shop.paths, params, earlier.colours)
+    colours = _colours(shop, earlier.colours)
     pictured, searched = shop.pictured(colours), None
     if params.index.picture_words:
         searched = Searched.of(pictured, stemmer, earlier.searched)
@@ -107,11 +110,29 @@ def words_of(
     )
 
 
-def _colours(paths: Paths, params: Params, earlier: PictureColours | None) -> PictureColours | None:
+def _read_of_items(shop: Shop, stemmer: str, earlier: Read) -> tuple[ItemWords, ItemWords | None]:
+    """Return the words of the items, and these as they are spelled if queries are mended."""
+    is_spelled = shop.params.index.spelling
+    if "data/accepted/items.parquet" in shop.unchanged and earlier.words is not None:
+        read, is_same = earlier.words, True
+    else:
+        forms = WordForms(stemmer)
+        read = ItemWords.read(shop.texts, item_codes(shop.items), forms, earlier.words)
+        is_same = False
+    if not is_spelled:
+        return read, None
+    if is_same and earlier.letters is not None:
+        return read, earlier.letters
+    return read, read_letters(shop.texts, earlier.letters, read.keys)
+
+
+def _colours(shop: Shop, earlier: PictureColours | None) -> PictureColours | None:
     """Return the colours of all pictures, of which an earlier run's are taken; None: not asked."""
-    if not params.index.picture_words:
+    if not shop.params.index.picture_words:
         return None
-    images = ImageStore.open(paths.images, verify=False)  # embed has verified them
+    if "data/images" in shop.unchanged and earlier is not None:
+        return earlier
+    images = ImageStore.open(shop.paths.images, verify=False)  # embed has verified them
     return PictureColours.read(images, earlier)
 
 
@@ -128,6 +149,6 @@ def _with_more_words(
     return lambda weight: pictured.with_clicked(told(), weight) if weight else pictured
 
 
-def stemmer_for(chosen: str, texts: list[str]) -> str:
-    """Return the stemmer of item texts: what is chosen, or that of their language."""
-    return stemmer_of(texts) if chosen == "auto" else chosen
+def stemmer_for(chosen: str, shop: Shop) -> str:
+    """Return the stemmer of a shop: what is chosen, or that of its language."""
+    return stemmer_of(shop.texts) if chosen == "auto" else chosen

@@ -85,7 +85,7 @@ def run(root: Path) -> None:
         STAGE.with_checks(paths.outcome("index"), {}, [coverage])
     how = _how(paths, params, inputs)
     vectors = gated_items(store.text, store.multimodal, paths.work)
-    made = _build(paths, params, store, vectors, items, how)
+    made = _build(paths, params, store, vectors, items, how, inputs)
     index = made.index
     figures = {
         "items": len(store.item_ids),
@@ -113,6 +113,7 @@ def run(root: Path) -> None:
     keep(
         paths.work / "index",
         how,
+        inputs,
         made.read,
         replace(made.fit, bests=made.exact.bests),
         paths.index,
@@ -170,11 +171,11 @@ def _build(
     vectors: "NDArray[np.float32]",
     items: "pd.DataFrame",
     how: str,
+    inputs: "Mapping[str, str]",
 ) -> _Made:
     """Return the index as it was fitted before where little changed, else as it is fitted now."""
     from smar.content_keys import keys_of_rows
     from smar.data import schema
-    from smar.data.text import item_codes, item_texts
     from smar.index.basis import COLUMNS, basis_of, share_changed
     from smar.index.bests import ExactSearch
     from smar.index.kept import Kept
@@ -182,12 +183,14 @@ def _build(
     from smar.index.shop_words import Shop, stemmer_for, words_of
     from smar.index.updating import as_fitted, updated_index
 
-    texts, keys = item_texts(items), keys_of_rows(vectors)
     layout = Layout.of(store.item_ids, params.index.shards, params.cluster, params.threads)
     kept = Kept.open(paths.work / "index", how)
     tables = {
         name: schema.read_columns(getattr(paths, name), schema.TABLES[name]) for name in COLUMNS
     }
+    unchanged = kept.unchanged(inputs)
+    are_kept = "data/embeddings" in unchanged and kept.fit is not None and len(kept.fit.keys)
+    keys = kept.fit.keys if are_kept else keys_of_rows(vectors)
     basis, rows = basis_of(tables, keys, kept.read.rows)
     fit, found, changed = _kept_fit(paths, kept), None, 0.0
     exact = ExactSearch(vectors, keys, *((fit.bests, fit.keys) if fit else ()))
@@ -195,9 +198,9 @@ def _build(
         changed = round(share_changed(fit.basis, basis), 4)
         if changed < params.index.refit_frac:
             found = updated_index(vectors, store.item_ids, keys, params.index, fit, layout, exact)
-    stemmer = fit.stemmer if fit and found else stemmer_for(params.index.stemmer, texts)
-    shop = Shop(paths, params, store, items, tables)
-    of_words = words_of(shop, texts, item_codes(items), stemmer, kept.read_with(stemmer))
+    shop = Shop(paths, params, store, items, tables, unchanged)
+    stemmer = fit.stemmer if fit and found else stemmer_for(params.index.stemmer, shop)
+    of_words = words_of(shop, stemmer, kept.read_with(stemmer))
     read = replace(of_words.read, rows=rows)
     if fit is None or found is None:
         from smar.index.fitting import Fitting  # and what encodes queries, which takes seconds

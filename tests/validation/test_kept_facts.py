@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pytest
 
 from smar.data import schema
+from smar.data.arrow_content import content_of
 from smar.validation import engagements, kept_facts, previous, queries, searches
 from smar.validation.kept_facts import KeptFacts
 
@@ -146,7 +147,7 @@ def test_only_new_rows_and_those_that_they_meet_are_looked_at(
 
 
 def numbers(table: pa.Table) -> list[bytes]:
-    return [b"".join(kept_facts._content(pa.concat_arrays(c.chunks))) for c in table.columns]
+    return [b"".join(content_of(pa.concat_arrays(c.chunks))) for c in table.columns]
 
 
 def test_content_is_the_same_wherever_it_lies_and_another_where_a_value_is():
