@@ -174,7 +174,6 @@ def _build(
     inputs: "Mapping[str, str]",
 ) -> _Made:
     """Return the index as it was fitted before where little changed, else as it is fitted now."""
-    from smar.content_keys import keys_of_rows
     from smar.data import schema
     from smar.index.basis import COLUMNS, basis_of, share_changed
     from smar.index.bests import ExactSearch
@@ -189,8 +188,7 @@ def _build(
         name: schema.read_columns(getattr(paths, name), schema.TABLES[name]) for name in COLUMNS
     }
     unchanged = kept.unchanged(inputs)
-    are_kept = "data/embeddings" in unchanged and kept.fit is not None and len(kept.fit.keys)
-    keys = kept.fit.keys if are_kept else keys_of_rows(vectors)
+    keys = _keys(vectors, kept.fit if "data/embeddings" in unchanged else None)
     basis, rows = basis_of(tables, keys, kept.read.rows)
     fit, found, changed = _kept_fit(paths, kept), None, 0.0
     exact = ExactSearch(vectors, keys, *((fit.bests, fit.keys) if fit else ()))
@@ -214,6 +212,13 @@ def _build(
     words = of_words.clicked(fit.click_words)
     made = as_fitted(fit, found, words, of_words.spelling, shop.trained)
     return _Made(made, fit, read, changed, kept.shards, exact)
+
+
+def _keys(vectors: "NDArray[np.float32]", fit: "Fit | None") -> "NDArray[np.uint64]":
+    """Return what item rows are known by, as it was kept for the fit of these very rows."""
+    from smar.content_keys import keys_of_rows
+
+    return fit.keys if fit is not None and len(fit.keys) else keys_of_rows(vectors)
 
 
 def _kept_fit(paths: Paths, kept: "Kept") -> "Fit | None":

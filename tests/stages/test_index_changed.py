@@ -11,10 +11,11 @@ import faiss
 import numpy as np
 import pytest
 
+from smar import content_keys
 from smar.artifacts import Manifest
 from smar.data import schema
 from smar.data.images import ImageStore
-from smar.index import bests, fitting, kept, picture_colours
+from smar.index import bests, fitting, kept, picture_colours, shop_words
 from smar.index.hybrid import HybridIndex
 from smar.index.kept import Kept
 from smar.index.layout import Layout
@@ -133,6 +134,40 @@ def test_pictures_are_looked_at_once(small_project: Path, monkeypatch: pytest.Mo
     assert Kept.open(small_project / ".smar" / "index", "").read.colours is None
 
 
+@pytest.mark.parametrize("settings", [{}, APPROXIMATE], ids=["exact", "approximate"])
+def test_where_the_log_alone_changed_no_item_is_read_again(
+    small_project: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+):
+    set_params(small_project, settings)
+    index.run(small_project)
+    paths = Paths(small_project)
+    log = schema.read_arrow(paths.engagements)
+    schema.write_arrow(paths.engagements, log.slice(2))
+    with monkeypatch.context() as patched:
+        patched.setattr(fitting.Fitting, "fitted", None)
+        patched.setattr(shop_words, "item_texts", None)
+        patched.setattr(shop_words, "item_codes", None)
+        patched.setattr(picture_colours.PictureColours, "read", None)
+        if settings:  # of an exact index no rows are kept
+            patched.setattr(content_keys, "keys_of_rows", None)
+        index.run(small_project)
+    found, anew = content(small_project), made_anew(small_project)
+    assert {name for name in found if found[name] != anew[name]} <= {"manifest.json"}
+
+
+def test_items_that_are_other_ones_are_read_whatever_is_said_of_the_rest(small_project: Path):
+    set_params(small_project, {"index.refit_frac": 0})
+    index.run(small_project)
+    paths = Paths(small_project)
+    items = schema.read_table(paths.items, schema.ITEMS)
+    items.loc[0, "title"] = "quux"  # its vectors, and all pictures, stay
+    schema.write_table(paths.items, items, schema.ITEMS)
+    index.run(small_project)
+    found = content(small_project)
+    assert "quux" in json.loads(found["words/vocab.index.json"])
+    assert found == made_anew(small_project)
+
+
 def test_trained_lists_stand_until_much_changed(
     small_project: Path, without_fitting: Callable[[], None]
 ):
@@ -226,7 +261,11 @@ def test_other_settings_fit_anew(
         index.run(small_project)
 
 
-@pytest.mark.parametrize("file", ["words/numbers.npy", "letters/counts.npy", "vectors/codes.npy"])
+@pytest.mark.parametrize(
+    "file",
+    ["words/numbers.npy", "letters/counts.npy", "searched/starts.npy", "rows/hashes.npy",
+     "vectors/codes.npy"],
+)  # fmt: skip
 def test_damaged_files_are_not_used(
     small_project: Path, file: str, caplog: pytest.LogCaptureFixture
 ):
