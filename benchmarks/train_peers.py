@@ -40,7 +40,7 @@ from smar.train.sampling import PairSampler
 from smar.train.step import Terms, pretrain_step
 from smar.train.weighting import TaskWeights
 
-_WARM, _STEPS = 2, 6  # steps before those that are timed, and those
+_WARM, _STEPS = 4, 8  # steps before those that are timed, and those
 _ITEMS, _WORDS = 4096, 3000
 
 Round = Callable[[], float]

@@ -12,6 +12,8 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 from transformers import BertModel
 
+_ROUND, _LEAST = 64, 1024  # rows come in such steps, from so many tokens on
+
 
 @dataclass(frozen=True)
 class Packed:
@@ -63,7 +65,8 @@ def read_packed(backbone: nn.Module, ids: Tensor, packed: Packed) -> Tensor:
     """Return the last states [T, H] of texts with token ids [B, L].
 
     Each token goes through the layers once, and tokens attend within their text: what a padded
-    batch computes, without what it computes of padding.
+    batch computes, without what it computes of padding. Blank rows behind many tokens make their
+    number a round one, so that step after step has products, and pieces of memory, of few sizes.
 
     Args:
         backbone: One that `takes_packed`.
@@ -75,20 +78,24 @@ def read_packed(backbone: nn.Module, ids: Tensor, packed: Packed) -> Tensor:
     states = bert.embeddings(
         input_ids=ids.flatten()[packed.place][None], position_ids=places[None]
     )[0]
+    count = len(states)
+    if count >= _LEAST:
+        states = functional.pad(states, (0, 0, 0, -count % _ROUND))
     recomputes = bert.is_activation_checkpointing and bert.training
     for layer in bert.encoder.layer:
         if recomputes:
             states = checkpoint(_layer, layer, states, packed, use_reentrant=False)
         else:
             states = _layer(layer, states, packed)
-    return states
+    return states[:count]
 
 
 def _layer(layer: Any, states: Tensor, packed: Packed) -> Tensor:
     attention, output = layer.attention.self, layer.attention.output
-    heads = (len(states), -1, attention.attention_head_size)
+    count = len(packed.place)
+    heads = (count, -1, attention.attention_head_size)
     parts = [
-        packed.split(linear(states).view(heads))
+        packed.split(linear(states)[:count].view(heads))
         for linear in (attention.query, attention.key, attention.value)
     ]
     found = []
@@ -98,6 +105,7 @@ def _layer(layer: Any, states: Tensor, packed: Packed) -> Tensor:
             query, key, value, scale=attention.scaling
         )
         found.append(attended.transpose(1, 2).flatten(0, 1).flatten(1))
+    found.append(found[0].new_zeros(len(states) - count, found[0].shape[1]))
     joined = output(torch.cat(found), states)
     whole: Tensor = layer.feed_forward_chunk(joined)
     return whole

@@ -31,7 +31,11 @@ def padded_states(backbone: nn.Module) -> Tensor:
     return found
 
 
-def test_states_and_gradients_equal_those_of_a_padded_batch():
+@pytest.mark.parametrize("least", [1, 10**6])
+def test_states_and_gradients_equal_those_of_a_padded_batch(
+    least: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("smar.models.packed._LEAST", least)
     backbone = bert()
     weight = torch.randn(130, 9, 24, generator=torch.Generator().manual_seed(2))
     gradients = []
@@ -47,6 +51,19 @@ def test_states_and_gradients_equal_those_of_a_padded_batch():
         gradients.append({name: p.grad.clone() for name, p in backbone.named_parameters()})
     for name, gradient in gradients[0].items():
         assert torch.allclose(gradients[1][name], gradient, rtol=1e-5, atol=2e-4), name
+
+
+def test_many_tokens_are_read_in_round_numbers_of_rows(monkeypatch: pytest.MonkeyPatch):
+    tower = TextTower(bert(), 16, "mean").eval()
+    few = tower(IDS[:129], LENGTHS[:129]).hidden  # 636 tokens
+    monkeypatch.setattr("smar.models.packed._LEAST", 600)
+    rows = []
+    for layer in tower.backbone.encoder.layer:
+        layer.output.dense.register_forward_hook(
+            lambda _module, _given, output: rows.append(len(output))
+        )
+    assert torch.allclose(tower(IDS[:129], LENGTHS[:129]).hidden, few, atol=1e-6)
+    assert rows == [640, 640]
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls", "last"])
