@@ -141,6 +141,11 @@ def test_kept_shard_is_hashed_once(elsewhere: Elsewhere, monkeypatch: pytest.Mon
     elsewhere.read()
     monkeypatch.setattr("smar.data.stored_shards.digest", None)
     assert np.array_equal(elsewhere.read(), elsewhere.pixels)
+    for record in elsewhere.kept.glob("*.json"):
+        record.unlink()
+    assert np.array_equal(elsewhere.read(verify=False), elsewhere.pixels)
+    with pytest.raises(TypeError):
+        elsewhere.read()
 
 
 def test_check_tells_all_that_is_wrong(elsewhere: Elsewhere):
