@@ -47,11 +47,11 @@ def group_looks(
     if count < 2:
         return np.zeros(count, np.int64)
     furthest = _furthest(_axes(numbers), same_below)
-    pairs = []
-    for values in projections[:, :_ORDERS].T:
+    columns, pairs = np.ascontiguousarray(projections.T), []  # many are gathered of one by one
+    for values in columns[:_ORDERS]:
         order = np.argsort(values, kind="stable")
         for step in range(1, min(_NEIGHBOURS, count - 1) + 1):
-            one, other = _near(projections, order[:-step], order[step:], furthest)
+            one, other = _near(columns, order[:-step], order[step:], furthest)
             same = _difference(thumbnails, one, other, numbers) < same_below
             pairs.append(np.stack([one[same], other[same]]))
     one, other = np.concatenate(pairs, axis=1)
@@ -67,13 +67,13 @@ def _axes(numbers: int) -> NDArray[np.float32]:
 
 
 def _near(
-    projections: NDArray[np.float32],
+    columns: NDArray[np.float32],
     one: NDArray[np.int64],
     other: NDArray[np.int64],
     furthest: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the pairs that no projection tells apart; each looks at those that are left."""
-    for values, bound in zip(projections.T, furthest, strict=True):
+    """Return the pairs that no projection, [A, n], tells apart; each looks at those left."""
+    for values, bound in zip(columns, furthest, strict=True):
         near = np.abs(values[one] - values[other]) <= bound
         one, other = one[near], other[near]
     return one, other
