@@ -121,7 +121,6 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Return the outputs, [..., O]."""
-        rows = rows.contiguous()
         ctx.save_for_backward(rows, weight)
         return product(rows, weight, bias)
 
@@ -130,7 +129,6 @@ class _Linear(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the three."""
         rows, weight = ctx.saved_tensors
-        gradient = gradient.contiguous()
         of_rows, of_weight, of_bias = ctx.needs_input_grad
         found = product(gradient, weight.t()) if of_rows else None
         lines = gradient.flatten(0, -2)  # [R, O]

@@ -1,5 +1,7 @@
 """Products of linear layers by oneDNN are those of Torch, gradients included."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -41,11 +43,12 @@ def test_outputs_and_gradients_are_those_of_torch(shape: tuple[int, ...], *, has
 
 def test_rows_and_gradients_with_gaps_are_taken_too():
     layer = Linear(5, 7)
-    rows = drawn(5, 130).t()
+    rows = drawn(5, 130).t().requires_grad_()
     output = layer(rows)
     assert torch.allclose(output, functional.linear(rows, layer.weight, layer.bias), atol=1e-5)
     output.sum().backward()  # its gradient is one number that stands everywhere
     assert torch.allclose(layer.weight.grad, rows.sum(0).expand(7, 5), atol=1e-4)
+    assert torch.allclose(rows.grad, layer.weight.sum(0).expand(130, 5), atol=1e-5)
 
 
 def test_what_is_frozen_has_no_gradient():
@@ -85,10 +88,15 @@ def test_patches_and_their_gradients_are_those_of_a_convolution(
 
 
 def test_windows_that_overlap_or_do_not_fit_stay_convolutions():
-    kinds = [{"stride": 2, "padding": 1}, {"stride": 3, "groups": 3}, {"stride": 3, "dilation": 2}]
+    kinds: list[dict[str, Any]] = [
+        {"stride": 2},
+        {"stride": 3, "padding": 1},
+        {"stride": 3, "groups": 3},
+        {"stride": 3, "dilation": 2},
+    ]
     module = nn.Sequential(*(nn.Conv2d(3, 6, 3, **kind) for kind in kinds))
     by_onednn(module)
-    assert [type(layer) for layer in module] == [nn.Conv2d] * 3
+    assert [type(layer) for layer in module] == [nn.Conv2d] * 4
     pictures = drawn(40, 3, 8, 7)  # two rows and a column are left over
     expected = nn.Conv2d(3, 6, 3, 3)
     layer = PatchConv(3, 6, 3, 3)
