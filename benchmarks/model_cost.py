@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import patch
 
 import torch
 import yaml
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModel, CLIPConfig, ViTConfig
 
+from smar.models import onednn
 from smar.models.backbone import family_for
 from smar.models.building import build_image_tower, build_text_tower
 from smar.models.dual_encoder import DualEncoder, ModelOptions
@@ -142,7 +144,11 @@ def measure(model: nn.Module, run: Callable[[], Any]) -> tuple[float, int, Any]:
     """Return the operations of a forward pass, the bytes it saves, and what it returns."""
     saved = Saved(list(model.parameters()))
     counter = FlopCounterMode(display=False)
-    with counter, torch.autograd.graph.saved_tensors_hooks(saved.pack, lambda tensor: tensor):
+    with (
+        patch.object(onednn, "_is_faster", return_value=False),  # the counter knows Torch's own
+        counter,
+        torch.autograd.graph.saved_tensors_hooks(saved.pack, lambda tensor: tensor),
+    ):
         output = run()
     return float(counter.get_total_flops()), saved.num_bytes, output
 
