@@ -42,13 +42,12 @@ from smar.models.dual_encoder import DualEncoder
 from smar.models.encode import encode_items
 from smar.models.pretrained import checkpoints
 from smar.params import Params
-from smar.params.kinds import GATES
 from smar.params.train import TrainParams
 from smar.seeding import generator, seed_torch
 from smar.stages.pretrain import build_untrained
 from smar.train.aligned import align
 from smar.train.batching import BatchMaker
-from smar.train.benefit import picture_benefit
+from smar.train.benefit import settle_gate
 from smar.train.cached import cached_step
 from smar.train.course import finetune_course, pretraining_weights
 from smar.train.large import LargeBatch
@@ -132,11 +131,7 @@ def trained(
         sampler.leave_out(held)
         maker = build_maker(model, data, items, source)
         steps[("pretrain", "finetune")[number]] = train(model, sampler, maker, step, settings, left)
-    model.set_gate(params.gate.kind, params.gate.own.model_dump())
-    if GATES[params.gate.kind].facts["SETTLES"]:
-        compares = params.finetune.teaches_pictures
-        found = picture_benefit(model, data, items, source, params.seed, compares=compares)
-        model.gate.settle(found)
+    settle_gate(model, params, data, items, source, params.seed)
     return model, source, steps
 
 

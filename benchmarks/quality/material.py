@@ -12,9 +12,8 @@ from smar.models.pretrained import Checkpoint, checkpoints
 from smar.models.searched import Searched
 from smar.models.tokenizer import TextTokenizer
 from smar.params import Params
-from smar.params.kinds import GATES
 from smar.train.batching import BatchMaker
-from smar.train.benefit import picture_benefit
+from smar.train.benefit import settle_gate
 from smar.train.dataset import TrainingData
 from smar.train.prepare import (
     build_maker,
@@ -113,14 +112,8 @@ class Material:
         searched: SearchedWords | None = None,
     ) -> None:
         """Put a gate in the place of a trained model's header, and fit one that has to be."""
-        gate, compares = params.gate, params.finetune.teaches_pictures
-        model.set_gate(gate.kind, gate.own.model_dump())
-        if GATES[gate.kind].facts["SETTLES"]:
-            items, source = self.shop.items, self.source
-            benefit = picture_benefit(
-                model, self.clicks, items, source, seed, searched, compares=compares
-            )
-            model.gate.settle(benefit)
+        items, source = self.shop.items, self.source
+        settle_gate(model, params, self.clicks, items, source, seed, searched)
 
     def _read(self, *, clicks_suffice: bool) -> TrainingData:
         shop, params = self.shop, self.shop.params

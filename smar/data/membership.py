@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from smar.data.arrow_numbers import numbers_of
 
@@ -44,11 +45,16 @@ def rows_of(texts: pa.Array, known: pa.Table, make: Callable[[pa.Array], pa.Tabl
         known: Rows by their text, the column `query`.
         make: Makes the rows of texts, with the columns of `known`.
     """
-    place = pc.index_in(texts, value_set=in_one_piece(known["query"]))
-    new = make(texts.filter(place.is_null()))
-    where = numbers_of(pc.fill_null(place, -1)).astype(np.int64)
+    where = places_of(texts, in_one_piece(known["query"]))
+    new = make(texts.filter(pa.array(where < 0)))
     where[where < 0] = len(known) + np.arange(len(new))
     return pa.concat_tables([known, new]).combine_chunks().take(pa.array(where))
+
+
+def places_of(texts: pa.Array | pa.ChunkedArray, among: pa.Array) -> NDArray[np.int64]:
+    """Return the first place of each text among others, [R]; -1 for those that are not there."""
+    found = pc.index_in(texts, value_set=among)
+    return np.asarray(numbers_of(pc.fill_null(found, -1)), np.int64)
 
 
 def in_one_piece(column: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -3,8 +3,7 @@
 Of each table the smallest hashes of its rows are kept: they are a sample of it that two runs draw
 alike, so that samples tell how much of the tables is the same (Broder, 1997).
 
-Rows that an earlier run hashed are hashed again
-in blocks alone that are other ones now.
+Rows that an earlier run hashed are hashed again in blocks alone that are other ones now.
 
 Shapes: R rows of a table, B blocks of rows, N items.
 """

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 
-from smar.data.arrow_numbers import numbers_of
+from smar.data.membership import places_of
 from smar.index.told_words import ClickWord
 from smar.index.word_forms import WordForms, code_of
 from smar.index.words import WordIndex
@@ -71,10 +70,8 @@ class Clicks:
         return cls(rows[is_one].tolist(), asked.to_pylist())
 
 
-def _places(texts: "pd.Series", among: "pd.Series") -> NDArray[np.int64]:
-    """Return where texts are among others, each of which is there once; -1 for those that lack."""
-    found = pc.index_in(pa.array(texts, pa.string()), value_set=pa.array(among, pa.string()))
-    return np.asarray(numbers_of(pc.fill_null(found, -1)), np.int64)
+def _places(ids: "pd.Series", among: "pd.Series") -> NDArray[np.int64]:
+    return places_of(pa.array(ids, pa.string()), pa.array(among, pa.string()))
 
 
 def words_of_clicks(words: WordIndex, clicks: Clicks) -> list[ClickWord]:

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from smar.data import schema
 from smar.data.arrow_numbers import numbers_of
+from smar.data.membership import places_of
 from smar.errors import ArtifactError
 from smar.params import ImageStoreParams
 from smar.replace import replacement
@@ -80,8 +80,7 @@ class Stamps:
 
     def rows_of(self, links: Sequence[str]) -> NDArray[np.int64]:
         """Return where links are among the stamps, -1 for those that are not, [n]."""
-        found = pc.index_in(pa.array(links, pa.string()), value_set=self.links)
-        return numbers_of(pc.fill_null(found, -1)).astype(np.int64)
+        return places_of(pa.array(links, pa.string()), self.links)
 
     def table(self) -> pa.Table:
         """Return the stamps in columns, as they are kept."""

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from smar.data import schema
-from smar.data.arrow_numbers import numbers_of
+from smar.data.membership import places_of
 from smar.params import ClusterParams, IngestParams
 from smar.sources.decoded_pictures import DecodedPictures
 from smar.sources.feed import Feed
@@ -108,8 +107,7 @@ def read_source(
 def _with_pictures(feed: Feed, image_ids: list[int]) -> pd.DataFrame:
     images = np.array(image_ids, np.int64)
     ids = pa.array(feed.items["item_id"], pa.string())
-    found = pc.index_in(pa.array(feed.pictures.item_ids, pa.string()), value_set=ids)
-    owner = numbers_of(pc.fill_null(found, -1)).astype(np.int64)
+    owner = places_of(pa.array(feed.pictures.item_ids, pa.string()), ids)
     good = np.flatnonzero(images >= 0)
     pairs = pd.DataFrame({"owner": owner[good], "image": images[good]}).drop_duplicates()
     pairs = pairs.sort_values("owner", kind="stable")

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from smar.closure import PARAMS, code_key
 from smar.data import schema
 from smar.data.arrow_numbers import numbers_of
-from smar.data.membership import in_one_piece, rows_of
+from smar.data.membership import in_one_piece, places_of, rows_of
 from smar.params import IngestParams
 from smar.sources.kept_tables import ENDING, forget_others, read_tables, write_tables
 from smar.sources.quarantine import Quarantine
@@ -48,8 +48,7 @@ def query_table(
     counts = numbers_of(counted.field("counts").take(order)).astype(np.int64)
     split = split_judged(judged["query"], params.judgements.test_frac, seed)
     logged = _logged(texts, params.validation_frac, seed, split, kept)
-    place = pc.index_in(pa.array(judged["query"], pa.string()), value_set=texts)
-    seen = np.append(counts, 0)[numbers_of(pc.fill_null(place, -1)).astype(np.int64)]
+    seen = np.append(counts, 0)[places_of(pa.array(judged["query"], pa.string()), texts)]
     held = {
         "query_id": judged["query_id"],
         "query": judged["query"],

@@ -87,6 +87,7 @@ def run(root: Path) -> dict[str, float]:
     from smar.params import load_params
     from smar.params.kinds import GATES
     from smar.seeding import seed_torch
+    from smar.train.benefit import settle_gate
     from smar.train.loop import finish, train
     from smar.train.precision import check_precision
     from smar.train.prepare import searched_words
@@ -108,7 +109,7 @@ def run(root: Path) -> dict[str, float]:
     sampler, maker = _drawn(params, paths, model, data, items, images, teacher, searched)
     settles = GATES[params.gate.kind].facts["SETTLES"]
     if not settles:  # else the header that pre-training left is taught by the clicks meanwhile
-        _set_gate(model, params)
+        model.set_gate(params.gate.kind, params.gate.own.model_dump())
     where = _places(paths, params, model.options.fusion, settings | inputs)
     figures = train(
         model,
@@ -120,7 +121,7 @@ def run(root: Path) -> dict[str, float]:
     )
     _tell(model, items, searched)
     if settles and check_weights(model.state_dict()).passed:  # else the stage stops below
-        figures |= _settle(model, params, data, items, images, searched)
+        figures |= settle_gate(model, params, data, items, images, params.seed, searched)
     times = {name: figures.pop(name) for name in ("seconds", "pairs_per_s")}
     counts = {"pairs_real": len(data.real), "pairs_synthetic": len(data.synthetic)}
     end = Trial.read(paths, items, images, params.seed).recall(model) if model.start else {}
@@ -172,27 +173,6 @@ def _tell(model: "DualEncoder", items: "pd.DataFrame", searched: "SearchedWords 
 
     if searched is not None:
         model.searched = Searched.named(list(items["item_id"]), searched.all())
-
-
-def _set_gate(model: "DualEncoder", params: "Params") -> None:
-    model.set_gate(params.gate.kind, params.gate.own.model_dump())
-
-
-def _settle(
-    model: "DualEncoder",
-    params: "Params",
-    data: "TrainingData",
-    items: "pd.DataFrame",
-    images: "ItemSource",
-    searched: "SearchedWords | None",
-) -> dict[str, float]:
-    """Fit the gate that ships to the trained towers and return its figures."""
-    from smar.train.benefit import picture_benefit
-
-    _set_gate(model, params)
-    compares = params.finetune.teaches_pictures
-    found = picture_benefit(model, data, items, images, params.seed, searched, compares=compares)
-    return model.gate.settle(found)
 
 
 def _settings(params: "Params") -> dict[str, Any]:

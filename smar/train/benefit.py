@@ -19,6 +19,8 @@ from smar.models.dual_encoder import DualEncoder
 from smar.models.embeddings import ItemEmbeddings
 from smar.models.encode import encode_items
 from smar.models.gate.teaching import Benefit
+from smar.params import Params
+from smar.params.kinds import GATES
 from smar.seeding import generator
 from smar.train.dataset import TrainingData
 
@@ -31,6 +33,37 @@ _PER_ITEM = 2  # where an item's other queries speak for it
 _PER_QUERY = 4  # pairs, so that popular queries do not speak for all
 _BATCH = 512
 _FORGOTTEN = 0.5  # of the words of texts where queries are made of them, and of those of searches
+
+
+def settle_gate(
+    model: DualEncoder,
+    params: Params,
+    data: TrainingData,
+    items: pd.DataFrame,
+    images: ItemSource,
+    seed: int,
+    searched: SearchedWords | None = None,
+) -> dict[str, float]:
+    """Put the gate that ships in the place of a trained model's header, and fit one that has to be.
+
+    Args:
+        model: The trained model.
+        params: Say which gate it is, and what pictures were taught.
+        data: As the others for `picture_benefit`.
+        items: The items.
+        images: Their pictures.
+        seed: Draws items and pairs.
+        searched: Words of searches that items show.
+
+    Returns:
+        Figures of the fit; none where there is nothing to fit.
+    """
+    model.set_gate(params.gate.kind, params.gate.own.model_dump())
+    if not GATES[params.gate.kind].facts["SETTLES"]:
+        return {}
+    compares = params.finetune.teaches_pictures
+    found = picture_benefit(model, data, items, images, seed, searched, compares=compares)
+    return model.gate.settle(found)
 
 
 def picture_benefit(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from smar.data import row_rules
 from smar.data.arrow_content import digest_of
-from smar.data.membership import is_in
+from smar.data.membership import is_in, places_of
 from smar.data.schema import ACTIONS
 from smar.params import LogRules
 from smar.validation.contract import (
@@ -238,8 +238,7 @@ def _row_of_search(
     """Return the row of each engagement's search, -1 where it was not accepted."""
     accepted = np.flatnonzero(kept)
     known = search_ids.filter(pa.array(kept)).combine_chunks()
-    found = pc.index_in(ids, value_set=known)
-    place = pc.fill_null(found, -1).to_numpy().astype(np.int64)
+    place = places_of(ids, known)
     if len(accepted) == 0:
         return place
     return np.where(place >= 0, accepted[place], -1)

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from smar.data import row_rules
-from smar.data.membership import in_one_piece, rows_of
+from smar.data.membership import in_one_piece, places_of, rows_of
 from smar.data.schema import JUDGED, SPLITS, normalize_query
 from smar.data.stems import bag_of_stems
 from smar.params import QueryRules
@@ -100,7 +100,7 @@ class Searched(NamedTuple):
     def of(cls, table: pa.Table, searches: pa.Table) -> Self:
         """Return which of the queries, [Q], the searches are of, [R]."""
         ids = in_one_piece(table["query_id"])
-        return cls(_at(searches["query_id"], ids), _at(ids, ids))
+        return cls(places_of(searches["query_id"], ids), places_of(ids, ids))
 
     def knows(self, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which searches, [R], name the id of a query that is kept, [Q]."""
@@ -190,18 +190,12 @@ def count_searches(queries: pd.DataFrame, by_id: NDArray[np.int64]) -> NDArray[n
     logged = pa.array(queries["query"], pa.string())
     first = first[pc.is_in(logged, value_set=texts).to_numpy(False)[first]]
     whole = by_id.copy()
-    whole[is_other] = np.append(by_id[first], 0)[_at(texts, logged.take(pa.array(first)))]
+    whole[is_other] = np.append(by_id[first], 0)[places_of(texts, logged.take(pa.array(first)))]
     return whole
 
 
 def _is_judged(queries: pd.DataFrame) -> NDArray[np.bool_]:
     return queries["split"].isin(JUDGED).to_numpy(bool)
-
-
-def _at(texts: pa.Array | pa.ChunkedArray, among: pa.Array) -> NDArray[np.int64]:
-    """Return the first places of texts among others, -1 where they are not."""
-    found = pc.index_in(texts, value_set=among)
-    return pc.fill_null(found, -1).to_numpy().astype(np.int64)
 
 
 def figures(frame: pd.DataFrame, kept: NDArray[np.bool_]) -> pd.DataFrame:

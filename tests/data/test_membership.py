@@ -1,10 +1,11 @@
 """Membership of texts, as pandas has it."""
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-from smar.data.membership import is_in, rows_of
+from smar.data.membership import is_in, places_of, rows_of
 
 TEXTS = pd.Series(["a", "b", None, "", "a"], index=[9, 3, 5, 7, 1], dtype=str)
 
@@ -35,3 +36,14 @@ def test_rows_of_are_those_of_each_text_and_only_new_ones_are_made(
     found = rows_of(pa.array(texts, pa.string()), before, make)
     assert found.to_pydict() == {"query": texts, "twice": [2 * text for text in texts]}
     assert not set(made) & set(known)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_places_are_the_first_ones_and_what_is_not_there_has_none(*, chunked: bool):
+    texts, among = pa.array(["b", "z", "a", "", "b"]), pa.array(["a", "b", "a", "b", ""])
+    asked = pa.chunked_array([texts[:2], texts[2:]]) if chunked else texts
+    found = places_of(asked, among)
+    assert found.dtype == np.int64
+    assert found.tolist() == [1, -1, 0, 4, 1]
+    assert places_of(asked, among[:0]).tolist() == [-1] * 5
+    assert places_of(asked[:0], among).tolist() == []

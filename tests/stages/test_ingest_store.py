@@ -21,6 +21,7 @@ from smar.errors import ArtifactError
 from smar.object_store import ObjectStore
 from smar.paths import Paths
 from smar.stages.ingest import run
+from tests.stages.test_ingest_changed import outputs as written
 
 SIZE, SHARD = 130, 50
 STORE = "ingest.images.store"
@@ -76,15 +77,9 @@ def read(root: Path) -> np.ndarray:
 
 def outputs(root: Path) -> dict[str, str]:
     """Return what ingest wrote, but for shards and manifest of the pictures."""
-    return {
-        str(path.relative_to(root)): sha256(path.read_bytes()).hexdigest()
-        for folder in ("data", "reports", "metrics")
-        for path in sorted((root / folder).rglob("*"))
-        if path.is_file()
-        and not path.is_relative_to(root / "data" / "raw")
-        and ".tmp-" not in str(path.parent)
-        and (path.parent != Paths(root).images or path.name == images.TABLE)
-    }
+    table = Paths(root).images / images.TABLE
+    found = written(root) | {images.TABLE: sha256(table.read_bytes()).hexdigest()}
+    return {path: digest for path, digest in found.items() if ".tmp-" not in str(Path(path).parent)}
 
 
 @pytest.mark.parametrize("kind", ["s3", "folder"])
