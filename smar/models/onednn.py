@@ -72,13 +72,16 @@ class PatchConv(nn.Conv2d):
         if not (fits and takes(input[:, :, ::high, ::wide].permute(0, 2, 3, 1), self.weight)):
             return super().forward(input)
         num, channels, height, width = input.shape
-        tiles = input.reshape(num, channels, height // high, high, width // wide, wide)
-        by_channel = input.is_contiguous() and not _has_channels_last(input)
-        order = (0, 2, 4, 1, 3, 5) if by_channel else (0, 2, 4, 3, 5, 1)
-        patches = tiles.permute(order).flatten(3)  # [M, h, w, high * wide * C]
-        weight = self.weight if by_channel else self.weight.permute(0, 2, 3, 1)
+        tall, broad = height // high, width // wide
+        if input.is_contiguous() and not _has_channels_last(input):
+            tiles = input.reshape(num, channels, tall, high, broad, wide).permute(0, 2, 4, 1, 3, 5)
+            weight = self.weight
+        else:  # lines of pixels stay whole, so that gradients come in the layout of the maps
+            lines = input.permute(0, 2, 3, 1)
+            tiles = lines.reshape(num, tall, high, broad, wide * channels).transpose(2, 3)
+            weight = self.weight.permute(0, 2, 3, 1)
         found: Tensor = _Linear.apply(  # type: ignore[no-untyped-call]
-            patches, weight.flatten(1), self.bias
+            tiles.flatten(3), weight.flatten(1), self.bias
         )
         return found.permute(0, 3, 1, 2)
 

@@ -87,6 +87,16 @@ def test_patches_and_their_gradients_are_those_of_a_convolution(
         assert torch.allclose(value, expected, rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_the_gradient_of_maps_has_the_layout_of_the_maps(layout: torch.memory_format):
+    maps = drawn(40, 8, 20, 15).contiguous(memory_format=layout).requires_grad_()
+    seen: list[Tensor] = []
+    before = maps * 1
+    before.register_hook(seen.append)  # what the layer before gets, not a copy in a leaf's layout
+    PatchConv(8, 7, 5, 5)(before).sum().backward()
+    assert seen[0].is_contiguous(memory_format=layout)
+
+
 def test_windows_that_overlap_or_do_not_fit_stay_convolutions():
     kinds: list[dict[str, Any]] = [
         {"stride": 2},
