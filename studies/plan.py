@@ -115,19 +115,23 @@ def load_plan(path: Path) -> StudyPlan:
 def apply_settings(params: dict[str, Any], *settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return parameters with settings put in, later ones over earlier ones.
 
+    A part that params.yaml leaves at its defaults, such as `finetune.augment`, is made.
+
     Raises:
         ParamsError: If a key's section does not exist; names the key.
     """
     result = copy.deepcopy(params)
     for group in settings:
         for key, value in group.items():
-            *sections, last = key.split(".")
+            section, *parts = key.split(".")
+            if parts and section not in result:
+                raise ParamsError(f"{key}: params.yaml has no section '{section}'.")
             place = result
-            for section in sections:
-                if not isinstance(place.get(section), dict):
-                    raise ParamsError(f"{key}: params.yaml has no section '{section}'.")
-                place = place[section]
-            place[last] = value
+            for part in (section, *parts)[:-1]:
+                place = place.setdefault(part, {})
+                if not isinstance(place, dict):
+                    raise ParamsError(f"{key}: '{part}' has no parts in params.yaml.")
+            place[(section, *parts)[-1]] = value
     return result
 
 

@@ -59,6 +59,17 @@ def test_setting_of_an_unknown_section_is_refused():
         apply_settings({"model": {}}, {"modle.dim": 1})
 
 
+def test_part_that_params_yaml_leaves_at_its_defaults_is_made():
+    given = {"finetune.augment.flip": 0.5, "finetune.augment.crop": 0.1}
+    result = apply_settings({"finetune": {"steps": 3}}, given)
+    assert result == {"finetune": {"steps": 3, "augment": {"flip": 0.5, "crop": 0.1}}}
+
+
+def test_part_of_a_value_is_refused():
+    with pytest.raises(ParamsError, match=r"finetune.steps.one: 'steps' has no parts"):
+        apply_settings({"finetune": {"steps": 3}}, {"finetune.steps.one": 1})
+
+
 def test_all_unknown_names_are_refused_at_once(tmp_path: Path):
     matrix = {"data": ["demoo"], "variants": ["smarr"], "seeds": [1]}
     with pytest.raises(ParamsError, match=r"2 problem") as caught:
