@@ -28,6 +28,7 @@ from transformers import (
     TrainerState,
     ViTImageProcessorPil,
 )
+from transformers.models.vit.modeling_vit import ViTAttention
 
 from smar.models.dual_encoder import DualEncoder
 from smar.models.text import TextTower
@@ -66,7 +67,7 @@ class _Picture(nn.Module):
         super().__init__()
         self.tower: Any = copy.deepcopy(tower)
         for layer in self.tower.modules():
-            for kind in (nn.Linear, nn.Conv2d):
+            for kind in (nn.Linear, nn.Conv2d, ViTAttention):
                 if isinstance(layer, kind):
                     layer.__class__ = kind
 

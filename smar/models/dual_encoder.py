@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from smar.models.attention import by_products
 from smar.models.building import build_image_tower, build_text_tower
 from smar.models.fusion import build_fusion
 from smar.models.gate import build_gate
@@ -142,6 +143,7 @@ class DualEncoder(nn.Module):
         self.searched = Searched()  # what encodes items reads beside their texts
         self.start: dict[str, float] = {}  # what its pretrained vectors found before training
         by_onednn(self)
+        by_products(self)
         self.hold()
 
     @property

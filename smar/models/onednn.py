@@ -51,8 +51,7 @@ class Linear(nn.Linear):
         """Return outputs [..., O] of inputs [..., I]."""
         if not takes(input, self.weight):
             return functional.linear(input, self.weight, self.bias)
-        found: Tensor = _Linear.apply(input, self.weight, self.bias)  # type: ignore[no-untyped-call]
-        return found
+        return linear(input, self.weight, self.bias)
 
 
 class PatchConv(nn.Conv2d):
@@ -80,10 +79,7 @@ class PatchConv(nn.Conv2d):
             lines = input.permute(0, 2, 3, 1)
             tiles = lines.reshape(num, tall, high, broad, wide * channels).transpose(2, 3)
             weight = self.weight.permute(0, 2, 3, 1)
-        found: Tensor = _Linear.apply(  # type: ignore[no-untyped-call]
-            tiles.flatten(3), weight.flatten(1), self.bias
-        )
-        return found.permute(0, 3, 1, 2)
+        return linear(tiles.flatten(3), weight.flatten(1), self.bias).permute(0, 3, 1, 2)
 
 
 def _has_channels_last(maps: Tensor) -> bool:
@@ -115,6 +111,12 @@ def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
     The right one may be the transposed of a matrix without gaps: nothing is copied for that.
     """
     found: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
+    return found
+
+
+def linear(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return `x W^T + b`, [..., O], of what `takes` lets through, with gradients of all three."""
+    found: Tensor = _Linear.apply(rows, weight, bias)  # type: ignore[no-untyped-call]
     return found
 
 

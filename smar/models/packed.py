@@ -12,6 +12,8 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 from transformers import BertModel
 
+from smar.models.attention import attended
+
 _ROUND, _LEAST = 64, 1024  # rows come in such steps, from so many tokens on
 
 
@@ -92,20 +94,9 @@ def read_packed(backbone: nn.Module, ids: Tensor, packed: Packed) -> Tensor:
 
 def _layer(layer: Any, states: Tensor, packed: Packed) -> Tensor:
     attention, output = layer.attention.self, layer.attention.output
-    count = len(packed.place)
-    heads = (count, -1, attention.attention_head_size)
-    parts = [
-        packed.split(linear(states)[:count].view(heads))
-        for linear in (attention.query, attention.key, attention.value)
-    ]
-    found = []
-    for each in zip(*parts, strict=True):
-        query, key, value = (part.transpose(1, 2) for part in each)  # [texts, heads, tokens, d]
-        attended = functional.scaled_dot_product_attention(
-            query, key, value, scale=attention.scaling
-        )
-        found.append(attended.transpose(1, 2).flatten(0, 1).flatten(1))
-    found.append(found[0].new_zeros(len(states) - count, found[0].shape[1]))
-    joined = output(torch.cat(found), states)
+    maps = (attention.query, attention.key, attention.value)
+    heads = attention.num_attention_heads
+    seen = attended(states, maps, packed.runs, heads, attention.scaling)
+    joined = output(seen, states)
     whole: Tensor = layer.feed_forward_chunk(joined)
     return whole
