@@ -149,7 +149,7 @@ class PictureAttention(ViTAttention):  # type: ignore[misc]  # transformers has 
 
     Example:
         >>> from transformers import ViTConfig
-        >>> config = ViTConfig(hidden_size=24, num_attention_heads=3)
+        >>> config = ViTConfig(hidden_size=24, num_attention_heads=3, attn_implementation="sdpa")
         >>> states, weights = PictureAttention(config)(torch.ones(9, 13, 24))
         >>> tuple(states.shape), weights
         ((9, 13, 24), None)

@@ -35,10 +35,10 @@ def test_training_overfits_a_handful_of_pairs(
     setup: Setup, places: Places, tiny_pretrain: PretrainParams, course_of: CourseOf
 ):
     params = tiny_pretrain.model_copy(update={"steps": 160})
-    figures = train(*setup(), course=course_of(params), params=params, places=places)
-    assert figures["chance_text"] < 0.5
+    train(*setup(), course=course_of(params), params=params, places=places)
     history = pd.read_csv(places.history, sep="\t")
     assert history["chance_text"].iloc[0] > 0.9
+    assert history["chance_text"].iloc[-40:].mean() < 0.5  # one step's is .43 to .53 by last bits
     assert {"learning_rate", "norm_query", "norm_text", "norm_image"} <= set(history.columns)
 
 
