@@ -4,6 +4,7 @@ Shapes: n pieces of content, N kept ones.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -31,12 +32,32 @@ class KeyTable:
     """
 
     def __init__(self, kept: NDArray[np.uint64]) -> None:
-        self._order = np.argsort(kept[:, 0], kind="stable")
-        self._keys = kept[self._order]
+        self._kept = kept
+
+    @cached_property
+    def _order(self) -> NDArray[np.int64]:
+        return np.argsort(self._kept[:, 0], kind="stable")
+
+    @cached_property
+    def _keys(self) -> NDArray[np.uint64]:
+        return self._kept[self._order]
 
     def rows_of(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Return where keys [n, 2] are among the kept ones, -1 for those that are not, [n]."""
-        if not len(self._keys):
+        """Return where keys [n, 2] are among the kept ones, -1 for those that are not, [n].
+
+        Of content that was kept several times it is one of them: as many keys as are kept are
+        looked for in their own place first, where most of what changed little is.
+        """
+        if len(keys) != len(self._kept):
+            return self._looked_up(keys)
+        found = np.arange(len(keys))
+        rest = np.flatnonzero((self._kept != keys).any(axis=1))
+        if len(rest):
+            found[rest] = self._looked_up(keys[rest])
+        return found
+
+    def _looked_up(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        if not len(self._kept):
             return np.full(len(keys), -1, np.int64)
         place = np.searchsorted(self._keys[:, 0], keys[:, 0])
         place = np.minimum(place, len(self._keys) - 1)

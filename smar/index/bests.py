@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from smar.content_keys import KeyTable, keys_of_rows
 from smar.index.exact import exact_search
+from smar.index.item_rows import ItemRows
 
 _DEEPER = 4  # times as many are kept as are asked for
 _MOST_NEW = 0.2  # of the items; with more all are searched
@@ -51,7 +52,7 @@ class ExactSearch:
 
     def __init__(
         self,
-        vectors: NDArray[np.float32],
+        vectors: NDArray[np.float32] | ItemRows,
         keys: NDArray[np.uint64] | None = None,
         earlier: Bests | None = None,
         before: NDArray[np.uint64] | None = None,

@@ -9,6 +9,7 @@ from smar.checks import Checked, shown
 from smar.errors import ArtifactError
 from smar.index.ann import VectorIndex
 from smar.index.bests import ExactSearch
+from smar.index.item_rows import ItemRows
 from smar.index.store import EmbeddingStore, check_unit_rows
 from smar.index.yardstick import as_queries, recall_of
 from smar.params import IndexParams
@@ -45,14 +46,15 @@ def check_coverage(name: str, catalogue: Sequence[str], held: Sequence[str]) -> 
         catalogue: Item ids of the item table, [N].
         held: Item ids of the rows.
     """
-    missing = sorted(set(catalogue) - set(held))
-    extra = sorted(set(held) - set(catalogue))
+    is_same = list(catalogue) == list(held)
+    missing = [] if is_same else sorted(set(catalogue) - set(held))
+    extra = [] if is_same else sorted(set(held) - set(catalogue))
     problems = []
     if missing:
         problems.append(f"{len(missing)} items are missing: {shown(missing)}")
     if extra:
         problems.append(f"{len(extra)} items are not in the catalogue: {shown(extra)}")
-    if not problems and list(catalogue) != list(held):
+    if not (problems or is_same):
         problems.append(f"{len(held)} rows in another order than the catalogue's {len(catalogue)}")
     step = "Run `dvc repro embed index`, so that embeddings and index are of the same items"
     return Checked(
@@ -65,7 +67,7 @@ def check_coverage(name: str, catalogue: Sequence[str], held: Sequence[str]) -> 
 
 def check_recall(
     index: VectorIndex,
-    vectors: NDArray[np.float32],
+    vectors: NDArray[np.float32] | ItemRows,
     params: IndexParams,
     seed: int,
     exact: ExactSearch | None = None,

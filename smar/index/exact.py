@@ -7,19 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smar.errors import ShapeError
+from smar.index.item_rows import ItemRows
 
 _BLOCK = 1024  # queries at once
 _ITEMS = 2**16  # and items: 2**26 scores
 
 
 def exact_search(
-    queries: NDArray[np.float32], items: NDArray[np.float32], k: int
+    queries: NDArray[np.float32], items: NDArray[np.float32] | ItemRows, k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return scores and rows of the k items with the largest inner product, best first.
 
     Args:
         queries: [Q, D].
-        items: [N, D].
+        items: [N, D], of which a block is looked at at a time.
         k: Results per query; fewer items than k leave score -inf and row -1.
 
     Returns:
@@ -42,7 +43,7 @@ def exact_search(
 
 
 def _best(
-    queries: NDArray[np.float32], items: NDArray[np.float32], k: int
+    queries: NDArray[np.float32], items: NDArray[np.float32] | ItemRows, k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return scores and rows of the k best items, k <= N, which are read once."""
     first = min(max(_ITEMS, k), len(items))

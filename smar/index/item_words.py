@@ -84,6 +84,30 @@ class ItemWords:
         new = np.flatnonzero(rows < 0)
         return _joined(earlier, _read(keys[new], [fields[row] for row in new], forms), keys, rows)
 
+    def with_others(
+        self,
+        rows: NDArray[np.int64],
+        texts: Sequence[str],
+        codes: Sequence[Sequence[str]] | None,
+        forms: Forms,
+        keys: NDArray[np.uint64] | None = None,
+    ) -> "ItemWords":
+        """Return the words of items of which most are these, as `read` does of all their texts.
+
+        Args:
+            rows: Which of these each item is, -1 for another one, [N].
+            texts: Of those others, in their order.
+            codes: As of `read`, of those others.
+            forms: The form that words are kept in.
+            keys: What those others are known by, if something else tells their texts.
+        """
+        called: Sequence[Sequence[str]] = codes if codes is not None else [()] * len(texts)
+        fields = [(text, *names) for text, names in zip(texts, called, strict=True)]
+        keys = keys_of(fields) if keys is None else keys
+        known = self.keys[rows] if len(self) else np.empty((len(rows), 2), np.uint64)
+        known[rows < 0] = keys
+        return _joined(self, _read(keys, fields, forms), known, rows)
+
 
 def _read(keys: NDArray[np.uint64], fields: Sequence[Sequence[str]], forms: Forms) -> ItemWords:
     """Return the words of items, each given as its text and codes."""

@@ -10,6 +10,8 @@
     .smar/index/bests/      what exact search finds for what the index is measured with (`bests`)
     .smar/index/fit/        queries that the index is measured with, what it was fitted to (`basis`)
     .smar/index/asked/      queries that tell whether towers encode as they did (`asked`)
+    .smar/index/items.parquet   the item table, as a link: which items changed (`same_rows`)
+    .smar/index/typed.json  words of the queries that were trained on (`letters`)
 
 It may be deleted at any time; what is damaged, or was made by other code, libraries, settings or
 another model, is not used.
@@ -22,17 +24,21 @@ Shapes: N items, Q queries, D embedding length.
 """
 
 import logging
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, read_manifest, verify_directory, write_directory
 from smar.closure import PARAMS, code_key
+from smar.data.schema import ITEMS, read_columns
 from smar.errors import ArtifactError
 from smar.index.ann import KIND as INDEX
 from smar.index.asked import Asked
@@ -46,6 +52,7 @@ from smar.index.picture_colours import PictureColours
 logger = logging.getLogger(__name__)
 
 KIND = "index_kept"
+_ITEMS, _TYPED = "items.parquet", "typed.json"
 _ARRAYS = ("keys", "starts", "numbers", "counts")  # of words
 _OF_TEXTS = ("words", "letters", "searched")
 _OF_WORDS = ("PyStemmer", "regex")
@@ -145,6 +152,8 @@ class Read:
         searched: Those of the queries of clicks; None where nobody asks for them.
         colours: Of all pictures; None where they were not looked at.
         rows: Hashes of blocks of the tables.
+        typed: How many of the queries that were trained on have each word, as it is spelled; None
+            where no query is mended.
     """
 
     words: ItemWords | None = None
@@ -152,6 +161,7 @@ class Read:
     searched: ItemWords | None = None
     colours: PictureColours | None = None
     rows: Hashed = field(default_factory=Hashed.nothing)
+    typed: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -165,6 +175,7 @@ class Kept:
         by_same_towers: Whether its queries were encoded by the code that would do so now.
         shards: Files of its vectors.
         inputs: Digests of what it was made of, by their names.
+        folder: Where it lies; None where nothing is kept.
     """
 
     read: Read = field(default_factory=Read)
@@ -173,6 +184,14 @@ class Kept:
     by_same_towers: bool = True
     shards: KeptShards = field(default_factory=KeptShards)
     inputs: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+
+    @cached_property
+    def items(self) -> pa.Table | None:
+        """The item table that words were read of, whose rows are those of `read.words`."""
+        if self.folder is None or not (self.folder / _ITEMS).is_file():
+            return None
+        return read_columns(self.folder / _ITEMS, ITEMS)
 
     def unchanged(self, inputs: Mapping[str, str]) -> frozenset[str]:
         """Return the names of those inputs that have the digest they had then."""
@@ -211,8 +230,10 @@ class Kept:
             rows = Hashed.nothing()
             if details["hashed"] == how_hashed():
                 rows = Hashed(*(_array(folder / "rows", name) for name in vars(rows)))
-            read = Read(**words, colours=colours, rows=rows)
-            return cls(read, stemmer, fit, is_encoded_so, shards, manifest.inputs)
+            typed = folder / _TYPED
+            counts = orjson.loads(typed.read_bytes()) if typed.is_file() else None
+            read = Read(**words, colours=colours, rows=rows, typed=counts)
+            return cls(read, stemmer, fit, is_encoded_so, shards, manifest.inputs, folder)
         except (ArtifactError, OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("the index is made without what was kept: %s", error)
             return cls()
@@ -226,6 +247,7 @@ def keep(
     fit: Fit,
     index: Path,
     shards: Mapping[str, str],
+    items: Path,
 ) -> None:
     """Write what this run made for the next one, whole or not at all.
 
@@ -237,6 +259,7 @@ def keep(
         fit: What was fitted.
         index: The index as it was written.
         shards: What files of it are known by (`keys_of_shards`).
+        items: The item table, which `inputs` names.
     """
     told = {
         name: getattr(fit, name)
@@ -272,6 +295,10 @@ def keep(
             np.save(temporary / f"{name}.npy", values, allow_pickle=False)
         for of, each in texts.items():
             (temporary / of / "vocabulary.json").write_bytes(orjson.dumps(each.vocabulary))
+        if read.typed is not None:
+            (temporary / _TYPED).write_bytes(orjson.dumps(read.typed))
+        if not linked(items, temporary / _ITEMS):
+            shutil.copyfile(items, temporary / _ITEMS)
         (temporary / FOLDER).mkdir()
         for name, key in shards.items():
             kept = f"{FOLDER}/{key}.faiss"
@@ -286,7 +313,7 @@ def _read_words(folder: Path) -> ItemWords:
 
 
 def _read_colours(folder: Path) -> PictureColours:
-    return PictureColours(_array(folder, "keys"), _array(folder, "roots"))
+    return PictureColours(*(_array(folder, name) for name in ("keys", "roots", "looks")))
 
 
 def _read_fit(folder: Path, details: dict[str, Any]) -> Fit:

@@ -27,6 +27,7 @@ from smar.verified import tell_hashed, unwritten
 
 if TYPE_CHECKING:
     from smar.index.ann import VectorIndex
+    from smar.index.lists import Lists
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class KeptShards:
     folder: Path = field(default_factory=Path)
     files: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     unwritten: Collection[str] = ()
+    _whole: dict[str, bool] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, folder: Path, files: Mapping[str, dict[str, Any]]) -> "KeptShards":
@@ -68,16 +70,26 @@ class KeptShards:
 
     def take(self, key: str, target: Path) -> dict[str, Any] | None:
         """Put the file of a key in a place and return its size and SHA-256; None: there is none."""
-        facts, file = self.files.get(key), self.folder / f"{key}.faiss"
-        if facts is None:
+        file = self.file_of(key)
+        return self.files[key] if file is not None and linked(file, target) else None
+
+    def file_of(self, key: str) -> Path | None:
+        """Return where the file of a key lies, with the content it had; None: there is none."""
+        if key not in self.files:
             return None
+        file = self.folder / f"{key}.faiss"
+        if key not in self._whole:
+            self._whole[key] = self._is_whole(file, self.files[key])
+        return file if self._whole[key] else None
+
+    def _is_whole(self, file: Path, facts: Mapping[str, Any]) -> bool:
         if not file.is_file():
             logger.warning("%s: missing, the shard is written anew", file)
-            return None
+            return False
         if file.name not in self.unwritten and digest(file) != facts["sha256"]:
             logger.warning("%s: damaged, the shard is written anew", file)
-            return None
-        return facts if linked(file, target) else None
+            return False
+        return True
 
 
 def _record(folder: Path) -> Path:
@@ -110,14 +122,35 @@ def keys_of_shards(index: "VectorIndex", keys: NDArray[np.uint64], how: str) -> 
     """
     told: dict[str, bytes] = {WHOLE: b""}
     if index.lists is not None or index.details["kind"] == "flat":
-        trained = b"" if index.lists is None else index.lists.trained.tobytes()
-        told[INDEX] = orjson.dumps([index.details["kind"], index.details["settings"]]) + trained
+        told[INDEX] = _made_by(index.details, index.lists)
     found = {}
     for number, shard in enumerate(index.shards):
-        of_items = (keys if shard.rows is None else keys[shard.rows]).tobytes()
+        own = keys if shard.rows is None else keys[shard.rows]
         for name, held in ((INDEX, shard.index), (WHOLE, shard.whole)):
             if held is not None and name in told:
-                parts = b"\0".join([name.encode(), how.encode(), told[name], of_items])
-                known = blake2b(parts, digest_size=16).hexdigest()
-                found[file_of(name, number, len(index.shards))] = known
+                found[file_of(name, number, len(index.shards))] = _key(name, how, told[name], own)
     return found
+
+
+def key_of_one(
+    details: Mapping[str, Any], lists: "Lists", keys: NDArray[np.uint64], how: str
+) -> str:
+    """Return what the file of an index of one shard is known by, as `keys_of_shards` does.
+
+    Args:
+        details: Its kind and settings.
+        lists: Its inverted lists.
+        keys: What its rows are known by, [N, 2].
+        how: What stands for the way in which it is made.
+    """
+    return _key(INDEX, how, _made_by(details, lists), keys)
+
+
+def _made_by(details: Mapping[str, Any], lists: "Lists | None") -> bytes:
+    trained = b"" if lists is None else lists.trained.tobytes()
+    return orjson.dumps([details["kind"], details["settings"]]) + trained
+
+
+def _key(name: str, how: str, told: bytes, keys: NDArray[np.uint64]) -> str:
+    parts = b"\0".join([name.encode(), how.encode(), told, keys.tobytes()])
+    return blake2b(parts, digest_size=16).hexdigest()

@@ -56,6 +56,16 @@ def read_letters(
     return ItemWords.read(texts, None, _Letters(), earlier, keys)
 
 
+def letters_with(
+    earlier: ItemWords,
+    rows: NDArray[np.int64],
+    texts: Sequence[str],
+    keys: NDArray[np.uint64],
+) -> ItemWords:
+    """Return the words of items of which most were read before, as `ItemWords.with_others`."""
+    return earlier.with_others(rows, texts, None, _Letters(), keys)
+
+
 def counted(texts: Iterable[str]) -> Counter[str]:
     """Return how many of some texts have each word."""
     counts: Counter[str] = Counter()

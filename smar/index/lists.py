@@ -19,6 +19,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from smar.index.item_rows import ItemRows
 from smar.index.layout import Layout, some
 from smar.seeding import generator
 
@@ -73,7 +74,7 @@ class Lists:
 
     def changed(
         self,
-        vectors: NDArray[np.float32],
+        vectors: NDArray[np.float32] | ItemRows,
         rows: NDArray[np.int64],
         layout: Layout | None = None,
     ) -> "Lists":
@@ -90,11 +91,14 @@ class Lists:
         numbers[new], codes[new] = made.numbers, made.codes
         return Lists(self.trained, numbers, codes)
 
-    def filled(self, vectors: NDArray[np.float32], rows: NDArray[np.int64] | None = None) -> Any:
+    def filled(
+        self, vectors: NDArray[np.float32] | None, rows: NDArray[np.int64] | None = None
+    ) -> Any:
         """Return the Faiss index of a shard.
 
         Args:
-            vectors: The vectors that the lists are of, [N, 2 D].
+            vectors: The vectors that the lists are of, [N, 2 D]; None leaves out those that finds
+                are refined by.
             rows: Those of the shard, ascending, [n]; None: all.
         """
         index = faiss.deserialize_index(self.trained)
@@ -113,7 +117,7 @@ class Lists:
             stored.add_entries(number, len(places), faiss.swig_ptr(places), faiss.swig_ptr(held))
         lists.ntotal = len(numbers)
         whole: Any = faiss.downcast_index(index)
-        if isinstance(whole, faiss.IndexRefine):
+        if vectors is not None and isinstance(whole, faiss.IndexRefine):
             whole.refine_index.add(some(vectors, rows))
             whole.ntotal = len(numbers)
         return index

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from smar.content_keys import keys_of_rows
 from smar.index.discriminants import FOLDS, Discriminants, Moments, auc_within
+from smar.index.picture_colours import looks_of
 
 ERRORS = 2.0
 """Standard errors by which something is clearly so."""
@@ -32,20 +32,29 @@ class Views:
     Args:
         image: S_i, [N, D].
         colours: As `PictureColours.of_items`, [N, C]; C = 0 where they are not known.
+        looks: What these colours are known by, [N]; None asks for it here.
     """
 
-    def __init__(self, image: NDArray[np.float32], colours: NDArray[np.uint8]) -> None:
+    def __init__(
+        self,
+        image: NDArray[np.float32],
+        colours: NDArray[np.uint8],
+        looks: NDArray[np.uint64] | None = None,
+    ) -> None:
         self.image, self.colours = image, colours
         self.names = ("colours", "colours and S_i") if colours.shape[1] else ("S_i",)
         some, end = colours.shape[1], colours.shape[1] + image.shape[1]
         self.columns = (slice(0, some), slice(0, end)) if some else (slice(0, end),)
         self.ridge = np.repeat([_COLOUR_RIDGE, _RIDGE], [some, end - some])
-        known = keys_of_rows(colours if some else image)
-        self.folds = (known[:, 0] % np.uint64(FOLDS)).astype(np.int64)
+        known = looks_of(colours if some else image) if looks is None or not some else looks
+        self.folds = (known % np.uint64(FOLDS)).astype(np.int64)
 
-    def of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return what describes some items, [n, C + D]."""
-        return np.hstack([self.colours[rows] / 255.0, self.image[rows]])
+    def of(self, rows: NDArray[np.int64], view: int = -1) -> NDArray[np.float64]:
+        """Return what describes some items, [n, C + D], or what of it a view looks at."""
+        colours = self.colours[rows] / 255.0
+        if self.columns[view].stop == colours.shape[1]:
+            return colours
+        return np.hstack([colours, self.image[rows]])
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,8 @@ class Learned:
     def probability(self, rows: NDArray[np.int64], words: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the probabilities that items are told of words by their best view, [n, W]."""
         found = np.zeros((len(rows), len(words)))
-        described, folds = self.views.of(rows), self.views.folds[rows]
+        widest = int(self.view[words].max(initial=0))
+        described, folds = self.views.of(rows, widest), self.views.folds[rows]
         for view, columns in enumerate(self.views.columns):
             chosen = np.flatnonzero(self.view[words] == view)
             for fold in np.unique(folds) if len(chosen) else ():
@@ -87,7 +97,8 @@ def learned_of(
 ) -> Learned:
     """Return what items say of words: some of the rows, and what all are told of, [N, W]."""
     parts = [rows[views.folds[rows] == fold] for fold in range(FOLDS)]
-    moments = [Moments.of(views.of(part), told[part]) for part in parts]
+    described = [views.of(part) for part in parts]
+    moments = [Moments.of(*each) for each in zip(described, (told[p] for p in parts), strict=True)]
     whole = Moments.all_of(moments)
     fits = [
         [Discriminants.of(whole.without(each), columns, views.ridge) for each in moments]
@@ -98,10 +109,7 @@ def learned_of(
     found = np.zeros((3, len(views.columns), is_told.shape[1]))  # AUC, its error, level
     for view, columns in enumerate(views.columns):
         probability = np.concatenate(
-            [
-                fits[view][fold].probability(views.of(part)[:, columns])
-                for fold, part in enumerate(parts)
-            ]
+            [fits[view][fold].probability(part[:, columns]) for fold, part in enumerate(described)]
         )
         found[2, view] = np.einsum("nw,nw->w", probability, is_told)
         for word, has in enumerate(is_told.T):

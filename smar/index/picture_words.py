@@ -68,6 +68,7 @@ class Pictured:
         brands: Of each item, "" for none, [N].
         rows: Rows of items that searches led to, one for each click.
         queries: The query of each click, of the training split alone.
+        looks: What the colours are known by (`looks_of`), [N], if it is at hand.
     """
 
     image: NDArray[np.float32]
@@ -76,6 +77,7 @@ class Pictured:
     brands: Sequence[str]
     rows: Sequence[int]
     queries: Sequence[str]
+    looks: NDArray[np.uint64] | None = None
 
     @property
     def clicks(self) -> Clicks:
@@ -90,13 +92,14 @@ class Pictured:
         items: "pd.DataFrame",
         queries: "pd.DataFrame",
         engagements: "pd.DataFrame",
+        looks: NDArray[np.uint64] | None = None,
     ) -> Self:
         """Return what accepted tables say of items, [N], beside their S_i and colours, if known."""
         clicks = Clicks.of(items, queries, engagements)
         if colours is None:
             colours = np.empty((len(items), 0), np.uint8)
         categories, brands = (items[name].to_numpy(object).tolist() for name in _OF_ITEMS)
-        return cls(image, colours, categories, brands, clicks.rows, clicks.queries)
+        return cls(image, colours, categories, brands, clicks.rows, clicks.queries, looks)
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ def words_of_pictures(
     told = (own[:, tried] + clicked[:, tried]).tocsr()
     drawn = np.random.default_rng(seed).permutation(has_picture)[:_FITTED]
     categories = _numbered(shop.categories)
-    learned = learned_of(Views(shop.image, shop.colours), drawn, told, categories)
+    learned = learned_of(Views(shop.image, shop.colours, shop.looks), drawn, told, categories)
     is_clear = learned.auc - ERRORS * learned.error >= _LEAST_CLEAR
     chosen = np.flatnonzero((learned.auc >= _LEAST_AUC) & is_clear)
     of_texts = own[:, tried[chosen]]

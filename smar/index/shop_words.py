@@ -4,21 +4,24 @@ What was read of items, pictures and queries that are as they were is taken from
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from smar.data.images import ImageStore
-from smar.data.text import item_codes, item_texts
+from smar.data.text import FIELDS, item_codes, item_texts
 from smar.index.click_words import words_of_clicks
 from smar.index.item_words import ItemWords
-from smar.index.kept import Read
+from smar.index.kept import Kept, Read
 from smar.index.language import stemmer_of
-from smar.index.letters import read_letters
+from smar.index.letters import counted, letters_with, read_letters
 from smar.index.picture_colours import PictureColours
 from smar.index.picture_words import Pictured, Searched, words_of_pictures
+from smar.index.same_rows import is_in_place, places_before, unchanged
 from smar.index.spelling import Spelling
 from smar.index.store import EmbeddingStore
 from smar.index.word_forms import WordForms
@@ -28,6 +31,9 @@ from smar.paths import Paths
 
 if TYPE_CHECKING:
     import pandas as pd
+
+READ = (*FIELDS, "gtin", "mpn")
+"""Columns that the words of an item are read of, beside its id."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +47,42 @@ class Shop:
         items: The item table, [N].
         tables: Queries and engagements by their names.
         unchanged: Inputs of the stage that are what they were for what an earlier run read.
+        kept: What is kept of that run.
     """
 
     paths: Paths
     params: Params
     store: EmbeddingStore
-    items: "pd.DataFrame"
+    items: pa.Table
     tables: Mapping[str, pa.Table]
     unchanged: Collection[str] = ()
+    kept: Kept = field(default_factory=Kept)
+
+    @cached_property
+    def frame(self) -> "pd.DataFrame":
+        """The item table as a data frame, [N]."""
+        return self.items.to_pandas()
 
     @cached_property
     def texts(self) -> list[str]:
         """The texts of the items, [N]."""
-        return item_texts(self.items)
+        return item_texts(self.frame)
+
+    @cached_property
+    def places(self) -> NDArray[np.int64] | None:
+        """Where each item was in the table of an earlier run, -1 for a new one; None: none is."""
+        if "data/accepted/items.parquet" in self.unchanged:
+            return np.arange(len(self.items))
+        before = self.kept.items
+        return None if before is None else places_before(self.items, before)
+
+    @cached_property
+    def rows_read(self) -> NDArray[np.int64] | None:
+        """The same of items whose text and codes are what they were, -1 for others."""
+        if "data/accepted/items.parquet" in self.unchanged or self.places is None:
+            return self.places
+        before = self.kept.items
+        return None if before is None else unchanged(self.items, before, self.places, READ)
 
     @cached_property
     def queries(self) -> "pd.DataFrame":
@@ -69,8 +98,9 @@ class Shop:
     def pictured(self, colours: PictureColours | None) -> Pictured:
         """Return what the items show, and what they were found by."""
         log = self.tables["engagements"].select(["query_id", "item_id"]).to_pandas()
-        seen = colours.of_items(self.items["image_ids"].tolist()) if colours else None
-        return Pictured.of(self.store.image, seen, self.items, self.queries, log)
+        seen = colours.of_lists(self.items["image_ids"]) if colours else (None, None)
+        items = self.items.select(["item_id", "category", "brand"]).to_pandas()
+        return Pictured.of(self.store.image, seen[0], items, self.queries, log, seen[1])
 
 
 class ShopWords(NamedTuple):
@@ -98,7 +128,8 @@ def words_of(shop: Shop, stemmer: str, earlier: Read) -> ShopWords:
     params = shop.params
     read, letters = _read_of_items(shop, stemmer, earlier)
     words = WordIndex.of(read, stemmer)
-    spelling = Spelling.of(letters, shop.trained, words) if letters else None
+    typed = _typed(shop, earlier.typed) if letters else None
+    spelling = Spelling.of(letters, typed, words) if letters and typed is not None else None
     colours = _colours(shop, earlier.colours)
     pictured, searched = shop.pictured(colours), None
     if params.index.picture_words:
@@ -106,24 +137,37 @@ def words_of(shop: Shop, stemmer: str, earlier: Read) -> ShopWords:
     clicked = _with_more_words(params, words, pictured, searched)
     asked = searched.words if searched else None
     return ShopWords(
-        Read(words=read, letters=letters, searched=asked, colours=colours), clicked, spelling
+        Read(words=read, letters=letters, searched=asked, colours=colours, typed=typed),
+        clicked,
+        spelling,
     )
+
+
+def _typed(shop: Shop, earlier: Mapping[str, int] | None) -> Mapping[str, int]:
+    """Return how many of the queries that were trained on have each word."""
+    if "data/accepted/queries.parquet" in shop.unchanged and earlier is not None:
+        return earlier
+    return counted(shop.trained)
 
 
 def _read_of_items(shop: Shop, stemmer: str, earlier: Read) -> tuple[ItemWords, ItemWords | None]:
     """Return the words of the items, and these as they are spelled if queries are mended."""
     is_spelled = shop.params.index.spelling
-    if "data/accepted/items.parquet" in shop.unchanged and earlier.words is not None:
-        read, is_same = earlier.words, True
-    else:
+    words, letters = earlier.words, earlier.letters
+    if words is None or (is_spelled and letters is None) or shop.rows_read is None:
         forms = WordForms(stemmer)
-        read = ItemWords.read(shop.texts, item_codes(shop.items), forms, earlier.words)
-        is_same = False
-    if not is_spelled:
-        return read, None
-    if is_same and earlier.letters is not None:
-        return read, earlier.letters
-    return read, read_letters(shop.texts, earlier.letters, read.keys)
+        words = ItemWords.read(shop.texts, item_codes(shop.frame), forms, words)
+        return words, read_letters(shop.texts, letters, words.keys) if is_spelled else None
+    rows = shop.rows_read
+    new = np.flatnonzero(rows < 0)
+    if not len(new) and is_in_place(rows, len(words)):
+        return words, letters if is_spelled else None
+    frame = shop.items.take(pa.array(new)).to_pandas()
+    texts, codes = item_texts(frame), item_codes(frame)
+    words = words.with_others(rows, texts, codes, WordForms(stemmer))
+    if letters is None or not is_spelled:
+        return words, None
+    return words, letters_with(letters, rows, texts, words.keys[new])
 
 
 def _colours(shop: Shop, earlier: PictureColours | None) -> PictureColours | None:

@@ -17,7 +17,7 @@ from rapidfuzz.distance import OSA
 
 from smar.errors import ArtifactError
 from smar.index.item_words import ItemWords
-from smar.index.letters import LEFT, LETTERS, RUNS, counted
+from smar.index.letters import LEFT, LETTERS, RUNS
 from smar.index.word_forms import WordForms, fold
 from smar.index.words import WordIndex
 
@@ -116,15 +116,15 @@ class Spelling:
         self._of_word = lru_cache(_REMEMBERED)(self._read_word)
 
     @classmethod
-    def of(cls, letters: ItemWords, trained: Iterable[str], words: WordIndex) -> Self:
+    def of(cls, letters: ItemWords, asked: Mapping[str, int], words: WordIndex) -> Self:
         """Return what queries of a shop are read by.
 
         Args:
             letters: What texts of the items can be mended to (`read_letters`).
-            trained: Queries that the model was trained on.
+            asked: How many queries that the model was trained on have each word (`counted`).
             words: The index of the items' words.
         """
-        held, asked = letters.found_in(), counted(trained)
+        held = letters.found_in()
         both = held + Counter({word: n for word, n in asked.items() if n >= _LEAST_ASKED})
         near = NearWords(both)
         slips = {

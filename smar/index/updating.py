@@ -5,21 +5,28 @@ Shapes: N items, D embedding length; vectors in the index are 2 D long.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
+import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from smar.content_keys import KeyTable
+from smar.index import row_file
 from smar.index.ann import VectorIndex
 from smar.index.bests import ExactSearch
 from smar.index.building import LEAST_CLUSTERED, build_index
 from smar.index.compact import compact_candidates, cut_halves, is_compact
 from smar.index.hybrid import HybridIndex
+from smar.index.item_rows import EarlierRows, ItemRows
 from smar.index.kept import Fit
+from smar.index.kept_shards import KeptShards, key_of_one
 from smar.index.layout import Layout
-from smar.index.lists import built
+from smar.index.lists import Lists, built
 from smar.index.relevance import Calibration
+from smar.index.row_file import RowFile
 from smar.index.settings import DEPTH, candidates
 from smar.index.shard import Shard
 from smar.index.spelling import Spelling
@@ -27,19 +34,93 @@ from smar.index.unseen import UnseenWords
 from smar.index.words import WordIndex
 from smar.index.yardstick import Yardstick
 from smar.params import IndexParams
+from smar.scratch import written
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Files:
+    """Where the file of an index of one shard comes from that need not go through memory.
+
+    Args:
+        kept: Files of an earlier run.
+        how: What stands for the way in which an index is fitted.
+        folder: Where there is room for a file without a name.
+    """
+
+    kept: KeptShards
+    how: str
+    folder: Path
+
+    def earlier(self, fit: Fit, places: NDArray[np.int64]) -> EarlierRows | None:
+        """Return the item rows that were fitted to, None where they are not at hand.
+
+        Args:
+            fit: What was fitted.
+            places: Where each item was then, -1 for one that is new, [N].
+        """
+        if (file := self._of(fit, fit.keys)) is None:
+            return None
+        shard = Shard(_mapped(file))
+        return EarlierRows(shard.vectors, fit.keys, places, held_by=shard)
+
+    def index(
+        self, lists: Lists, rows: ItemRows, fit: Fit, keys: NDArray[np.uint64]
+    ) -> tuple[Any, RowFile | None]:
+        """Return the Faiss index of item rows, and its file if that is a new one.
+
+        Args:
+            lists: Where the lists have the rows.
+            rows: The item rows, [N, 2 D].
+            fit: What was fitted; the file has its settings.
+            keys: What the rows are known by, [N, 2].
+        """
+        if file := self._of(fit, keys):
+            return _mapped(file), None
+        made = row_file.written(lists, rows, fit.details["settings"], self.folder)
+        if made is not None:
+            return made.index(), made
+        return lists.filled(written(self.folder, np.float32, rows.blocks())), None
+
+    def _of(self, fit: Fit, keys: NDArray[np.uint64]) -> Path | None:
+        if fit.lists is None:
+            return None
+        return self.kept.file_of(key_of_one(fit.details, fit.lists, keys, self.how))
+
+
+def _mapped(file: Path) -> Any:
+    return faiss.read_index(str(file), faiss.IO_FLAG_MMAP_IFC)
+
+
+@dataclass(frozen=True)
+class Updated:
+    """An index of which few items changed.
+
+    Args:
+        index: The index.
+        file: That of its only shard, with the settings of before; None where none was written.
+    """
+
+    index: VectorIndex
+    file: RowFile | None = None
+
+
+def is_in_parts(rows: ItemRows, params: IndexParams, layout: Layout) -> bool:
+    """Return whether an index may be updated by item rows that are not put side by side."""
+    return layout.is_one and len(rows) >= params.exact_below and not is_compact(params)
+
+
 def updated_index(
-    vectors: NDArray[np.float32],
+    vectors: NDArray[np.float32] | ItemRows,
     item_ids: list[str],
     keys: NDArray[np.uint64],
     params: IndexParams,
     fit: Fit,
     layout: Layout,
-    exact: ExactSearch | None = None,
-) -> VectorIndex | None:
+    exact: ExactSearch,
+    files: Files,
+) -> Updated | None:
     """Return the index with the lists that were trained before, None where it has to be built anew.
 
     Items that changed are put into their lists, and the settings of before are measured again with
@@ -48,24 +129,28 @@ def updated_index(
     it is a graph, which Faiss cannot take items from.
 
     Args:
-        vectors: Item rows `[S_t ; S_m]`, [N, 2 D].
+        vectors: Item rows `[S_t ; S_m]`, [N, 2 D]; in two parts where `is_in_parts`.
         item_ids: Ids, [N].
         keys: What the rows are known by, [N, 2].
         params: The `index` section.
         fit: What an earlier run fitted with the same settings.
         layout: Which items lie together, and who finds the lists of those that changed.
-        exact: Exact search in these vectors, if some is at hand.
+        exact: Exact search in these vectors.
+        files: Where the file of item rows in two parts comes from.
     """
-    if len(vectors) < params.exact_below and not is_compact(params):
-        return build_index(vectors, item_ids, params, lambda: fit.sample, layout)
-    first = cut_halves(vectors, params.dim)
-    settings = _settings(first, params, fit, layout)
+    if not isinstance(vectors, ItemRows) and _is_exact(vectors, params):
+        return Updated(build_index(vectors, item_ids, params, lambda: fit.sample, layout))
+    first = vectors if isinstance(vectors, ItemRows) else cut_halves(vectors, params.dim)
+    settings = _settings(first.shape, params, fit, layout)
     if fit.lists is None or not settings:
         return None
     lists = fit.lists.changed(first, KeyTable(fit.keys).rows_of(keys), layout)
-    whole = built("Flat", vectors, layout).indexes if is_compact(params) else None
-    parts = zip(layout.rows, whole or [None] * layout.count, strict=True)
-    shards = [Shard(lists.filled(first, rows), rows, exact) for rows, exact in parts]
+    file = None
+    if isinstance(vectors, ItemRows):
+        held, file = files.index(lists, vectors, fit, keys)
+        shards = [Shard(held)]
+    else:
+        shards = _shards(lists, vectors, params, layout)
     index = VectorIndex(shards, item_ids, dict(fit.details), layout, lists)
     k = min(params.recall_at, len(vectors))
     depth = k if is_compact(params) else min(max(k, DEPTH), len(vectors))
@@ -76,14 +161,29 @@ def updated_index(
         recall = yardstick.recall(lambda queries: index.search(queries, depth)[1])
         logger.info("index: lists of before, %s: recall@%d %.4f", setting, k, recall)
         if recall >= least:
-            return replace(index, details=index.details | {"recall": recall})
+            return Updated(replace(index, details=index.details | {"recall": recall}), file)
     return None
 
 
+def _is_exact(vectors: NDArray[np.float32], params: IndexParams) -> bool:
+    return len(vectors) < params.exact_below and not is_compact(params)
+
+
+def _shards(
+    lists: Lists, vectors: NDArray[np.float32], params: IndexParams, layout: Layout
+) -> list[Shard]:
+    """Return shards with the lists of their items."""
+    first = cut_halves(vectors, params.dim)
+    whole = built("Flat", vectors, layout).indexes if is_compact(params) else None
+    parts = zip(layout.rows, whole or [None] * layout.count, strict=True)
+    return [Shard(lists.filled(first, rows), rows, exact) for rows, exact in parts]
+
+
 def _settings(
-    vectors: NDArray[np.float32], params: IndexParams, fit: Fit, layout: Layout
+    shape: tuple[int, ...], params: IndexParams, fit: Fit, layout: Layout
 ) -> list[dict[str, int]]:
     """Return the settings of before and dearer ones, none where another kind would be built."""
+    vectors = np.broadcast_to(np.float32(0), shape)  # what is not built reads none of them
     is_small = len(vectors) < max(params.exact_below, LEAST_CLUSTERED)
     for kind, _, settings in (
         compact_candidates(vectors, params.storage, layout, is_exhaustive=is_small)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from smar.index.ann import gated_queries
 from smar.index.bests import ExactSearch
+from smar.index.item_rows import ItemRows
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Yardstick:
     def of(
         cls,
         sample: NDArray[np.float32],
-        vectors: NDArray[np.float32],
+        vectors: NDArray[np.float32] | ItemRows,
         size: int,
         k: int,
         exact: ExactSearch | None = None,
@@ -63,9 +64,11 @@ class Yardstick:
         )
 
 
-def as_queries(vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+def as_queries(
+    vectors: NDArray[np.float32] | ItemRows, rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
     """Return items as gated queries, [Q, 2 D]: their own S_m at gate 1/2."""
-    own = np.array(vectors[rows, vectors.shape[1] // 2 :], np.float32)
+    own = np.array(vectors[rows][:, vectors.shape[1] // 2 :], np.float32)
     return gated_queries(own, np.full(len(rows), 0.5, np.float32))
 
 

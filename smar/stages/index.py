@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,18 @@ if TYPE_CHECKING:
     from typing import Any
 
     import numpy as np
-    import pandas as pd
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from smar.index.bests import ExactSearch
     from smar.index.hybrid import HybridIndex
+    from smar.index.item_rows import ItemRows
     from smar.index.kept import Fit, Kept, Read
     from smar.index.kept_shards import KeptShards
+    from smar.index.row_file import RowFile
+    from smar.index.shop_words import Shop
     from smar.index.store import EmbeddingStore
+    from smar.index.updating import Files
     from smar.params import IndexParams, Params
 
 logger = logging.getLogger(__name__)
@@ -62,7 +67,7 @@ def run(root: Path) -> None:
     """
     from smar.artifacts import Manifest
     from smar.data import schema
-    from smar.index.ann import KIND, gated_items, set_faiss_threads
+    from smar.index.ann import KIND, set_faiss_threads
     from smar.index.coverage import check_coverage, check_recall
     from smar.index.hybrid import write_index
     from smar.index.kept import keep
@@ -78,14 +83,13 @@ def run(root: Path) -> None:
     logger.info("index: %s", params.index.model_dump())
     set_faiss_threads(params.threads)
     store = EmbeddingStore.load(paths.embeddings, Verified(paths.work / "verified"))
-    items = schema.read_table(paths.items, schema.ITEMS)
-    ids = items["item_id"].to_numpy(object).tolist()
+    items = schema.read_columns(paths.items, schema.ITEMS)
+    ids = items["item_id"].to_pylist()
     coverage = check_coverage("every_item_is_indexed", ids, store.item_ids)
     if not coverage.passed:  # words and vectors would be of different items
         STAGE.with_checks(paths.outcome("index"), {}, [coverage])
     how = _how(paths, params, inputs)
-    vectors = gated_items(store.text, store.multimodal, paths.work)
-    made = _build(paths, params, store, vectors, items, how, inputs)
+    made = _build(paths, params, store, items, how, inputs)
     index = made.index
     figures = {
         "items": len(store.item_ids),
@@ -97,15 +101,16 @@ def run(root: Path) -> None:
         "unseen_word_share": index.unseen.share if index.unseen else index.word_share,
         **made.fit.figures,
     }
-    found = [coverage, check_recall(index.vectors, vectors, params.index, params.seed, made.exact)]
+    found = [
+        coverage,
+        check_recall(index.vectors, made.rows, params.index, params.seed, made.exact),
+    ]
     content = STAGE.with_checks(paths.outcome("index"), figures, found)
     manifest = Manifest(kind=KIND, inputs=inputs, params=_told(params.index))
     manifest.counts = {"items": len(store.item_ids)}
     manifest.details = {"model_sha": store.model_sha, "changed_since_fit": made.changed}
     names = keys_of_shards(index.vectors, made.fit.keys, how)
-    write_index(
-        paths.index, index, manifest, lambda file: made.kept.take(names.get(file.name, ""), file)
-    )
+    write_index(paths.index, index, manifest, lambda file: made.take(names, file))
     size = {"bytes": _bytes_of(paths.index, INDEX)}
     if mapped := _bytes_of(paths.index, WHOLE):
         size["bytes_mapped"] = mapped
@@ -118,6 +123,7 @@ def run(root: Path) -> None:
         replace(made.fit, bests=made.exact.bests),
         paths.index,
         names,
+        paths.items,
     )
     logger.info("index: %s, %s", index.vectors.details, size | figures)
 
@@ -143,6 +149,8 @@ class _Made:
         changed: Share of the data that is other than what was fitted to.
         kept: Files of an earlier run.
         exact: Exact search in the items.
+        rows: The item rows, [N, 2 D].
+        file: That of the only shard, if it is written.
     """
 
     index: "HybridIndex"
@@ -151,6 +159,21 @@ class _Made:
     changed: float
     kept: "KeptShards"
     exact: "ExactSearch"
+    rows: "NDArray[np.float32] | ItemRows"
+    file: "RowFile | None" = None
+
+    def take(self, names: "Mapping[str, str]", target: Path) -> "dict[str, Any] | None":
+        """Put a file of the index in its place if there is one, and return its size and SHA-256.
+
+        Args:
+            names: What files that may be kept are known by, by name.
+            target: Where it belongs.
+        """
+        taken = self.kept.take(names.get(target.name, ""), target)
+        if taken or self.file is None:
+            return taken
+        is_set_so = self.file.settings == self.index.vectors.details["settings"]
+        return self.file.put(target) if is_set_so else None
 
 
 def _how(paths: Paths, params: "Params", inputs: "Mapping[str, str]") -> str:
@@ -168,19 +191,20 @@ def _build(
     paths: Paths,
     params: "Params",
     store: "EmbeddingStore",
-    vectors: "NDArray[np.float32]",
-    items: "pd.DataFrame",
+    items: "pa.Table",
     how: str,
     inputs: "Mapping[str, str]",
 ) -> _Made:
     """Return the index as it was fitted before where little changed, else as it is fitted now."""
     from smar.data import schema
+    from smar.index.ann import gated_items
     from smar.index.basis import COLUMNS, basis_of, share_changed
     from smar.index.bests import ExactSearch
+    from smar.index.item_rows import ItemRows
     from smar.index.kept import Kept
     from smar.index.layout import Layout
     from smar.index.shop_words import Shop, stemmer_for, words_of
-    from smar.index.updating import as_fitted, updated_index
+    from smar.index.updating import Files, as_fitted, is_in_parts, updated_index
 
     layout = Layout.of(store.item_ids, params.index.shards, params.cluster, params.threads)
     kept = Kept.open(paths.work / "index", how)
@@ -188,37 +212,50 @@ def _build(
         name: schema.read_columns(getattr(paths, name), schema.TABLES[name]) for name in COLUMNS
     }
     unchanged = kept.unchanged(inputs)
-    keys = _keys(vectors, kept.fit if "data/embeddings" in unchanged else None)
-    basis, rows = basis_of(tables, keys, kept.read.rows)
+    shop = Shop(paths, params, store, items, tables, unchanged, kept)
+    apart = ItemRows(store.text, store.multimodal)
+    files = Files(kept.shards, how, paths.work)
+    keys = _keys(apart, kept, files, shop)
+    basis, hashes = basis_of(tables, keys, kept.read.rows)
     fit, found, changed = _kept_fit(paths, kept), None, 0.0
-    exact = ExactSearch(vectors, keys, *((fit.bests, fit.keys) if fit else ()))
+    whole = cache(lambda: gated_items(store.text, store.multimodal, paths.work))
+    is_apart = fit is not None and is_in_parts(apart, params.index, layout)
+    rows = apart if is_apart else whole()
+    exact = ExactSearch(rows, keys, *((fit.bests, fit.keys) if fit else ()))
     if fit is not None:
         changed = round(share_changed(fit.basis, basis), 4)
         if changed < params.index.refit_frac:
-            found = updated_index(vectors, store.item_ids, keys, params.index, fit, layout, exact)
-    shop = Shop(paths, params, store, items, tables, unchanged)
+            found = updated_index(
+                rows, store.item_ids, keys, params.index, fit, layout, exact, files
+            )
     stemmer = fit.stemmer if fit and found else stemmer_for(params.index.stemmer, shop)
     of_words = words_of(shop, stemmer, kept.read_with(stemmer))
-    read = replace(of_words.read, rows=rows)
+    read = replace(of_words.read, rows=hashes)
     if fit is None or found is None:
         from smar.index.fitting import Fitting  # and what encodes queries, which takes seconds
 
-        fitting = Fitting(paths, params, items, vectors, shop.trained, layout, exact)
+        fitting = Fitting(paths, params, shop.frame, whole(), shop.trained, layout, exact)
         index, fit = fitting.fitted(of_words.clicked, of_words.spelling)
         fit = replace(fit, basis=basis, keys=keys)
-        return _Made(index, fit, read, 0.0, kept.shards, exact)
+        return _Made(index, fit, read, 0.0, kept.shards, exact, rows)
     logger.info("index: %.2f %% of the data changed since it was fitted", 100 * changed)
-    fit = replace(fit, details=found.details, lists=found.lists, keys=keys)
+    fit = replace(fit, details=found.index.details, lists=found.index.lists, keys=keys)
     words = of_words.clicked(fit.click_words)
-    made = as_fitted(fit, found, words, of_words.spelling, shop.trained)
-    return _Made(made, fit, read, changed, kept.shards, exact)
+    made = as_fitted(fit, found.index, words, of_words.spelling, shop.trained)
+    return _Made(made, fit, read, changed, kept.shards, exact, rows, found.file)
 
 
-def _keys(vectors: "NDArray[np.float32]", fit: "Fit | None") -> "NDArray[np.uint64]":
+def _keys(rows: "ItemRows", kept: "Kept", files: "Files", shop: "Shop") -> "NDArray[np.uint64]":
     """Return what item rows are known by, as it was kept for the fit of these very rows."""
-    from smar.content_keys import keys_of_rows
+    from smar.index.item_rows import keys_of_items
 
-    return fit.keys if fit is not None and len(fit.keys) else keys_of_rows(vectors)
+    fit = kept.fit
+    if fit is None or not len(fit.keys):
+        return keys_of_items(rows)
+    if "data/embeddings" in shop.unchanged:
+        return fit.keys
+    places = shop.places
+    return keys_of_items(rows, None if places is None else files.earlier(fit, places))
 
 
 def _kept_fit(paths: Paths, kept: "Kept") -> "Fit | None":

@@ -55,3 +55,24 @@ def test_item_with_another_code_is_read_again():
         [("red", ("A1234", "")), ("red", ("B1234", ""))], read([("red", ("A1234", ""))])[0]
     )
     assert num_read == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_items_of_which_most_are_others_are_those_of_reading_all(seed: int):
+    rng = np.random.default_rng(seed)
+    items = catalogue(rng, 30)
+    words, _ = read(items)
+    for _ in range(3):
+        rows = rng.permutation(len(items))[: rng.integers(1, 30)]
+        more = catalogue(rng, int(rng.integers(4)))
+        rows = np.concatenate([rows, np.full(len(more), -1)])
+        rng.shuffle(rows)
+        texts, codes = [text for text, _ in more], [codes for _, codes in more]
+        forms, new = Recorded("english"), iter(more)
+        items = [items[row] if row >= 0 else next(new) for row in rows]
+        words = words.with_others(rows, texts, codes, forms)
+        assert forms.num_read == len(more)
+        expected, _ = read(items)
+        assert words.vocabulary == expected.vocabulary
+        for name in ("keys", "starts", "numbers", "counts"):
+            np.testing.assert_array_equal(getattr(words, name), getattr(expected, name))

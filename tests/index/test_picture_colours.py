@@ -3,8 +3,10 @@
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from smar.content_keys import keys_of, keys_of_rows
 from smar.data.images import ImageStore
 from smar.index import picture_colours
 from smar.index.picture_colours import COLOURS, PictureColours, colours_of
@@ -72,7 +74,7 @@ def test_items_are_added_up_in_parts(tiny_images: ImageStore, monkeypatch: pytes
 
 def test_only_new_pictures_are_looked_at(tiny_images: ImageStore, monkeypatch: pytest.MonkeyPatch):
     whole = PictureColours.read(tiny_images)
-    kept = PictureColours(whole.keys[::-1][:17], whole.roots[::-1][:17])
+    kept = PictureColours(*(part[::-1][:17] for part in vars(whole).values()))
     read, seen = tiny_images.read, []
 
     def spied(ids: np.ndarray) -> np.ndarray:
@@ -84,6 +86,24 @@ def test_only_new_pictures_are_looked_at(tiny_images: ImageStore, monkeypatch: p
     assert seen == [0, 1, 2]
     assert (again.roots == whole.roots).all()
     assert (again.keys == whole.keys).all()
+    assert (again.looks == whole.looks).all()
+
+
+def test_pictures_are_known_by_their_sha_and_their_size(tiny_images: ImageStore):
+    keys = PictureColours.read(tiny_images).keys
+    size = keys_of([[f"{tiny_images.height}x{tiny_images.width}"]])[0]
+    halves = [bytes.fromhex(sha)[:16] for sha in tiny_images.sha256]
+    expected = [np.frombuffer(half, np.uint64) ^ size for half in halves]
+    np.testing.assert_array_equal(keys, expected)
+    part = tiny_images.table.slice(3, 5)  # what does not begin where its memory does
+    some = ImageStore(tiny_images.shards, part, tiny_images.height, tiny_images.width)
+    np.testing.assert_array_equal(picture_colours._keys_of(some), keys[3:8])
+
+
+def test_looks_of_items_are_those_of_their_colours(tiny_images: ImageStore):
+    colours = PictureColours.read(tiny_images)
+    found, looks = colours.of_lists(pa.array([[3], [], [3, 5], [7]], pa.list_(pa.int64())))
+    np.testing.assert_array_equal(looks, keys_of_rows(found)[:, 0])
 
 
 def test_a_picture_of_another_size_is_another_picture(

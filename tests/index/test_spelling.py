@@ -31,7 +31,7 @@ def words() -> WordIndex:
 
 @pytest.fixture(scope="module")
 def spelling(words: WordIndex) -> Spelling:
-    return Spelling.of(read_letters(ITEMS), ASKED, words)
+    return Spelling.of(read_letters(ITEMS), counted(ASKED), words)
 
 
 def slips_between(one: str, other: str) -> int:
@@ -138,7 +138,7 @@ def test_query_of_known_words_is_never_changed(chosen: list[str], between: str):
     assert SPELLING.read(text) == text
 
 
-SPELLING = Spelling.of(read_letters(ITEMS), ASKED, WordIndex.build(ITEMS))
+SPELLING = Spelling.of(read_letters(ITEMS), counted(ASKED), WordIndex.build(ITEMS))
 
 
 def test_most_slips_of_a_shop_are_undone(spelling: Spelling):

@@ -376,7 +376,7 @@ def reading(shops, monkeypatch: pytest.MonkeyPatch) -> Retriever:
     """Return a shop that reads misspelled queries."""
     shop = shops(0.4)
     titles = [item["title"] for item in items_of(shop)]
-    spelling = Spelling.of(read_letters(titles), [], shop.index.words)
+    spelling = Spelling.of(read_letters(titles), {}, shop.index.words)
     monkeypatch.setattr(shop, "index", replace(shop.index, spelling=spelling))
     return shop
 

@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +15,11 @@ import numpy as np
 import pytest
 
 from smar import content_keys
-from smar.artifacts import Manifest
+from smar.artifacts import Manifest, read_manifest, write_manifest
 from smar.data import schema
 from smar.data.images import ImageStore
-from smar.index import bests, fitting, kept, picture_colours, shop_words
+from smar.data.text import item_texts
+from smar.index import bests, fitting, kept, lists, picture_colours, row_file, shop_words
 from smar.index.hybrid import HybridIndex
 from smar.index.kept import Kept
 from smar.index.layout import Layout
@@ -47,6 +51,36 @@ def change(root: Path, rows: int) -> None:
         parts[name] = part[order]
     ids, shas = (list(np.array(rows)[order]) for rows in (store.item_ids, store.content_shas))
     schema.write_table(paths.items, items.iloc[order], schema.ITEMS)
+    changed = replace(store, item_ids=ids, content_shas=shas, **parts)
+    write_store(paths.embeddings, changed, Manifest(kind="embeddings"))
+
+
+def edit(root: Path, kind: str) -> None:
+    """Change, remove, add or move some items."""
+    if kind == "changed":
+        change(root, 3)
+        return
+    paths, rng = Paths(root), np.random.default_rng(5)
+    items = schema.read_table(paths.items, schema.ITEMS)
+    store = EmbeddingStore.load(paths.embeddings)
+    rows = np.arange(len(items))
+    if kind == "removed":
+        rows = np.delete(rows, [0, 70])
+    elif kind == "added":
+        rows = np.insert(rows, [0, 50], [7, 7])
+    elif kind == "moved":
+        rows = rng.permutation(rows)
+    items = items.iloc[rows].reset_index(drop=True)
+    names = ("text", "image", "multimodal")
+    parts = {name: np.array(getattr(store, name))[rows] for name in names}
+    if kind == "added":
+        for row in (0, 51):  # the one like another but for its name, the other like none
+            items.loc[row, ["item_id", "title"]] = f"added{row}", items.loc[row, "title"]
+        items.loc[51, "title"] += " blimsy"
+        parts["text"][51] = np.roll(parts["text"][51], 1)
+    ids = items["item_id"].tolist()
+    shas = list(np.array(store.content_shas)[rows])
+    schema.write_table(paths.items, items, schema.ITEMS)
     changed = replace(store, item_ids=ids, content_shas=shas, **parts)
     write_store(paths.embeddings, changed, Manifest(kind="embeddings"))
 
@@ -168,6 +202,125 @@ def test_items_that_are_other_ones_are_read_whatever_is_said_of_the_rest(small_p
     assert found == made_anew(small_project)
 
 
+@pytest.mark.parametrize("kind", ["changed", "removed", "added", "moved"])
+def test_rows_that_are_as_they_were_are_not_looked_at_again(
+    small_project: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+):
+    set_params(small_project, APPROXIMATE)
+    index.run(small_project)
+    edit(small_project, kind)
+    other = Path(shutil.copytree(small_project, tmp_path / "other"))
+    read: list[int] = []
+
+    def spy(items: Any, **options: Any) -> list[str]:
+        read.append(len(items))
+        return item_texts(items, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fitting.Fitting, "fitted", None)
+        patched.setattr(lists.Lists, "filled", without_vectors(lists.Lists.filled))
+        patched.setattr(shop_words, "item_texts", spy)
+        index.run(small_project)
+    assert sum(read) <= 3
+    with monkeypatch.context() as patched:  # where all are named, and Faiss writes what it holds
+        patched.setattr(fitting.Fitting, "fitted", None)
+        patched.setattr(Kept, "items", None)
+        patched.setattr(row_file, "written", lambda *_: None)
+        index.run(other)
+    assert content(small_project) == content(other)
+    if kind == "removed":  # its synthetic queries are still there, which fitting refuses
+        return
+    anew, found = made_anew(small_project), content(other)
+    same = {name for name in anew if name.startswith("words/")} | {"items.parquet"}
+    assert {name for name in same if found[name] != anew[name]} == set()
+
+
+def without_vectors(filled: Any) -> Any:
+    """Return what fills lists and refuses to take vectors with them."""
+
+    def refuse(self: Any, vectors: Any, rows: Any = None) -> Any:
+        assert vectors is None
+        return filled(self, vectors, rows)
+
+    return refuse
+
+
+def test_dearer_settings_are_written_by_faiss(small_project: Path, monkeypatch: pytest.MonkeyPatch):
+    set_params(small_project, APPROXIMATE)
+    index.run(small_project)
+    change(small_project, 3)
+    other = Path(shutil.copytree(small_project, small_project.parent / "other"))
+    found = []
+    for root, file in ((small_project, row_file.written), (other, lambda *_: None)):
+        recalls = iter([0.49, 0.51])
+        with monkeypatch.context() as patched:
+            patched.setattr(Yardstick, "recall", lambda *_, r=recalls: next(r))
+            patched.setattr(row_file, "written", file)
+            index.run(root)
+        found.append(content(root))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("kind", ["empty", "other code", "no items", "without links"])
+def test_without_a_use_for_what_was_kept_bytes_are_those_of_a_first_run(
+    small_project: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+):
+    index.run(small_project)
+    edit(small_project, "changed")
+    folder = small_project / ".smar" / "index"
+    if kind == "empty":
+        shutil.rmtree(folder)
+        folder.mkdir()
+    elif kind == "no items":  # as an earlier version left it
+        manifest = read_manifest(folder, kept.KIND)
+        (folder / "items.parquet").unlink()
+        del manifest.files["items.parquet"]
+        write_manifest(folder, manifest)
+    with monkeypatch.context() as patched:
+        if kind == "other code":
+            patched.setattr(kept, "how_read", lambda: "another")
+        if kind == "without links":
+            patched.setattr(kept, "linked", lambda *_: False)
+        index.run(small_project)
+    found, anew = content(small_project), made_anew(small_project)
+    assert {name for name in found if found[name] != anew[name]} <= {"manifest.json"}
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from smar.index import kept, row_file
+from smar.stages import index
+def kill(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+if sys.argv[2] == "file":
+    row_file.RowFile.put = kill  # it is written, and has no name
+else:
+    kept.linked = kill  # the index is in its place, what is kept is not
+index.run(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("moment", ["file", "kept"])
+def test_killed_run_leaves_what_is_good_and_the_next_is_as_if_it_had_not_been(
+    small_project: Path, tmp_path: Path, moment: str
+):
+    set_params(small_project, APPROXIMATE)
+    index.run(small_project)
+    before = content(small_project)
+    edit(small_project, "changed")
+    other = Path(shutil.copytree(small_project, tmp_path / "other"))
+    index.run(other)
+    command = [sys.executable, "-c", _KILLED, str(small_project), moment]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    HybridIndex.load(Paths(small_project).index)
+    assert content(small_project) == (before if moment == "file" else content(other))
+    index.run(small_project)
+    assert content(small_project) == content(other)
+    left = [path.name for path in Paths(small_project).data.glob(".index.*")]
+    assert left == []
+
+
 def test_trained_lists_stand_until_much_changed(
     small_project: Path, without_fitting: Callable[[], None]
 ):
@@ -264,7 +417,7 @@ def test_other_settings_fit_anew(
 @pytest.mark.parametrize(
     "file",
     ["words/numbers.npy", "letters/counts.npy", "searched/starts.npy", "rows/hashes.npy",
-     "vectors/codes.npy"],
+     "vectors/codes.npy", "items.parquet", "typed.json"],
 )  # fmt: skip
 def test_damaged_files_are_not_used(
     small_project: Path, file: str, caplog: pytest.LogCaptureFixture
@@ -275,6 +428,7 @@ def test_damaged_files_are_not_used(
     damaged = small_project / ".smar" / "index" / file
     found = bytearray(damaged.read_bytes())
     found[len(found) // 2] ^= 1
+    damaged.unlink()  # it may be a link to an input
     damaged.write_bytes(found)
     index.run(small_project)
     assert "made without what was kept" in caplog.text
