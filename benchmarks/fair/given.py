@@ -21,9 +21,11 @@ from smar.data import schema
 from smar.data.stems import bag_of_stems
 from smar.errors import DataError
 from smar.index.click_words import Clicks, words_of_clicks
+from smar.index.exclusive_words import ExclusiveWords
 from smar.index.language import stemmer_of
 from smar.index.picture_colours import PictureColours
 from smar.index.picture_words import Pictured, PictureWord, words_of_pictures
+from smar.index.told_words import ClickWord
 from smar.index.words import WordIndex
 from smar.judging.runs import QuerySet
 from smar.params import Params
@@ -123,8 +125,17 @@ class Given(Material):
 
     def with_clicked(self, words: WordIndex, weight: float) -> WordIndex:
         """Return words with those of clicks at a weight."""
-        told = words_of_clicks(words, Clicks.of(self.items, *self.log)) if weight else []
-        return words.with_clicked(told, weight)
+        return words.with_clicked(self._told if weight else [], weight)
+
+    @cached_property
+    def exclusive(self) -> ExclusiveWords:
+        """The words of items that exclude each other, wholly."""
+        categories = self.items["category"].to_numpy(object).tolist()
+        return ExclusiveWords.of(self.words, self._told, categories)
+
+    @cached_property
+    def _told(self) -> list[ClickWord]:
+        return words_of_clicks(self.words, Clicks.of(self.items, *self.log))
 
 
 def check_apart(queries_file: Path) -> None:

@@ -19,7 +19,7 @@ from benchmarks.fair.space import Settings
 from smar.data.text import FIELDS
 from smar.index.ann import gated_items, gated_queries
 from smar.index.building import build_index
-from smar.index.choice import SHARES, choose_click_words, metric_by_share
+from smar.index.choice import choose_click_words, choose_exclusive_words, share_by
 from smar.index.exact import exact_search
 from smar.index.hybrid import HybridIndex
 from smar.judging.metrics import score_run
@@ -88,11 +88,10 @@ def recall(run: Run, queries: QuerySet) -> float:
 def runs_of(given: Given, learner: Learner, name: str) -> tuple[dict[str, Run], dict[str, float]]:
     """Return a trained learner's runs over the test queries, and what was chosen of words.
 
-    Runs are `NAME` (vectors alone), `NAME and words` (those of smar's item texts, at the share with
-    the best R@50 on the validation queries of trials, over the whole catalogue), `NAME and all
-    words` (with those of clicks, and of pictures where the learner looks at them, all by smar's
-    code and chosen as smar chooses) and, where the gate mixes two vectors, `NAME S_t`, its text
-    vector alone.
+    Runs are `NAME` (vectors alone), `NAME and words` (those of smar's item texts), `NAME and all
+    words` (with those of clicks, of pictures where the learner looks at them, and less what
+    excludes each other), all by smar's code and chosen by validation queries as smar chooses, and,
+    where the gate mixes two vectors, `NAME S_t`, its text vector alone.
     """
     items = learner.items(None)
     vectors = gated_items(items.text, items.multimodal)
@@ -108,14 +107,13 @@ def runs_of(given: Given, learner: Learner, name: str) -> tuple[dict[str, Run], 
     shown = given.words_of_pictures(items.image, learner.seed)
     pictured = replace(plain, words=given.words.with_pictured(shown))
     pictured = replace(pictured, word_share=_share(given, learner, pictured))
-    weight, hybrid = _with_clicks(given, learner, pictured)
+    hybrid, more = _with_clicks(given, learner, pictured)
     label = f"{name} and all words"
     runs[label] = _search(hybrid, texts, asked, label)
     if not np.array_equal(items.text, items.multimodal) and not np.all(asked.gate == 1):
         alone = QueryEmbeddings(asked.vector, np.zeros_like(asked.gate))
         runs[f"{name} S_t"] = _search(plain, texts, alone, f"{name} S_t")
-    chosen = {"share": share, "share_of_all": hybrid.word_share, "click_words": weight}
-    return runs, chosen
+    return runs, {"share": share, "share_of_all": hybrid.word_share} | more
 
 
 def words_alone(given: Given, seed: int) -> Run:
@@ -132,19 +130,25 @@ def words_alone(given: Given, seed: int) -> Run:
 
 
 def _share(given: Given, learner: Learner, hybrid: HybridIndex) -> float:
-    """Return the share of the words with the best R@50 on the choice."""
-    by_share = metric_by_share(hybrid, given.choice.whole, learner.queries, DEPTH).mean(0)
-    return SHARES[int(np.argmax(by_share))]
+    """Return the share of the words that validation queries choose."""
+    return share_by(hybrid, given.validation, learner.queries, DEPTH)[0]
 
 
-def _with_clicks(given: Given, learner: Learner, hybrid: HybridIndex) -> tuple[float, HybridIndex]:
-    """Return what words of clicks count, as smar chooses it, and the index with them."""
-    clicked = partial(given.with_clicked, hybrid.words)
-    seed = given.shop.params.seed
-    weight, _ = choose_click_words(
-        hybrid, clicked, given.choice.whole, learner.queries, DEPTH, seed
-    )
-    return weight, replace(hybrid, words=clicked(weight))
+def _with_clicks(
+    given: Given, learner: Learner, hybrid: HybridIndex
+) -> tuple[HybridIndex, dict[str, float]]:
+    """Return the index with words of clicks and those that exclude each other, and their weights.
+
+    smar chooses both, in this order.
+    """
+    clicked, exclusive = partial(given.with_clicked, hybrid.words), given.exclusive
+    by = given.validation, learner.queries, DEPTH, given.shop.params.seed
+    weight, _ = choose_click_words(hybrid, clicked, *by)
+    hybrid = replace(hybrid, words=clicked(weight))
+    excluding = choose_exclusive_words(hybrid, exclusive, *by)[0]
+    if excluding:
+        hybrid = replace(hybrid, exclusive=replace(exclusive, weight=excluding))
+    return hybrid, {"click_words": weight, "exclusive_words": excluding}
 
 
 def _search(hybrid: HybridIndex, texts: Sequence[str], asked: QueryEmbeddings, name: str) -> Run:

@@ -1,6 +1,6 @@
 """A release, or the working tree, as it leaves for elsewhere."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ class Source:
 
     Args:
         model: The model.
-        index: The index of its embeddings and words.
+        index: The index of its embeddings and words, in which no word excludes another.
         release: The version, "" for the working tree.
         model_sha: Digest of the model.
         paths: The project.
@@ -52,7 +52,8 @@ class Source:
             folder = paths.releases / found.release
             folder = folder if folder.is_dir() else paths.release  # one that was pulled
         model = folder / "model" if folder else paths.retriever
-        return cls(found.model, found.index, found.release, digest(model), paths, folder)
+        index = replace(found.index, exclusive=None)  # other engines add words alone
+        return cls(found.model, index, found.release, digest(model), paths, folder)
 
     def items(self) -> pd.DataFrame:
         """Return the item table in the order of the index."""

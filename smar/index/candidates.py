@@ -23,10 +23,11 @@ class Candidates:
     Args:
         rows: Item rows, none twice, [C].
         similarity: Gated similarity of each, [C].
-        words: Share of the query's words in each, [C].
+        words: Share of the query's words in each, less what speaks against it, [C].
         farthest: No item beyond `rows` is more similar than this.
         least: No item beyond `rows` has a larger share of the query's words than this.
-        reaching: Returns the rows of all items whose words have at least a share, and their shares.
+        reaching: Returns the rows of all items whose words have at least a share, and their shares,
+            less what speaks against each.
         similarities: Returns the similarity of given rows.
     """
 
@@ -43,7 +44,9 @@ class Candidates:
 
         Over an exact vector index they are the k best of all items (the threshold algorithm, Fagin
         et al., 2003): an item left out so far is at most `farthest` similar, so that only one whose
-        words make up for that can be among them, and those are scored too.
+        words make up for that can be among them, and those are scored too. Where words exclude each
+        other, fewer than k candidates may be left that nothing speaks against: then an item without
+        a common word may be missed.
         """
         found = self._ranked(self.rows, self.similarity, self.words, word_share, k)
         more, words = self._further(word_share, found[0][-1] if len(found[0]) == k else -np.inf)

@@ -4,7 +4,7 @@ Shapes: Q queries, K vectors a query, N items, D embedding length.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from smar.index.ann import gated_queries
+from smar.index.exclusive_words import ExclusiveWords
 from smar.index.hybrid import HybridIndex
 from smar.index.words import WordIndex
 from smar.judging.metrics import Metric, judge, ndcg, recall
@@ -25,6 +26,8 @@ SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 """The shares of the words that are tried."""
 CLICK_WORDS = (0.0, 0.5, 1.0)
 """What words of clicks are tried to count, beside those of texts."""
+EXCLUSIVE_WORDS = (0.0, 0.5, 1.0)
+"""What words that exclude those of a query are tried to take away."""
 _CLEAR = 2.0  # standard errors from which on a difference is not chance
 _ROUNDING = 1e-9
 _MOST_QUERIES = 2000  # that the words' share is chosen by
@@ -82,15 +85,32 @@ def choose_word_share(
     some = _drawn(chosen_by, seed)
     if not len(some):
         return ShareChoice(index.word_share, None, {}, {}, {})
-    found = _rows_by_share(index, some, encode, max(k, _TOP))
-    recalls, ranks = _metric_of(recall, found, some, k), _metric_of(ndcg, found, some, _TOP)
+    share, recalls, ranks = share_by(index, some, encode, k)
     ranked = metric_by_share(index, unseen, encode, _TOP, by_rank=True)
-    share = best_of_level(recalls, ranks)
     of_unseen = _best(ranked) if len(ranked) else None
     if of_unseen is not None:
         of_unseen = max(share, of_unseen)
         share = of_unseen if chosen_by.name == "synthetic" else share
     return ShareChoice(share, of_unseen, _means(recalls), _means(ranks), _means(ranked))
+
+
+def share_by(
+    index: HybridIndex, queries: QuerySet, encode: Encode, k: int
+) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """Return the share of the words that queries choose, and what by: see `choose_word_share`.
+
+    Args:
+        index: The index; its own share does not matter.
+        queries: At least one.
+        encode: Returns queries as the model sees them.
+        k: Results per query that recall is measured at.
+
+    Returns:
+        The share, and recall@k and nDCG@10 of every query with each of `SHARES`, [Q, shares] each.
+    """
+    found = _rows_by_share(index, queries, encode, max(k, _TOP))
+    recalls, ranks = _metric_of(recall, found, queries, k), _metric_of(ndcg, found, queries, _TOP)
+    return best_of_level(recalls, ranks), recalls, ranks
 
 
 def choose_click_words(
@@ -132,28 +152,74 @@ def choose_click_words(
     return best if gain.mean() > _CLEAR * error else 0.0, means
 
 
+def choose_exclusive_words(
+    index: HybridIndex,
+    exclusive: ExclusiveWords,
+    chosen_by: QuerySet,
+    encode: Encode,
+    k: int,
+    seed: int,
+) -> tuple[float, dict[float, float], dict[float, float]]:
+    """Return what excluding words take away, and mean recall and nDCG@10 by `EXCLUSIVE_WORDS`.
+
+    The weight has the best nDCG@10 of those whose recall is level with the best, as the words'
+    share has, and is taken only where recall or nDCG@10 gains more than two standard errors over
+    none, query by query. 0 and no means where no click chooses, as in `choose_click_words`.
+
+    Args:
+        index: The index with all its words and their share.
+        exclusive: Which words exclude each other; its own weight does not matter.
+        chosen_by: As for `choose_word_share`.
+        encode: Returns queries as the model sees them.
+        k: Results per query that recall is measured at.
+        seed: Draws the queries.
+    """
+    some = _drawn(chosen_by, seed)
+    if not len(some) or chosen_by.name == "synthetic":
+        return 0.0, {}, {}
+    tried = [
+        replace(index, exclusive=replace(exclusive, weight=weight)) for weight in EXCLUSIVE_WORDS
+    ]
+    shares = (index.word_share,)
+    found = [_rows_by_share(each, some, encode, max(k, _TOP), shares)[0] for each in tried]
+    recalls = _metric_of(recall, np.stack(found), some, k)
+    ranks = _metric_of(ndcg, np.stack(found), some, _TOP)
+    best = best_of_level(recalls, ranks, EXCLUSIVE_WORDS)
+    column = EXCLUSIVE_WORDS.index(best)
+    gains = [values[:, column] - values[:, 0] for values in (recalls, ranks)]
+    is_gain = any(each.mean() > _CLEAR * each.std() / math.sqrt(len(each)) for each in gains)
+    means = [
+        dict(zip(EXCLUSIVE_WORDS, values.mean(0).tolist(), strict=True))
+        for values in (recalls, ranks)
+    ]
+    return (best if is_gain else 0.0), means[0], means[1]
+
+
 def _drawn(queries: QuerySet, seed: int) -> QuerySet:
     """Return the queries that are searched, drawn from all."""
     return queries.some(generator(seed, "words").permutation(len(queries))[:_MOST_QUERIES])
 
 
-def _best(values: NDArray[np.float64]) -> float:
+def _best(values: NDArray[np.float64], tried: Sequence[float] = SHARES) -> float:
     """Return the share with the best mean, [Q, shares], the largest of equals."""
     means = values.mean(0).round(9)
-    return SHARES[int(np.flatnonzero(means == means.max())[-1])]
+    return tried[int(np.flatnonzero(means == means.max())[-1])]
 
 
-def best_of_level(values: NDArray[np.float64], ranks: NDArray[np.float64]) -> float:
+def best_of_level(
+    values: NDArray[np.float64], ranks: NDArray[np.float64], tried: Sequence[float] = SHARES
+) -> float:
     """Return the share with the best ranks of those whose values are as good as the best.
 
     Args:
         values: Of every query with each share, [Q, shares].
         ranks: The same of another metric, which decides between those.
+        tried: The shares.
     """
-    gap = values - values[:, [SHARES.index(_best(values))]]
+    gap = values - values[:, [tried.index(_best(values, tried))]]
     error = gap.std(0) / math.sqrt(len(gap))
     is_level = gap.mean(0) >= -_CLEAR * error - _ROUNDING
-    return _best(np.where(is_level, ranks, -1.0))
+    return _best(np.where(is_level, ranks, -1.0), tried)
 
 
 def metric_by_share(
@@ -173,10 +239,14 @@ def metric_by_share(
 
 
 def _rows_by_share(
-    index: HybridIndex, queries: QuerySet, encode: Encode, k: int
+    index: HybridIndex,
+    queries: QuerySet,
+    encode: Encode,
+    k: int,
+    shares: Sequence[float] = SHARES,
 ) -> NDArray[np.int64]:
-    """Return the k best rows of every query with each of `SHARES`, [shares, Q, k]."""
-    rows = np.full((len(SHARES), len(queries), k), -1, np.int64)
+    """Return the k best rows of every query with each of some shares, [shares, Q, k]."""
+    rows = np.full((len(shares), len(queries), k), -1, np.int64)
     if not len(queries):
         return rows
     texts = index.read(queries.texts)
@@ -184,7 +254,7 @@ def _rows_by_share(
     found = index.candidates(texts, gated_queries(encoded.vector, encoded.gate), k)
     bar = tqdm(found, desc="words", unit="query", total=len(queries), disable=None)
     for query, candidates in enumerate(bar):
-        for place, share in enumerate(SHARES):
+        for place, share in enumerate(shares):
             best = candidates.best(share, k)[1]
             rows[place, query, : len(best)] = best
     return rows
@@ -195,7 +265,7 @@ def _metric_of(
 ) -> NDArray[np.float64]:
     """Return a metric at k of every query with each share, [Q, shares]."""
     if not len(queries):
-        return np.zeros((0, len(SHARES)))
+        return np.zeros((0, len(rows)))
     scores = np.zeros(rows.shape[1:], np.float32)
     judged = (judge(Run("words", of_share, scores), queries, k) for of_share in rows)
     return np.stack([metric(one, k) for one in judged], axis=1)

@@ -33,11 +33,11 @@ class CompiledWords:
         self._kernels = word_kernels
         self._postings = postings
         self._index = (
-            _readonly(postings.starts, np.int64),
-            _readonly(postings.rows, np.int32),
-            _readonly(postings.weights, np.float32),
+            readonly(postings.starts, np.int64),
+            readonly(postings.rows, np.int32),
+            readonly(postings.weights, np.float32),
         )
-        self._all = _readonly(np.empty(0, np.bool_), np.bool_)
+        self._all = readonly(np.empty(0, np.bool_), np.bool_)
         self._wanted = lru_cache(_REMEMBERED)(self._read)
 
     def best(
@@ -68,7 +68,7 @@ class CompiledWords:
     ) -> NDArray[np.float32]:
         """Return the shares of some items, [C]."""
         shares = np.empty(len(items), np.float32)
-        rows = _readonly(items, np.int64)
+        rows = readonly(items, np.int64)
         self._kernels.shares_of(self._index, self._wanted(words), reachable, rows, shares)
         return shares
 
@@ -80,7 +80,7 @@ class CompiledWords:
         floor: float,
         allowed: NDArray[np.bool_] | None,
     ) -> Shares:
-        mask = self._all if allowed is None else _readonly(allowed, np.bool_)
+        mask = self._all if allowed is None else readonly(allowed, np.bool_)
         most = self._most(words)
         rows = np.empty(min(k, most) if k else most, np.int64)
         shares = np.empty(len(rows), np.float32)
@@ -103,13 +103,13 @@ class CompiledWords:
         order = sorted(counted, key=lambda word: -bounds[word])
         rest = [*accumulate((bounds[word] for word in reversed(order)), initial=0.0)][::-1]
         return (
-            _readonly(order, np.int64),
-            _readonly([counted[word] for word in order], np.float64),
-            _readonly(rest, np.float64),
+            readonly(order, np.int64),
+            readonly([counted[word] for word in order], np.float64),
+            readonly(rest, np.float64),
         )
 
 
-def _readonly(values: Any, kind: type) -> NDArray[Any]:
+def readonly(values: Any, kind: type) -> NDArray[Any]:
     """Return values as an array of one kind that is not written to: the code is of that type."""
     array: NDArray[Any] = np.ascontiguousarray(values, kind).view()
     array.flags.writeable = False

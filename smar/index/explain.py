@@ -23,7 +23,7 @@ class Parts:
     Args:
         text: (1-w) (1-g) Q . S_t, [k].
         picture: (1-w) g Q . S_m, [k].
-        words: w BM25 / idf, [k].
+        words: w BM25 / idf, less what speaks against the item, [k].
         similarity: What vectors alone score, [k].
         by_vectors: Rank by it among the allowed items, from 1, [k].
         share: What words alone score, [k].
@@ -68,7 +68,7 @@ def explain(
     by_vector = stored.astype(np.float64) @ query.T  # [k, K]
     best = query[by_vector.argmax(1)] * stored  # [k, 2 D]
     similarity = index.vectors.similarities(query, rows)
-    shares = index.words.shares(text)
+    shares, held = index.word_scores(text), index.words.shares_of(text, rows)
     mask = slice(None) if allowed is None else allowed.mask
     return Parts(
         text=(1 - weight) * best[:, :half].sum(1, dtype=np.float64),
@@ -77,7 +77,7 @@ def explain(
         similarity=similarity.astype(np.float64),
         by_vectors=_ranks(_all_similarities(index, query)[mask], similarity),
         share=shares[rows].astype(np.float64),
-        by_words=np.where(shares[rows] > 0, _ranks(shares[mask], shares[rows]), 0),
+        by_words=np.where(held > 0, _ranks(shares[mask], shares[rows]), 0),
         matched=index.words.matched(text, rows),
         pictured=index.words.pictured(text, rows),
         searched=index.words.searched(text, rows),

@@ -19,9 +19,11 @@ from smar.index.choice import (
     Encode,
     ShareChoice,
     choose_click_words,
+    choose_exclusive_words,
     choose_word_share,
     draw_queries,
 )
+from smar.index.exclusive_words import ExclusiveWords
 from smar.index.hybrid import HybridIndex
 from smar.index.kept import Fit
 from smar.index.layout import Layout
@@ -74,13 +76,17 @@ class Fitting:
     exact: ExactSearch
 
     def fitted(
-        self, clicked: Callable[[float], WordIndex], spelling: Spelling | None
+        self,
+        clicked: Callable[[float], WordIndex],
+        exclusive: Callable[[float], ExclusiveWords | None],
+        spelling: Spelling | None,
     ) -> tuple[HybridIndex, Fit]:
         """Return the index with all that is chosen by measuring, and that.
 
         Args:
             clicked: Returns the word index over the same items, in which words of clicks have a
                 weight.
+            exclusive: Returns the words of items that exclude each other at a weight, None at 0.
             spelling: What queries are read by.
         """
         sample = cache(self._sample)
@@ -94,11 +100,14 @@ class Fitting:
         unseen = None
         if choice.unseen_share is not None and choice.unseen_share > choice.share:
             unseen = UnseenWords.of(words, self.trained, choice.unseen_share)
-        index = self._with_calibration(replace(index, words=words, unseen=unseen))
+        index = replace(index, words=words, unseen=unseen)
+        excluding, figures = self._exclusive_words(index, exclusive)
+        index = self._with_calibration(replace(index, exclusive=exclusive(excluding)))
         return index, Fit(
             stemmer=words.stemmer,
             word_share=index.word_share,
             click_words=weight,
+            exclusive_words=excluding,
             unseen_share=unseen.share if unseen else None,
             relevance=index.calibration.as_dict() if index.calibration else None,
             details=vectors.details,
@@ -106,6 +115,7 @@ class Fitting:
                 **{f"recall_with_word_share_{w:g}": mean for w, mean in choice.recalls.items()},
                 **{f"ndcg_with_word_share_{w:g}": mean for w, mean in choice.ranks.items()},
                 **{f"recall_with_click_words_{w:g}": mean for w, mean in by_weight.items()},
+                **figures,
                 **{f"unseen_ndcg_with_word_share_{w:g}": v for w, v in choice.unseen.items()},
             },
             sample=sample() if vectors.lists else self.vectors[:0],
@@ -165,6 +175,30 @@ class Fitting:
         return choose_click_words(
             index, clicked, self._chosen_by, self._encode, params.recall_at, self.params.seed
         )
+
+    def _exclusive_words(
+        self, index: HybridIndex, exclusive: Callable[[float], ExclusiveWords | None]
+    ) -> tuple[float, dict[str, float]]:
+        """Return what excluding words take away, and what it was chosen by.
+
+        Nothing is measured where nothing would be of the share of words.
+        """
+        params, chosen = self.params.index, self.params.index.exclusive_words
+        if chosen != "auto":
+            return chosen, {}
+        words = None
+        if params.word_share == "auto" and len(self._log[1]) and index.word_share:
+            words = exclusive(1.0)
+        if words is None:
+            return 0.0, {}
+        found = choose_exclusive_words(
+            index, words, self._chosen_by, self._encode, params.recall_at, self.params.seed
+        )
+        weight, recalls, ranks = found
+        return weight, {
+            **{f"recall_with_exclusive_words_{w:g}": mean for w, mean in recalls.items()},
+            **{f"ndcg_with_exclusive_words_{w:g}": mean for w, mean in ranks.items()},
+        }
 
     @cached_property
     def _log(self) -> tuple["pd.DataFrame", "pd.DataFrame"]:

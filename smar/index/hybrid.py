@@ -17,6 +17,8 @@ from smar.index.allowed import Allowed
 from smar.index.ann import VectorIndex, gated_queries, whole_k
 from smar.index.candidates import Candidates, others
 from smar.index.clock import Clock
+from smar.index.exclusive_words import ExclusiveWords
+from smar.index.postings import Shares
 from smar.index.query_vectors import Found
 from smar.index.relevance import Calibration, QueryFacts
 from smar.index.settings import DEPTH
@@ -32,7 +34,7 @@ from smar.verified import Verified
 _REMEMBERED = 10_000  # queries of which is known what the items' words tell
 _WORDS = "words"
 # Of a hybrid index, beside its vectors' own.
-_DETAILS = ("word_share", "unseen_share", "relevance", "spelling")
+_DETAILS = ("word_share", "unseen_share", "exclusive_words", "relevance", "spelling")
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class HybridIndex:
 
     `score(q, i) = (1 - w) Q(q) . [S_t ; S_m](i) + w BM25(q, i) / idf(q)`, in [-1, 1]: a convex
     combination (Bruch et al., 2023) of the gated similarity and of the share of the query's words
-    that the item's text holds (`WordIndex`).
+    that the item's text holds (`WordIndex`). From the latter is taken how much speaks against the
+    item (`ExclusiveWords`).
 
     Args:
         vectors: The vector index.
@@ -50,6 +53,7 @@ class HybridIndex:
         calibration: Makes probabilities of scores, None where there was nothing to fit it to.
         unseen: Words whose queries have a share of their own, None where all have the same.
         spelling: Reads words that nobody knows as known ones, None where they stay as typed.
+        exclusive: Words that exclude each other, None where none speaks against any item.
     """
 
     vectors: VectorIndex
@@ -58,6 +62,7 @@ class HybridIndex:
     calibration: Calibration | None = None
     unseen: UnseenWords | None = None
     spelling: Spelling | None = None
+    exclusive: ExclusiveWords | None = None
 
     @classmethod
     def load(cls, path: Path, verified: Verified | None = None) -> "HybridIndex":
@@ -82,7 +87,11 @@ class HybridIndex:
             unseen = UnseenWords.load(path / _WORDS, float(vectors.details["unseen_share"]))
         is_read = bool(vectors.details.get("spelling"))
         spelling = Spelling.load(path / _WORDS, words) if is_read else None
-        return cls(vectors, words, share, calibration, unseen, spelling)
+        exclusive = None
+        if "exclusive_words" in vectors.details:
+            weight = float(vectors.details["exclusive_words"])
+            exclusive = ExclusiveWords.load(path / _WORDS, weight)
+        return cls(vectors, words, share, calibration, unseen, spelling, exclusive)
 
     def hastened(self) -> "HybridIndex":
         """Return the index as one that is searched many times has it, for the same results.
@@ -91,7 +100,8 @@ class HybridIndex:
         looked for among rounded vectors first (`rounded`).
         """
         self.words.hasten()
-        return replace(self, vectors=self.vectors.hastened())
+        exclusive = self.exclusive.hastened() if self.exclusive else None
+        return replace(self, vectors=self.vectors.hastened(), exclusive=exclusive)
 
     @property
     def item_ids(self) -> list[str]:
@@ -222,6 +232,7 @@ class HybridIndex:
                     ]
                 )
                 words = np.concatenate([self.words.shares_of(text, near), shares[is_new]])
+                words = self._less(text, rows, words)
             is_all = len(near) == size
             yield Candidates(
                 rows=rows,
@@ -229,9 +240,26 @@ class HybridIndex:
                 words=words,
                 farthest=-np.inf if is_all else float(similarities[place][: len(near)].min()),
                 least=float(shares[-1]) if len(best) == depth else 0.0,
-                reaching=partial(self.words.reaching, text, allowed=mask),
+                reaching=partial(self._reaching, text, mask),
                 similarities=partial(self.vectors.similarities, query),
             )
+
+    def word_scores(self, text: str) -> NDArray[np.float32]:
+        """Return what words alone score of every item for a normalised query, [N]."""
+        return self._less(text, np.arange(len(self.item_ids)), self.words.shares(text))
+
+    def _less(
+        self, text: str, rows: NDArray[np.int64], shares: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return shares of the words of a query in items less what speaks against these, [C]."""
+        if self.exclusive is None:
+            return shares
+        return shares - self.exclusive.against(self.words, text, rows)
+
+    def _reaching(self, text: str, mask: NDArray[np.bool_] | None, least: float) -> Shares:
+        """Return the items whose words have at least a share, and what these score."""
+        rows, shares = self.words.reaching(text, least, mask)
+        return rows, self._less(text, rows, shares)
 
 
 def write_index(
@@ -250,6 +278,8 @@ def write_index(
     manifest.details |= {"word_share": index.word_share}
     if index.unseen is not None:
         manifest.details["unseen_share"] = index.unseen.share
+    if index.exclusive is not None:
+        manifest.details["exclusive_words"] = index.exclusive.weight
     if index.spelling is not None:
         manifest.details["spelling"] = len(index.spelling.counts)
     if index.calibration is not None:
@@ -260,5 +290,7 @@ def write_index(
         write_words(index.words, folder / _WORDS)
         if index.unseen is not None:
             index.unseen.write(folder / _WORDS)
+        if index.exclusive is not None:
+            index.exclusive.write(folder / _WORDS)
         if index.spelling is not None:
             index.spelling.write(folder / _WORDS)

@@ -85,6 +85,7 @@ class Fit:
         stemmer: Of the words.
         word_share: As of `HybridIndex`.
         click_words: What words of clicks count.
+        exclusive_words: What words that exclude those of a query take away.
         unseen_share: Share of the words of queries that `UnseenWords` tells; None for the same.
         relevance: A calibration in plain types, None where there was nothing to fit it to.
         details: Of the vector index: kind, settings, recall.
@@ -100,6 +101,7 @@ class Fit:
     stemmer: str
     word_share: float
     click_words: float
+    exclusive_words: float
     unseen_share: float | None
     relevance: Mapping[str, Any] | None
     details: Mapping[str, Any]
@@ -267,6 +269,7 @@ def keep(
             "stemmer",
             "word_share",
             "click_words",
+            "exclusive_words",
             "unseen_share",
             "relevance",
             "details",

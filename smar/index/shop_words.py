@@ -4,7 +4,7 @@ What was read of items, pictures and queries that are as they were is taken from
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from smar.data.images import ImageStore
 from smar.data.text import FIELDS, item_codes, item_texts
 from smar.index.click_words import words_of_clicks
+from smar.index.exclusive_words import ExclusiveWords
 from smar.index.item_words import ItemWords
 from smar.index.kept import Kept, Read
 from smar.index.language import stemmer_of
@@ -109,11 +110,13 @@ class ShopWords(NamedTuple):
     Args:
         read: What was read, for the next run.
         clicked: Returns the index of words at a weight of those of clicks.
+        exclusive: Returns the words that exclude each other at a weight, None at 0.
         spelling: What queries are read by; None where they are not mended.
     """
 
     read: Read
     clicked: Callable[[float], WordIndex]
+    exclusive: Callable[[float], ExclusiveWords | None]
     spelling: Spelling | None
 
 
@@ -134,11 +137,15 @@ def words_of(shop: Shop, stemmer: str, earlier: Read) -> ShopWords:
     pictured, searched = shop.pictured(colours), None
     if params.index.picture_words:
         searched = Searched.of(pictured, stemmer, earlier.searched)
-    clicked = _with_more_words(params, words, pictured, searched)
+    told = cache(lambda: words_of_clicks(words, pictured.clicks))  # where a weight asks for it
+    shown = words_of_pictures(words, pictured, params.index.picture_words, params.seed, searched)
+    more = words.with_pictured(shown)
+    excluding = cache(lambda: ExclusiveWords.of(words, told(), pictured.categories))
     asked = searched.words if searched else None
     return ShopWords(
         Read(words=read, letters=letters, searched=asked, colours=colours, typed=typed),
-        clicked,
+        lambda weight: more.with_clicked(told(), weight) if weight else more,
+        lambda weight: replace(excluding(), weight=weight) if weight else None,
         spelling,
     )
 
@@ -178,19 +185,6 @@ def _colours(shop: Shop, earlier: PictureColours | None) -> PictureColours | Non
         return earlier
     images = ImageStore.open(shop.paths.images, verify=False)  # embed has verified them
     return PictureColours.read(images, earlier)
-
-
-def _with_more_words(
-    params: Params, words: WordIndex, shop: Pictured, searched: Searched | None
-) -> Callable[[float], WordIndex]:
-    """Return what gives items words of their pictures, and those of clicks at a weight.
-
-    What clicks tell is found once, and where a weight asks for it.
-    """
-    shown = words_of_pictures(words, shop, params.index.picture_words, params.seed, searched)
-    pictured = words.with_pictured(shown)
-    told = cache(lambda: words_of_clicks(pictured, shop.clicks))
-    return lambda weight: pictured.with_clicked(told(), weight) if weight else pictured
 
 
 def stemmer_for(chosen: str, shop: Shop) -> str:

@@ -19,6 +19,7 @@ from smar.index.ann import VectorIndex
 from smar.index.bests import ExactSearch
 from smar.index.building import LEAST_CLUSTERED, build_index
 from smar.index.compact import compact_candidates, cut_halves, is_compact
+from smar.index.exclusive_words import ExclusiveWords
 from smar.index.hybrid import HybridIndex
 from smar.index.item_rows import EarlierRows, ItemRows
 from smar.index.kept import Fit
@@ -199,6 +200,7 @@ def as_fitted(
     fit: Fit,
     vectors: VectorIndex,
     words: WordIndex,
+    exclusive: ExclusiveWords | None,
     spelling: Spelling | None,
     trained: Sequence[str],
 ) -> HybridIndex:
@@ -208,10 +210,11 @@ def as_fitted(
         fit: What was fitted.
         vectors: The vector index.
         words: The word index over the same items.
+        exclusive: Words that exclude each other, at the weight that was fitted.
         spelling: What queries are read by.
         trained: The queries that the model was trained on.
     """
     share = fit.unseen_share
     unseen = None if share is None else UnseenWords.of(words, trained, share)
     relevance = Calibration.read(fit.relevance)
-    return HybridIndex(vectors, words, fit.word_share, relevance, unseen, spelling)
+    return HybridIndex(vectors, words, fit.word_share, relevance, unseen, spelling, exclusive)

@@ -62,6 +62,10 @@ class IndexParams(Section):
     """What a word counts that searches used which led to an item and its text leaves out, beside
     one of its text; "auto": what is best on validation queries, of 0, .5 and 1, and 0 where
     `word_share` is a number or no search led to anything. 0: clicks give no words."""
+    exclusive_words: Weight | Literal["auto"] = "auto"
+    """What is taken from the share of the words of a query that an item's words exclude, as its
+    clicks tell red and none ever tell red and blue; "auto": what is best on validation queries, of
+    0, .5 and 1, and 0 where `word_share` is a number or no search led to anything. 0: nothing."""
     stemmer: Stemmer = "auto"
     """Which language's word endings are one; "auto": that of the catalogue."""
 

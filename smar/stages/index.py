@@ -98,6 +98,7 @@ def run(root: Path) -> None:
         "changed_since_fit": made.changed,
         "word_share": index.word_share,
         "click_words": made.fit.click_words,
+        "exclusive_words": made.fit.exclusive_words,
         "unseen_word_share": index.unseen.share if index.unseen else index.word_share,
         **made.fit.figures,
     }
@@ -235,13 +236,14 @@ def _build(
         from smar.index.fitting import Fitting  # and what encodes queries, which takes seconds
 
         fitting = Fitting(paths, params, shop.frame, whole(), shop.trained, layout, exact)
-        index, fit = fitting.fitted(of_words.clicked, of_words.spelling)
+        index, fit = fitting.fitted(of_words.clicked, of_words.exclusive, of_words.spelling)
         fit = replace(fit, basis=basis, keys=keys)
         return _Made(index, fit, read, 0.0, kept.shards, exact, rows)
     logger.info("index: %.2f %% of the data changed since it was fitted", 100 * changed)
     fit = replace(fit, details=found.index.details, lists=found.index.lists, keys=keys)
     words = of_words.clicked(fit.click_words)
-    made = as_fitted(fit, found.index, words, of_words.spelling, shop.trained)
+    exclusive = of_words.exclusive(fit.exclusive_words)
+    made = as_fitted(fit, found.index, words, exclusive, of_words.spelling, shop.trained)
     return _Made(made, fit, read, changed, kept.shards, exact, rows, found.file)
 
 

@@ -60,6 +60,25 @@ def test_words_of_clicks_count_what_clearly_finds_most_or_what_is_given(small_pr
     assert HybridIndex.load(paths.index).words.clicked
 
 
+def test_excluding_words_take_away_what_clearly_orders_best_or_what_is_given(small_project: Path):
+    figures = run_with(small_project, "auto")
+    for metric in ("recall", "ndcg"):
+        prefix = f"{metric}_with_exclusive_words_"
+        tried = [float(name.removeprefix(prefix)) for name in figures if prefix in name]
+        assert tried == ([0, 0.5, 1] if figures["word_share"] else [])
+    assert figures["exclusive_words"] in (0, 0.5, 1)
+    paths = Paths(small_project)
+    params = yaml.safe_load(paths.params.read_text())
+    params["index"]["exclusive_words"] = 0.75
+    paths.params.write_text(yaml.safe_dump(params))
+    for share in (0.25, 0.25):  # anew, then as it was fitted
+        assert run_with(small_project, share)["exclusive_words"] == 0.75
+        found = HybridIndex.load(paths.index).exclusive
+        assert found is not None
+        assert found.weight == 0.75
+        assert len(found.starts) == len(HybridIndex.load(paths.index).item_ids) + 1
+
+
 def test_without_clicks_nothing_is_told_of_them(small_project: Path):
     import pyarrow.parquet as pq
 
@@ -67,5 +86,8 @@ def test_without_clicks_nothing_is_told_of_them(small_project: Path):
     pq.write_table(pq.read_table(file).slice(0, 0), file)
     figures = run_with(small_project, "auto")
     assert figures["click_words"] == 0
-    assert not [name for name in figures if "click_words_" in name]
-    assert not HybridIndex.load(Paths(small_project).index).words.clicked
+    assert figures["exclusive_words"] == 0
+    assert not [name for name in figures if "click_words_" in name or "exclusive_words_" in name]
+    found = HybridIndex.load(Paths(small_project).index)
+    assert not found.words.clicked
+    assert found.exclusive is None
