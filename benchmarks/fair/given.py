@@ -23,8 +23,10 @@ from smar.errors import DataError
 from smar.index.click_words import Clicks, words_of_clicks
 from smar.index.exclusive_words import ExclusiveWords
 from smar.index.language import stemmer_of
+from smar.index.letters import counted, read_letters
 from smar.index.picture_colours import PictureColours
 from smar.index.picture_words import Pictured, PictureWord, words_of_pictures
+from smar.index.spelling import Spelling
 from smar.index.told_words import ClickWord
 from smar.index.words import WordIndex
 from smar.judging.runs import QuerySet
@@ -126,6 +128,13 @@ class Given(Material):
     def with_clicked(self, words: WordIndex, weight: float) -> WordIndex:
         """Return words with those of clicks at a weight."""
         return words.with_clicked(self._told if weight else [], weight)
+
+    @cached_property
+    def spelling(self) -> Spelling:
+        """What queries are read by, as smar reads them."""
+        queries = self.log[0]
+        trained = queries.loc[queries["split"] == "train", "query"].tolist()
+        return Spelling.of(read_letters(self.texts), counted(trained), self.words)
 
     @cached_property
     def exclusive(self) -> ExclusiveWords:

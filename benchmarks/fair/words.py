@@ -90,8 +90,9 @@ def runs_of(given: Given, learner: Learner, name: str) -> tuple[dict[str, Run], 
 
     Runs are `NAME` (vectors alone), `NAME and words` (those of smar's item texts), `NAME and all
     words` (with those of clicks, of pictures where the learner looks at them, and less what
-    excludes each other), all by smar's code and chosen by validation queries as smar chooses, and,
-    where the gate mixes two vectors, `NAME S_t`, its text vector alone.
+    excludes each other, for queries whose slips are mended), all by smar's code and chosen by
+    validation queries as smar chooses, and, where the gate mixes two vectors, `NAME S_t`, its text
+    vector alone.
     """
     items = learner.items(None)
     vectors = gated_items(items.text, items.multimodal)
@@ -105,11 +106,13 @@ def runs_of(given: Given, learner: Learner, name: str) -> tuple[dict[str, Run], 
     label = f"{name} and words"
     runs[label] = _search(replace(plain, word_share=share), texts, asked, label)
     shown = given.words_of_pictures(items.image, learner.seed)
-    pictured = replace(plain, words=given.words.with_pictured(shown))
+    words = given.words.with_pictured(shown)
+    pictured = replace(plain, words=words, spelling=given.spelling)
     pictured = replace(pictured, word_share=_share(given, learner, pictured))
     hybrid, more = _with_clicks(given, learner, pictured)
     label = f"{name} and all words"
-    runs[label] = _search(hybrid, texts, asked, label)
+    read = hybrid.read(texts)
+    runs[label] = _search(hybrid, read, learner.queries(read), label)
     if not np.array_equal(items.text, items.multimodal) and not np.all(asked.gate == 1):
         alone = QueryEmbeddings(asked.vector, np.zeros_like(asked.gate))
         runs[f"{name} S_t"] = _search(plain, texts, alone, f"{name} S_t")
