@@ -65,6 +65,9 @@ class ExactSearch:
         self._new = np.flatnonzero(KeyTable(before).rows_of(keys) < 0)
         if len(self._new) <= _MOST_NEW * len(keys):
             self._earlier = earlier
+            self._rows_of_new = vectors[self._new]
+            self._is_new = np.zeros(len(keys), np.bool_)
+            self._is_new[self._new] = True
             self._order = np.argsort(keys[:, 0], kind="stable")
             self._sorted = keys[self._order, 0]
 
@@ -106,18 +109,23 @@ class ExactSearch:
         """Put what some queries find, asked before at `kept`, into scores, rows and bounds."""
         assert self._earlier is not None  # noqa: S101 - they were asked before
         scores, rows, bounds = found
-        of_new = queries[some] @ self._vectors[self._new].T
+        of_new, deep = queries[some] @ self._rows_of_new.T, scores.shape[1]
         for number, (query, place) in enumerate(zip(some, kept, strict=True)):
             known = np.unique(self._earlier.items[place])
             first = np.searchsorted(self._sorted, known, side="left")
             last = np.searchsorted(self._sorted, known, side="right")
             near = [self._order[a:b] for a, b in zip(first, last, strict=True) if b > a]
-            old = np.setdiff1d(np.concatenate([*near, self._new[:0]]), self._new)
-            both = np.concatenate([old, self._new])
-            scored = np.concatenate([self._vectors[old] @ queries[query], of_new[number]])
-            order = np.lexsort((both, -scored))[: scores.shape[1]]
+            old = np.sort(np.concatenate([*near, self._new[:0]]))
+            old = old[~self._is_new[old]]
+            of_old = self._vectors[old] @ queries[query]
+            least = np.partition(of_old, -deep)[-deep] if len(old) >= deep else -np.inf
+            may_be = np.flatnonzero(of_new[number] >= least)  # few of those that are new
+            both = np.concatenate([old, self._new[may_be]])
+            scored = np.concatenate([of_old, of_new[number, may_be]])
+            order = np.lexsort((both, -scored))[:deep]
             scores[query, : len(order)], rows[query, : len(order)] = scored[order], both[order]
-            least = scored[order[-1]] if len(order) < len(both) else -np.inf
+            is_all = len(order) == len(old) + len(self._new)
+            least = -np.inf if is_all else scored[order[-1]]
             bounds[query] = max(float(self._earlier.bounds[place]), float(least))
 
     @property

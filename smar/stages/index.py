@@ -74,6 +74,7 @@ def run(root: Path) -> None:
     from smar.index.kept_shards import keys_of_shards
     from smar.index.shard_files import INDEX, WHOLE
     from smar.index.store import EmbeddingStore
+    from smar.kept_memory import kept_memory
     from smar.params import load_params
     from smar.verified import Verified
 
@@ -89,7 +90,8 @@ def run(root: Path) -> None:
     if not coverage.passed:  # words and vectors would be of different items
         STAGE.with_checks(paths.outcome("index"), {}, [coverage])
     how = _how(paths, params, inputs)
-    made = _build(paths, params, store, items, how, inputs)
+    with kept_memory():  # arrays of some hundred megabytes come and go
+        made = _build(paths, params, store, items, how, inputs)
     index = made.index
     figures = {
         "items": len(store.item_ids),

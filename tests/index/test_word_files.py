@@ -34,6 +34,21 @@ def test_words_reload_to_the_same_shares(tmp_path: Path):
     assert (again.shares("red boots for women") == words.shares("red boots for women")).all()
 
 
+def test_files_are_those_that_bm25s_writes(tmp_path: Path):
+    words = WordIndex.build([*TEXTS, "café \N{SNOWMAN}", ""])
+    write_words(words, tmp_path / "words")
+    theirs = bm25s.BM25(method="lucene")
+    parts = words.postings.starts, words.postings.rows, words.postings.weights
+    names = ("indptr", "indices", "data")
+    theirs.scores = dict(zip(names, parts, strict=True)) | {"num_docs": len(words)}
+    assert "" in words.vocabulary  # of the text without a word
+    theirs.vocab_dict = dict(words.vocabulary)
+    theirs.nonoccurrence_array = None
+    theirs.save(tmp_path / "theirs", show_progress=False)
+    for file in (tmp_path / "theirs").iterdir():
+        assert file.read_bytes() == (tmp_path / "words" / file.name).read_bytes(), file.name
+
+
 def test_words_of_other_items_are_refused(tmp_path: Path):
     write_words(WordIndex.build(TEXTS), tmp_path / "words")
     with pytest.raises(ArtifactError, match="words of 3 items, expected 4"):
