@@ -124,6 +124,22 @@ class ExclusiveWords:
         places, parts = np.array([*asked], np.int64), np.array([*asked.values()], np.float32)
         return np.float32(self.weight) * self._found(places, parts, rows)
 
+    def excluded(self, words: WordIndex, query: str, rows: NDArray[np.int64]) -> list[list[str]]:
+        """Return the words of a query that each row's own words exclude, as the query writes them.
+
+        Args:
+            words: The word index over the items.
+            query: A normalised query.
+            rows: The items.
+        """
+        excluded: list[list[str]] = [[] for _ in rows]
+        for written, unit in words.units(query):
+            places = np.array([self.places[word] for word in unit if word in self.places], np.int64)
+            found = self._found(places, np.ones(len(places), np.float32), rows)
+            for place in np.flatnonzero(found > 0):
+                excluded[place].append(written)
+        return excluded
+
     def _found(
         self, places: NDArray[np.int64], parts: NDArray[np.float32], rows: NDArray[np.int64]
     ) -> NDArray[np.float32]:

@@ -31,6 +31,7 @@ class Parts:
         matched: The words of the query that each item's text has.
         pictured: Those that its text leaves out and its pictures tell.
         searched: Those that its text leaves out and searches used that led to it.
+        excluded: Those that speak against it, for its own words exclude them (`ExclusiveWords`).
     """
 
     text: NDArray[np.float64]
@@ -43,6 +44,7 @@ class Parts:
     matched: list[list[str]]
     pictured: list[list[str]]
     searched: list[list[str]]
+    excluded: list[list[str]]
 
 
 def explain(
@@ -81,6 +83,7 @@ def explain(
         matched=index.words.matched(text, rows),
         pictured=index.words.pictured(text, rows),
         searched=index.words.searched(text, rows),
+        excluded=index.excluded(text, rows),
     )
 
 

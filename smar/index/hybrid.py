@@ -248,6 +248,12 @@ class HybridIndex:
         """Return what words alone score of every item for a normalised query, [N]."""
         return self._less(text, np.arange(len(self.item_ids)), self.words.shares(text))
 
+    def excluded(self, text: str, rows: NDArray[np.int64]) -> list[list[str]]:
+        """Return the words of a normalised query that speak against each item of some rows."""
+        if self.exclusive is None:
+            return [[] for _ in rows]
+        return self.exclusive.excluded(self.words, text, rows)
+
     def _less(
         self, text: str, rows: NDArray[np.int64], shares: NDArray[np.float32]
     ) -> NDArray[np.float32]:

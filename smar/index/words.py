@@ -285,6 +285,10 @@ class WordIndex:
         }
         return [self.vocabulary[word] for word in found & self.vocabulary.keys() - {""}]
 
+    def units(self, query: str) -> list[tuple[str, list[str]]]:
+        """Return the words of a query as it writes them, each with the forms it is looked up by."""
+        return self._asked(query).units
+
     def matched(self, query: str, rows: NDArray[np.int64]) -> list[list[str]]:
         """Return the words of a query that the text of each row has, as the query writes them."""
         return self._matched(query, rows, self.vocabulary)
@@ -306,7 +310,7 @@ class WordIndex:
         self, query: str, rows: NDArray[np.int64], number_of: dict[str, int]
     ) -> list[list[str]]:
         matched: list[list[str]] = [[] for _ in rows]
-        for written, unit in self._asked(query).units:
+        for written, unit in self.units(query):
             numbers = [number_of[word] for word in unit if word in number_of]
             found = self.postings.sums_of(numbers, rows) > 0
             for place in np.flatnonzero(found):

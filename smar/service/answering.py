@@ -181,6 +181,7 @@ class _Group:
                     matched=why.matched[place],
                     pictured=why.pictured[place],
                     searched=why.searched[place],
+                    excluded=why.excluded[place],
                 ),
             )
             for place, hit in enumerate(hits)

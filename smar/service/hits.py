@@ -38,12 +38,13 @@ class Why:
     Args:
         text: What its text's vector adds: (1-w) (1-g) Q . S_t.
         picture: What the vector of text and pictures adds: (1-w) g Q . S_m.
-        words: What its words add: w BM25 / idf.
+        words: What its words add: w BM25 / idf, less what speaks against it.
         by_vectors: Its place by vectors alone.
         by_words: Its place by words alone, None without a common word.
         matched: The words of the query that its text has.
         pictured: Those that its text leaves out and its pictures tell.
         searched: Those that its text leaves out and searches used that led to it.
+        excluded: Those that speak against it, for its own words exclude them.
     """
 
     text: float
@@ -54,6 +55,7 @@ class Why:
     matched: list[str]
     pictured: list[str]
     searched: list[str]
+    excluded: list[str]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it in plain types."""
@@ -66,6 +68,7 @@ class Why:
             "matched": self.matched,
             "pictured": self.pictured,
             "searched": self.searched,
+            "excluded": self.excluded,
         }
 
 

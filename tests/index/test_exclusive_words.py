@@ -98,6 +98,14 @@ def test_what_speaks_against_items_is_a_slow_sum_over_the_querys_words():
     assert not found.against(words, "red shirt", np.arange(0)).any()
 
 
+def test_words_that_speak_against_an_item_are_named_as_the_query_writes_them():
+    words, found = shop()
+    rows = np.array([0, 25, 55])  # called red; called blue; red by its text
+    assert found.excluded(words, "red warm shirts", rows) == [[], ["red"], []]
+    assert found.excluded(words, "blue shirt", rows) == [["blue"], [], ["blue"]]
+    assert found.excluded(words, "zzz", rows) == [[], [], []]
+
+
 def test_without_clicks_nothing_excludes_anything():
     words = WordIndex.build(["red shirt"] * 20)
     found = ExclusiveWords.of(words, [], ["shirts"] * 20)
@@ -136,6 +144,8 @@ def test_search_is_the_mixture_less_what_speaks_against_items(share: float):
     one = QueryEmbeddings(queries.vector[:1], queries.gate[:1])
     parts = explain(index, QUERIES[0], one, rows[0], None)
     assert parts.text + parts.picture + parts.words == pytest.approx(scores[0], abs=1e-6)
+    against = index.exclusive.against(index.words, QUERIES[0], rows[0])
+    assert [bool(words) for words in parts.excluded] == (against > 0).tolist()
 
 
 def test_an_item_beyond_the_best_by_words_is_scored_less_what_speaks_against_it():

@@ -43,6 +43,11 @@ HIT: Schema = {
                     "items": _TEXT,
                     "description": "Words that its text leaves out and searches for it used.",
                 },
+                "excluded": {
+                    "type": "array",
+                    "items": _TEXT,
+                    "description": "Words that speak against it: its own words exclude them.",
+                },
             },
         },
     },

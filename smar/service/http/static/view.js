@@ -54,7 +54,8 @@ export function why(hit) {
   const found = reasons.matched.length ? `Words found: ${reasons.matched.join(", ")}.` : "No word of the query is in its text.";
   const shown = reasons.pictured.length ? `${found} Its picture tells: ${reasons.pictured.join(", ")}.` : found;
   const said = reasons.searched.length ? `${shown} Searches for it used: ${reasons.searched.join(", ")}.` : shown;
-  return el("div", { class: "why" }, shareBar(reasons)[0], el("table", {}, el("caption", { class: "hidden" }, "What adds to its score"), body), el("p", {}, said));
+  const all = reasons.excluded.length ? `${said} Against it speaks that its own words exclude: ${reasons.excluded.join(", ")}.` : said;
+  return el("div", { class: "why" }, shareBar(reasons)[0], el("table", {}, el("caption", { class: "hidden" }, "What adds to its score"), body), el("p", {}, all));
 }
 
 function photo(hit, open) {
