@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -210,17 +211,33 @@ def _look_at(pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         some = np.asarray(pixels[part])
         thumbnails[part] = _thumbnails(some)
         views[part, :-1] = projected(thumbnails[part])
-        views[part, -1] = some[:, ::2, ::2].std(axis=(1, 2), dtype=np.float32).max(axis=1)
+        views[part, -1] = _deviation(some[:, ::2, ::2])
     return {_VIEWS: views, _THUMBNAILS: thumbnails}
 
 
 def _thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return block means, [n, T], of pictures [n, H, W, 3]."""
-    height, width = pixels.shape[1:3]
+    count, height, width = pixels.shape[:3]
     rows = np.linspace(0, height, _GRID, endpoint=False).astype(int)
     columns = np.linspace(0, width, _GRID, endpoint=False).astype(int)
-    sums = np.add.reduceat(pixels.astype(np.float32), rows, axis=1)
-    sums = np.add.reduceat(sums, columns, axis=2)
+    lines = pixels.reshape(count, height, width * 3)
+    sums = np.empty((count, _GRID, width * 3), np.float32)
+    for place, (start, end) in enumerate(pairwise([*rows, height])):
+        sums[:, place] = lines[:, start:end].sum(axis=1, dtype=np.uint16)  # at most 257 rows
+    sums = np.add.reduceat(sums.reshape(count, _GRID, width, 3), columns, axis=2)
     sizes = np.outer(np.diff([*rows, height]), np.diff([*columns, width]))
     means = sums / sizes[None, :, :, None]
-    return means.reshape(len(pixels), -1).astype(np.float32)
+    return means.reshape(count, -1).astype(np.float32)
+
+
+def _deviation(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the standard deviation of the channel that deviates most, [n], by whole numbers."""
+    count, height, width = pixels.shape[:3]
+    lines = pixels.reshape(count, height, width * 3).astype(np.uint16)
+
+    def sums(of: NDArray[np.uint16]) -> NDArray[np.uint64]:
+        by_column = of.sum(axis=1, dtype=np.uint32).reshape(count, width, 3)
+        return by_column.sum(axis=1, dtype=np.uint64)
+
+    mean, square = (sums(of) / (height * width) for of in (lines, lines * lines))
+    return np.sqrt(np.maximum(square - mean**2, 0)).max(axis=1)

@@ -1,6 +1,7 @@
 """Pictures that are blank and pictures that look the same."""
 
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,31 @@ def test_picture_of_one_colour_is_blank(colour: int):
     noisy = np.clip(plain + np.random.default_rng(0).integers(-1, 2, plain.shape), 0, 255)
     facts = read_picture_facts(store_of([plain, noisy, photograph(1)]), 2.0, 2.0)
     assert facts.blank.tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 32), (83, 61), (1024, 9)])
+def test_thumbnails_are_means_of_blocks_and_deviations_those_of_the_pixels(height: int, width: int):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (3, height, width, 3), dtype=np.uint8)
+    pixels[0] = 255
+    rows, columns = (
+        [*np.linspace(0, side, 8, endpoint=False).astype(int), side] for side in (height, width)
+    )
+    blocks = [
+        [pixels[:, top:bottom, left:right].mean(axis=(1, 2)) for left, right in pairwise(columns)]
+        for top, bottom in pairwise(rows)
+    ]
+    expected = np.array(blocks).transpose(2, 0, 1, 3).reshape(3, -1)
+    assert module._thumbnails(pixels) == pytest.approx(expected, rel=1e-6)
+    deviation = pixels.std(axis=(1, 2)).max(axis=1)
+    assert module._deviation(pixels) == pytest.approx(deviation, rel=1e-9, abs=1e-9)
+
+
+def test_the_order_of_projections_is_that_of_a_stable_sort():
+    rng = np.random.default_rng(0)
+    for values in (rng.normal(size=500), rng.integers(0, 9, 500), np.zeros(5), np.empty(0)):
+        some = values.astype(np.float32)
+        assert (grouping._ascending(some) == np.argsort(some, kind="stable")).all()
 
 
 def test_no_pictures_have_no_facts():
