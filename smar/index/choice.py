@@ -4,7 +4,7 @@ Shapes: Q queries, K vectors a query, N items, D embedding length.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -130,7 +130,7 @@ def choose_click_words(
     nothing about what clicks tell of it.
 
     Args:
-        index: The index; its share, chosen without clicks, is one of `SHARES`.
+        index: The index; its share was chosen without clicks.
         clicked: Returns the words of items with those of their clicks, at a weight.
         chosen_by: As for `choose_word_share`.
         encode: Returns queries as the model sees them.
@@ -140,16 +140,11 @@ def choose_click_words(
     some = _drawn(chosen_by, seed)
     if not len(some) or chosen_by.name == "synthetic":
         return 0.0, {}
-    column = SHARES.index(index.word_share)
-    found = {
-        weight: metric_by_share(replace(index, words=clicked(weight)), some, encode, k)[:, column]
-        for weight in CLICK_WORDS
-    }
-    means = {weight: float(recalls.mean()) for weight, recalls in found.items()}
+    tried = (replace(index, words=clicked(weight)) for weight in CLICK_WORDS)  # in memory by turns
+    recalls = _metric_of(recall, _rows_of(tried, some, encode, k), some, k)
+    means = {w: float(each.mean()) for w, each in zip(CLICK_WORDS, recalls.T, strict=True)}
     best = max(means, key=means.__getitem__)  # the first of equals
-    gain = found[best] - found[0.0]
-    error = gain.std() / math.sqrt(len(gain))
-    return best if gain.mean() > _CLEAR * error else 0.0, means
+    return best if _is_gain(recalls, CLICK_WORDS.index(best)) else 0.0, means
 
 
 def choose_exclusive_words(
@@ -180,14 +175,11 @@ def choose_exclusive_words(
     tried = [
         replace(index, exclusive=replace(exclusive, weight=weight)) for weight in EXCLUSIVE_WORDS
     ]
-    shares = (index.word_share,)
-    found = [_rows_by_share(each, some, encode, max(k, _TOP), shares)[0] for each in tried]
-    recalls = _metric_of(recall, np.stack(found), some, k)
-    ranks = _metric_of(ndcg, np.stack(found), some, _TOP)
+    found = _rows_of(tried, some, encode, max(k, _TOP))
+    recalls, ranks = _metric_of(recall, found, some, k), _metric_of(ndcg, found, some, _TOP)
     best = best_of_level(recalls, ranks, EXCLUSIVE_WORDS)
     column = EXCLUSIVE_WORDS.index(best)
-    gains = [values[:, column] - values[:, 0] for values in (recalls, ranks)]
-    is_gain = any(each.mean() > _CLEAR * each.std() / math.sqrt(len(each)) for each in gains)
+    is_gain = _is_gain(recalls, column) or _is_gain(ranks, column)
     means = [
         dict(zip(EXCLUSIVE_WORDS, values.mean(0).tolist(), strict=True))
         for values in (recalls, ranks)
@@ -198,6 +190,12 @@ def choose_exclusive_words(
 def _drawn(queries: QuerySet, seed: int) -> QuerySet:
     """Return the queries that are searched, drawn from all."""
     return queries.some(generator(seed, "words").permutation(len(queries))[:_MOST_QUERIES])
+
+
+def _is_gain(values: NDArray[np.float64], column: int) -> bool:
+    """Return whether one of what was tried gains over the first beyond chance, [Q, tried]."""
+    gain = values[:, column] - values[:, 0]
+    return bool(gain.mean() > _CLEAR * gain.std() / math.sqrt(len(gain)))
 
 
 def _best(values: NDArray[np.float64], tried: Sequence[float] = SHARES) -> float:
@@ -258,6 +256,14 @@ def _rows_by_share(
             best = candidates.best(share, k)[1]
             rows[place, query, : len(best)] = best
     return rows
+
+
+def _rows_of(
+    tried: Iterable[HybridIndex], queries: QuerySet, encode: Encode, k: int
+) -> NDArray[np.int64]:
+    """Return the k best rows of every query in some indexes, each at its share, [tried, Q, k]."""
+    found = [_rows_by_share(each, queries, encode, k, (each.word_share,)) for each in tried]
+    return np.concatenate(found)
 
 
 def _metric_of(

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from smar.data.order import ordered
+
 FOLDS = 5
 """K."""
 
@@ -109,19 +111,6 @@ def _added(variance: NDArray[np.float64], ridge: NDArray[np.float64]) -> NDArray
     return added
 
 
-def _ordered(score: NDArray[np.float64], categories: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return items by category, score and place: `np.lexsort((score, categories))`, in less time.
-
-    Numbers without equal ones may be sorted by what keeps no order among equal ones.
-    """
-    size = len(score)
-    by_score = np.argsort(score)
-    level = np.empty(size, np.int64)
-    level[by_score] = np.cumsum(np.diff(score[by_score], prepend=-np.inf) > 0)
-    known = (categories * (size + 1) + level) * size + np.arange(size)
-    return np.asarray(np.sort(known) % max(size, 1), np.int64)
-
-
 def auc_within(
     score: NDArray[np.float64], is_told: NDArray[np.bool_], categories: NDArray[np.int64], few: int
 ) -> tuple[float, float]:
@@ -140,7 +129,7 @@ def auc_within(
     """
     says = np.bincount(categories, is_told)[categories] > 0  # of a rare word few categories do
     score, is_told, categories = score[says], is_told[says], categories[says]
-    order = _ordered(score, categories)
+    order = ordered(score, categories)
     of, told = categories[order], is_told[order].astype(np.float64)
     size = np.bincount(of)
     place = np.arange(len(of)) - np.repeat(np.cumsum(size) - size, size)

@@ -151,7 +151,8 @@ def updated_index(
         held, file = files.index(lists, vectors, fit, keys)
         shards = [Shard(held)]
     else:
-        shards = _shards(lists, vectors, params, layout)
+        assert not isinstance(first, ItemRows)  # noqa: S101 - it is a part of the vectors
+        shards = _shards(lists, first, vectors, params, layout)
     index = VectorIndex(shards, item_ids, dict(fit.details), layout, lists)
     k = min(params.recall_at, len(vectors))
     depth = k if is_compact(params) else min(max(k, DEPTH), len(vectors))
@@ -171,10 +172,13 @@ def _is_exact(vectors: NDArray[np.float32], params: IndexParams) -> bool:
 
 
 def _shards(
-    lists: Lists, vectors: NDArray[np.float32], params: IndexParams, layout: Layout
+    lists: Lists,
+    first: NDArray[np.float32],
+    vectors: NDArray[np.float32],
+    params: IndexParams,
+    layout: Layout,
 ) -> list[Shard]:
-    """Return shards with the lists of their items."""
-    first = cut_halves(vectors, params.dim)
+    """Return shards with the lists of their items, in which the first of two vectors is found."""
     whole = built("Flat", vectors, layout).indexes if is_compact(params) else None
     parts = zip(layout.rows, whole or [None] * layout.count, strict=True)
     return [Shard(lists.filled(first, rows), rows, exact) for rows, exact in parts]

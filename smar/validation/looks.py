@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from smar.data.order import ordered
+
 AXES = 16
 """A."""
 _ORDERS = 4  # of the axes, along which pictures are compared with their neighbours
@@ -49,7 +51,7 @@ def group_looks(
     furthest = _furthest(_axes(numbers), same_below)
     columns, pairs = np.ascontiguousarray(projections.T), []  # many are gathered of one by one
     for values in columns[:_ORDERS]:
-        order = _ascending(values)
+        order = ordered(values)
         for step in range(1, min(_NEIGHBOURS, count - 1) + 1):
             one, other = _near(columns, order[:-step], order[step:], furthest)
             same = _difference(thumbnails, one, other, numbers) < same_below
@@ -57,18 +59,6 @@ def group_looks(
     one, other = np.concatenate(pairs, axis=1)
     links = coo_matrix((np.ones(len(one), np.int8), (one, other)), shape=(count, count))
     return connected_components(links, directed=False)[1].astype(np.int64)
-
-
-def _ascending(values: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the order of some values, equals as they stand: a stable sort, at a third of it."""
-    order = np.argsort(values)
-    ranked = values[order]
-    is_tied = ranked[1:] == ranked[:-1]
-    if is_tied.any():
-        tied = np.flatnonzero(np.append(False, is_tied) | np.append(is_tied, False))
-        run = np.cumsum(np.append(True, ~is_tied))[tied]
-        order[tied] = order[tied][np.lexsort((order[tied], run))]
-    return order
 
 
 def _axes(numbers: int) -> NDArray[np.float32]:

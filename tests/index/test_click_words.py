@@ -1,5 +1,6 @@
 """Words that searches used of items: which are told, what they count, and what stays as it was."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from smar.index import choice
-from smar.index.choice import CLICK_WORDS, SHARES, choose_click_words
+from smar.index.choice import CLICK_WORDS, choose_click_words
 from smar.index.click_words import Clicks, words_of_clicks
 from smar.index.hybrid import HybridIndex
 from smar.index.picture_words import PictureWord
@@ -179,9 +180,9 @@ def test_clicks_count_where_they_gain_more_than_two_standard_errors(
     """Means of .75 and .25, both with an error of .22."""
     index, _ = make(60, 0.7)
 
-    def recalls(tried: HybridIndex, *_: object) -> NDArray[np.float64]:
-        gained = np.array(gains) * float(len(tried.words.clicked))
-        return np.repeat(gained[:, None], len(SHARES), axis=1)
+    def recalls(_: object, tried: Iterable[HybridIndex], *__: object) -> NDArray[np.float64]:
+        clicked = [float(len(each.words.clicked)) for each in tried]
+        return np.array(gains)[:, None] * np.array(clicked)
 
     def words(weight: float) -> WordIndex:
         told = (
@@ -191,7 +192,8 @@ def test_clicks_count_where_they_gain_more_than_two_standard_errors(
         )
         return index.words.with_clicked(told)
 
-    monkeypatch.setattr(choice, "metric_by_share", recalls)
+    monkeypatch.setattr(choice, "_rows_of", lambda tried, *_: tried)
+    monkeypatch.setattr(choice, "_metric_of", recalls)
     asked = query_set(csr_matrix(np.ones((len(gains), 60))))
     found = choose_click_words(index, words, asked, lambda _: encoded(), 5, seed=0)
     assert found == (chosen, {0.0: 0.0, 0.5: 0.0, 1.0: pytest.approx(np.mean(gains))})

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from smar.index import discriminants
 from smar.index.discriminants import Discriminants, Moments, auc_within
 
 
@@ -76,15 +75,6 @@ def by_pairs(score: np.ndarray, told: np.ndarray, of: np.ndarray, few: int) -> f
     kinds = sorted({c for _, c in pairs})
     means = [np.mean([right for right, c in pairs if c == each]) for each in kinds]
     return float(np.average(means, weights=[told[of == each].sum() for each in kinds]))
-
-
-@pytest.mark.parametrize("size", [0, 1, 5, 400])
-@pytest.mark.parametrize("levels", [3, 10**9])
-def test_items_are_ordered_as_by_two_stable_sorts(size: int, levels: int):
-    rng = np.random.default_rng(size)
-    score = rng.integers(levels, size=size) / levels  # with many equal ones, and none
-    of = rng.integers(7, size=size)
-    np.testing.assert_array_equal(discriminants._ordered(score, of), np.lexsort((score, of)))
 
 
 @pytest.mark.parametrize("few", [1, 3])

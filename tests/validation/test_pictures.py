@@ -67,13 +67,6 @@ def test_thumbnails_are_means_of_blocks_and_deviations_those_of_the_pixels(heigh
     assert module._deviation(pixels) == pytest.approx(deviation, rel=1e-9, abs=1e-9)
 
 
-def test_the_order_of_projections_is_that_of_a_stable_sort():
-    rng = np.random.default_rng(0)
-    for values in (rng.normal(size=500), rng.integers(0, 9, 500), np.zeros(5), np.empty(0)):
-        some = values.astype(np.float32)
-        assert (grouping._ascending(some) == np.argsort(some, kind="stable")).all()
-
-
 def test_no_pictures_have_no_facts():
     assert len(read_picture_facts(store_of([]), 2.0, 2.0)) == 0
 
