@@ -118,7 +118,8 @@ class Given(Material):
             seed: As for `smar.index.picture_words.words_of_pictures`.
         """
         shown = Pictured.of(image, self.colours, self.items, *self.log)
-        return words_of_pictures(self.words, shown, self.shop.params.index.picture_words, seed)
+        weight = self.shop.params.index.picture_words
+        return words_of_pictures(self.words, shown, weight, seed, clicked=self._told)
 
     @cached_property
     def colours(self) -> NDArray[np.uint8]:

@@ -3,7 +3,8 @@
 Shoppers ask for a "red striped dress" that its text calls a dress. Which words pictures tell is
 learned from the items whose texts or clicks give them, by a linear discriminant for each word over
 the colours of their pixels, or these and S_i (`picture_views`). A word that pictures tell is then a
-word of the item too, for less than one of its text.
+word of the item too, for less than one of its text. It may be one that no text has and clicks alone
+teach: in a shop whose titles name no colour, "mustard" is a word of shoppers.
 
 Shapes: N items, V words, W words that may be told, D embedding length.
 """
@@ -16,11 +17,13 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, csc_matrix, csr_matrix
+from scipy.sparse import coo_matrix, csc_matrix, csr_matrix, hstack
 
 from smar.index.click_words import Clicks, QueryForms
 from smar.index.item_words import ItemWords
 from smar.index.picture_views import ERRORS, Learned, Views, learned_of
+from smar.index.spelling import NearWords, is_slip
+from smar.index.told_words import ClickWord
 from smar.index.words import WordIndex
 
 if TYPE_CHECKING:
@@ -44,15 +47,15 @@ _OF_ITEMS = ("category", "brand")
 
 @dataclass(frozen=True)
 class PictureWord:
-    """A word of texts that pictures tell too.
+    """A word of texts, or of searches alone, that pictures tell too.
 
     Args:
-        number: Of the word.
+        word: In the form of `word_forms`.
         rows: Items whose text lacks it and whose pictures tell it, ascending.
         weights: What it counts in each, > 0.
     """
 
-    number: int
+    word: str
     rows: NDArray[np.int32]
     weights: NDArray[np.float32]
 
@@ -123,12 +126,30 @@ class Searched:
         return cls(np.asarray(coded.indices, np.int64), words)
 
 
+@dataclass(frozen=True)
+class _Tried:
+    """Words that texts may leave out and pictures may tell.
+
+    Args:
+        names: The words, [W].
+        in_text: What each counts in the text of each item, [N, W].
+        is_told: Which items a text or a click gives each, above 0, [N, W].
+        counts: What each counts in a text on average, [W].
+    """
+
+    names: list[str]
+    in_text: csc_matrix
+    is_told: csr_matrix
+    counts: NDArray[np.float64]
+
+
 def words_of_pictures(
     words: WordIndex,
     shop: Pictured,
     weight: float,
     seed: int,
     searched: Searched | None = None,
+    clicked: Sequence[ClickWord] = (),
 ) -> list[PictureWord]:
     """Return the words that pictures tell, with the items whose text leaves them out.
 
@@ -140,8 +161,9 @@ def words_of_pictures(
     it, with a mean AUC of .7, and one of .55 at least two standard errors below that: five items
     with a word that pictures tell plainly suffice. If clicks are there, only one that texts leave
     out (in three of ten clicks of queries with the word); without, none that is mostly a brand's. A
+    word of no text is told if clicks give it to five items and it is no slip of another. A
     word of fewer than three categories is told of these alone. An item gets it for `weight *
-    probability` of what it counts in a text on average.
+    probability` of what it counts in a text on average, one of no text as `words_of_clicks` says.
 
     Args:
         words: The words of the items' texts.
@@ -149,31 +171,33 @@ def words_of_pictures(
         weight: Of a word that a picture surely tells, beside one of the text; 0 tells none.
         seed: Draws the items of the fit where there are many.
         searched: The words of the shop's clicks, if they are at hand.
+        clicked: Words of clicks, as `words_of_clicks` gives them, of which those of no text are
+            tried too.
     """
     has_picture = np.flatnonzero(np.any(shop.image, axis=1))
     if not weight or len(has_picture) < 2 * _LEAST_ITEMS:
         return []
-    own = words.item_weights()
-    clicked = _clicked(words, shop, searched or Searched.of(shop, words.stemmer))
-    tried = _tried(own, clicked, words, shop, has_picture)
-    told = (own[:, tried] + clicked[:, tried]).tocsr()
+    searched = searched or Searched.of(shop, words.stemmer)
+    tried = _tried(words, shop, searched, clicked, has_picture)
     drawn = np.random.default_rng(seed).permutation(has_picture)[:_FITTED]
     categories = _numbered(shop.categories)
-    learned = learned_of(Views(shop.image, shop.colours, shop.looks), drawn, told, categories)
+    views = Views(shop.image, shop.colours, shop.looks)
+    learned = learned_of(views, drawn, tried.is_told, categories)
     is_clear = learned.auc - ERRORS * learned.error >= _LEAST_CLEAR
     chosen = np.flatnonzero((learned.auc >= _LEAST_AUC) & is_clear)
-    of_texts = own[:, tried[chosen]]
-    may_have = _may_have(told[:, chosen], categories)
-    shown = _shown(learned, of_texts.tocsr(), may_have, categories, chosen, has_picture)
+    chosen = _without_slips(chosen, tried.names, words, searched)
+    may_have = _may_have(tried.is_told[:, chosen], categories)
+    in_text = tried.in_text[:, chosen].tocsr()
+    shown = _shown(learned, in_text, may_have, categories, chosen, has_picture)
     found = [
         PictureWord(
-            int(tried[chosen[place]]),
+            tried.names[place],
             rows.astype(np.int32),
-            (weight * float(of_texts[:, [place]].data.mean()) * sure).astype(np.float32),
+            (weight * float(tried.counts[place]) * sure).astype(np.float32),
         )
-        for place, (rows, sure) in enumerate(shown)
+        for place, (rows, sure) in zip(chosen.tolist(), shown, strict=True)
     ]
-    _report(words, found, learned, chosen)
+    _report(found, learned, chosen)
     return [each for each in found if len(each.rows)]
 
 
@@ -202,13 +226,64 @@ def _clicked(words: WordIndex, shop: Pictured, searched: Searched) -> csc_matrix
 
 
 def _tried(
+    words: WordIndex,
+    shop: Pictured,
+    searched: Searched,
+    told: Sequence[ClickWord],
+    has_picture: NDArray[np.int64],
+) -> _Tried:
+    """Return the words that texts may leave out: those of texts, then those of clicks alone."""
+    own, clicked = words.item_weights(), _clicked(words, shop, searched)
+    numbers = _numbers_tried(own, clicked, words, shop, has_picture)
+    new = _of_no_text(words, told, has_picture)
+    in_text = own[:, numbers]
+    rows = np.concatenate([np.empty(0, np.int32), *(each.rows for each in new)])
+    columns = np.repeat(np.arange(len(new)), [len(each.rows) for each in new])
+    of_new = csr_matrix((np.ones(len(rows)), (rows, columns)), (len(words), len(new)))
+    name_of = {number: word for word, number in words.vocabulary.items()}
+    means = [float(in_text[:, [place]].data.mean()) for place in range(len(numbers))]
+    return _Tried(
+        [*(name_of[number] for number in numbers.tolist()), *(each.word for each in new)],
+        hstack([in_text, csc_matrix(of_new.shape)], format="csc"),
+        hstack([in_text + clicked[:, numbers], of_new], format="csr"),
+        np.array([*means, *(each.most for each in new)], np.float64),
+    )
+
+
+def _of_no_text(
+    words: WordIndex, told: Sequence[ClickWord], has_picture: NDArray[np.int64]
+) -> list[ClickWord]:
+    """Return the words that clicks alone give to items, those of the most items with a picture."""
+    shows = np.zeros(len(words), np.bool_)
+    shows[has_picture] = True
+    new = [each for each in told if each.word not in words.vocabulary and each.word.isalpha()]
+    items = np.array([np.count_nonzero(shows[each.rows]) for each in new], np.int64)
+    kept = np.flatnonzero((items >= _LEAST_ITEMS) & (2 * items <= len(has_picture)))
+    kept = np.sort(kept[np.argsort(-items[kept], kind="stable")[:_MOST]])
+    return [new[place] for place in kept.tolist()]
+
+
+def _without_slips(
+    chosen: NDArray[np.int64], names: Sequence[str], words: WordIndex, searched: Searched
+) -> NDArray[np.int64]:
+    """Return the places of words but for those of no text that are a slip of another."""
+    new = [place for place in chosen.tolist() if names[place] not in words.vocabulary]
+    if not new:
+        return chosen
+    asked = searched.words.found_in()
+    near = NearWords(asked)
+    slips = [place for place in new if is_slip(names[place], asked, near)]
+    return np.setdiff1d(chosen, slips)
+
+
+def _numbers_tried(
     own: csc_matrix,
     clicked: csc_matrix,
     words: WordIndex,
     shop: Pictured,
     has_picture: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Return the numbers of words that texts may leave out and pictures may tell, [W]."""
+    """Return the numbers of words of texts that others may leave out, [W]."""
     if len(has_picture) < own.shape[0]:
         own, clicked = own[has_picture], clicked[has_picture]
     in_text = (own > 0).astype(np.int32)
@@ -265,17 +340,14 @@ def _shown(
     return [(np.concatenate(r), np.concatenate(s)) for r, s in zip(rows, sure, strict=True)]
 
 
-def _report(
-    words: WordIndex, found: Sequence[PictureWord], learned: Learned, chosen: NDArray[np.int64]
-) -> None:
-    names = {number: word for word, number in words.vocabulary.items()}
+def _report(found: Sequence[PictureWord], learned: Learned, chosen: NDArray[np.int64]) -> None:
     facts = zip(learned.auc[chosen].tolist(), learned.view[chosen].tolist(), found, strict=True)
     best = sorted(facts, key=lambda each: -each[0])
     logger.info(
         "words: pictures tell %d that texts leave out (AUC within categories)%s",
         len(found),
         "".join(
-            f"; {names[w.number]} in {len(w.rows)} by {learned.views.names[view]} (AUC {auc:.2f})"
+            f"; {w.word} in {len(w.rows)} by {learned.views.names[view]} (AUC {auc:.2f})"
             for auc, view, w in best[:_TOLD]
         ),
     )

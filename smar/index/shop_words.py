@@ -138,7 +138,10 @@ def words_of(shop: Shop, stemmer: str, earlier: Read) -> ShopWords:
     if params.index.picture_words:
         searched = Searched.of(pictured, stemmer, earlier.searched)
     told = cache(lambda: words_of_clicks(words, pictured.clicks))  # where a weight asks for it
-    shown = words_of_pictures(words, pictured, params.index.picture_words, params.seed, searched)
+    shown = []
+    if params.index.picture_words:
+        by = params.index.picture_words, params.seed
+        shown = words_of_pictures(words, pictured, *by, searched, told())
     more = words.with_pictured(shown)
     excluding = cache(lambda: ExclusiveWords.of(words, told(), pictured.categories))
     asked = searched.words if searched else None

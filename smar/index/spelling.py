@@ -130,7 +130,7 @@ class Spelling:
         slips = {
             word
             for word in both.keys() - held.keys()
-            if not _is_held(words, word) and _is_slip(word, asked, near)
+            if not _is_held(words, word) and is_slip(word, asked, near)
         }
         return cls({word: both[word] for word in sorted(both.keys() - slips)}, words)
 
@@ -191,7 +191,7 @@ def _is_held(words: WordIndex, word: str) -> bool:
     return any(numbers for _, numbers in words.forms(word))
 
 
-def _is_slip(word: str, asked: Mapping[str, int], near: NearWords) -> bool:
+def is_slip(word: str, asked: Mapping[str, int], near: NearWords) -> bool:
     """Return whether a word of queries is near one that is asked for ten times as often."""
     return any(
         asked.get(other, 0) >= _MORE_ASKED * asked[word] for _, other in near.of(word, _slips(word))

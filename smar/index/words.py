@@ -26,6 +26,7 @@ _ROUNDING = 1e-6  # of a share in float32
 LEAST = float(np.finfo(np.float32).tiny)
 """Below every share of an item that has a word of the query."""
 
+_NOTHING = np.empty(0, np.int32), np.empty(0, np.float32)  # items of a word of no text
 _REMEMBERED = 4096  # queries: one is asked for several times in a search, and often again
 
 
@@ -64,7 +65,7 @@ class WordIndex:
         shown: By the number of a word that pictures tell too, the number of what they tell, after
             the numbers of all words. How rare a word is, texts alone say.
         clicked: By the number of a word that clicks tell, the number of what they tell, after
-            those. Words that clicks alone tell are the last words, of no text.
+            those. Words that pictures or clicks alone tell are the last words, of no text.
     """
 
     def __init__(
@@ -110,9 +111,15 @@ class WordIndex:
 
     def with_pictured(self, told: Sequence["PictureWord"]) -> "WordIndex":
         """Return the index of these texts in which items have words of their pictures too."""
-        postings = self.of_texts().postings.with_words([(word.rows, word.weights) for word in told])
-        shown = {word.number: self.num_words + place for place, word in enumerate(told)}
-        return WordIndex(postings, self.vocabulary, self.stemmer, shown)
+        texts = self.of_texts()
+        vocabulary = texts._with_new([each.word for each in told])
+        nothing = [_NOTHING] * (len(vocabulary) - len(texts.vocabulary))
+        num_words = texts.num_words + len(nothing)
+        shown = {vocabulary[each.word]: num_words + place for place, each in enumerate(told)}
+        postings = texts.postings.with_words(
+            [*nothing, *((each.rows, each.weights) for each in told)]
+        )
+        return WordIndex(postings, vocabulary, self.stemmer, shown)
 
     def with_clicked(self, told: Sequence[ClickWord], weight: float = 1.0) -> "WordIndex":
         """Return the index in which items have words of their clicks too.
@@ -127,22 +134,25 @@ class WordIndex:
             return self
         told = [replace(each, weights=np.float32(weight) * each.weights) for each in told]
         texts = self.of_texts()
-        vocabulary = dict(texts.vocabulary)
-        new = [each.word for each in told if each.word not in vocabulary]
-        vocabulary |= {word: texts.num_words + place for place, word in enumerate(new)}
+        vocabulary = self._with_new([each.word for each in told])
+        nothing = [_NOTHING] * (len(vocabulary) - len(texts.vocabulary))
+        num_words = texts.num_words + len(nothing)
         by_number = {vocabulary[each.word]: each for each in told}
         pictured = [
             beside(*self.postings.of(column), by_number.get(number))
             for number, column in self.shown.items()
         ]
-        nothing = np.empty(0, np.int32), np.empty(0, np.float32)
-        more = [*([nothing] * len(new)), *pictured, *((each.rows, each.weights) for each in told)]
-        num_words = texts.num_words + len(new)
+        more = [*nothing, *pictured, *((each.rows, each.weights) for each in told)]
         shown = {number: num_words + place for place, number in enumerate(self.shown)}
         first = num_words + len(shown)
         clicked = {number: first + place for place, number in enumerate(by_number)}
         postings = texts.postings.with_words(more)
         return WordIndex(postings, vocabulary, self.stemmer, shown, clicked)
+
+    def _with_new(self, names: Sequence[str]) -> dict[str, int]:
+        """Return the vocabulary with words that it lacks after those of the index."""
+        new = [name for name in names if name not in self.vocabulary]
+        return self.vocabulary | {n: self.num_words + place for place, n in enumerate(new)}
 
     def of_texts(self) -> "WordIndex":
         """Return the index of the texts alone."""

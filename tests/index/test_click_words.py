@@ -89,7 +89,7 @@ def clicked() -> tuple[WordIndex, WordIndex]:
     """
     words = WordIndex.build(TEXTS)
     rows, weights = np.array([1, 2], np.int32), np.array([0.25, 0.5], np.float32)
-    pictured = words.with_pictured([PictureWord(words.vocabulary["red"], rows, weights)])
+    pictured = words.with_pictured([PictureWord("red", rows, weights)])
     second = np.array([1], np.int32)
     of_clicks = [
         ClickWord(word, second, np.array([weight], np.float32), 0.5)
@@ -109,6 +109,22 @@ def test_words_of_clicks_count_beside_those_of_texts_and_pictures_up_to_a_most()
     assert more.pictured("red teal lamp", rows) == [["red"], ["red"], []]
     assert more.matched("red teal lamp", rows) == [[], ["lamp"], ["red", "lamp"]]
     assert more.best("teal", 4)[0].tolist() == [1]
+
+
+def test_a_word_of_no_text_is_of_pictures_and_of_clicks_alike():
+    words = WordIndex.build(TEXTS)
+    rows, weights = np.array([1, 2], np.int32), np.array([0.25, 0.5], np.float32)
+    pictured = words.with_pictured([PictureWord("teal", rows, weights)])
+    of_clicks = [
+        ClickWord(word, rows[:1], np.array([0.375], np.float32), 0.5) for word in ("plum", "teal")
+    ]
+    more = pictured.with_clicked(of_clicks)
+    unknown = words.idf()[1]
+    assert pictured.shares("teal") == pytest.approx(np.array([0, 0.25, 0.5, 0]) / unknown)
+    assert more.shares("teal") == pytest.approx(np.array([0, 0.5, 0.5, 0]) / unknown)
+    assert more.shares("plum") == pytest.approx(np.array([0, 0.375, 0, 0]) / unknown)
+    assert more.shares("red") == pytest.approx(words.shares("red"))
+    assert more.of_texts().vocabulary == words.vocabulary
 
 
 def test_what_texts_say_stays():

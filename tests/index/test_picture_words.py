@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from smar.index import picture_words
+from smar.index.click_words import words_of_clicks
 from smar.index.picture_colours import COLOURS as SHADES
-from smar.index.picture_words import Pictured, words_of_pictures
+from smar.index.picture_words import Pictured, PictureWord, words_of_pictures
 from smar.index.words import WordIndex
 
 COLOURS = ("red", "teal", "pink")
@@ -46,17 +47,17 @@ def shop(size: int = 400, untold: float = 0.5, *, seed: int = 0) -> tuple[list[s
     )
 
 
-def names(words: WordIndex, told: list) -> set[str]:
-    return {word for word, number in words.vocabulary.items() for w in told if w.number == number}
+def names(told: list[PictureWord]) -> set[str]:
+    return {each.word for each in told}
 
 
 def test_colours_are_told_and_what_texts_say_or_no_picture_shows_is_not():
     texts, given = shop()
     words = WordIndex.build(texts)
     told = words_of_pictures(words, given, 0.5, 7)
-    assert names(words, told) == set(COLOURS)
+    assert names(told) == set(COLOURS)
     for word in told:
-        name = next(iter(names(words, [word])))
+        name = word.word
         assert not any(name in texts[row].split() for row in word.rows)
         is_shown = np.array([query.startswith(name) for query in given.queries[: len(texts)]])
         lacks = np.array([name not in text for text in texts])
@@ -68,12 +69,12 @@ def test_without_a_log_texts_alone_teach_and_brands_are_no_words_of_pictures():
     texts, given = shop()
     words = WordIndex.build(texts)
     alone = replace(given, rows=[], queries=[])
-    assert names(words, words_of_pictures(words, alone, 0.5, 7)) == set(COLOURS)
+    assert names(words_of_pictures(words, alone, 0.5, 7)) == set(COLOURS)
     named = [text.replace("red", "") for text in texts]
     brands = ["red" if "red" in text else "" for text in texts]  # the word is a brand's
     alone = replace(given, brands=brands, rows=[], queries=[])
     words = WordIndex.build([f"{b} {text}" for b, text in zip(brands, named, strict=True)])
-    assert "red" not in names(words, words_of_pictures(words, alone, 0.5, 7))
+    assert "red" not in names(words_of_pictures(words, alone, 0.5, 7))
 
 
 def test_a_word_counts_the_less_the_surer_it_is_not_and_never_more_than_its_weight():
@@ -85,7 +86,7 @@ def test_a_word_counts_the_less_the_surer_it_is_not_and_never_more_than_its_weig
         words_of_pictures(words, given, 0.5, 7),
         strict=True,
     ):
-        mean = own[:, [word.number]].data.mean()
+        mean = own[:, [words.vocabulary[word.word]]].data.mean()
         assert 0 < word.weights.min() < word.weights.max() <= mean * (1 + 1e-6)
         assert np.allclose(word.weights, 2 * half.weights)
 
@@ -115,6 +116,47 @@ def test_items_without_a_picture_get_no_word():
         assert (word.rows % 2 == 1).all()
 
 
+def wordless(slips: int = 0) -> tuple[WordIndex, Pictured]:
+    """Return the shop whose texts name no teal, and clicks for it on half of what is teal.
+
+    So many of these write it "tael".
+    """
+    texts, given = shop()
+    queries = [f"{query} {row}" for row, query in enumerate(given.queries)]  # no two alike
+    rows = list(given.rows)
+    of_teal = [row for row, query in enumerate(queries) if query.startswith("teal")]
+    for row in of_teal[::2]:
+        rows[row], queries[row] = 0, "lamp"
+    for row in of_teal[1::2][:slips]:
+        queries[row] = queries[row].replace("teal", "tael")
+    words = WordIndex.build([text.replace("teal ", "") for text in texts])
+    return words, replace(given, rows=rows, queries=queries)
+
+
+def test_a_word_of_no_text_is_learned_from_clicks_and_told_of_what_nobody_clicked():
+    words, given = wordless()
+    clicks = words_of_clicks(words, given.clicks)
+    clicked = next(each for each in clicks if each.word == "teal")
+    assert "teal" not in names(words_of_pictures(words, given, 0.5, 7))
+    told = words_of_pictures(words, given, 0.5, 7, clicked=clicks)
+    teal = next(each for each in told if each.word == "teal")
+    is_teal = np.array([query.startswith("teal") for query in shop()[1].queries[: len(words)]])
+    assert is_teal[teal.rows].sum() > 0.9 * is_teal.sum() > len(clicked.rows)
+    assert teal.weights[is_teal[teal.rows]].sum() > 0.8 * teal.weights.sum()
+    assert teal.weights.max() <= 0.5 * clicked.most * (1 + 1e-6)
+    more = words.with_pictured(told)
+    assert set(more.best("teal", len(words))[0]) == set(teal.rows)
+    assert more.pictured("teal lamp", teal.rows[:1].astype(np.int64)) == [["teal"]]
+    assert more.of_texts().vocabulary == words.vocabulary
+
+
+@pytest.mark.parametrize("slips", [5, 20])
+def test_a_slip_of_a_word_is_none_of_pictures(slips: int):
+    words, given = wordless(slips)
+    told = words_of_pictures(words, given, 0.5, 7, clicked=words_of_clicks(words, given.clicks))
+    assert ("tael" in names(told)) == (slips == 20)  # a third of them is a word of its own
+
+
 def test_five_items_suffice_for_a_colour_that_is_plain_to_see():
     texts, given = shop()
     colours, own = given.colours.copy(), {}
@@ -125,9 +167,9 @@ def test_five_items_suffice_for_a_colour_that_is_plain_to_see():
     colours[own["khaki"], :3], colours[own["khaki"], 20] = 0, 250
     alone = replace(given, colours=colours, rows=[], queries=[])
     words = WordIndex.build(texts)
-    told = {w.number: w for w in words_of_pictures(words, alone, 0.5, 7)}
-    assert words.vocabulary["okra"] not in told  # as many items, and no picture shows it
-    assert set(own["khaki"][1::2]) == set(told[words.vocabulary["khaki"]].rows)
+    told = {w.word: w for w in words_of_pictures(words, alone, 0.5, 7)}
+    assert "okra" not in told  # as many items, and no picture shows it
+    assert set(own["khaki"][1::2]) == set(told["khaki"].rows)
 
 
 def test_few_items_that_look_alike_by_chance_give_no_word():
@@ -139,7 +181,7 @@ def test_few_items_that_look_alike_by_chance_give_no_word():
             texts[row] += f" {word}"
     words = WordIndex.build(texts, stemmer="none")
     alone = replace(given, rows=[], queries=[])
-    told = names(words, words_of_pictures(words, alone, 0.5, 7))
+    told = names(words_of_pictures(words, alone, 0.5, 7))
     assert set(COLOURS) <= told
     assert len(told & set(made)) < 10  # of 200; their AUC alone lets 16 pass
 
@@ -153,15 +195,15 @@ def test_a_word_of_few_kinds_is_not_told_of_others(
     texts = [text if "dress" in text else text.replace("red", "") for text in texts]
     words = WordIndex.build(texts)
     alone = replace(given, rows=[], queries=[])
-    told = {w.number: w for w in words_of_pictures(words, alone, 0.5, 7)}
-    assert {given.categories[row] for row in told[words.vocabulary["red"]].rows} == kinds
+    told = {w.word: w for w in words_of_pictures(words, alone, 0.5, 7)}
+    assert {given.categories[row] for row in told["red"].rows} == kinds
 
 
 def test_without_known_colours_words_are_told_by_s_i():
     texts, given = shop()
     blind = replace(given, colours=given.colours[:, :0])
     words = WordIndex.build(texts)
-    assert names(words, words_of_pictures(words, blind, 0.5, 7)) == set(COLOURS)
+    assert names(words_of_pictures(words, blind, 0.5, 7)) == set(COLOURS)
 
 
 def test_blocks_of_items_change_nothing(monkeypatch: pytest.MonkeyPatch):
@@ -170,6 +212,6 @@ def test_blocks_of_items_change_nothing(monkeypatch: pytest.MonkeyPatch):
     whole = words_of_pictures(words, given, 0.5, 7)
     monkeypatch.setattr(picture_words, "_BLOCK", 7)
     for one, other in zip(words_of_pictures(words, given, 0.5, 7), whole, strict=True):
-        assert one.number == other.number
+        assert one.word == other.word
         assert (one.rows == other.rows).all()
         assert np.allclose(one.weights, other.weights, rtol=1e-6)

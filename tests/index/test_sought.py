@@ -39,7 +39,7 @@ def test_items_whose_text_has_a_word_in_any_form_are_left_out(words: WordIndex):
 
 def test_items_whose_pictures_tell_a_word_surely_are_left_out(words: WordIndex):
     told = PictureWord(
-        words.vocabulary["red"],
+        "red",
         np.array([1, 2, 9], np.int32),
         np.array([0.4, 0.5, 0.1], np.float32),
     )

@@ -84,12 +84,13 @@ def test_index_made_before_forms_were_written_down_is_read_as_english(tmp_path: 
 def test_words_of_pictures_are_kept_and_not_told_twice(tmp_path: Path):
     words = WordIndex.build(TEXTS)
     rows, weights = np.array([2], np.int32), np.array([0.25], np.float32)
-    told = [PictureWord(words.vocabulary["red"], rows, weights)]
+    told = [PictureWord("red", rows, weights), PictureWord("teal", rows, weights)]
     more = words.with_pictured(told)
     write_words(more, tmp_path)
     again = load_words(tmp_path, 3)
     assert (again.shares("red boot") == more.shares("red boot")).all()
-    assert again.pictured("red", np.array([2])) == [["red"]]
+    assert again.pictured("red teal", np.array([2])) == [["red", "teal"]]
+    assert again.of_texts().vocabulary == words.vocabulary
     assert again.idf()[0].tolist() == more.idf()[0].tolist()
     assert (again.with_pictured(told).shares("red") == more.shares("red")).all()
 

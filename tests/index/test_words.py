@@ -92,7 +92,7 @@ def test_shares_are_the_product_of_sparse_weights():
 def pictured(words: WordIndex) -> WordIndex:
     """Return the index in which the picture of the third item tells that it is red, half surely."""
     rows, weights = np.array([2], np.int32), np.array([0.25], np.float32)
-    return words.with_pictured([PictureWord(words.vocabulary["red"], rows, weights)])
+    return words.with_pictured([PictureWord("red", rows, weights)])
 
 
 def test_word_of_a_picture_counts_beside_those_of_the_text_and_leaves_their_rarity():
