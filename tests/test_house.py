@@ -101,6 +101,13 @@ def test_outputs_in_data_are_ignored_by_git(stage: str):
     assert outs <= ignored, f"add {outs - ignored} to data/.gitignore"
 
 
+def test_what_commands_of_the_readme_write_is_ignored_by_git():
+    written = re.findall(r"--html (\S+)", (ROOT / "README.md").read_text())
+    ignored = set((ROOT / ".gitignore").read_text().split())
+    assert written
+    assert {f"/{name}" for name in written} <= ignored
+
+
 def test_library_imports_no_orchestrator_and_unpickles_nothing():
     banned = re.compile(
         r"^\s*(?:import|from) (?:dvc|dagster|pickle|joblib|shelve|dill|cloudpickle)\b"

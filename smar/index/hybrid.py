@@ -34,7 +34,9 @@ from smar.verified import Verified
 _REMEMBERED = 10_000  # queries of which is known what the items' words tell
 _WORDS = "words"
 # Of a hybrid index, beside its vectors' own.
-_DETAILS = ("word_share", "unseen_share", "exclusive_words", "relevance", "spelling")
+_DETAILS = (
+    "word_share", "unseen_share", "exclusive_words", "relevance", "spelling", "negation",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class HybridIndex:
         unseen: Words whose queries have a share of their own, None where all have the same.
         spelling: Reads words that nobody knows as known ones, None where they stay as typed.
         exclusive: Words that exclude each other, None where none speaks against any item.
+        negation: Whether what a query denies is left out, and not searched.
     """
 
     vectors: VectorIndex
@@ -63,6 +66,7 @@ class HybridIndex:
     unseen: UnseenWords | None = None
     spelling: Spelling | None = None
     exclusive: ExclusiveWords | None = None
+    negation: bool = True
 
     @classmethod
     def load(cls, path: Path, verified: Verified | None = None) -> "HybridIndex":
@@ -91,7 +95,8 @@ class HybridIndex:
         if "exclusive_words" in vectors.details:
             weight = float(vectors.details["exclusive_words"])
             exclusive = ExclusiveWords.load(path / _WORDS, weight)
-        return cls(vectors, words, share, calibration, unseen, spelling, exclusive)
+        negation = bool(vectors.details.get("negation", True))
+        return cls(vectors, words, share, calibration, unseen, spelling, exclusive, negation)
 
     def hastened(self) -> "HybridIndex":
         """Return the index as one that is searched many times has it, for the same results.
@@ -121,7 +126,7 @@ class HybridIndex:
 
     def sought(self, text: str) -> Sought:
         """Return what is searched for a normalised, mended query: what it denies is left out."""
-        return sought(self.words, text)
+        return sought(self.words, text) if self.negation else Sought(text)
 
     def share_of(self, text: str) -> float:
         """Return w of a normalised query: a word that no search has used is found by words."""
@@ -281,7 +286,7 @@ def write_index(
         manifest: Of the directory.
         take: Puts files there that need not be written; None: all are written.
     """
-    manifest.details |= {"word_share": index.word_share}
+    manifest.details |= {"word_share": index.word_share, "negation": index.negation}
     if index.unseen is not None:
         manifest.details["unseen_share"] = index.unseen.share
     if index.exclusive is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from smar.data.negation import DENYING, negation_of
+from smar.data.negation import DENIALS, Denials, negation_of
 from smar.index.allowed import Allowed
 from smar.index.query_vectors import Found
 from smar.models.embeddings import QueryEmbeddings
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from smar.index.hybrid import HybridIndex
     from smar.index.words import WordIndex
 
-LANGUAGE = "english"
 _OFTEN, _LEAST, _FEWEST = 3, 0.1, 3  # of texts in which a word denies; below, it is by chance
 _SURE = 0.8  # of a word's surest picture: from there on an item is left out for it
 
@@ -55,25 +54,28 @@ def sought(words: "WordIndex", text: str) -> Sought:
     whose text has beside it a word that denies ("non stick", "sugar free") stays, and where there
     are such items the whole query is searched, for then texts speak of it. A word denies that is
     in a tenth of the texts with what is not wanted, three at least, and three times as frequent
-    there as anywhere: "free shipping" does not. A query is searched as it is in another language
-    than English, where neither texts nor clicks have a word that is not wanted, where that word
-    denies itself, and where everything would be left out.
+    there as anywhere: "free shipping" does not. Where the shop writes "nonstick", that is searched,
+    and items with it stay. A query is searched as it is in a language that is none of `DENIALS`,
+    where neither texts nor clicks have a word that is not wanted, where that word denies itself,
+    and where everything would be left out.
     """
-    negation = negation_of(text) if words.stemmer == LANGUAGE else None
+    negation = negation_of(text, words.stemmer, lambda word: bool(words.numbers(word)))
     if negation is None:
         return Sought(text)
+    denials = DENIALS[words.stemmer]
     unwanted, is_told = np.empty(0, np.int64), False
-    for phrase in negation.unwanted:
-        having = [_having(words, word) for word in phrase]
-        if not all(len(words.numbers(word)) and word not in DENYING for word in phrase):
+    for each in negation.unwanted:
+        is_known = bool(each.joined) or all(map(words.numbers, each.phrase))
+        if not is_known or not set(denials.all_denying).isdisjoint(each.phrase):
             return Sought(text)
-        rows = reduce(np.intersect1d, having)
-        denied = _denied(words, phrase)
+        rows = reduce(np.intersect1d, [_having(words, word) for word in each.phrase])
+        denied = _denied(words, each.phrase, denials)
         is_told = is_told or bool(len(denied))
+        denied = np.union1d(denied, _having(words, each.joined)) if each.joined else denied
         unwanted = np.union1d(unwanted, np.setdiff1d(rows, denied))
     if len(unwanted) == len(words):
         return Sought(text)
-    left_out = tuple(" ".join(phrase) for phrase in negation.unwanted)
+    left_out = tuple(" ".join(each.phrase) for each in negation.unwanted)
     return Sought(text if is_told else negation.wanted, left_out, unwanted)
 
 
@@ -98,12 +100,12 @@ def search_sought(
     return scores, rows
 
 
-def _denied(words: "WordIndex", phrase: Sequence[str]) -> NDArray[np.int64]:
+def _denied(words: "WordIndex", phrase: Sequence[str], denials: Denials) -> NDArray[np.int64]:
     """Return the rows of the items whose text says that they are without a phrase that it has."""
     texts = words.of_texts()
     rows = reduce(np.intersect1d, [_having(texts, word) for word in phrase])
     denied = np.empty(0, np.int64)
-    for word in DENYING:
+    for word in denials.all_denying:
         denying = _having(texts, word)
         both = np.intersect1d(rows, denying)
         is_often = len(both) * len(texts) >= _OFTEN * len(rows) * len(denying)

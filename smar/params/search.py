@@ -55,6 +55,9 @@ class IndexParams(Section):
     spelling: bool = True
     """Whether a word that neither items nor searches have is read as the one that it is a slip away
     from; off, it is searched as it was typed."""
+    negation: bool = True
+    """Whether items with what a query says is not wanted are left out ("shirt not red"); off, it is
+    searched as it was typed."""
     picture_words: Weight = 0.5
     """What a word counts that an item's pictures tell and its text leaves out, beside one of its
     text; 0: pictures give no words."""

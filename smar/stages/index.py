@@ -92,7 +92,7 @@ def run(root: Path) -> None:
     how = _how(paths, params, inputs)
     with kept_memory():  # arrays of some hundred megabytes come and go
         made = _build(paths, params, store, items, how, inputs)
-    index = made.index
+    index = replace(made.index, negation=params.index.negation)
     figures = {
         "items": len(store.item_ids),
         "recall": index.vectors.details["recall"],

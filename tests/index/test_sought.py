@@ -1,9 +1,14 @@
 """What is left out for a query that denies something, and the search without it."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from smar.index.hybrid import HybridIndex
+from smar.artifacts import Manifest
+from smar.index.ann import KIND
+from smar.index.hybrid import HybridIndex, write_index
 from smar.index.picture_words import PictureWord
 from smar.index.sought import Sought, search_sought, sought
 from smar.index.told_words import ClickWord
@@ -83,6 +88,33 @@ def test_query_is_searched_as_it_is_where_all_is_left_out_or_in_another_language
     assert sought(WordIndex.build(["red shirt", "red"]), "shirt not red").text == "shirt not red"
     german = WordIndex.build(TEXTS, stemmer="german")
     assert sought(german, "shirt not red").text == "shirt not red"
+
+
+def test_shop_of_another_language_denies_in_it():
+    texts = ["rotes hemd", "blaues hemd", "limo zucker", *["limo ohne zucker"] * 3, "seife"]
+    german = WordIndex.build([*texts, *["socken"] * 12], stemmer="german")
+    found = sought(german, "hemd nicht rot")
+    assert (found, found.rows.tolist()) == (Sought("hemd", ("rot",)), [0])
+    found = sought(german, "limo ohne zucker")
+    assert (found, found.rows.tolist()) == (Sought("limo ohne zucker", ("zucker",)), [2])
+
+
+def test_word_that_the_shop_writes_joined_is_searched_and_its_items_stay():
+    pans = ["nonstick pan", "pan that sticks", "nonstick pan, nothing will stick", "pan"]
+    found = sought(WordIndex.build(pans), "non stick pan")
+    assert (found, found.rows.tolist()) == (Sought("nonstick pan", ("stick",)), [1])
+    found = sought(WordIndex.build(["nonstick pan", "pan"]), "non-stick pan")
+    assert (found, found.rows.tolist()) == (Sought("nonstick pan", ("stick",)), [])
+
+
+def test_denial_that_is_switched_off_is_searched_as_typed_and_the_index_carries_it(tmp_path: Path):
+    index: HybridIndex = make(60, 0.4)[0]
+    assert index.sought("boot not red").left_out == ("red",)
+    write_index(tmp_path / "on", index, Manifest(kind=KIND))
+    assert HybridIndex.load(tmp_path / "on").negation
+    write_index(tmp_path / "off", replace(index, negation=False), Manifest(kind=KIND))
+    off = HybridIndex.load(tmp_path / "off")
+    assert off.sought("boot not red") == Sought("boot not red")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4])

@@ -45,6 +45,18 @@ def test_share_that_is_none_is_refused(small_project: Path, share: str | float):
         run_with(small_project, share)
 
 
+@pytest.mark.parametrize("negation", [True, False])
+def test_index_carries_whether_denials_are_left_out(small_project: Path, negation: bool):
+    paths = Paths(small_project)
+    params = yaml.safe_load(paths.params.read_text())
+    params["index"] |= {"word_share": 0.25, "negation": negation}
+    paths.params.write_text(yaml.safe_dump(params))
+    index.run(small_project)
+    found = HybridIndex.load(paths.index)
+    assert found.negation is negation
+    assert bool(found.sought("shirt not red").left_out) is negation
+
+
 def test_words_of_clicks_count_what_clearly_finds_most_or_what_is_given(small_project: Path):
     figures = run_with(small_project, "auto")
     prefix = "recall_with_click_words_"
