@@ -6,7 +6,7 @@ from typing import Any
 
 from smar.index.reasons import WordReason
 from smar.index.relevance import WEAK
-from smar.service.hits import Hit, Page
+from smar.service.hits import Hit
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,8 @@ class Answer:
         reasons: What each word of the query does to its shares, empty unless asked for.
         corrected: What was searched instead of the query, "" where it was searched as it is.
         left_out: What no hit has because the query says that it is not wanted.
+        best_relevance: Of the most relevant item among those that were ranked, on whatever page it
+            is; None where nothing was ranked or nothing is calibrated.
     """
 
     query_id: str
@@ -117,14 +119,12 @@ class Answer:
     reasons: Sequence[WordReason] = ()
     corrected: str = ""
     left_out: Sequence[str] = ()
+    best_relevance: float | None = None
 
     @property
     def is_weak(self) -> bool:
-        """Whether hits have a relevance and none is more likely relevant than not."""
-        hits = self.hits
-        all_told = hits.relevance if isinstance(hits, Page) else [hit.relevance for hit in hits]
-        told = [relevance for relevance in all_told if relevance is not None]
-        return bool(told) and max(told) < WEAK
+        """Whether items have a relevance and none is more likely relevant than not."""
+        return self.best_relevance is not None and self.best_relevance < WEAK
 
     def as_dict(self, pictures: str = "") -> dict[str, Any]:
         """Return the answer in plain types; as `Hit.as_dict`."""
@@ -133,6 +133,7 @@ class Answer:
             "query": self.query,
             "corrected": self.corrected,
             "left_out": list(self.left_out),
+            "weak": self.is_weak,
             "release": self.release,
             "total": self.total,
             "offset": self.offset,

@@ -128,6 +128,7 @@ class _Group:
                 reasons=reasons,
                 corrected=queries.corrected[number],
                 left_out=self._wish.left_out,
+                best_relevance=ranked.best_relevance,
             )
 
     def _facet(self, request: SearchRequest, ranked: Ranked, query: Queries, name: str) -> Facet:

@@ -127,6 +127,13 @@ class Ranked:
     relevance: NDArray[np.float64] | None = None
     matching: NDArray[np.int64] | None = None
 
+    @property
+    def best_relevance(self) -> float | None:
+        """The relevance of the most relevant row, None where none has one."""
+        if self.relevance is None or not len(self.relevance):
+            return None
+        return float(self.relevance.max())
+
     def among(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which of the items in `mask` are relevant enough."""
         if self.matching is None:

@@ -154,6 +154,9 @@ def _problems(request: SearchRequest) -> Iterable[Problem]:
             yield Problem(name, f"{value!r}, expected text")
         elif len(value) > MOST_TEXT:
             yield Problem(name, f"{len(value):,} characters, expected at most {MOST_TEXT:,}")
+        elif not _is_unicode(value):
+            text = f"{value!a:.60} has half of a surrogate pair, or bytes that are no UTF-8"
+            yield Problem(name, f"{text}; expected Unicode text")
     for name in ("explain", "correct", "facets_apart"):
         if not isinstance(values[name], bool):
             yield Problem(name, f"{values[name]!r}, expected true or false")
@@ -206,6 +209,10 @@ def _is_share(value: object, most: float = 1.0) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return math.isfinite(value) and 0 <= value <= most
+
+
+def _is_unicode(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _is_whole(value: object) -> bool:

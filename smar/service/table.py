@@ -3,6 +3,8 @@
 from smar.pages.text_table import aligned
 from smar.service.answer import Answer
 
+NONE_RELEVANT = "no hit is more likely relevant than not"
+NOTHING = "no item matches"
 _WIDEST = 48
 
 
@@ -11,13 +13,13 @@ def answer_table(answer: Answer) -> str:
 
     Of a release with a calibration it tells the relevance of each hit, and that an answer is weak;
     of an explained one how much each word speaks for the picture, and what each hit's text,
-    picture and words add to its score.
+    picture and words add to its score. Where no item matches it says so.
     """
     origin = answer.release or "working tree"
     shares = answer.shares
     parts = f"text {shares.text:.0%}, picture {shares.picture:.0%}, words {shares.words:.0%}"
     if answer.is_weak:
-        parts += "; weak: no hit is more likely relevant than not"
+        parts += f"; weak: {NONE_RELEVANT}"
     is_told = any(hit.relevance is not None for hit in answer.hits)
     columns: tuple[str, ...] = ("relevance",) if is_told else ()
     columns += ("text", "picture", "words") if any(hit.why for hit in answer.hits) else ()
@@ -39,7 +41,8 @@ def answer_table(answer: Answer) -> str:
     if answer.reasons:
         changes = ", ".join(map(str, answer.reasons))
         lines.append(f"what speaks for the picture, in log-odds: {changes}")
-    return "\n".join([*lines, *aligned(rows)]) + "\n"
+    found = aligned(rows) if answer.total else [NOTHING]
+    return "\n".join([*lines, *found]) + "\n"
 
 
 def _cut(text: str) -> str:

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import orjson
@@ -23,6 +25,7 @@ from smar.service.answer import Shares
 from smar.service.filters import All, AnyOf, Between, Either, Filter, Not
 from smar.service.http.algolia import result
 from smar.service.http.answer_bytes import answer_bytes
+from smar.service.page import write_search_page
 from smar.service.request import SearchRequest
 from smar.service.retriever import Retriever
 from smar.service.table import answer_table
@@ -449,6 +452,33 @@ def test_what_is_left_out_is_told_in_every_form(shops):
     assert result(answer, {})["left_out"] == told
     assert "left out: red, blue " in answer_table(answer)
     assert [reason.word for reason in answer.reasons] == ["boot"]
+
+
+def test_answer_is_weak_by_its_best_item_on_whatever_page_and_says_so_in_every_form(
+    shops, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    shop, asked = shops(0.4), SearchRequest(query="red boot")
+    best = shop.answer(asked).hits[0].score
+    monkeypatch.setattr(shop, "relevance", lambda _text, scores: 0.9 * (scores >= best) + 0.0)
+    pages = [asked, replace(asked, offset=100), replace(asked, sort="price", limit=1)]
+    pages += [replace(asked, collapse="brand", offset=2), replace(asked, min_relevance=0.5)]
+    assert not any(answer.is_weak for answer in map(shop.answer, pages))
+    monkeypatch.setattr(shop, "relevance", lambda _text, scores: 0.4 * (scores >= best) + 0.0)
+    assert all(answer.is_weak for answer in map(shop.answer, pages[:4]))
+    weak = shop.answer(asked)
+    told = "no hit is more likely relevant than not"
+    blind = SimpleNamespace(pictures=SimpleNamespace(pixels=lambda _sha: None))
+    assert orjson.loads(answer_bytes(weak, 0))["weak"] is result(weak, {})["weak"] is True
+    write_search_page(tmp_path / "page.html", blind, weak)
+    page = (tmp_path / "page.html").read_text()
+    assert told in answer_table(weak)
+    assert told in page
+    assert "relevance 0.40" in page
+    none = shop.answer(pages[4])
+    write_search_page(tmp_path / "page.html", blind, none)
+    assert answer_table(none).splitlines()[-1] == "no item matches"
+    assert "no item matches" in (tmp_path / "page.html").read_text()
+    assert "no item matches" not in answer_table(shop.answer(replace(asked, limit=0)))
 
 
 def test_everything_that_the_items_cannot_do_is_told_at_once(shops):

@@ -60,7 +60,8 @@ def test_everything_wrong_is_told_at_once():
         {"offset": DEEPEST, "limit": 1}, {"min_relevance": float("nan")}, {"query": "x" * 2001},
         {"filters": []}, {"filters": {"price": float("inf")}}, {"filters": {"price": {"gt": None}}},
         {"filters": {"brand": [["Acme"]]}}, {"filters": {"brand": True}}, {"facets": [1]},
-        {"filters": {"brand": ["x"] * 10_001}}, {"facets": ["x"] * 101},
+        {"filters": {"brand": ["x"] * 10_001}}, {"facets": ["x"] * 101}, {"query": "red \ud800"},
+        {"query_id": "\udcff"},
     ],
 )  # fmt: skip
 def test_one_wrong_thing_is_one_problem(content: dict[str, Any]):

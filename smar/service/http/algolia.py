@@ -132,6 +132,7 @@ def result(answer: Answer, query: Mapping[str, Any]) -> dict[str, Any]:
         "query": answer.query,
         "corrected": answer.corrected,
         "left_out": list(answer.left_out),
+        "weak": answer.is_weak,
         "params": str(query.get("params", "")),
         "index": str(query.get("indexName", "")),
         "queryID": answer.query_id,

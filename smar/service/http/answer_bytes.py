@@ -21,6 +21,7 @@ def answer_bytes(answer: Answer, waited_ms: float) -> bytes:
         "query": answer.query,
         "corrected": answer.corrected,
         "left_out": list(answer.left_out),
+        "weak": answer.is_weak,
         "release": answer.release,
         "total": answer.total,
         "offset": answer.offset,

@@ -73,6 +73,10 @@ ANSWER: Schema = {
             "items": _TEXT,
             "description": "What no hit has, as the query says that it is not wanted.",
         },
+        "weak": {
+            "type": "boolean",
+            "description": "No item, on whatever page, is more likely relevant than not.",
+        },
         "release": _TEXT,
         "total": _WHOLE,
         "offset": _WHOLE,

@@ -178,7 +178,8 @@ function drawAbout() {
   const tooLong = state.mode === "judge" && state.query.length > api.LONGEST_JUDGED && `A query of more than ${api.LONGEST_JUDGED} characters takes no grades.`;
   $("read").replaceChildren(...readAs(answer));
   $("read").hidden = !$("read").firstChild;
-  $("about").replaceChildren(what, ...(count() ? [clear()] : []), ...(tooLong ? [el("span", {}, tooLong)] : []), el("span", { class: "right" }, sort));
+  const weak = answer.weak ? [el("span", {}, "No hit is more likely relevant than not.")] : [];
+  $("about").replaceChildren(what, ...weak, ...(count() ? [clear()] : []), ...(tooLong ? [el("span", {}, tooLong)] : []), el("span", { class: "right" }, sort));
   $("shares").replaceChildren(...(answer.query ? shareBar(answer.shares) : []));
   $("shares").hidden = !answer.query;
   $("footer").textContent = `${answer.release ? `Release ${answer.release}` : "The working tree"}. Keys: / to search, arrows to move, Enter for similar items${state.mode === "judge" ? ", 0 to 3 to grade" : ""}.`;
