@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from smar.data.schema import normalize_query
 from smar.index.ann import gated_queries
 from smar.index.hybrid import HybridIndex
+from smar.index.sought import Sought, Without
 from smar.models.embeddings import QueryEmbeddings
 
 
@@ -23,11 +24,14 @@ class EncodedQuery:
     """A query outside of smar.
 
     Args:
-        query: Its normalised text, with what is misspelled mended.
+        query: The normalised text that vector and words are of: what is misspelled is mended, and
+            what is not wanted is another matter.
         vector: `[(1-g) Q ; g Q]`, float32 [2 D]; [K, 2 D] of K vectors, the best of which counts.
         gate: g, in [0, 1].
         word_share: w, in [0, 1).
         words: Weight of each word that an item has: w over the idf of all the query's words.
+        left_out: What is not wanted, as the query writes it.
+        without: The items that are left out for it, by the words that they have.
     """
 
     query: str
@@ -35,12 +39,17 @@ class EncodedQuery:
     gate: float
     word_share: float
     words: dict[str, float]
+    left_out: tuple[str, ...] = ()
+    without: tuple[Without, ...] = ()
 
     def as_dict(self, columns: dict[str, int]) -> dict[str, Any]:
         """Return it for JSON; `columns` numbers the words as the items' sparse vectors do."""
         vectors = 1 - self.word_share
         return {
             "query": self.query,
+            "searched": self.query,
+            "left_out": list(self.left_out),
+            "without": [{"words": each.words, "unless": each.unless} for each in self.without],
             "vector": self.vector,
             "gate": self.gate,
             "shares": {
@@ -55,28 +64,31 @@ class EncodedQuery:
 
 
 def encoded(
-    index: HybridIndex, texts: Sequence[str], embeddings: QueryEmbeddings
+    index: HybridIndex, queries: Sequence[Sought], embeddings: QueryEmbeddings
 ) -> list[EncodedQuery]:
     """Return queries as engines search them.
 
     Args:
         index: Knows the words and their share.
-        texts: Query texts as `HybridIndex.read` gives them, [Q].
-        embeddings: The same queries as the model sees them.
+        queries: What is searched for each query, [Q].
+        embeddings: Their texts as the model sees them.
     """
     vectors = gated_queries(embeddings.vector, embeddings.gate)
+    weights_of = index.words.query_weights
     return [
         EncodedQuery(
-            query=text,
+            query=sought.text,
             vector=vector,
             gate=float(gate),
-            word_share=(share := index.share_of(text)),
+            word_share=(share := index.share_of(sought.text)),
             words={
                 word: share * weight
-                for word, weight in (index.words.query_weights(text) if share else {}).items()
+                for word, weight in (weights_of(sought.text) if share else {}).items()
             },
+            left_out=sought.left_out,
+            without=sought.without,
         )
-        for text, vector, gate in zip(texts, vectors, embeddings.gate, strict=True)
+        for sought, vector, gate in zip(queries, vectors, embeddings.gate, strict=True)
     ]
 
 

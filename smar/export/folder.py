@@ -69,12 +69,21 @@ def write_export(folder: Path, source: Source, targets: Sequence[str] = ()) -> l
         for name in chosen:
             write_target(name, part, part / name)
         manifest.details = about
-    queries = len(answers["queries"])
+    queries, same = len(answers["queries"]), answers["same_as_index"]
+    lines = [f"smar's own index gives the same first ten for {same} of {queries}"]
+    if source.exclusive is not None:
+        lines.append(
+            f"a search of smar gives them for {answers['same_as_search']}: it takes away what "
+            f"words that exclude each other speak against (index.exclusive_words "
+            f"{source.exclusive.weight:g}), which no engine is told"
+        )
+    if not source.index.negation:
+        lines.append("queries are encoded as typed, also what they deny (index.negation: false)")
     return [
         f"{folder.resolve()}: {len(source.index.item_ids)} items of "
         f"{source.release or 'the working tree'}, the query tower (differs from the model by "
         f"{difference:.1g} at most), words, {queries} queries with their answers",
-        f"smar's own index gives the same first ten for {answers['same_as_index']} of {queries}",
+        *lines,
         *(f"left out: {name}: {reason}" for name, reason in left_out.items()),
         *(f"{name}: {folder / name}" for name in chosen),
     ]
@@ -134,6 +143,7 @@ def _about(source: Source) -> dict[str, Any]:
         "length": 2 * model.dim,
         "vectors_per_query": model.query.vectors,
         "word_share": source.index.word_share,
+        "exclusive_words": source.exclusive.weight if source.exclusive else 0.0,
         "max_tokens": model.query_tokenizer.max_tokens,
     }
 

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from smar.data import schema
 from smar.export.source import Source
 from smar.index.hybrid import HybridIndex
+from smar.index.sought import held
 
 _AT_ONCE = 4096  # items of a row group
 _FIELDS = pa.schema([field for field in schema.ITEMS if field.name != "image_ids"])
 
 
 def items_schema(width: int) -> pa.Schema:
-    """Return the columns: row, the fields of `schema.ITEMS`, pictures, vector and words.
+    """Return the columns: row, the fields of `schema.ITEMS`, pictures, vector, words, what it has.
 
     Args:
         width: Length of a vector, 2 D.
@@ -33,6 +34,7 @@ def items_schema(width: int) -> pa.Schema:
             pa.field("vector", pa.list_(pa.float32(), width), nullable=False),
             pa.field("word_ids", pa.list_(pa.int32()), nullable=False),
             pa.field("word_weights", pa.list_(pa.float32()), nullable=False),
+            pa.field("has_ids", pa.list_(pa.int32()), nullable=False),
         ]
     )
 
@@ -41,11 +43,12 @@ def write_items(path: Path, source: Source) -> None:
     """Write every item in the order of the index, a part at a time."""
     index, table, shas = source.index, source.items(), source.pictures()
     words = index.words.item_weights().tocsr().sorted_indices()
+    has = held(index.words)
     columns = items_schema(index.vectors.length)
     with pq.ParquetWriter(path, columns, compression="zstd") as writer:
         for start, vectors in vector_parts(index):
             stop = start + len(vectors)
-            part, rows = table.iloc[start:stop], words[start:stop]
+            part, rows, surely = table.iloc[start:stop], words[start:stop], has[start:stop]
             fields = pa.Table.from_pandas(part[_FIELDS.names], schema=_FIELDS, preserve_index=False)
             offsets = pa.array(rows.indptr.astype(np.int32))
             pictures = [shas[ids].tolist() for ids in part["image_ids"]]
@@ -56,6 +59,9 @@ def write_items(path: Path, source: Source) -> None:
                 "vector": pa.FixedSizeListArray.from_arrays(vectors.ravel(), vectors.shape[1]),
                 "word_ids": pa.ListArray.from_arrays(offsets, rows.indices.astype(np.int32)),
                 "word_weights": pa.ListArray.from_arrays(offsets, rows.data.astype(np.float32)),
+                "has_ids": pa.ListArray.from_arrays(
+                    pa.array(surely.indptr.astype(np.int32)), surely.indices.astype(np.int32)
+                ),
             }
             writer.write_table(pa.table(parts).cast(columns))
 

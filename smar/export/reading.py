@@ -61,6 +61,14 @@ def sparse(query: Query) -> dict[int, float]:
     return dict(zip(query["word_ids"], query["word_weights"], strict=True))
 
 
+def without(query: Query) -> list[dict[str, Any]]:
+    """Return what leaves an item out: one of each list of `words` among its `has_ids`.
+
+    One that has any of `unless` stays.
+    """
+    return list(query["without"])
+
+
 def best(scores: dict[int, float], k: int) -> list[int]:
     """Return the k rows of the highest scores, best first, ties by row."""
     return sorted(scores, key=lambda row: (-scores[row], row))[:k]

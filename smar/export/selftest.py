@@ -90,14 +90,16 @@ class Items:
     def __init__(self, folder: Path) -> None:
         import pyarrow.parquet as pq
 
-        columns = ["item_id", "vector", "word_ids", "word_weights"]
+        columns = ["item_id", "vector", "word_ids", "word_weights", "has_ids"]
         table = pq.read_table(folder / "items.parquet", columns=columns).combine_chunks()
         self.ids: list[str] = table["item_id"].to_pylist()
-        vectors, words, weights = (table[name].chunk(0) for name in columns[1:])
+        vectors, words, weights, has = (table[name].chunk(0) for name in columns[1:])
         self.vectors = vectors.flatten().to_numpy().reshape(len(table), -1)
         counts = np.diff(words.offsets.to_numpy())
         self._rows = np.repeat(np.arange(len(table)), counts)
         self._words, self._weights = words.flatten().to_numpy(), weights.flatten().to_numpy()
+        self._having = np.repeat(np.arange(len(table)), np.diff(has.offsets.to_numpy()))
+        self._has = has.flatten().to_numpy()
 
     def scores(
         self, vector: NDArray[np.float32], words: dict[int, float], share: float
@@ -115,10 +117,27 @@ class Items:
         found = np.bincount(self._rows, self._weights * of_query[self._words], len(self.ids))
         return (1 - share) * similarity.astype(np.float64) + found
 
+    def left_out(self, without: list[dict[str, Any]]) -> NDArray[np.bool_]:
+        """Return which items a query leaves out, [N]: `without` of a line of `smar encode`.
+
+        An item is left out that has one of each list of `words`, and none of `unless`.
+        """
+        gone = np.zeros(len(self.ids), np.bool_)
+        for each in without:
+            having = [self._have(words) for words in each["words"]]
+            gone |= np.logical_and.reduce(having) & ~self._have(each["unless"])
+        return gone
+
+    def _have(self, words: list[int]) -> NDArray[np.bool_]:
+        """Return which items have one of some words, [N]."""
+        have = np.zeros(len(self.ids), np.bool_)
+        have[self._having[np.isin(self._has, words)]] = True
+        return have
+
     def best(self, scores: NDArray[np.float64], k: int = _DEPTH) -> list[tuple[str, float]]:
-        """Return ids and scores of the k best, best first, ties by row."""
+        """Return ids and scores of the k best, best first, ties by row; none of score -inf."""
         order = np.lexsort((np.arange(len(scores)), -scores))[:k]
-        return [(self.ids[row], float(scores[row])) for row in order]
+        return [(self.ids[row], float(scores[row])) for row in order if scores[row] > -np.inf]
 
 
 def check(folder: Path) -> list[str]:
@@ -132,10 +151,12 @@ def check(folder: Path) -> list[str]:
     largest = dict.fromkeys(("vector", "gate", "words", "score"), 0.0)
     problems = []
     for entry in expected:
-        vector, gate = queries.dense(entry["query"])
-        words, share = queries.sparse(entry["query"])
+        vector, gate = queries.dense(entry["searched"])
+        words, share = queries.sparse(entry["searched"])
         wanted = dict(zip(entry["word_ids"], entry["word_weights"], strict=True))
-        best = items.best(items.scores(vector, words, share))
+        scores = items.scores(vector, words, share)
+        scores[items.left_out(entry["without"])] = -np.inf
+        best = items.best(scores)
         seen = {
             "vector": np.abs(vector - np.array(entry["vector"], np.float32)).max(),
             "gate": abs(gate - entry["gate"]),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from smar.artifacts import digest
 from smar.data import schema
 from smar.data.images import ImageStore
+from smar.index.exclusive_words import ExclusiveWords
 from smar.index.hybrid import HybridIndex
 from smar.models.dual_encoder import DualEncoder
 from smar.paths import Paths
@@ -28,6 +29,7 @@ class Source:
         model_sha: Digest of the model.
         paths: The project.
         folder: The release's folder, None for the working tree.
+        exclusive: What a search of smar takes away beside it for words that exclude each other.
     """
 
     model: DualEncoder
@@ -36,6 +38,7 @@ class Source:
     model_sha: str
     paths: Paths
     folder: Path | None
+    exclusive: ExclusiveWords | None = None
 
     @classmethod
     def load(cls, root: Path, release: str = AUTO) -> "Source":
@@ -53,7 +56,8 @@ class Source:
             folder = folder if folder.is_dir() else paths.release  # one that was pulled
         model = folder / "model" if folder else paths.retriever
         index = replace(found.index, exclusive=None)  # other engines add words alone
-        return cls(found.model, index, found.release, digest(model), paths, folder)
+        exclusive = found.index.exclusive
+        return cls(found.model, index, found.release, digest(model), paths, folder, exclusive)
 
     def items(self) -> pd.DataFrame:
         """Return the item table in the order of the index."""

@@ -43,13 +43,14 @@ class Encoder:
             texts.append(text)
             problems.append(problem)
         good = [text for text, problem in zip(texts, problems, strict=True) if not problem]
-        read = self.source.index.read(good)
-        found = iter(
-            encoded(self.source.index, read, encode_queries(self.source.model, read))
-            if read
-            else []
+        index = self.source.index
+        read = index.read(good)
+        asked = [index.sought(text) for text in read]
+        embeddings = (
+            encode_queries(self.source.model, [one.text for one in asked]) if read else None
         )
-        typed = iter(good)
+        found = iter(encoded(index, asked, embeddings) if embeddings else [])
+        pairs = zip(good, read, strict=True)
         for line, problem in zip(raw, problems, strict=True):
             self.read += 1
             if problem:
@@ -57,7 +58,7 @@ class Encoder:
                 content = {"query": line.decode(errors="replace"), "error": problem}
             else:
                 content = next(found).as_dict(self._columns)
-                content |= _told(next(typed), content["query"])
+                content |= _told(*next(pairs))
             yield orjson.dumps(
                 content, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
             )

@@ -17,11 +17,26 @@ from smar.index.query_vectors import Found
 from smar.models.embeddings import QueryEmbeddings
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
     from smar.index.hybrid import HybridIndex
     from smar.index.words import WordIndex
 
 _OFTEN, _LEAST, _FEWEST = 3, 0.1, 3  # of texts in which a word denies; below, it is by chance
 _SURE = 0.8  # of a word's surest picture: from there on an item is left out for it
+
+
+@dataclass(frozen=True)
+class Without:
+    """What items are left out by, as `held` tells what they have.
+
+    Args:
+        words: Numbers of the forms of each of some words: an item with one of each is left out.
+        unless: Numbers of words; an item with one of them stays.
+    """
+
+    words: tuple[tuple[int, ...], ...]
+    unless: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -32,11 +47,13 @@ class Sought:
         text: Is encoded and looked up among words.
         left_out: What the items that are left out have, as the query writes it.
         rows: These items, ascending, [C].
+        without: The same for whoever has the words of items and not these rows.
     """
 
     text: str
     left_out: tuple[str, ...] = ()
     rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64), compare=False)
+    without: tuple[Without, ...] = field(default=(), compare=False)
 
     def among(self, allowed: Allowed | None, num_items: int) -> Allowed | None:
         """Return those of the allowed items, None for all, that are not left out."""
@@ -63,20 +80,24 @@ def sought(words: "WordIndex", text: str) -> Sought:
     if negation is None:
         return Sought(text)
     denials = DENIALS[words.stemmer]
-    unwanted, is_told = np.empty(0, np.int64), False
+    unwanted, is_told, without = np.empty(0, np.int64), False, list[Without]()
     for each in negation.unwanted:
         is_known = bool(each.joined) or all(map(words.numbers, each.phrase))
         if not is_known or not set(denials.all_denying).isdisjoint(each.phrase):
             return Sought(text)
         rows = reduce(np.intersect1d, [_having(words, word) for word in each.phrase])
-        denied = _denied(words, each.phrase, denials)
-        is_told = is_told or bool(len(denied))
-        denied = np.union1d(denied, _having(words, each.joined)) if each.joined else denied
-        unwanted = np.union1d(unwanted, np.setdiff1d(rows, denied))
+        denying = _denying(words, each.phrase, denials)
+        is_told = is_told or bool(denying)
+        staying = [*denying, each.joined] if each.joined else denying
+        stay = [_having(words, word) for word in staying]
+        unwanted = np.union1d(unwanted, np.setdiff1d(rows, reduce(np.union1d, stay, rows[:0])))
+        numbers = tuple(tuple(words.numbers(word)) for word in each.phrase)
+        unless = tuple(number for word in staying for number in words.numbers(word))
+        without.append(Without(numbers, unless))
     if len(unwanted) == len(words):
         return Sought(text)
     left_out = tuple(" ".join(each.phrase) for each in negation.unwanted)
-    return Sought(text if is_told else negation.wanted, left_out, unwanted)
+    return Sought(text if is_told else negation.wanted, left_out, unwanted, tuple(without))
 
 
 def search_sought(
@@ -100,18 +121,34 @@ def search_sought(
     return scores, rows
 
 
-def _denied(words: "WordIndex", phrase: Sequence[str], denials: Denials) -> NDArray[np.int64]:
-    """Return the rows of the items whose text says that they are without a phrase that it has."""
+def held(words: "WordIndex") -> "csr_matrix":
+    """Return which words each item has in its text, or surely in its pictures: 1 or 0, [N, V]."""
+    from scipy.sparse import csr_matrix
+
+    size = words.num_words
+    rows = words.postings.rows[: words.postings.starts[size]]
+    columns = np.repeat(np.arange(size), np.diff(words.postings.starts[: size + 1]))
+    surely = {number: _surely_shown(words, number) for number in words.shown}
+    rows = np.concatenate([rows, *surely.values()])
+    more = [np.full(len(of_word), number) for number, of_word in surely.items()]
+    columns = np.concatenate([columns, *more])
+    found = csr_matrix((np.ones(len(rows), np.int32), (rows, columns)), (len(words), size))
+    found.data[:] = 1  # of an item that has a word in both
+    return found.sorted_indices()
+
+
+def _denying(words: "WordIndex", phrase: Sequence[str], denials: Denials) -> list[str]:
+    """Return the words by which items' texts say that they are without a phrase that they have."""
     texts = words.of_texts()
     rows = reduce(np.intersect1d, [_having(texts, word) for word in phrase])
-    denied = np.empty(0, np.int64)
+    denying = []
     for word in denials.all_denying:
-        denying = _having(texts, word)
-        both = np.intersect1d(rows, denying)
-        is_often = len(both) * len(texts) >= _OFTEN * len(rows) * len(denying)
+        others = _having(texts, word)
+        both = np.intersect1d(rows, others)
+        is_often = len(both) * len(texts) >= _OFTEN * len(rows) * len(others)
         if is_often and len(both) >= max(_FEWEST, _LEAST * len(rows)):
-            denied = np.union1d(denied, both)
-    return denied
+            denying.append(word)
+    return denying
 
 
 def _having(words: "WordIndex", word: str) -> NDArray[np.int64]:
@@ -120,6 +157,11 @@ def _having(words: "WordIndex", word: str) -> NDArray[np.int64]:
     for number in words.numbers(word):
         found.append(words.postings.of(number)[0])
         if number in words.shown:
-            rows, weights = words.postings.of(words.shown[number])
-            found.append(rows[weights >= _SURE * weights.max(initial=0)])
+            found.append(_surely_shown(words, number))
     return np.unique(np.concatenate(found)).astype(np.int64)
+
+
+def _surely_shown(words: "WordIndex", number: int) -> NDArray[np.int32]:
+    """Return the rows of the items whose pictures surely tell a word."""
+    rows, weights = words.postings.of(words.shown[number])
+    return rows[weights >= _SURE * weights.max(initial=0)]

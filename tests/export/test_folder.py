@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,9 +15,11 @@ import pytest
 
 from smar.cli import main
 from smar.errors import ArtifactError, ExportError
+from smar.export.answers import expected_answers
 from smar.export.folder import check_export, check_place, write_export
 from smar.export.selftest import Items, Queries
 from smar.export.source import Source
+from smar.index.exclusive_words import ExclusiveWords
 from smar.models.encode import encode_queries
 
 ROOT = Path(__file__).parent.parent.parent
@@ -101,6 +104,40 @@ def test_check_notices_what_no_longer_answers(export: SimpleNamespace, reseal):
     reseal(export.folder)
     with pytest.raises(ExportError, match="queries differ from smar"):
         check_export(export.folder)
+
+
+def test_queries_that_deny_are_among_the_expected_and_what_no_engine_is_told_is_counted(
+    tiny_source: Source, tiny_items: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+):
+    texts = ["red boot", "boot", "blue atlas", "green novel"]
+    monkeypatch.setattr(Source, "queries", lambda _: texts)
+    answers = expected_answers(tiny_source, 10)
+    entries = {entry["query"]: entry for entry in answers["queries"]}
+    denied = {query: entry for query, entry in entries.items() if entry["without"]}
+    assert denied
+    for query, entry in denied.items():
+        [gone] = entry["left_out"]
+        titles = tiny_items.set_index("item_id")["title"].str.lower()
+        found = [item["item_id"] for item in (*entry["top"], *entry["next"])]
+        assert query == f"{entry['searched']} not {gone}"
+        assert not titles[found].str.contains(gone).any()
+    assert answers["same_as_index"] == answers["same_as_search"] == len(entries)
+    against = SimpleNamespace(against=lambda words, text, rows: np.float32(rows / len(tiny_items)))
+    answers = expected_answers(replace(tiny_source, exclusive=against), 10)
+    assert answers["same_as_index"] == len(entries) > answers["same_as_search"]
+
+
+@pytest.mark.whole
+def test_export_says_what_it_cannot_hold(exported: SimpleNamespace, tmp_path: Path):
+    index = exported.source.index
+    nothing = ExclusiveWords.of(index.words, [], [""] * len(index.words), 0.5)
+    source = replace(exported.source, exclusive=nothing, index=replace(index, negation=False))
+    told = "\n".join(write_export(tmp_path / "out", source))
+    assert "index.exclusive_words 0.5), which no engine is told" in told
+    assert "as typed, also what they deny (index.negation: false)" in told
+    assert json.loads((tmp_path / "out" / "about.json").read_text())["exclusive_words"] == 0.5
+    entries = json.loads((tmp_path / "out" / "expected.json").read_text())["queries"]
+    assert not any(entry["without"] for entry in entries)
 
 
 @pytest.mark.whole

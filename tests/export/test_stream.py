@@ -62,6 +62,23 @@ def test_misspelled_line_is_that_of_what_is_meant(tiny_source: Source):
     assert as_typed["words"].keys() == {"red"}
 
 
+def test_line_that_denies_a_word_is_of_the_rest_and_says_what_is_left_out(tiny_source: Source):
+    [denied, rest] = encode(tiny_source, b"boot not red\nboot")
+    columns = tiny_source.index.words.vocabulary
+    assert (denied["query"], denied["searched"], denied["corrected"]) == (
+        "boot not red",
+        "boot",
+        "",
+    )
+    assert denied["left_out"] == ["red"]
+    assert denied["without"] == [{"words": [[columns["red"]]], "unless": []}]
+    assert (rest["searched"], rest["left_out"], rest["without"]) == ("boot", [], [])
+    assert (denied["vector"], denied["words"]) == (rest["vector"], rest["words"])
+    off = replace(tiny_source, index=replace(tiny_source.index, negation=False))
+    [as_typed] = encode(off, b"boot not red")
+    assert (as_typed["searched"], as_typed["without"]) == ("boot not red", [])
+
+
 def test_bad_lines_keep_their_place_and_are_counted(tiny_source: Source):
     sink = io.BytesIO()
     with pytest.raises(DataError, match=r"3 of 5 lines were not encoded \(line 2: has no text\)"):

@@ -10,7 +10,7 @@ from smar.artifacts import Manifest
 from smar.index.ann import KIND
 from smar.index.hybrid import HybridIndex, write_index
 from smar.index.picture_words import PictureWord
-from smar.index.sought import Sought, search_sought, sought
+from smar.index.sought import Sought, held, search_sought, sought
 from smar.index.told_words import ClickWord
 from smar.index.words import WordIndex
 from smar.models.embeddings import QueryEmbeddings
@@ -56,6 +56,26 @@ def test_item_that_is_without_by_its_text_stays_and_its_words_are_searched(words
     found = sought(words, "cola without sugar")
     assert found == Sought("cola without sugar", ("sugar",))
     assert found.rows.tolist() == [4, 8]
+
+
+def test_what_items_have_tells_others_what_is_left_out(words: WordIndex):
+    shown = np.array([1, 2, 9], np.int32), np.array([0.4, 0.5, 0.1], np.float32)
+    told = words.with_pictured([PictureWord(words.vocabulary["red"], *shown)])
+    told = told.with_clicked([ClickWord("red", shown[0], shown[1], 1.0)])
+    has = held(told).toarray().astype(bool)
+    assert has.shape == (len(TEXTS), told.num_words)
+    texts = [
+        "shirt not red",
+        "dress without red stripes",
+        "cola without sugar",
+        "shirt not red or blue",
+    ]
+    for text in texts:
+        found, gone = sought(told, text), np.zeros(len(TEXTS), bool)
+        for each in found.without:
+            having = [has[:, list(numbers)].any(1) for numbers in each.words]
+            gone |= np.all(having, 0) & ~has[:, list(each.unless)].any(1)
+        assert np.flatnonzero(gone).tolist() == found.rows.tolist() != []
 
 
 def test_word_that_stands_there_by_chance_denies_nothing():

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from smar.export.reading import Query, batches, dense, sparse, test_queries
+from smar.export.reading import Query, batches, dense, sparse, test_queries, without
 
 INDEX = "smar-items"
 WORDS = (
@@ -22,7 +22,7 @@ WORDS = (
     " if (weight != null) { score += weight * Float.intBitsToFloat((int) code); } }"
     " return score;"
 )
-_HIDDEN = ["vector", "word_ids", "word_codes"]
+_HIDDEN = ["vector", "word_ids", "word_codes", "has_ids"]
 DEPTH = 200
 
 
@@ -40,6 +40,7 @@ def properties(vector: dict[str, Any]) -> dict[str, Any]:
         "vector": vector,
         "word_ids": {"type": "integer"},
         "word_codes": {"type": "long", "index": False},
+        "has_ids": {"type": "integer"},
     }
 
 
@@ -63,6 +64,21 @@ def code_of(word: int, weight: float) -> int:
     return word << 32 | int(struct.unpack("<I", struct.pack("<f", weight))[0])
 
 
+def left_out(query: Query) -> dict[str, Any]:
+    """Return a `must_not` of the items that a query leaves out, nothing where there are none."""
+
+    def has(words: list[int]) -> dict[str, Any]:
+        return {"terms": {"has_ids": list(words)}}
+
+    clauses = []
+    for each in without(query):
+        gone: dict[str, Any] = {"filter": [has(words) for words in each["words"]]}
+        if each["unless"]:
+            gone["must_not"] = [has(each["unless"])]
+        clauses.append({"bool": gone})
+    return {"must_not": clauses} if clauses else {}
+
+
 def body(query: Query, k: int, nearest: dict[str, Any], score: str) -> dict[str, Any]:
     """Return a search's body: what is near or has a word of the query, ranked by 1 + smar's score.
 
@@ -78,7 +94,12 @@ def body(query: Query, k: int, nearest: dict[str, Any], score: str) -> dict[str,
         "_source": {"excludes": _HIDDEN},
         "query": {
             "script_score": {
-                "query": {"bool": {"should": [nearest, {"terms": {"word_ids": list(words)}}]}},
+                "query": {
+                    "bool": {
+                        "should": [nearest, {"terms": {"word_ids": list(words)}}],
+                        **left_out(query),
+                    }
+                },
                 "script": {
                     "source": f"{score} {WORDS}",
                     "params": {

@@ -22,7 +22,16 @@ from pathlib import Path
 from typing import Any
 
 from smar.export.reading import Query, about, dense, run
-from smar.export.targets._lucene import DEPTH, body, connect, fill, found, properties, written
+from smar.export.targets._lucene import (
+    DEPTH,
+    body,
+    connect,
+    fill,
+    found,
+    left_out,
+    properties,
+    written,
+)
 
 _SCORE = "double score = 1 + dotProduct(params.vector, 'vector');"
 
@@ -40,13 +49,14 @@ def mapping(export: Path) -> dict[str, Any]:
 
 def query_body(query: Query, k: int) -> dict[str, Any]:
     """Return a search's body."""
-    depth = max(k, DEPTH)
+    depth, gone = max(k, DEPTH), left_out(query)
     nearest = {
         "knn": {
             "field": "vector",
             "query_vector": dense(query),
             "k": depth,
             "num_candidates": 2 * depth,
+            **({"filter": {"bool": gone}} if gone else {}),
         }
     }
     return body(query, k, nearest, _SCORE)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from smar.export.reading import Query, about, batches, best, dense, run, sparse
+from smar.export.reading import Query, about, batches, best, dense, run, sparse, without
 
 _DEPTH = 200  # of each kind
 _LARGE = 50_000  # items from which on a vector index pays
@@ -40,6 +40,7 @@ def load(database: Any, export: Path) -> None:
             pa.field("row", pa.int64()),
             *(pa.field(name, pa.string()) for name in _FIELDS),
             pa.field("price", pa.float64()),
+            pa.field("has_ids", pa.list_(pa.int32())),
             pa.field("vector", pa.list_(pa.float32(), length)),
         ]
     )
@@ -54,7 +55,8 @@ def load(database: Any, export: Path) -> None:
     words = database.create_table("words", schema=words_schema, mode="overwrite")
     for rows, vectors, of_items in batches(export):
         content = [
-            {name: row.get(name) for name in ("row", "price", *_FIELDS)} | {"vector": vector}
+            {name: row.get(name) for name in ("row", "price", "has_ids", *_FIELDS)}
+            | {"vector": vector}
             for row, vector in zip(rows, vectors.tolist(), strict=True)
         ]
         items.add(pa.Table.from_pylist(content, schema=items_schema))
@@ -74,8 +76,12 @@ def search(database: Any, query: Query, k: int) -> list[str]:
     """Return the ids of the k best items, best first."""
     items = database.open_table("items")
     words = _words(database.open_table("words"), sparse(query))
+    gone = _gone(items, query)
+    words = {row: score for row, score in words.items() if row not in gone}
     depth = max(k, _DEPTH)
-    near = _near(items, query, depth).column("row").to_pylist()
+    # So many more are looked for that enough stay.
+    near = _near(items, query, depth + len(gone)).column("row").to_pylist()
+    near = [row for row in near if row not in gone][:depth]
     among = sorted({*near, *best(words, depth)})
     condition = f"row in ({', '.join(map(str, among))})"
     found = _near(items, query, len(among), condition).to_pydict()
@@ -86,6 +92,23 @@ def search(database: Any, query: Query, k: int) -> list[str]:
     }
     ids = dict(zip(found["row"], found["item_id"], strict=True))
     return [ids[row] for row in best(scores, k)]
+
+
+def _gone(items: Any, query: Query) -> set[int]:
+    """Return the rows that a query leaves out."""
+
+    def has(words: list[int]) -> str:
+        return f"array_has_any(has_ids, [{', '.join(map(str, words))}])"
+
+    gone = [
+        " and ".join([*map(has, each["words"]), *(f"not {has([w])}" for w in each["unless"])])
+        for each in without(query)
+    ]
+    if not gone:
+        return set()
+    condition = " or ".join(f"({one})" for one in gone)
+    found = items.search().where(condition).select(["row"]).limit(items.count_rows()).to_arrow()
+    return set(found.column("row").to_pylist())
 
 
 def _near(items: Any, query: Query, limit: int, condition: str = "") -> Any:

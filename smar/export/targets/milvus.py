@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from smar.export.reading import Query, about, batches, best, dense, run, sparse
+from smar.export.reading import Query, about, batches, best, dense, run, sparse, without
 
 COLLECTION = "items"
 _DEPTH = 200  # of each kind
+_MOST_WORDS = 4096  # of an item, that Milvus holds in an array
 
 
 @contextmanager
@@ -46,6 +47,9 @@ def load(client: Any, export: Path) -> None:
     schema.add_field("row", DataType.INT64, is_primary=True)
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=about(export)["length"])
     schema.add_field("words", DataType.SPARSE_FLOAT_VECTOR)
+    schema.add_field(
+        "has_ids", DataType.ARRAY, element_type=DataType.INT64, max_capacity=_MOST_WORDS
+    )
     index = client.prepare_index_params()
     index.add_index("vector", index_type="AUTOINDEX", metric_type="IP")
     index.add_index("words", index_type="SPARSE_INVERTED_INDEX", metric_type="IP")
@@ -54,7 +58,12 @@ def load(client: Any, export: Path) -> None:
         client.insert(
             COLLECTION,
             [
-                row | {"vector": vector.tolist(), "words": of_item}
+                row
+                | {
+                    "vector": vector.tolist(),
+                    "words": of_item,
+                    "has_ids": row.get("has_ids", [])[:_MOST_WORDS],
+                }
                 for row, vector, of_item in zip(rows, vectors, words, strict=True)
             ],
         )
@@ -64,12 +73,12 @@ def load(client: Any, export: Path) -> None:
 
 def search(client: Any, query: Query, k: int) -> list[str]:
     """Return the ids of the k best items, best first."""
-    vector, words = dense(query), sparse(query)
-    near = _hits(client, "vector", vector, max(k, _DEPTH))
+    vector, words, allowed = dense(query), sparse(query), _allowed(query)
+    near = _hits(client, "vector", vector, max(k, _DEPTH), allowed)
     scores = {hit["row"]: hit["distance"] for hit in near}
     ids = {hit["row"]: hit["entity"]["item_id"] for hit in near}
     if words:
-        worded = {hit["row"] for hit in _hits(client, "words", words, max(k, _DEPTH))}
+        worded = {hit["row"] for hit in _hits(client, "words", words, max(k, _DEPTH), allowed)}
         # A graph that is searched with a filter leaves out some: these are compared here.
         for item in _items(client, sorted(worded - scores.keys())):
             scores[item["row"]] = float(np.dot(vector, item["vector"]))
@@ -77,6 +86,19 @@ def search(client: Any, query: Query, k: int) -> list[str]:
         for hit in _hits(client, "words", words, len(scores), f"row in {sorted(scores)}"):
             scores[hit["row"]] += hit["distance"]
     return [ids[row] for row in best(scores, k)]
+
+
+def _allowed(query: Query) -> str:
+    """Return a condition without the items that a query leaves out, "" where it leaves out none."""
+
+    def has(words: list[int]) -> str:
+        return f"array_contains_any(has_ids, {list(words)})"
+
+    gone = [
+        " and ".join([*map(has, each["words"]), *(f"not {has([w])}" for w in each["unless"])])
+        for each in without(query)
+    ]
+    return " and ".join(f"not ({one})" for one in gone)
 
 
 def _items(client: Any, rows: list[int]) -> list[Any]:

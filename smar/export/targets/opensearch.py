@@ -23,7 +23,16 @@ from pathlib import Path
 from typing import Any
 
 from smar.export.reading import Query, about, dense, run
-from smar.export.targets._lucene import DEPTH, body, connect, fill, found, properties, written
+from smar.export.targets._lucene import (
+    DEPTH,
+    body,
+    connect,
+    fill,
+    found,
+    left_out,
+    properties,
+    written,
+)
 
 _SCORE = "double score = 1 + params.length * cosineSimilarity(params.vector, doc['vector']);"
 _LENGTH = math.sqrt(2)  # of an item
@@ -41,8 +50,9 @@ def mapping(export: Path) -> dict[str, Any]:
 
 def query_body(query: Query, k: int) -> dict[str, Any]:
     """Return a search's body."""
-    vector = dense(query)
-    nearest = {"knn": {"vector": {"vector": vector, "k": max(k, DEPTH)}}}
+    vector, gone = dense(query), left_out(query)
+    among = {"filter": {"bool": gone}} if gone else {}
+    nearest = {"knn": {"vector": {"vector": vector, "k": max(k, DEPTH), **among}}}
     content = body(query, k, nearest, _SCORE)
     parameters = content["query"]["script_score"]["script"]["params"]
     parameters["length"] = _LENGTH * math.sqrt(sum(number * number for number in vector))

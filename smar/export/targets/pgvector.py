@@ -12,12 +12,12 @@ parts of the score are exact for all of those.
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from smar.export.reading import Query, about, batches, dense, run, sparse, test_queries
+from smar.export.reading import Query, about, batches, dense, run, sparse, test_queries, without
 
 SCHEMA = """
 CREATE EXTENSION IF NOT EXISTS vector;
@@ -28,7 +28,8 @@ CREATE TABLE smar_items (
     fields jsonb NOT NULL,
     vector vector({length}) NOT NULL,
     words sparsevec({num_words}) NOT NULL,
-    word_ids integer[] NOT NULL
+    word_ids integer[] NOT NULL,
+    has_ids integer[] NOT NULL
 );
 """
 INDEXES = """
@@ -41,9 +42,10 @@ NEAREST = "CREATE INDEX ON smar_items USING hnsw (vector vector_ip_ops);"
 QUERY = """
 SET LOCAL hnsw.ef_search = 400;
 WITH near AS MATERIALIZED (
-    SELECT row FROM smar_items ORDER BY vector <#> %(vector)s::vector LIMIT %(depth)s
+    SELECT row FROM smar_items WHERE {allowed}
+    ORDER BY vector <#> %(vector)s::vector LIMIT %(depth)s
 ), worded AS MATERIALIZED (
-    SELECT row FROM smar_items WHERE word_ids && %(word_ids)s::integer[]
+    SELECT row FROM smar_items WHERE word_ids && %(word_ids)s::integer[] AND {allowed}
     ORDER BY words <#> %(words)s::sparsevec, row LIMIT %(depth)s
 )
 SELECT item_id, - (vector <#> %(vector)s::vector) - (words <#> %(words)s::sparsevec) AS score
@@ -81,7 +83,8 @@ def load(connection: Any, export: Path) -> None:
                     json.dumps(row),
                     json.dumps(vector.tolist()),
                     _sparse(of_item, facts["num_words"]),
-                    f"{{{','.join(map(str, of_item))}}}",
+                    _array(of_item),
+                    _array(row.get("has_ids", [])),
                 ]
                 for row, vector, of_item in zip(rows, vectors, words, strict=True)
             ]
@@ -105,14 +108,25 @@ def parameters(query: Query, num_words: int, k: int) -> dict[str, Any]:
     }
 
 
+def statement(query: Query) -> str:
+    """Return `QUERY` without the items that a query leaves out."""
+    gone = [
+        " AND ".join(f"has_ids && '{_array(words)}'::integer[]" for words in each["words"])
+        + f" AND NOT has_ids && '{_array(each['unless'])}'::integer[]"
+        for each in without(query)
+    ]
+    return QUERY.replace("{allowed}", " AND ".join(["true", *(f"NOT ({one})" for one in gone)]))
+
+
 def files(export: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield the table's definition, and the statement for the first test query."""
     facts = about(export)
     yield "schema.sql", [SCHEMA.format(**facts), NEAREST, INDEXES]
-    values = parameters(test_queries(export)[0], facts["num_words"], 10)
-    values |= {"word_ids": f"{{{','.join(map(str, values['word_ids']))}}}"}
+    first = test_queries(export)[0]
+    values = parameters(first, facts["num_words"], 10)
+    values |= {"word_ids": _array(values["word_ids"])}
     quoted = {name: f"'{v}'" if isinstance(v, str) else v for name, v in values.items()}
-    yield "query.sql", ["BEGIN;", (QUERY % quoted).strip(), "COMMIT;"]
+    yield "query.sql", ["BEGIN;", (statement(first) % quoted).strip(), "COMMIT;"]
 
 
 def search(connection: Any, query: Query, k: int) -> list[str]:
@@ -120,7 +134,7 @@ def search(connection: Any, query: Query, k: int) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT atttypmod FROM pg_attribute WHERE attrelid = "
                        "'smar_items'::regclass AND attname = 'words'")  # fmt: skip
-        cursor.execute(QUERY, parameters(query, int(cursor.fetchone()[0]), k))
+        cursor.execute(statement(query), parameters(query, int(cursor.fetchone()[0]), k))
         return [item_id for item_id, _ in cursor.fetchall()]
 
 
@@ -128,6 +142,11 @@ def _sparse(words: dict[int, float], num_words: int) -> str:
     """Return a sparse vector as pgvector writes it; it counts from 1."""
     entries = ",".join(f"{word + 1}:{weight!r}" for word, weight in sorted(words.items()))
     return f"{{{entries}}}/{num_words}"
+
+
+def _array(numbers: Iterable[int]) -> str:
+    """Return whole numbers as PostgreSQL writes an array."""
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def _escaped(text: str) -> str:

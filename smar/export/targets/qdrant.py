@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from smar.export.reading import Query, about, batches, dense, run, sparse
+from smar.export.reading import Query, about, batches, dense, run, sparse, without
 
 COLLECTION = "items"
 _DEPTH = 200  # of each kind
@@ -47,6 +47,7 @@ def load(client: Any, export: Path) -> None:
         },
         sparse_vectors_config={"words": models.SparseVectorParams()},
     )
+    client.create_payload_index(COLLECTION, "has_ids", models.PayloadSchemaType.INTEGER)
     for rows, vectors, words in batches(export):
         points = [
             models.PointStruct(
@@ -72,10 +73,11 @@ def search(client: Any, query: Query, k: int) -> list[str]:
     parts = {"vector": dense(query)}
     if words:
         parts["words"] = models.SparseVector(indices=list(words), values=list(words.values()))
+    allowed = _allowed(query)
     found = client.query_batch_points(
         COLLECTION,
         [
-            models.QueryRequest(query=value, using=name, limit=max(k, _DEPTH))
+            models.QueryRequest(query=value, using=name, limit=max(k, _DEPTH), filter=allowed)
             for name, value in parts.items()
         ],
     )
@@ -96,6 +98,23 @@ def search(client: Any, query: Query, k: int) -> list[str]:
         with_payload=["item_id"],
     )
     return [point.payload["item_id"] for point in answer.points]
+
+
+def _allowed(query: Query) -> Any:
+    """Return a filter without the items that a query leaves out, None where it leaves out none."""
+    from qdrant_client import models
+
+    def has(words: list[int]) -> Any:
+        return models.FieldCondition(key="has_ids", match=models.MatchAny(any=words))
+
+    gone = [
+        models.Filter(
+            must=[has(words) for words in each["words"]],
+            must_not=[has(each["unless"])] if each["unless"] else None,
+        )
+        for each in without(query)
+    ]
+    return models.Filter(must_not=gone) if gone else None
 
 
 if __name__ == "__main__":

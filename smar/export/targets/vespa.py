@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from smar.export.reading import Query, about, batches, dense, sparse, test_queries
+from smar.export.reading import Query, about, batches, dense, sparse, test_queries, without
 
 _DEPTH = 200
 _TEXTS = ("item_id", "title", "brand", "category", "currency", "availability", "colour", "size")
@@ -34,6 +34,10 @@ _SCHEMA = """schema item {{
             indexing: attribute
         }}
         field word_ids type array<int> {{
+            indexing: attribute
+            attribute: fast-search
+        }}
+        field has_ids type array<int> {{
             indexing: attribute
             attribute: fast-search
         }}
@@ -89,6 +93,7 @@ def documents(export: Path) -> Iterator[str]:
                 "vector": {"values": vector.tolist()},
                 "words": {"cells": {str(word): weight for word, weight in of_item.items()}},
                 "word_ids": list(of_item),
+                "has_ids": row.get("has_ids", []),
             }
             yield json.dumps({"put": f"id:shop:item::{row['item_id']}", "fields": fields})
 
@@ -98,14 +103,23 @@ def query_body(query: Query, k: int) -> dict[str, Any]:
     words = sparse(query)
     near = f"({{targetHits: {max(k, _DEPTH)}}}nearestNeighbor(vector, vector))"
     worded = f" or word_ids in ({', '.join(map(str, words))})" if words else ""
+    gone = "".join(f" and !({_gone(each)})" for each in without(query))
     cells = ", ".join(f"{word}: {weight!r}" for word, weight in words.items())
     return {
-        "yql": f"select * from item where {near}{worded}",  # noqa: S608 - numbers only
+        "yql": f"select * from item where ({near}{worded}){gone}",  # noqa: S608 - numbers only
         "ranking.profile": "smar",
         "input.query(vector)": json.dumps(dense(query)),
         "input.query(words)": f"{{{cells}}}",
         "hits": k,
     }
+
+
+def _gone(each: dict[str, Any]) -> str:
+    """Return the condition of an item that is left out."""
+    conditions = [f"has_ids in ({', '.join(map(str, words))})" for words in each["words"]]
+    if each["unless"]:
+        conditions.append(f"!(has_ids in ({', '.join(map(str, each['unless']))}))")
+    return " and ".join(conditions)
 
 
 def files(export: Path) -> Iterator[tuple[str, Iterable[str]]]:
