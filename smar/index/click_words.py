@@ -66,8 +66,8 @@ class Clicks:
         of_query = _places(engagements["query_id"], trained["query_id"])
         rows = _places(engagements["item_id"], items["item_id"])
         is_one = (of_query >= 0) & (rows >= 0)
-        asked = pa.array(trained["query"], pa.string()).take(pa.array(of_query[is_one]))
-        return cls(rows[is_one].tolist(), asked.to_pylist())
+        texts = trained["query"].to_numpy(object)
+        return cls(rows[is_one].tolist(), texts[of_query[is_one]].tolist())
 
 
 def _places(ids: "pd.Series", among: "pd.Series") -> NDArray[np.int64]:
@@ -98,7 +98,9 @@ def words_of_clicks(words: WordIndex, clicks: Clicks) -> list[ClickWord]:
     led = coo_matrix((np.ones(len(columns), np.float32), (clicks.rows, columns)), shape).tocsr()
     led.data[:] = 1  # a query that is asked again says nothing new
     asked, new = _words_in(words, texts)
-    named = (led @ asked).tocoo()  # [N, V]
+    named = (led @ asked).tocsc()  # [N, V]
+    named.sort_indices()
+    named = named.tocoo()
     is_new = named.col >= words.num_words
     is_told = ~_in_texts(words, named.row, named.col)
     queries_with = np.asarray(asked.sum(0)).ravel()
@@ -144,11 +146,19 @@ def _words_in(words: WordIndex, texts: Sequence[str]) -> tuple[csr_matrix, list[
 def _in_texts(
     words: WordIndex, rows: NDArray[np.int32], columns: NDArray[np.int32]
 ) -> NDArray[np.bool_]:
-    """Return whether the text of each of some rows has the word of a number, [P]."""
+    """Return whether the text of each of some rows has the word of a number, [P].
+
+    Args:
+        words: The words of the items' texts.
+        rows: The items of each word, ascending.
+        columns: The words, ascending.
+    """
     own = words.of_texts().postings
     size = len(words)
-    held = np.repeat(np.arange(len(own), dtype=np.int64), np.diff(own.starts)) * size + own.rows
-    return np.isin(columns.astype(np.int64) * size + rows, held)
+    held = np.repeat(np.arange(len(own), dtype=np.int64) * size, np.diff(own.starts)) + own.rows
+    asked = columns.astype(np.int64) * size + rows
+    place = np.minimum(np.searchsorted(held, asked), len(held) - 1)
+    return held[place] == asked if len(held) else np.zeros(len(asked), np.bool_)
 
 
 def _typical(words: WordIndex, num_new: int) -> NDArray[np.float64]:

@@ -137,13 +137,14 @@ def words_of(shop: Shop, stemmer: str, earlier: Read) -> ShopWords:
     pictured, searched = shop.pictured(colours), None
     if params.index.picture_words:
         searched = Searched.of(pictured, stemmer, earlier.searched)
-    told = cache(lambda: words_of_clicks(words, pictured.clicks))  # where a weight asks for it
+    clicks, categories = pictured.clicks, pictured.categories
+    told = cache(lambda: words_of_clicks(words, clicks))  # where a weight asks for it
     shown = []
     if params.index.picture_words:
         by = params.index.picture_words, params.seed
         shown = words_of_pictures(words, pictured, *by, searched, told())
     more = words.with_pictured(shown)
-    excluding = cache(lambda: ExclusiveWords.of(words, told(), pictured.categories))
+    excluding = cache(lambda: ExclusiveWords.of(words, told(), categories))
     asked = searched.words if searched else None
     return ShopWords(
         Read(words=read, letters=letters, searched=asked, colours=colours, typed=typed),

@@ -74,7 +74,6 @@ def run(root: Path) -> None:
     from smar.index.kept_shards import keys_of_shards
     from smar.index.shard_files import INDEX, WHOLE
     from smar.index.store import EmbeddingStore
-    from smar.kept_memory import kept_memory
     from smar.params import load_params
     from smar.verified import Verified
 
@@ -90,8 +89,7 @@ def run(root: Path) -> None:
     if not coverage.passed:  # words and vectors would be of different items
         STAGE.with_checks(paths.outcome("index"), {}, [coverage])
     how = _how(paths, params, inputs)
-    with kept_memory():  # arrays of some hundred megabytes come and go
-        made = _build(paths, params, store, items, how, inputs)
+    made = _build(paths, params, store, items, how, inputs)
     index = replace(made.index, negation=params.index.negation)
     figures = {
         "items": len(store.item_ids),
@@ -208,45 +206,49 @@ def _build(
     from smar.index.layout import Layout
     from smar.index.shop_words import Shop, stemmer_for, words_of
     from smar.index.updating import Files, as_fitted, is_in_parts, updated_index
+    from smar.kept_memory import kept_memory
 
-    layout = Layout.of(store.item_ids, params.index.shards, params.cluster, params.threads)
-    kept = Kept.open(paths.work / "index", how)
-    tables = {
-        name: schema.read_columns(getattr(paths, name), schema.TABLES[name]) for name in COLUMNS
-    }
-    unchanged = kept.unchanged(inputs)
-    shop = Shop(paths, params, store, items, tables, unchanged, kept)
-    apart = ItemRows(store.text, store.multimodal)
-    files = Files(kept.shards, how, paths.work)
-    keys = _keys(apart, kept, files, shop)
-    basis, hashes = basis_of(tables, keys, kept.read.rows)
-    fit, found, changed = _kept_fit(paths, kept), None, 0.0
-    whole = cache(lambda: gated_items(store.text, store.multimodal, paths.work))
-    is_apart = fit is not None and is_in_parts(apart, params.index, layout)
-    rows = apart if is_apart else whole()
-    exact = ExactSearch(rows, keys, *((fit.bests, fit.keys) if fit else ()))
-    if fit is not None:
-        changed = round(share_changed(fit.basis, basis), 4)
-        if changed < params.index.refit_frac:
-            found = updated_index(
-                rows, store.item_ids, keys, params.index, fit, layout, exact, files
-            )
-    stemmer = fit.stemmer if fit and found else stemmer_for(params.index.stemmer, shop)
-    of_words = words_of(shop, stemmer, kept.read_with(stemmer))
-    read = replace(of_words.read, rows=hashes)
-    if fit is None or found is None:
-        from smar.index.fitting import Fitting  # and what encodes queries, which takes seconds
+    with kept_memory():  # arrays of some hundred megabytes come and go
+        layout = Layout.of(store.item_ids, params.index.shards, params.cluster, params.threads)
+        kept = Kept.open(paths.work / "index", how)
+        tables = {
+            name: schema.read_columns(getattr(paths, name), schema.TABLES[name]) for name in COLUMNS
+        }
+        unchanged = kept.unchanged(inputs)
+        shop = Shop(paths, params, store, items, tables, unchanged, kept)
+        apart = ItemRows(store.text, store.multimodal)
+        files = Files(kept.shards, how, paths.work)
+        keys = _keys(apart, kept, files, shop)
+        basis, hashes = basis_of(tables, keys, kept.read.rows)
+        fit, found, changed = _kept_fit(paths, kept), None, 0.0
+        whole = cache(lambda: gated_items(store.text, store.multimodal, paths.work))
+        is_apart = fit is not None and is_in_parts(apart, params.index, layout)
+        rows = apart if is_apart else whole()
+        exact = ExactSearch(rows, keys, *((fit.bests, fit.keys) if fit else ()))
+        if fit is not None:
+            changed = round(share_changed(fit.basis, basis), 4)
+            if changed < params.index.refit_frac:
+                found = updated_index(
+                    rows, store.item_ids, keys, params.index, fit, layout, exact, files
+                )
+        stemmer = fit.stemmer if fit and found else stemmer_for(params.index.stemmer, shop)
+        of_words = words_of(shop, stemmer, kept.read_with(stemmer))
+        read = replace(of_words.read, rows=hashes)
+        if fit is not None and found is not None:
+            logger.info("index: %.2f %% of the data changed since it was fitted", 100 * changed)
+            fit = replace(fit, details=found.index.details, lists=found.index.lists, keys=keys)
+            words = of_words.clicked(fit.click_words)
+            exclusive = of_words.exclusive(fit.exclusive_words)
+            made = as_fitted(fit, found.index, words, exclusive, of_words.spelling, shop.trained)
+            return _Made(made, fit, read, changed, kept.shards, exact, rows, found.file)
+        frame, trained = shop.frame, shop.trained
+        del shop, tables  # what fitting holds besides comes near the memory there may be
+    from smar.index.fitting import Fitting  # and what encodes queries, which takes seconds
 
-        fitting = Fitting(paths, params, shop.frame, whole(), shop.trained, layout, exact)
-        index, fit = fitting.fitted(of_words.clicked, of_words.exclusive, of_words.spelling)
-        fit = replace(fit, basis=basis, keys=keys)
-        return _Made(index, fit, read, 0.0, kept.shards, exact, rows)
-    logger.info("index: %.2f %% of the data changed since it was fitted", 100 * changed)
-    fit = replace(fit, details=found.index.details, lists=found.index.lists, keys=keys)
-    words = of_words.clicked(fit.click_words)
-    exclusive = of_words.exclusive(fit.exclusive_words)
-    made = as_fitted(fit, found.index, words, exclusive, of_words.spelling, shop.trained)
-    return _Made(made, fit, read, changed, kept.shards, exact, rows, found.file)
+    fitting = Fitting(paths, params, frame, whole(), trained, layout, exact)
+    index, fit = fitting.fitted(of_words.clicked, of_words.exclusive, of_words.spelling)
+    fit = replace(fit, basis=basis, keys=keys)
+    return _Made(index, fit, read, 0.0, kept.shards, exact, rows)
 
 
 def _keys(rows: "ItemRows", kept: "Kept", files: "Files", shop: "Shop") -> "NDArray[np.uint64]":
