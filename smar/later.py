@@ -8,6 +8,7 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -51,6 +52,54 @@ def imported_later(*names: str, in_parts: bool = False) -> Iterator[None]:
 def _forget(module: _Later) -> None:
     if sys.modules.get(module.__name__) is module:
         del sys.modules[module.__name__]
+
+
+@contextmanager
+def left_aside(*names: str) -> Iterator[None]:
+    """Let packages seem not to be installed, for libraries that can do without them.
+
+    One that is imported already is left alone. After the block they are imported as ever.
+
+    Args:
+        names: Packages by their full names.
+    """
+    aside: dict[str, Any] = {name: None for name in names if name not in sys.modules}
+    sys.modules.update(aside)
+    try:
+        yield
+    finally:
+        for name in aside:
+            if sys.modules.get(name, name) is None:
+                del sys.modules[name]
+
+
+@contextmanager
+def light_fields() -> Iterator[None]:
+    """Let classes of pydantic's first version take the fields of their bases at a lower price.
+
+    It copies all that a field consists of, through and through, for every class of a library that
+    has hundreds. What is changed of a copy is the field itself, how it is checked and described.
+    """
+    from pydantic.v1.fields import ModelField
+
+    def copied(field: Any, memo: dict[int, Any]) -> Any:
+        made = object.__new__(type(field))
+        for name in ModelField.__slots__:
+            setattr(made, name, getattr(field, name))
+        made.field_info = copy(field.field_info)
+        made.field_info.extra = dict(field.field_info.extra)
+        made.class_validators = dict(field.class_validators)
+        if field.sub_fields is not None:
+            made.sub_fields = [copied(each, memo) for each in field.sub_fields]
+        if field.key_field is not None:
+            made.key_field = copied(field.key_field, memo)
+        return made
+
+    ModelField.__deepcopy__ = copied  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        del ModelField.__deepcopy__  # type: ignore[attr-defined]
 
 
 @contextmanager

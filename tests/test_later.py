@@ -5,10 +5,13 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
+from pydantic import v1
+from pydantic.v1.fields import ModelField
 
-from smar.later import imported_later, without_collection
+from smar.later import imported_later, left_aside, light_fields, without_collection
 
 
 @pytest.fixture
@@ -102,3 +105,75 @@ def test_garbage_is_collected_afterwards_as_before(is_on: bool):
     finally:
         gc.unfreeze()
         (gc.enable if was else gc.disable)()
+
+
+def test_package_left_aside_seems_not_to_be_there_within_the_block(package: str):
+    with left_aside(package):
+        with pytest.raises(ImportError):
+            import_module(package)
+        with pytest.raises(ImportError):
+            import_module(f"{package}.inner")
+    assert import_module(package).value == 3
+
+
+def test_package_left_aside_that_runs_already_is_left_alone(package: str):
+    real = import_module(package)
+    with left_aside(package, "no_package_of_this_name"):
+        assert sys.modules[package] is real
+        assert sys.modules["no_package_of_this_name"] is None
+    assert sys.modules[package] is real
+    assert "no_package_of_this_name" not in sys.modules
+
+
+def _models() -> list[type[v1.BaseModel]]:
+    """Return classes of pydantic's first version with bases, each time others."""
+
+    class Base(v1.BaseModel):
+        number: int = v1.Field(3, ge=0, description="how many", extra_told="x")
+        names: list[str | int] = []
+        by_name: dict[str, float] | None = None
+
+        class Config:
+            fields: ClassVar[dict[str, Any]] = {"names": {"title": "Names"}}
+
+        @v1.validator("number", allow_reuse=True)
+        def _even(cls: object, value: int) -> int:  # noqa: N805
+            return value * 2
+
+    class Heir(Base):
+        more: str | None = None
+
+        class Config:
+            fields: ClassVar[dict[str, Any]] = {"number": {"alias": "n", "note": "heir"}}
+
+        @v1.validator("number", allow_reuse=True)
+        def _odd(cls: object, value: int) -> int:  # noqa: N805
+            return value + 1
+
+        @v1.validator("names", each_item=True, allow_reuse=True)
+        def _twice(cls: object, value: object) -> str:  # noqa: N805
+            return str(value) * 2
+
+    class Last(Heir):
+        names: list[str | int] = v1.Field(["a"])
+
+    return [Base, Heir, Last]
+
+
+def test_classes_with_light_fields_are_those_with_copies_of_all():
+    usual = _models()
+    with light_fields():
+        light = _models()
+    assert not hasattr(ModelField, "__deepcopy__")
+    given: dict[str, Any] = {"number": 4, "n": 6, "names": ["x", 1], "by_name": {"y": 1}}
+    for one, other in zip(usual, light, strict=True):
+        assert one.schema() == other.schema()
+        assert repr(one.__fields__) == repr(other.__fields__)
+        assert one(**given).dict() == other(**given).dict()
+        with pytest.raises(v1.ValidationError):
+            other(names=[[]])
+    shared = [
+        light[0].__fields__[name] is light[1].__fields__[name] for name in ("number", "names")
+    ]
+    assert shared == [False, False]
+    assert light[0](number=1).dict()["number"] == 2

@@ -54,11 +54,14 @@ def run(root: Path) -> None:
     os.environ["GX_ANALYTICS_ENABLED"] = "False"  # read when Great Expectations is imported
     from smar.artifacts import Manifest, read_manifest, write_directory
     from smar.data import schema
-    from smar.later import imported_later, without_collection
+    from smar.later import imported_later, left_aside, light_fields, without_collection
     from smar.params import load_params
 
     with (
-        imported_later("altair", "scipy.stats"),  # for expectations that no contract has
+        # For expectations that no contract has, and sources that are no tables in memory.
+        imported_later("altair", "scipy.stats", "jsonschema"),
+        left_aside("sqlalchemy", "psycopg2", "boto3", "botocore", "docstring_parser"),
+        light_fields(),
         imported_later("bm25s", in_parts=True),  # of which stop words are read
         without_collection(),
     ):
@@ -79,7 +82,8 @@ def run(root: Path) -> None:
     before = read_profile(profile, data)
     tables = {name: schema.read_arrow(paths.ingested(name)) for name in schema.TABLES}
     facts = _picture_facts(paths, params.validate_)
-    kept = KeptFacts(paths.work / "validation" / "facts")
+    files = {name: inputs[f"data/{name}.parquet"] for name in schema.TABLES}
+    kept = KeptFacts(paths.work / "validation" / "facts", files)
     outcome = validate_shop(tables, facts, params.validate_, before, kept)
     counts = counts_of(outcome, tables)
     manifest = Manifest(kind="validation", inputs=inputs, params=settings, counts=counts)

@@ -1,7 +1,6 @@
 """Contracts put to frames by Great Expectations: what held, what did not, and in which rows."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,11 +8,11 @@ import great_expectations as gx
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from great_expectations.execution_engine import pandas_execution_engine
 from numpy.typing import NDArray
 
 from smar.errors import DataError
 from smar.validation.contract import QUARANTINE, Contract, Rule
+from smar.validation.gx_costs import judged_once
 
 _EXAMPLES = 3
 _LONGEST_VALUE = 200
@@ -108,18 +107,18 @@ class Checker:
 
     def _run(self, contract: Contract, frame: pd.DataFrame) -> list[Any]:
         """Return what Great Expectations says of each rule."""
-        if self._source is None:
-            context = gx.get_context(mode="ephemeral")
-            context.variables.progress_bars = {"globally": False}
-            self._source = context.data_sources.add_pandas("tables")
         notes = [f"{rule.name} ({rule.severity}): {rule.words}" for rule in contract.rules]
         expected = [
             rule.expectation.copy(update={"notes": note})
             for rule, note in zip(contract.rules, notes, strict=True)
         ]
         suite = gx.ExpectationSuite(name=contract.name, expectations=expected)
-        definition = self._source.add_dataframe_asset(contract.name)
-        with _no_fingerprints():
+        with judged_once():
+            if self._source is None:
+                context = gx.get_context(mode="ephemeral")
+                context.variables.progress_bars = {"globally": False}
+                self._source = context.data_sources.add_pandas("tables")
+            definition = self._source.add_dataframe_asset(contract.name)
             batch = definition.add_batch_definition_whole_dataframe("all").get_batch(
                 batch_parameters={"dataframe": frame}
             )
@@ -130,20 +129,6 @@ class Checker:
             _raise_if_not_evaluated(contract, rule, result)
         self.suites[contract.name] = (suite, outcome)
         return found
-
-
-@contextmanager
-def _no_fingerprints() -> Iterator[None]:
-    """Keep Great Expectations from hashing every row of a frame, twice, for a line in Data Docs.
-
-    That was a tenth of the whole stage at a million log rows; our manifest holds digests.
-    """
-    usual = pandas_execution_engine.hash_pandas_dataframe
-    pandas_execution_engine.hash_pandas_dataframe = lambda _: "not computed"
-    try:
-        yield
-    finally:
-        pandas_execution_engine.hash_pandas_dataframe = usual
 
 
 def _read(

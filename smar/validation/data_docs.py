@@ -23,6 +23,7 @@ from great_expectations.data_context.types.resource_identifiers import (
 
 from smar.pages.render import counted_ids, render
 from smar.validation.checker import Checker
+from smar.validation.gx_costs import rendered_once
 
 _SITE = "site"
 _MOST_VALUES = 20
@@ -35,6 +36,7 @@ _REMOTE = re.compile(
 )
 
 
+@rendered_once()
 def write_data_docs(folder: Path, checker: Checker) -> None:
     """Write the site of all suites that ran into a folder; index.html is its entry."""
     context = gx.get_context(mode="ephemeral")
