@@ -131,8 +131,8 @@ def prepare(table: pa.Table, pictures: PictureFacts) -> pd.DataFrame:
     frame["has_its_pictures"] = ~unknown
     number, categories = pd.factorize(frame["category"])  # far fewer than items
     top = pd.Series(categories).str.split(" > ", n=1).str[0]
-    frame["top_category"] = top.iloc[number].to_numpy()
-    median = frame["price"].groupby(frame["category"]).transform("median")
+    frame["top_category"] = top.array.take(number)
+    median = frame["price"].groupby(number).transform("median")
     frame["times_median"] = (frame["price"] / median.where(median > 0)).where(frame["price"] > 0)
     frame["in_group"] = 1
     in_group = (frame["group_id"] != "").to_numpy(bool)

@@ -3,16 +3,19 @@
     .smar/validation/facts/TABLE-KEY.arrow
 
 A log grows at its end: what its first rows say of themselves and of each other stands, and only
-rows that are new, with those that they meet, are looked at. Rules are judged anew in every run, so
-that their bounds are no part of it. It may be deleted at any time; what is damaged, or was found by
-other code, is found again.
+rows that are new, with those that they meet, are looked at. Rows of a file whose bytes are those of
+the run before are the same rows. Rules are judged anew in every run, so that their bounds are no
+part of it. It may be deleted at any time; what is damaged, or was found by other code, is found
+again.
 
 Shapes: R rows of a table.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +28,7 @@ from smar.sources.kept_tables import ENDING, KeptTables, read_tables, write_tabl
 from smar.sources.quarantine import Quarantine
 
 _BLOCK = 65_536  # rows that are compared at once
+_DIGITS = 64  # of the digest of a block, marks aside
 _LIBRARIES = ("pyarrow", "pandas", "numpy", "PyStemmer")
 _MODULES = ("searches", "engagements", "queries", "previous")
 
@@ -42,10 +46,13 @@ class KeptFacts:
 
     Args:
         folder: Where they are kept, None to find all of them.
+        files: SHA-256 of the files that tables were read from, by the names of the tables.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: Path | None = None, files: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self._folder, self._files = folder, files
         self._blocks = dict[tuple[str, int, int], str]()
         self._opened = dict[Path, KeptTables | None]()
         if folder is not None:
@@ -92,6 +99,17 @@ class KeptFacts:
         found = self._read(name)
         return "" if found is None else str(found.facts["told"])
 
+    def of_files(self, name: str, tables: Collection[str]) -> pa.Table | None:
+        """Return what `keep_of_files` kept, None unless the files of tables are what they were."""
+        found = self._read(name)
+        is_same = found is not None and found.facts.get("files") == self._digests(*tables)
+        return found.tables[0] if found is not None and is_same else None
+
+    def keep_of_files(self, name: str, facts: pa.Table, tables: Collection[str]) -> None:
+        """Keep facts that follow from whole tables alone, and from nothing else."""
+        if files := self._digests(*tables):
+            self.keep_all(name, facts, {"files": files})
+
     def keep(
         self,
         name: str,
@@ -115,6 +133,7 @@ class KeptFacts:
             "blocks": self._told_of(name, table),
             "other": self._told_of(*other) if other else [],
             "told": told,
+            "files": self._digests(name, *other[:1]) if other else self._digests(name),
         }
         found = self._read(name)
         if found is not None and len(table) and found.facts == about:
@@ -140,8 +159,28 @@ class KeptFacts:
             return None
         path = self._path(name)
         if path not in self._opened:
-            self._opened[path] = read_tables(path, 1)
+            found = self._opened[path] = read_tables(path, 1)
+            if found is not None:
+                self._take_over(found.facts)
         return self._opened[path]
+
+    def _digests(self, *tables: str) -> dict[str, str]:
+        """Return the digests of the files of tables, empty where not all are known."""
+        known = {name: self._files[name] for name in tables if name in self._files}
+        return known if len(known) == len(tables) else {}
+
+    def _take_over(self, about: Mapping[str, Any]) -> None:
+        """Take digests of blocks from what was kept where the files of their tables are the same.
+
+        Args:
+            about: What `keep` wrote: the first file's blocks, and those of the other one.
+        """
+        files = about.get("files", {})
+        of_both = (about.get("blocks", []), about.get("other", []))
+        for name, blocks in zip(files, of_both, strict=False):
+            if self._files.get(name) == files[name]:
+                for (start, _), (end, digest) in pairwise([[0, ""], *blocks]):
+                    self._blocks[name, start, end] = digest[:_DIGITS]
 
     def _told_of(
         self, name: str, table: pa.Table, beside: NDArray[np.bool_] | None = None

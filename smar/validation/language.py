@@ -5,6 +5,7 @@ from collections import Counter
 
 import bm25s.stopwords as stopwords  # noqa: PLR0402 - the package may be imported later
 import pandas as pd
+import pyarrow as pa
 
 # Stop words decide: short texts have few, but a catalogue has thousands of texts.
 _STOPWORDS = {
@@ -44,9 +45,10 @@ def sample(texts: pd.Series) -> pd.Series:
 def script_shares(texts: pd.Series) -> dict[str, float]:
     """Return the share of each script among the texts with letters, by their most used script."""
     counts: Counter[str] = Counter()
-    for text in texts:
+    has_latin = _SCRIPTS["latin"].search
+    for text in _listed(texts):
         if text.isascii():  # no letter of another script
-            counts["latin"] += _SCRIPTS["latin"].search(text) is not None
+            counts["latin"] += has_latin(text) is not None
             continue
         letters = {name: len(pattern.findall(text)) for name, pattern in _SCRIPTS.items()}
         best = max(letters, key=letters.__getitem__)
@@ -67,37 +69,49 @@ def language_counts(texts: pd.Series) -> dict[str, int]:
                 continue
             of_word.setdefault(word, []).append(language)
     counts: Counter[str] = Counter()
-    for text in texts:
+    for text in _listed(texts):
+        told = [of_word[word] for word in _WORD.findall(text.lower()) if word in of_word]
+        if len(told) < 2:
+            continue
         hits: dict[str, int] = {}
-        for word in _WORD.findall(text.lower()):
-            for language in of_word.get(word, ()):
+        for languages in told:
+            for language in languages:
                 hits[language] = hits.get(language, 0) + 1
-        if hits and (most := max(hits.values())) > 1:
+        if (most := max(hits.values())) > 1:
             best = [language for language, number in hits.items() if number == most]
             if len(best) == 1:
                 counts[best[0]] += 1
     return dict(sorted(counts.items()))
 
 
-def frequent_words(texts: pd.Series, most: int) -> list[str]:
-    """Return the words that most texts use, the most frequent first."""
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(_WORD.findall(text.lower()))
+def word_counts(texts: pd.Series) -> Counter[str]:
+    """Return how often the texts use each word."""
+    # Looked at as one text, which is faster: no word goes over the end of a line.
+    return Counter(_WORD.findall("\n".join(_listed(texts)).lower()))
+
+
+def frequent_words(counts: Counter[str], most: int) -> list[str]:
+    """Return the words that are used most, the most frequent first."""
     return [word for word, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most]]
 
 
-def known_words_frac(texts: pd.Series, known: list[str]) -> float:
-    """Return the share of the words of the texts that are known; 1 where there are no words."""
-    vocabulary = set(known)
-    words = [word for text in texts for word in _WORD.findall(text.lower())]
-    return sum(word in vocabulary for word in words) / len(words) if words else 1.0
+def known_words_frac(counts: Counter[str], known: list[str]) -> float:
+    """Return the share of the words used that are known; 1 where there are no words."""
+    if not counts:
+        return 1.0
+    return sum(counts[word] for word in set(known)) / counts.total()
 
 
 def distance(one: dict[str, int], other: dict[str, int]) -> float:
     """Return how much of one mix would have to change to become the other, in [0, 1]."""
     left, right = _shares(Counter(one)), _shares(Counter(other))
     return sum(abs(left.get(name, 0.0) - right.get(name, 0.0)) for name in {*one, *other}) / 2
+
+
+def _listed(texts: pd.Series) -> list[str]:
+    """Return texts, none of them missing, as a list, which is gone through ten times as fast."""
+    listed: list[str] = pa.array(texts, pa.string()).to_pylist()
+    return listed
 
 
 def _shares(counts: Counter[str]) -> dict[str, float]:

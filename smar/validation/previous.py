@@ -7,6 +7,7 @@ with what it was compared with the first time, not with itself.
 """
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from hashlib import blake2b, sha256
 from pathlib import Path
@@ -28,6 +29,7 @@ from smar.validation.language import (
     known_words_frac,
     language_counts,
     sample,
+    word_counts,
 )
 
 FORMAT = 2
@@ -65,19 +67,29 @@ class Profile:
     click_through: float
 
 
+def title_words(items: pd.DataFrame) -> Counter[str]:
+    """Return how often the titles of a sample of the items use each word."""
+    return word_counts(sample(items["title"]))
+
+
 def profile_of(
     items: pd.DataFrame,
+    used: Counter[str],
     rows: dict[str, int],
     click_through: float,
     kept: KeptFacts | None = None,
 ) -> Profile:
-    """Return the profile of accepted tables; `items` as `items.prepare` gives them.
+    """Return the profile of accepted tables.
 
-    Hashes of ids that an earlier run made are taken from `kept`.
+    Args:
+        items: The items, as `items.prepare` gives them.
+        used: Their `title_words`.
+        rows: Rows by table.
+        click_through: Share of the searches with an engagement.
+        kept: Where hashes of ids are that an earlier run made.
     """
-    titles = sample(items["title"])
-    texts = titles.str.cat(sample(items["description"]), sep=" ")
-    words = frequent_words(titles, _WORDS)
+    texts = sample(items["title"]).str.cat(sample(items["description"]), sep=" ")
+    words = frequent_words(used, _WORDS)
     empty = {name: float((items[name] == "").mean()) for name in _TEXTS} if len(items) else {}
     missing = empty | {
         "price": float(items["price"].isna().mean()),
@@ -91,7 +103,7 @@ def profile_of(
         price=float(items["price"].median()),
         languages=language_counts(texts),
         words=words,
-        known_words=known_words_frac(titles, words),
+        known_words=known_words_frac(used, words),
         click_through=click_through,
     )
 
@@ -250,12 +262,19 @@ def category_table(items: pd.DataFrame, before: Profile) -> pd.DataFrame:
     )
 
 
-def figures(items: pd.DataFrame, now: Profile, before: Profile) -> pd.DataFrame:
-    """Return the figures of the comparison, one row; NaN where there is nothing to compare."""
+def figures(items: pd.DataFrame, used: Counter[str], now: Profile, before: Profile) -> pd.DataFrame:
+    """Return the figures of the comparison, one row; NaN where there is nothing to compare.
+
+    Args:
+        items: The items, as `items.prepare` gives them.
+        used: Their `title_words`.
+        now: Their profile.
+        before: That of the data accepted before.
+    """
     by_category = category_table(items, before)
     new = by_category.loc[~by_category["is_known"], "count"].sum()
     texts = min(sum(now.languages.values()), sum(before.languages.values()))
-    again = known_words_frac(sample(items["title"]), before.words)
+    again = known_words_frac(used, before.words)
     had_words = len(before.words) > 0
     return one_row(
         items_kept=_kept(now.item_ids, before.item_ids),

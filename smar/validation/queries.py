@@ -85,6 +85,10 @@ def whole(params: QueryRules, max_quarantined_frac: float) -> Contract:
     return Contract("queries", "whole", rules)
 
 
+_OF_BOTH = ("queries", "searches")
+_SEARCHED, _CLAIMS = ("searched", "first_queries"), "query_claims"
+
+
 class Searched(NamedTuple):
     """Which queries searches are of.
 
@@ -97,10 +101,23 @@ class Searched(NamedTuple):
     first: NDArray[np.int64]
 
     @classmethod
-    def of(cls, table: pa.Table, searches: pa.Table) -> Self:
-        """Return which of the queries, [Q], the searches are of, [R]."""
-        ids = in_one_piece(table["query_id"])
-        return cls(places_of(searches["query_id"], ids), places_of(ids, ids))
+    def of(cls, table: pa.Table, searches: pa.Table, kept: KeptFacts | None = None) -> Self:
+        """Return which of the queries, [Q], the searches are of, [R].
+
+        Args:
+            table: The queries.
+            searches: The searches.
+            kept: Facts that an earlier run found.
+        """
+        kept = KeptFacts() if kept is None else kept
+        before = [kept.of_files(name, _OF_BOTH) for name in _SEARCHED]
+        found = [facts["row"].to_numpy() for facts in before if facts is not None]
+        if len(found) < len(_SEARCHED):
+            ids = in_one_piece(table["query_id"])
+            found = [places_of(searches["query_id"], ids), places_of(ids, ids)]
+            for name, rows in zip(_SEARCHED, found, strict=True):
+                kept.keep_of_files(name, pa.table({"row": rows.astype(np.int32)}), _OF_BOTH)
+        return cls(*(rows.astype(np.int64) for rows in found))
 
     def knows(self, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which searches, [R], name the id of a query that is kept, [Q]."""
@@ -122,18 +139,34 @@ def prepare(table: pa.Table, searched: Searched, kept: KeptFacts | None = None) 
         searched: Which of them the searches are of, as ingested.
         kept: Facts that an earlier run found.
     """
+    kept = KeptFacts() if kept is None else kept
     frame: pd.DataFrame = table.to_pandas()
+    claims = kept.of_files(_CLAIMS, _OF_BOTH)
+    if claims is None:
+        claims = _claims(frame, _facts_beside(in_one_piece(table["query"]), kept), searched)
+        kept.keep_of_files(_CLAIMS, claims, _OF_BOTH)
+    return frame.assign(**{name: claims[name].to_numpy() for name in claims.column_names})
+
+
+def _claims(frame: pd.DataFrame, facts: pa.Table, searched: Searched) -> pa.Table:
+    """Return what queries say beside each other and beside the searches.
+
+    Args:
+        frame: The queries.
+        facts: What their texts say of themselves.
+        searched: Which of them the searches are of.
+    """
     frame = frame.assign(**promises(frame, row_rules.QUERIES, {}))
+    columns = len(frame.columns) - len(row_rules.QUERIES)
     logged = np.flatnonzero(~_is_judged(frame))
     again = frame["query"].iloc[logged].duplicated().to_numpy()
     is_in_one = np.ones(len(frame), bool)
     is_in_one[logged[again]] = False
     frame["is_in_one_split"] = is_in_one
-    found = _facts_beside(in_one_piece(table["query"]), KeptFacts() if kept is None else kept)
-    frame["is_no_leak"] = ~_leaks(frame["split"].to_numpy(object), in_one_piece(found["bag"]))
+    frame["is_no_leak"] = ~_leaks(frame["split"].to_numpy(object), in_one_piece(facts["bag"]))
     frame["counts_agree"] = frame["num_searches"] == count_searches(frame, searched.counts())
-    frame["is_normal"] = found["is_normal"].to_numpy()
-    return frame
+    frame["is_normal"] = facts["is_normal"].to_numpy()
+    return pa.table({name: frame[name].to_numpy(bool) for name in frame.columns[columns:]})
 
 
 def _facts(texts: pa.Array) -> pa.Table:

@@ -5,6 +5,7 @@ because references are checked against what was accepted. Then what is left is j
 and against the data accepted before.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -132,21 +133,23 @@ class _Run:
         self.checker, self.pictures, self.facts = checker, pictures, facts
         self.frames: dict[str, pd.DataFrame] = {}
         self.kept: dict[str, NDArray[np.bool_]] = {}
-        self.searched = queries.Searched.of(tables["queries"], tables["searches"])
+        self.searched = queries.Searched.of(tables["queries"], tables["searches"], facts)
 
     def outcome(self, before: Profile | None) -> Outcome:
         """Return the outcome of all contracts."""
         self._rows()
         click_through = self._whole()
         accepted = {name: self._accepted(name) for name in schema.TABLES}
+        words = previous.title_words(self._left("items"))
         now = previous.profile_of(
             self._left("items"),
+            words,
             {name: table.num_rows for name, table in accepted.items()},
             click_through,
             self.facts,
         )
         if before is not None:
-            self._against(now, before)
+            self._against(now, before, words)
         return Outcome(self.checker, accepted, now)
 
     def _put(self, contract: Contract, frame: pd.DataFrame) -> None:
@@ -236,13 +239,13 @@ class _Run:
         )
         return float(done["click_through"].iloc[0])
 
-    def _against(self, now: Profile, before: Profile) -> None:
+    def _against(self, now: Profile, before: Profile, words: Counter[str]) -> None:
         """Compare the accepted data with the data accepted before."""
         params, accepted = self.params.previous, self._left("items")
         self.check(previous.volume(params), previous.volume_table(now, before))
         self.check(previous.missing(params), previous.missing_table(now, before))
         self.check(previous.categories(), previous.category_table(accepted, before))
-        self.check(previous.whole(params), previous.figures(accepted, now, before))
+        self.check(previous.whole(params), previous.figures(accepted, words, now, before))
 
     def _accepted(self, name: str) -> pa.Table:
         """Return the rows kept of a table; queries with the searches that were accepted."""

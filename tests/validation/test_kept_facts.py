@@ -1,7 +1,9 @@
 """Facts of rows that an earlier run found: those of all rows, whatever came, went or changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ import pytest
 
 from smar.data import schema
 from smar.data.arrow_content import content_of
+from smar.data.membership import places_of
 from smar.validation import engagements, kept_facts, previous, queries, searches
 from smar.validation.kept_facts import KeptFacts
 
@@ -68,10 +71,20 @@ def frames(tables: Tables, accepted: np.ndarray, items: list[str], kept: KeptFac
     ]
 
 
+def files_of(tables: Tables) -> dict[str, str]:
+    """Return what stands for the files that tables were read from."""
+    return {name: sha256(repr(table.to_pylist()).encode()).hexdigest()
+            for name, table in tables.items()}  # fmt: skip
+
+
 def are_those_of_all(
-    folder: Path, tables: Tables, accepted: np.ndarray, items: list[str]
+    folder: Path,
+    tables: Tables,
+    accepted: np.ndarray,
+    items: list[str],
+    files: Mapping[str, str] = MappingProxyType({}),
 ) -> list[pd.DataFrame]:
-    found = frames(tables, accepted, items, KeptFacts(folder))
+    found = frames(tables, accepted, items, KeptFacts(folder, files))
     for own, whole in zip(found, frames(tables, accepted, items, None), strict=True):
         pd.testing.assert_frame_equal(own, whole, check_like=True)
     return found
@@ -103,7 +116,8 @@ def test_whatever_came_went_or_changed_facts_are_those_of_all_rows(tmp_path: Pat
         accepted = rng.random(len(tables["searches"])) < (0.9 if step % 3 else 1)
         if rng.random() < 0.5:  # of the same rows the same
             accepted = np.arange(len(tables["searches"])) % 7 != 3
-        are_those_of_all(tmp_path / "kept", tables, accepted, items)
+        files = files_of(tables) if seed % 2 else {}
+        are_those_of_all(tmp_path / "kept", tables, accepted, items, files)
     assert len(list((tmp_path / "kept").iterdir())) == 2
 
 
@@ -144,6 +158,72 @@ def test_only_new_rows_and_those_that_they_meet_are_looked_at(
         if expected[0] != 600:  # an engagement without a search is looked at each time
             expected[-1] += int((~known[:1200] if expected[0] else ~known).sum())
         assert seen == expected
+
+
+def test_rows_of_the_same_files_are_not_compared_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    compared: list[int] = []
+
+    def spy(values: pa.Array) -> Iterator[bytes | memoryview]:
+        compared.append(len(values))
+        return content_of(values)
+
+    monkeypatch.setattr(kept_facts, "content_of", spy)
+    rng = np.random.default_rng(6)
+    days, items = [some_day(rng, day, 40) for day in range(3)], ["i1", "i2"]
+    for count, of_them in ((2, {8}), (2, set()), (3, {8}), (3, set())):
+        compared.clear()
+        tables = joined(days[:count])
+        accepted = np.ones(len(tables["searches"]), bool)
+        are_those_of_all(tmp_path / "kept", tables, accepted, items, files_of(tables))
+        assert set(compared) == of_them
+    tables["searches"] = tables["searches"].slice(1)
+    are_those_of_all(tmp_path / "kept", tables, accepted[1:], items, files_of(tables))
+    assert 8 in compared
+
+
+def test_queries_and_searches_of_the_same_files_are_not_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[int] = []
+
+    def spy(texts: pa.Array, among: pa.Array) -> np.ndarray:
+        asked.append(len(texts))
+        return places_of(texts, among)
+
+    monkeypatch.setattr(queries, "places_of", spy)
+    rng = np.random.default_rng(7)
+    words = ["red boot", "boots red", "Sofa", "sofa", "", "red boot", "big lamp"]
+    table = pa.table(
+        {
+            "query_id": ["q0", "q1", "q2", "q3", "q4", "q0", "q6"],
+            "query": words,
+            "split": ["train", "test", "validation", "train", "apart", "train", "trial"],
+            "num_searches": [3, 0, 1, 2, 0, 1, 0],
+        },
+        schema=schema.QUERIES,
+    )
+    for day, is_new in ((1, True), (1, False), (2, True), (2, False)):
+        tables = joined([some_day(rng, 0), some_day(np.random.default_rng(day), day)])
+        tables = {"queries": table, "searches": tables["searches"]}
+        rng = np.random.default_rng(7)
+        asked.clear()
+        kept = KeptFacts(tmp_path / "kept", files_of(tables))
+        searched = queries.Searched.of(table, tables["searches"], kept)
+        frame = queries.prepare(table, searched, kept)
+        assert bool(asked) == is_new
+        whole = queries.Searched.of(table, tables["searches"])
+        assert all(np.array_equal(*both) for both in zip(searched, whole, strict=True))
+        assert [rows.dtype for rows in searched] == [np.int64, np.int64]
+        pd.testing.assert_frame_equal(frame, queries.prepare(table, whole))
+    for file in (tmp_path / "kept").glob("*quer*.arrow"):
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+    asked.clear()
+    kept = KeptFacts(tmp_path / "kept", files_of(tables))
+    again = queries.prepare(table, queries.Searched.of(table, tables["searches"], kept), kept)
+    pd.testing.assert_frame_equal(frame, again)
+    assert asked
 
 
 def numbers(table: pa.Table) -> list[bytes]:

@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 
 from smar.validation.previous import (
+    Profile,
     category_table,
     figures,
     profile_of,
     read_profile,
     source_key,
+    title_words,
     volume_table,
     write_profile,
 )
@@ -38,8 +40,12 @@ def items(count: int, prefix: str = "i") -> pd.DataFrame:
     )
 
 
+def made_of(frame: pd.DataFrame, rows: dict[str, int], click_through: float) -> Profile:
+    return profile_of(frame, title_words(frame), rows, click_through)
+
+
 def test_profile_survives_the_disk_missing_numbers_included(tmp_path: Path):
-    profile = profile_of(items(4), ROWS, math.nan)
+    profile = made_of(items(4), ROWS, math.nan)
     write_profile(tmp_path / "a.json", profile, "monday")
     again = read_profile(tmp_path / "a.json", "tuesday")
     assert again is not None
@@ -52,7 +58,7 @@ def test_profile_survives_the_disk_missing_numbers_included(tmp_path: Path):
 def test_same_data_again_is_compared_with_what_was_before_it(tmp_path: Path):
     file = tmp_path / "a.json"
     for day, size in (("monday", 4), ("tuesday", 5), ("tuesday", 5)):
-        profile = profile_of(items(size), ROWS | {"items": size}, 0.5)
+        profile = made_of(items(size), ROWS | {"items": size}, 0.5)
         write_profile(file, replace(profile, price=1.0), day)
         found = read_profile(file, day)
         assert (found and found.rows["items"]) == (4 if day == "tuesday" else None)
@@ -62,7 +68,7 @@ def test_same_data_again_is_compared_with_what_was_before_it(tmp_path: Path):
 def test_profile_of_another_form_counts_as_none_and_is_replaced(tmp_path: Path):
     (tmp_path / "a.json").write_text('{"format": 1, "rows": {}}')
     assert read_profile(tmp_path / "a.json", "monday") is None
-    write_profile(tmp_path / "a.json", profile_of(items(4), ROWS, 0.5), "monday")
+    write_profile(tmp_path / "a.json", made_of(items(4), ROWS, 0.5), "monday")
     assert read_profile(tmp_path / "a.json", "tuesday") is not None
 
 
@@ -70,20 +76,20 @@ def test_profile_of_another_form_counts_as_none_and_is_replaced(tmp_path: Path):
 def test_share_of_ids_kept_is_estimated_well(share: float):
     before, stay = items(5000), int(5000 * share)
     now = pd.concat([items(stay), items(5000 - stay, "new")])
-    then = profile_of(before, ROWS, math.nan)
-    seen = figures(now, profile_of(now, ROWS, math.nan), then)
+    then = made_of(before, ROWS, math.nan)
+    seen = figures(now, title_words(now), made_of(now, ROWS, math.nan), then)
     assert seen["items_kept"].iloc[0] == pytest.approx(share, abs=0.06)
 
 
 def test_nothing_to_compare_is_not_judged():
-    nothing = profile_of(items(4)[:0], ROWS | {"items": 0}, math.nan)
-    seen = figures(items(4), profile_of(items(4), ROWS, math.nan), nothing)
+    nothing = made_of(items(4)[:0], ROWS | {"items": 0}, math.nan)
+    seen = figures(items(4), title_words(items(4)), made_of(items(4), ROWS, math.nan), nothing)
     assert seen.drop(columns="new_words").isna().all(axis=None)
-    assert volume_table(profile_of(items(4), ROWS, math.nan), nothing).empty
+    assert volume_table(made_of(items(4), ROWS, math.nan), nothing).empty
 
 
 def test_new_categories_are_told_with_their_size():
-    before = profile_of(items(4), ROWS, math.nan)
+    before = made_of(items(4), ROWS, math.nan)
     now = items(5).assign(category=["Shoes", "Bags", "Bags", "", "Shoes"])
     table = category_table(now, before).set_index("category")
     assert table["is_known"].to_dict() == {"Shoes": True, "Bags": False, "": True}
@@ -102,4 +108,4 @@ def test_source_key_tells_shops_apart_but_not_reader_settings():
 def test_ids_are_told_by_their_smallest_hashes(count: int):
     frame = items(count)
     hashes = [blake2b(one.encode(), digest_size=8).hexdigest() for one in frame["item_id"]]
-    assert profile_of(frame, ROWS, 0.1).item_ids == sorted(hashes)[:1024]
+    assert made_of(frame, ROWS, 0.1).item_ids == sorted(hashes)[:1024]
