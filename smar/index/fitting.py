@@ -25,7 +25,7 @@ from smar.index.choice import (
 )
 from smar.index.exclusive_words import ExclusiveWords
 from smar.index.hybrid import HybridIndex
-from smar.index.kept import Fit
+from smar.index.kept_parts import Fit
 from smar.index.layout import Layout
 from smar.index.spelling import Spelling
 from smar.index.unseen import UnseenWords

@@ -31,30 +31,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from smar.artifacts import Manifest, read_manifest, verify_directory, write_directory
 from smar.closure import PARAMS, code_key
 from smar.data.schema import ITEMS, read_columns
 from smar.errors import ArtifactError
 from smar.index.ann import KIND as INDEX
-from smar.index.asked import Asked
-from smar.index.basis import Basis, Hashed
-from smar.index.bests import Bests
-from smar.index.item_words import ItemWords
+from smar.index.kept_parts import Fit, Read, read_fit, read_parts, told_of, write_parts
 from smar.index.kept_shards import FOLDER, KeptShards, is_shard, linked
-from smar.index.lists import Lists
-from smar.index.picture_colours import PictureColours
 
 logger = logging.getLogger(__name__)
 
 KIND = "index_kept"
-_ITEMS, _TYPED = "items.parquet", "typed.json"
-_ARRAYS = ("keys", "starts", "numbers", "counts")  # of words
-_OF_TEXTS = ("words", "letters", "searched")
+_ITEMS = "items.parquet"
 _OF_WORDS = ("PyStemmer", "regex")
 _OF_TEXTS_READ = (*_OF_WORDS, "pyarrow", "pandas")
 _OF_ALL = (
@@ -75,43 +66,6 @@ _ASIDE = (
     PARAMS, "models", "shards", "artifacts", "checks", "declaration", "errors", "kept_files",
     "object_store", "paths", "replace", "scratch", "verified", "data/stored_shards",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fit:
-    """What was fitted to all of the data.
-
-    Args:
-        stemmer: Of the words.
-        word_share: As of `HybridIndex`.
-        click_words: What words of clicks count.
-        exclusive_words: What words that exclude those of a query take away.
-        unseen_share: Share of the words of queries that `UnseenWords` tells; None for the same.
-        relevance: A calibration in plain types, None where there was nothing to fit it to.
-        details: Of the vector index: kind, settings, recall.
-        figures: What the shares were chosen by.
-        sample: Gated queries that the index is measured with; none of an exact one, [Q, 2 D].
-        basis: What all of it was fitted to.
-        lists: Trained lists and where they have the items, None of an index without.
-        keys: What the vectors of `lists` are known by, [N, 2].
-        bests: What exact search found among them for the queries that the index is measured with.
-        asked: Queries that tell whether towers encode as they did.
-    """
-
-    stemmer: str
-    word_share: float
-    click_words: float
-    exclusive_words: float
-    unseen_share: float | None
-    relevance: Mapping[str, Any] | None
-    details: Mapping[str, Any]
-    figures: Mapping[str, float]
-    sample: NDArray[np.float32]
-    basis: Basis
-    lists: Lists | None
-    keys: NDArray[np.uint64] = field(default_factory=lambda: np.empty((0, 2), np.uint64))
-    bests: Bests | None = None
-    asked: Asked = field(default_factory=lambda: Asked([], np.empty((0, 1), np.float32)))
 
 
 def how_read() -> str:
@@ -142,28 +96,6 @@ def how_fitted(settings: Any) -> str:
 def how_encoded() -> str:
     """Return what stands for the way in which a model encodes queries."""
     return code_key(["smar.models.encode", "smar.models.io"], _OF_TOWERS, but=PARAMS)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Read:
-    """What was read of items, pictures, queries and rows, which is of each by itself.
-
-    Args:
-        words: The words of the items.
-        letters: The same as they are spelled; None where no query is mended.
-        searched: Those of the queries of clicks; None where nobody asks for them.
-        colours: Of all pictures; None where they were not looked at.
-        rows: Hashes of blocks of the tables.
-        typed: How many of the queries that were trained on have each word, as it is spelled; None
-            where no query is mended.
-    """
-
-    words: ItemWords | None = None
-    letters: ItemWords | None = None
-    searched: ItemWords | None = None
-    colours: PictureColours | None = None
-    rows: Hashed = field(default_factory=Hashed.nothing)
-    typed: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -221,20 +153,14 @@ class Kept:
                 return cls()
             shards = KeptShards.of(folder, manifest.files)  # looked at where they are taken
             verify_directory(folder, KIND, aside=is_shard)
-            words = {
-                name: _read_words(folder / name) for name in _OF_TEXTS if (folder / name).is_dir()
-            }
-            fit = _read_fit(folder, details) if details["how"] == how else None
+            fit = read_fit(folder, details) if details["how"] == how else None
             is_encoded_so = details["encoded"] == how_encoded()
-            is_same = details["looked_at"] == how_looked_at() and (folder / "colours").is_dir()
-            colours = _read_colours(folder / "colours") if is_same else None
             stemmer = details["fit"]["stemmer"]
-            rows = Hashed.nothing()
-            if details["hashed"] == how_hashed():
-                rows = Hashed(*(_array(folder / "rows", name) for name in vars(rows)))
-            typed = folder / _TYPED
-            counts = orjson.loads(typed.read_bytes()) if typed.is_file() else None
-            read = Read(**words, colours=colours, rows=rows, typed=counts)
+            read = read_parts(
+                folder,
+                is_looked_at_so=details["looked_at"] == how_looked_at(),
+                is_hashed_so=details["hashed"] == how_hashed(),
+            )
             return cls(read, stemmer, fit, is_encoded_so, shards, manifest.inputs, folder)
         except (ArtifactError, OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("the index is made without what was kept: %s", error)
@@ -263,43 +189,12 @@ def keep(
         shards: What files of it are known by (`keys_of_shards`).
         items: The item table, which `inputs` names.
     """
-    told = {
-        name: getattr(fit, name)
-        for name in (
-            "stemmer",
-            "word_share",
-            "click_words",
-            "exclusive_words",
-            "unseen_share",
-            "relevance",
-            "details",
-            "figures",
-        )
-    }
-    details = {"how": how, "read": how_read(), "looked_at": how_looked_at(), "fit": told}
+    details = {"how": how, "read": how_read(), "looked_at": how_looked_at(), "fit": told_of(fit)}
     details |= {"encoded": how_encoded(), "asked": list(fit.asked.texts), "hashed": how_hashed()}
     manifest = Manifest(kind=KIND, inputs=dict(inputs), details=details)
     written = read_manifest(index, INDEX).files
     with write_directory(folder, manifest) as temporary:
-        texts = {name: getattr(read, name) for name in _OF_TEXTS if getattr(read, name) is not None}
-        arrays = {f"{of}/{name}": getattr(texts[of], name) for of in texts for name in _ARRAYS}
-        arrays |= {f"fit/basis-{name}": hashes for name, hashes in fit.basis.items()}
-        arrays |= {"fit/sample": fit.sample, "asked/vectors": fit.asked.vectors}
-        arrays |= {f"rows/{name}": value for name, value in vars(read.rows).items()}
-        if read.colours is not None:
-            arrays |= {f"colours/{name}": value for name, value in vars(read.colours).items()}
-        if fit.lists is not None:
-            arrays["vectors/keys"] = fit.keys
-            arrays |= {f"vectors/{name}": value for name, value in vars(fit.lists).items()}
-        if fit.lists is not None and fit.bests is not None:
-            arrays |= {f"bests/{name}": value for name, value in vars(fit.bests).items()}
-        for name, values in arrays.items():
-            (temporary / name).parent.mkdir(exist_ok=True)
-            np.save(temporary / f"{name}.npy", values, allow_pickle=False)
-        for of, each in texts.items():
-            (temporary / of / "vocabulary.json").write_bytes(orjson.dumps(each.vocabulary))
-        if read.typed is not None:
-            (temporary / _TYPED).write_bytes(orjson.dumps(read.typed))
+        write_parts(temporary, read, fit)
         if not linked(items, temporary / _ITEMS):
             shutil.copyfile(items, temporary / _ITEMS)
         (temporary / FOLDER).mkdir()
@@ -308,36 +203,3 @@ def keep(
             if linked(index / name, temporary / kept):
                 manifest.files[kept] = written[name]
     KeptShards.tell_hashed(folder)
-
-
-def _read_words(folder: Path) -> ItemWords:
-    vocabulary = orjson.loads((folder / "vocabulary.json").read_bytes())
-    return ItemWords(vocabulary=vocabulary, **{name: _array(folder, name) for name in _ARRAYS})
-
-
-def _read_colours(folder: Path) -> PictureColours:
-    return PictureColours(*(_array(folder, name) for name in ("keys", "roots", "looks")))
-
-
-def _read_fit(folder: Path, details: dict[str, Any]) -> Fit:
-    told = details["fit"] | {"asked": Asked(details["asked"], _array(folder / "asked", "vectors"))}
-    basis = {
-        path.stem.removeprefix("basis-"): _array(path.parent, path.stem)
-        for path in (folder / "fit").glob("basis-*.npy")
-    }
-    sample = _array(folder / "fit", "sample")
-    vectors = folder / "vectors"
-    if not vectors.is_dir():
-        return Fit(**told, basis=basis, sample=sample, lists=None)
-    parts = {name: _array(vectors, name) for name in ("trained", "numbers", "codes")}
-    keys = _array(vectors, "keys")
-    found = folder / "bests"
-    bests = None
-    if found.is_dir():
-        bests = Bests(*(_array(found, name) for name in ("queries", "items", "bounds")))
-    lists = Lists(**parts)
-    return Fit(**told, basis=basis, sample=sample, lists=lists, keys=keys, bests=bests)
-
-
-def _array(folder: Path, name: str) -> Any:
-    return np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray)

@@ -17,7 +17,8 @@ from smar.data.text import FIELDS, item_codes, item_texts
 from smar.index.click_words import words_of_clicks
 from smar.index.exclusive_words import ExclusiveWords
 from smar.index.item_words import ItemWords
-from smar.index.kept import Kept, Read
+from smar.index.kept import Kept
+from smar.index.kept_parts import Read
 from smar.index.language import stemmer_of
 from smar.index.letters import counted, letters_with, read_letters
 from smar.index.picture_colours import PictureColours

@@ -22,7 +22,7 @@ from smar.index.compact import compact_candidates, cut_halves, is_compact
 from smar.index.exclusive_words import ExclusiveWords
 from smar.index.hybrid import HybridIndex
 from smar.index.item_rows import EarlierRows, ItemRows
-from smar.index.kept import Fit
+from smar.index.kept_parts import Fit
 from smar.index.kept_shards import KeptShards, key_of_one
 from smar.index.layout import Layout
 from smar.index.lists import Lists, built

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from smar.index.bests import ExactSearch
     from smar.index.hybrid import HybridIndex
     from smar.index.item_rows import ItemRows
-    from smar.index.kept import Fit, Kept, Read
+    from smar.index.kept import Kept
+    from smar.index.kept_parts import Fit, Read
     from smar.index.kept_shards import KeptShards
     from smar.index.row_file import RowFile
     from smar.index.shop_words import Shop
@@ -65,14 +66,11 @@ def run(root: Path) -> None:
     Queries, engagements and the model only measure and choose; they are read if that is asked for.
     What an earlier run made of items that are as they were is taken from `.smar/index`.
     """
-    from smar.artifacts import Manifest
     from smar.data import schema
-    from smar.index.ann import KIND, set_faiss_threads
+    from smar.index.ann import set_faiss_threads
     from smar.index.coverage import check_coverage, check_recall
-    from smar.index.hybrid import write_index
     from smar.index.kept import keep
     from smar.index.kept_shards import keys_of_shards
-    from smar.index.shard_files import INDEX, WHOLE
     from smar.index.store import EmbeddingStore
     from smar.params import load_params
     from smar.verified import Verified
@@ -90,43 +88,65 @@ def run(root: Path) -> None:
         STAGE.with_checks(paths.outcome("index"), {}, [coverage])
     how = _how(paths, params, inputs)
     made = _build(paths, params, store, items, how, inputs)
-    index = replace(made.index, negation=params.index.negation)
-    figures = {
-        "items": len(store.item_ids),
+    vectors = made.index.vectors
+    recall = check_recall(vectors, made.rows, params.index, params.seed, made.exact)
+    figures = _figures(made)
+    content = STAGE.with_checks(paths.outcome("index"), figures, [coverage, recall])
+    names = keys_of_shards(vectors, made.fit.keys, how)
+    size = _write(paths, params, store.model_sha, made, names, inputs)
+    STAGE.write_outcome(root, size | content)
+    fit = replace(made.fit, bests=made.exact.bests)
+    keep(paths.work / "index", how, inputs, made.read, fit, paths.index, names, paths.items)
+    logger.info("index: %s, %s", vectors.details, size | figures)
+
+
+def _figures(made: "_Made") -> "dict[str, float]":
+    """Return what is told of an index beside its size and its checks."""
+    index, fit = made.index, made.fit
+    return {
+        "items": len(index.item_ids),
         "recall": index.vectors.details["recall"],
         "exact": int(index.vectors.details["kind"] == "flat"),
         "changed_since_fit": made.changed,
         "word_share": index.word_share,
-        "click_words": made.fit.click_words,
-        "exclusive_words": made.fit.exclusive_words,
+        "click_words": fit.click_words,
+        "exclusive_words": fit.exclusive_words,
         "unseen_word_share": index.unseen.share if index.unseen else index.word_share,
-        **made.fit.figures,
+        **fit.figures,
     }
-    found = [
-        coverage,
-        check_recall(index.vectors, made.rows, params.index, params.seed, made.exact),
-    ]
-    content = STAGE.with_checks(paths.outcome("index"), figures, found)
-    manifest = Manifest(kind=KIND, inputs=inputs, params=_told(params.index))
-    manifest.counts = {"items": len(store.item_ids)}
-    manifest.details = {"model_sha": store.model_sha, "changed_since_fit": made.changed}
-    names = keys_of_shards(index.vectors, made.fit.keys, how)
+
+
+def _write(
+    paths: Paths,
+    params: "Params",
+    model_sha: str,
+    made: "_Made",
+    names: "Mapping[str, str]",
+    inputs: "Mapping[str, str]",
+) -> dict[str, int]:
+    """Write the index, and return the bytes of its files.
+
+    Args:
+        paths: The project.
+        params: Its parameters.
+        model_sha: Digest of the model.
+        made: What is written.
+        names: What files that may be kept are known by, by name.
+        inputs: Digests of what it is made of, by their names.
+    """
+    from smar.artifacts import Manifest
+    from smar.index.ann import KIND
+    from smar.index.hybrid import write_index
+    from smar.index.shard_files import INDEX, WHOLE
+
+    index = replace(made.index, negation=params.index.negation)
+    manifest = Manifest(kind=KIND, inputs=dict(inputs), params=_told(params.index))
+    manifest.counts = {"items": len(index.item_ids)}
+    manifest.details = {"model_sha": model_sha, "changed_since_fit": made.changed}
     write_index(paths.index, index, manifest, lambda file: made.take(names, file))
     size = {"bytes": _bytes_of(paths.index, INDEX)}
-    if mapped := _bytes_of(paths.index, WHOLE):
-        size["bytes_mapped"] = mapped
-    STAGE.write_outcome(root, size | content)
-    keep(
-        paths.work / "index",
-        how,
-        inputs,
-        made.read,
-        replace(made.fit, bests=made.exact.bests),
-        paths.index,
-        names,
-        paths.items,
-    )
-    logger.info("index: %s, %s", index.vectors.details, size | figures)
+    mapped = _bytes_of(paths.index, WHOLE)
+    return size | ({"bytes_mapped": mapped} if mapped else {})
 
 
 def _told(params: "IndexParams") -> "dict[str, Any]":
