@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from smar.index.words import WordIndex
 
 _OFTEN, _LEAST, _FEWEST = 3, 0.1, 3  # of texts in which a word denies; below, it is by chance
+_OF_TITLE = 6  # words that a text has all of by chance no more
 _SURE = 0.8  # of a word's surest picture: from there on an item is left out for it
 
 
@@ -74,10 +75,11 @@ def sought(words: "WordIndex", text: str) -> Sought:
     there as anywhere: "free shipping" does not. Where the shop writes "nonstick", that is searched,
     and items with it stay. A query is searched as it is in a language that is none of `DENIALS`,
     where neither texts nor clicks have a word that is not wanted, where that word denies itself,
-    and where everything would be left out.
+    where everything would be left out, and where it is a title ("Women Peace Not War T-shirt"):
+    one text has all of its six words or more.
     """
     negation = negation_of(text, words.stemmer, lambda word: bool(words.numbers(word)))
-    if negation is None:
+    if negation is None or _is_title(words, text):
         return Sought(text)
     denials = DENIALS[words.stemmer]
     unwanted, is_told, without = np.empty(0, np.int64), False, list[Without]()
@@ -137,15 +139,24 @@ def held(words: "WordIndex") -> "csr_matrix":
     return found.sorted_indices()
 
 
+def _is_title(words: "WordIndex", text: str) -> bool:
+    """Return whether the text of an item has every word of a query of some length."""
+    units = words.units(text)
+    if len(units) < _OF_TITLE:
+        return False
+    number = words.vocabulary
+    numbers = [[number[form] for form in forms if form in number] for _, forms in units]
+    return len(reduce(np.intersect1d, [_in_texts(words, each) for each in numbers])) > 0
+
+
 def _denying(words: "WordIndex", phrase: Sequence[str], denials: Denials) -> list[str]:
     """Return the words by which items' texts say that they are without a phrase that they have."""
-    texts = words.of_texts()
-    rows = reduce(np.intersect1d, [_having(texts, word) for word in phrase])
+    rows = reduce(np.intersect1d, [_in_texts(words, words.numbers(word)) for word in phrase])
     denying = []
     for word in denials.all_denying:
-        others = _having(texts, word)
+        others = _in_texts(words, words.numbers(word))
         both = np.intersect1d(rows, others)
-        is_often = len(both) * len(texts) >= _OFTEN * len(rows) * len(others)
+        is_often = len(both) * len(words) >= _OFTEN * len(rows) * len(others)
         if is_often and len(both) >= max(_FEWEST, _LEAST * len(rows)):
             denying.append(word)
     return denying
@@ -153,12 +164,18 @@ def _denying(words: "WordIndex", phrase: Sequence[str], denials: Denials) -> lis
 
 def _having(words: "WordIndex", word: str) -> NDArray[np.int64]:
     """Return the rows of the items that have a word in their text or pictures."""
-    found = [np.empty(0, np.int32)]
-    for number in words.numbers(word):
-        found.append(words.postings.of(number)[0])
-        if number in words.shown:
-            found.append(_surely_shown(words, number))
-    return np.unique(np.concatenate(found)).astype(np.int64)
+    shown = [number for number in words.numbers(word) if number in words.shown]
+    surely = [_surely_shown(words, number).astype(np.int64) for number in shown]
+    return np.unique(np.concatenate([_in_texts(words, words.numbers(word)), *surely]))
+
+
+def _in_texts(words: "WordIndex", numbers: Sequence[int]) -> NDArray[np.int64]:
+    """Return the rows of the items whose text has one of some words, by their numbers.
+
+    A word that clicks alone tell has a number, and no text.
+    """
+    found = [words.postings.of(number)[0] for number in numbers]
+    return np.unique(np.concatenate([np.empty(0, np.int32), *found])).astype(np.int64)
 
 
 def _surely_shown(words: "WordIndex", number: int) -> NDArray[np.int32]:

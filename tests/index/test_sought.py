@@ -95,6 +95,19 @@ def test_word_that_every_text_has_denies_nothing():
     assert sought(shipped, "shirt not red").rows.tolist() == [0, 3]
 
 
+def test_title_that_denies_a_word_finds_its_item():
+    title = "Women's Peace Not War Peach T-Shirt"
+    words = WordIndex.build([title, "war peach shirt", *["socks"] * 4])
+    assert sought(words, "women peace not war peach t-shirt") == Sought(
+        "women peace not war peach t-shirt"
+    )
+    assert sought(words, "peach shirt not war").rows.tolist() == [0, 1]
+    assert sought(words, "blue peace not war peach t-shirt").rows.tolist() == [0, 1]
+    told = ClickWord("blue", np.array([0], np.int32), np.array([1.0], np.float32), 1.0)
+    found = sought(words.with_clicked([told]), "blue peace not war peach t-shirt")
+    assert found.left_out == ("war",)
+
+
 @pytest.mark.parametrize(
     "text",
     ["red shirt", "shirt without pockets", "shirt not red or green", "not red", "cola not free"],
