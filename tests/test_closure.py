@@ -1,5 +1,6 @@
 """What stands for code: it changes with what is imported, and parameters can count by value."""
 
+import ast
 import shutil
 from pathlib import Path
 
@@ -21,6 +22,30 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     module._needed_by.cache_clear()
     yield copy
     module._needed_by.cache_clear()
+
+
+def _parsed(text: str) -> set[str]:
+    """Return what a file's text imports of smar, by Python's own parser."""
+    names = set[str]()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in names if name.split(".")[0] == "smar"}
+
+
+def test_imports_are_those_that_a_parser_finds():
+    files = [path.read_text(encoding="utf-8") for path in module.PACKAGE.rglob("*.py")]
+    files += [
+        "from smar.a import (  # (so)\n    b as c,  # and d, e\n    f,\n)\nimport smar.g as h\n",
+        "if x:\n    from smar import i, j as k\n\tfrom smarter import l\n",
+        "def f():\n  import smar.m  # n, smar.o\n  from os import path\n",
+    ]
+    assert len(files) > 500
+    for text in files:
+        ours = {name for name in module._imported(text) if name.split(".")[0] == "smar"}
+        assert ours == _parsed(text.replace("\t", "    "))
 
 
 def test_parameters_and_what_they_alone_need_can_be_left_out():
