@@ -17,7 +17,8 @@ class Denials:
         one: Deny one word.
         reaching: Behind what is wanted they deny all that follows, before it one word.
         passed: Say nothing of what is denied ("not for kids").
-        void: Behind a denial they make it say something else ("not only", "pas cher").
+        void: Behind a denial they make it say something else ("not only", "pas cher"), or name a
+            kind of things ("no show socks", "souris sans fil").
         others: Go on with another word that is denied ("or").
         further: May stand before one of these words ("but not"); the first one goes on as `others`
             do behind words that reach ("and").
@@ -51,7 +52,8 @@ DENIALS: Mapping[str, Denials] = {
         reaching=("no", "without"),
         passed=("a", "an", "any", "the", "in", "with", "for", "from", "of", "made", "added"),
         void=("your", "my", "our", "too", "so", "very", "only", "just", "to", "as", "all", "this",
-              "that", "it", "is", "be", "more", "less", "much", "many", "longer", "yet", "even"),
+              "that", "it", "is", "be", "more", "less", "much", "many", "longer", "yet", "even",
+              "show", "iron"),
         others=("or", "nor"),
         further=("and", "but"),
         denying=("free", "zero", "less"),
@@ -73,7 +75,7 @@ DENIALS: Mapping[str, Denials] = {
         passed=("de", "du", "des", "d", "le", "la", "les", "un", "une", "en", "avec", "pour",
                 "aucun", "aucune"),
         void=("cher", "ch\u00e8re", "chers", "ch\u00e8res", "chere", "cheres", "trop", "tr\u00e8s",
-              "seulement", "plus", "si", "que"),
+              "seulement", "plus", "si", "que", "fil", "fils", "contact"),
         others=("ou", "ni"),
         further=("et", "mais"),
     ),
@@ -90,7 +92,8 @@ DENIALS: Mapping[str, Denials] = {
         one=("non",),
         reaching=("senza",),
         passed=("il", "lo", "la", "i", "gli", "le", "un", "uno", "una", "di", "in", "con", "per"),
-        void=("solo", "pi\u00f9", "molto", "troppo", "tanto", "tuo", "mio"),
+        void=("solo", "pi\u00f9", "molto", "troppo", "tanto", "tuo", "mio",
+              "filo", "fili"),
         others=("o", "n\u00e9", "oppure"),
         further=("e", "ed", "ma"),
         denying=("privo", "priva"),
@@ -108,7 +111,8 @@ DENIALS: Mapping[str, Denials] = {
         one=("n\u00e3o", "nao"),
         reaching=("sem",),
         passed=("o", "a", "os", "as", "um", "uma", "de", "do", "da", "em", "com", "para"),
-        void=("s\u00f3", "mais", "muito", "t\u00e3o", "seu", "meu"),
+        void=("s\u00f3", "mais", "muito", "t\u00e3o", "seu", "meu", "fio",
+              "fios"),
         others=("ou", "nem"),
         further=("e", "mas"),
         denying=("livre",),

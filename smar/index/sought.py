@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from smar.index.words import WordIndex
 
 _OFTEN, _LEAST, _FEWEST = 3, 0.1, 3  # of texts in which a word denies; below, it is by chance
+_MOST = 0.5  # of the texts with a word: then fewer say that they are without it
 _OF_TITLE = 6  # words that a text has all of by chance no more
 _SURE = 0.8  # of a word's surest picture: from there on an item is left out for it
 
@@ -71,12 +72,14 @@ def sought(words: "WordIndex", text: str) -> Sought:
     An item is left out if its text has what is not wanted, or its pictures tell it surely. One
     whose text has beside it a word that denies ("non stick", "sugar free") stays, and where there
     are such items the whole query is searched, for then texts speak of it. A word denies that is
-    in a tenth of the texts with what is not wanted, three at least, and three times as frequent
-    there as anywhere: "free shipping" does not. Where the shop writes "nonstick", that is searched,
-    and items with it stay. A query is searched as it is in a language that is none of `DENIALS`,
-    where neither texts nor clicks have a word that is not wanted, where that word denies itself,
-    where everything would be left out, and where it is a title ("Women Peace Not War T-shirt"):
-    one text has all of its six words or more.
+    in a tenth of the texts with what is not wanted, three at least, or in half of few, and three
+    times as frequent there as anywhere: "free shipping" does not. Where the shop writes "nonstick",
+    that is searched, and items with it stay.
+
+    A query is searched as it is in a language that is none of `DENIALS`, where neither texts nor
+    clicks have a word that is not wanted, where that word denies itself, where everything would be
+    left out, and where it is a title ("Women Peace Not War T-shirt"): one text has all of its six
+    words or more.
     """
     negation = negation_of(text, words.stemmer, lambda word: bool(words.numbers(word)))
     if negation is None or _is_title(words, text):
@@ -157,7 +160,8 @@ def _denying(words: "WordIndex", phrase: Sequence[str], denials: Denials) -> lis
         others = _in_texts(words, words.numbers(word))
         both = np.intersect1d(rows, others)
         is_often = len(both) * len(words) >= _OFTEN * len(rows) * len(others)
-        if is_often and len(both) >= max(_FEWEST, _LEAST * len(rows)):
+        is_of_some = len(both) >= max(_FEWEST, _LEAST * len(rows))
+        if is_often and (is_of_some or len(both) >= max(1, _MOST * len(rows))):
             denying.append(word)
     return denying
 

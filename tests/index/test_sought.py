@@ -89,6 +89,15 @@ def test_word_that_clicks_alone_tell_is_no_part_of_what_is_searched(words: WordI
     assert (found, len(found.rows)) == (Sought("shirt", ("teal",)), 0)
 
 
+def test_few_items_that_are_all_without_stay():
+    words = WordIndex.build(["pan non stick", "pan", "pan red", *["socks"] * 9])
+    found = sought(words, "pan non stick")
+    assert (found, len(found.rows)) == (Sought("pan non stick", ("stick",)), 0)
+    found = sought(WordIndex.build(["non stick pan", *["drum stick"] * 2, *["socks"] * 9]),
+                   "pan non stick")  # fmt: skip
+    assert (found, found.rows.tolist()) == (Sought("pan", ("stick",)), [0, 1, 2])
+
+
 def test_word_that_every_text_has_denies_nothing():
     shipped = WordIndex.build([f"{text} free shipping" for text in TEXTS])
     assert sought(shipped, "shirt not red") == Sought("shirt", ("red",))
@@ -97,12 +106,12 @@ def test_word_that_every_text_has_denies_nothing():
 
 def test_title_that_denies_a_word_finds_its_item():
     title = "Women's Peace Not War Peach T-Shirt"
-    words = WordIndex.build([title, "war peach shirt", *["socks"] * 4])
+    words = WordIndex.build([title, *["war peach shirt"] * 2, *["socks"] * 4])
     assert sought(words, "women peace not war peach t-shirt") == Sought(
         "women peace not war peach t-shirt"
     )
-    assert sought(words, "peach shirt not war").rows.tolist() == [0, 1]
-    assert sought(words, "blue peace not war peach t-shirt").rows.tolist() == [0, 1]
+    assert sought(words, "peach shirt not war").rows.tolist() == [0, 1, 2]
+    assert sought(words, "blue peace not war peach t-shirt").rows.tolist() == [0, 1, 2]
     told = ClickWord("blue", np.array([0], np.int32), np.array([1.0], np.float32), 1.0)
     found = sought(words.with_clicked([told]), "blue peace not war peach t-shirt")
     assert found.left_out == ("war",)
