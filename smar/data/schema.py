@@ -183,6 +183,60 @@ def read_arrow(path: Path) -> pa.Table:
         return file.read()
 
 
+class StoredTable:
+    """A stored table of which columns are read when they are asked for; all else reads it whole.
+
+    It can be used as the `pyarrow.Table` that `read_arrow` returns. What nobody asks for is not
+    checked either: it is for files that were read whole before.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ArtifactError: As `read_arrow`, of a column when it is asked for.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._columns = path, dict[str, pa.ChunkedArray]()
+        self._whole: pa.Table | None = None
+        with _opened(path) as file:
+            self.schema: pa.Schema = file.schema_arrow
+            self.num_rows = int(file.metadata.num_rows)
+
+    def __len__(self) -> int:
+        return self.num_rows
+
+    def __getitem__(self, name: str) -> pa.ChunkedArray:
+        if self._whole is not None or self.schema.names.count(name) != 1:
+            return self.whole()[name]
+        if name not in self._columns:
+            with _opened(self._path) as file:
+                self._columns[name] = file.read(columns=[name])[name]
+        return self._columns[name]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.whole(), name)
+
+    def select(self, names: Sequence[str]) -> pa.Table:
+        """Return a table of some columns."""
+        fields = [self.schema.field(name) for name in names]
+        schema = pa.schema(fields, self.schema.metadata)
+        return pa.Table.from_arrays([self[name] for name in names], schema=schema)
+
+    def whole(self) -> pa.Table:
+        """Return the table with all columns."""
+        if self._whole is None:
+            self._whole = read_arrow(self._path)
+            self._columns.clear()
+        return self._whole
+
+    def null_count(self, name: str) -> int:
+        """Return how many values of a column are missing; where the file allows none, none are."""
+        return int(self[name].null_count) if self.schema.field(name).nullable else 0
+
+
 def read_batches(
     path: Path, schema: pa.Schema, columns: Sequence[str], *, rows: int = 8192
 ) -> Iterator[pa.RecordBatch]:

@@ -80,10 +80,15 @@ def run(root: Path) -> None:
     profile = paths.profile(source_key(ingested.params))
     data = sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     before = read_profile(profile, data)
-    tables = {name: schema.read_arrow(paths.ingested(name)) for name in schema.TABLES}
     facts = _picture_facts(paths, params.validate_)
     files = {name: inputs[f"data/{name}.parquet"] for name in schema.TABLES}
     kept = KeptFacts(paths.work / "validation" / "facts", files)
+    tables = {
+        name: (schema.StoredTable if kept.is_same_file(name) else schema.read_arrow)(
+            paths.ingested(name)
+        )
+        for name in schema.TABLES
+    }
     outcome = validate_shop(tables, facts, params.validate_, before, kept)
     counts = counts_of(outcome, tables)
     manifest = Manifest(kind="validation", inputs=inputs, params=settings, counts=counts)

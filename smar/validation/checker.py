@@ -80,8 +80,15 @@ class Checker:
     _left_out: list[pd.DataFrame] = field(default_factory=list)
     _source: Any = None
 
-    def check(self, contract: Contract, frame: pd.DataFrame) -> NDArray[np.bool_]:
+    def check(
+        self, contract: Contract, frame: pd.DataFrame, table: pa.Table | None = None
+    ) -> NDArray[np.bool_]:
         """Return which rows of a frame are to be kept: all but those that rules quarantine.
+
+        Args:
+            contract: The rules.
+            frame: What they are put to.
+            table: The same rows, with the columns that are only shown of rows that break a rule.
 
         Raises:
             DataError: If a rule could not be evaluated (that is no verdict on the data).
@@ -92,10 +99,11 @@ class Checker:
         keep = np.ones(len(frame), bool)
         for rule, result in zip(contract.rules, found, strict=True):
             bad = np.asarray(result.result.get("unexpected_index_list") or [], np.int64)
-            self.results.append(_read(contract, rule, result.success, bad, frame))
+            seen = _seen(contract, rule, frame, table) if len(bad) else frame
+            self.results.append(_read(contract, rule, result.success, bad, seen))
             if rule.severity == QUARANTINE and len(bad):
                 keep[bad] = False
-                self._left_out.append(_rows_of(contract, rule, bad, frame))
+                self._left_out.append(_rows_of(contract, rule, bad, seen))
         return keep
 
     def left_out(self) -> pd.DataFrame:
@@ -129,6 +137,16 @@ class Checker:
             _raise_if_not_evaluated(contract, rule, result)
         self.suites[contract.name] = (suite, outcome)
         return found
+
+
+def _seen(
+    contract: Contract, rule: Rule, frame: pd.DataFrame, table: pa.Table | None
+) -> pd.DataFrame:
+    """Return a frame with the columns that are shown of rows that break a rule."""
+    lacking = {rule.column, contract.key} - {*frame.columns, ""}
+    if table is None or not lacking:
+        return frame
+    return frame.assign(**{name: table[name].to_pandas().array for name in sorted(lacking)})
 
 
 def _read(

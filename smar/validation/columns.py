@@ -3,6 +3,7 @@
 import pandas as pd
 import pyarrow as pa
 
+from smar.data.schema import StoredTable
 from smar.validation.contract import STOP, Contract, Rule, between, holds
 
 
@@ -16,21 +17,27 @@ def contract(table: str) -> Contract:
     return Contract(table, "columns", rules, key="column")
 
 
-def column_table(table: pa.Table, schema: pa.Schema) -> pd.DataFrame:
+def column_table(table: pa.Table | StoredTable, schema: pa.Schema) -> pd.DataFrame:
     """Return one row per column: its type, the expected one, and missing values where forbidden."""
     names = list(dict.fromkeys([*schema.names, *table.schema.names]))
     rows = []
     for name in names:
         wanted = schema.field(name).type if name in schema.names else None
-        column = table[name] if table.schema.names.count(name) == 1 else None
+        seen = table.schema.field(name).type if table.schema.names.count(name) == 1 else None
         required = wanted is not None and not schema.field(name).nullable
         rows.append(
             {
                 "column": name,
-                "seen": f"{'no such column' if column is None else column.type}, expected "
+                "seen": f"{'no such column' if seen is None else seen}, expected "
                 f"{'none' if wanted is None else wanted}",
-                "as_expected": column is not None and column.type == wanted,
-                "missing_values": column.null_count if column is not None and required else 0,
+                "as_expected": seen is not None and seen == wanted,
+                "missing_values": _missing(table, name) if seen is not None and required else 0,
             }
         )
     return pd.DataFrame(rows)
+
+
+def _missing(table: pa.Table | StoredTable, name: str) -> int:
+    if isinstance(table, StoredTable):
+        return table.null_count(name)
+    return int(table[name].null_count)

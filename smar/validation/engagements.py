@@ -95,7 +95,7 @@ def prepare(
     item_ids: pd.Series,
     kept: KeptFacts | None = None,
 ) -> pd.DataFrame:
-    """Return the engagements with the columns that the rules need.
+    """Return what the rules need of the engagements.
 
     Args:
         table: The engagements.
@@ -104,7 +104,7 @@ def prepare(
         item_ids: Ids of the accepted items.
         kept: Facts that an earlier run found.
     """
-    frame: pd.DataFrame = table.to_pandas()
+    frame: pd.DataFrame = table.select(["action", "position"]).to_pandas()
     shop = _Shop(searches, searches_kept, item_ids)
     found = _facts(table, shop) if kept is None else _facts_beside(table, shop, kept)
     frame = frame.assign(**{name: found[name].to_numpy() for name in found.column_names})
@@ -182,7 +182,10 @@ def _facts_grown(table: pa.Table, stands: int, before: pa.Table, shop: _Shop) ->
     asked for.
     """
     row = before["search"].to_numpy()
-    without, new = np.flatnonzero(row < 0), table.slice(stands)
+    without = np.flatnonzero(row < 0)
+    if stands == len(table) and not len(without):
+        return before
+    new = table.slice(stands)
     asked = pa.concat_tables([table.take(pa.array(without)), new])["search_id"]
     matter = pc.is_in(shop.searches["search_id"], value_set=asked.combine_chunks()).to_numpy()
     met = np.flatnonzero((row < 0) | np.append(matter, False)[row])

@@ -75,6 +75,12 @@ class KeptFacts:
         rows, facts = self._same(name, found.facts["blocks"], table, beside), found.tables[0]
         return Standing(rows, facts.slice(0, rows), rows == len(facts))
 
+    def is_same_file(self, name: str) -> bool:
+        """Return whether the file of a table is the one of whose rows facts are kept."""
+        found = self._read(name)
+        known = {} if found is None else found.facts.get("files", {})
+        return name in known and known[name] == self._files.get(name)
+
     def of_all(self, name: str) -> pa.Table:
         """Return all that is kept, empty where nothing is."""
         found = self._read(name)

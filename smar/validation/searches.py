@@ -87,14 +87,14 @@ def days(params: LogRules) -> Contract:
 def prepare(
     table: pa.Table, knows_query: NDArray[np.bool_], kept: KeptFacts | None = None
 ) -> pd.DataFrame:
-    """Return the searches with the columns that the rules need; `shown` as its length.
+    """Return what the rules need of the searches; `shown` as its length.
 
     Args:
         table: The searches, [R].
         knows_query: Which of them are of accepted queries, [R].
         kept: Facts that an earlier run found.
     """
-    frame: pd.DataFrame = table.drop_columns(["shown"]).to_pandas()
+    frame: pd.DataFrame = table.select(["client_id", "timestamp"]).to_pandas()
     found = _facts(table) if kept is None else _facts_beside(table, kept)
     frame = frame.assign(**{name: found[name].to_numpy() for name in found.column_names})
     timed = frame["timestamp"].notna().to_numpy(bool)
@@ -202,8 +202,18 @@ def figures(
     kept: NDArray[np.bool_],
     item_ids: pd.Series,
     as_of: pd.Timestamp | None,
+    facts: KeptFacts | None = None,
 ) -> pd.DataFrame:
-    """Return the figures of the accepted searches, one row; NaN where there is nothing to judge."""
+    """Return the figures of the accepted searches, one row; NaN where there is nothing to judge.
+
+    Args:
+        table: The searches.
+        frame: The same, as `prepare` gives them.
+        kept: Which of them are accepted.
+        item_ids: Ids of the accepted items.
+        as_of: The moment that freshness is measured from, None not to measure it.
+        facts: Where a sample of what was shown is that an earlier run took.
+    """
     searches = frame[kept]
     age = np.nan
     if as_of is not None and len(searches):
@@ -213,17 +223,25 @@ def figures(
         rows=len(searches),
         quarantined=float(1 - kept.mean()) if len(kept) else 0.0,
         age_days=age,
-        shown_known=_shown_known(table["shown"], kept, item_ids),
+        shown_known=_shown_known(table, kept, item_ids, KeptFacts() if facts is None else facts),
         zero_results=(searches["num_shown"] == 0).mean() if has_shown else np.nan,
         with_client=(searches["client_id"] != "").mean(),
     )
 
 
-def _shown_known(shown: pa.ChunkedArray, kept: NDArray[np.bool_], item_ids: pd.Series) -> float:
+def _shown_known(
+    table: pa.Table, kept: NDArray[np.bool_], item_ids: pd.Series, facts: KeptFacts
+) -> float:
     """Return the share of the items shown that are known, over an even sample of searches."""
-    rows_kept = np.flatnonzero(kept)
-    chosen = rows_kept[:: max(1, -(-len(rows_kept) // _SAMPLE))]
-    flat = pc.list_flatten(shown.take(pa.array(chosen))).drop_null()
+    before = facts.of_files("shown_sample", ["searches"]) if kept.all() else None
+    if before is None:
+        rows_kept = np.flatnonzero(kept)
+        chosen = rows_kept[:: max(1, -(-len(rows_kept) // _SAMPLE))]
+        flat = pc.list_flatten(table["shown"].take(pa.array(chosen))).drop_null()
+        if kept.all():
+            facts.keep_of_files("shown_sample", pa.table({"item_id": flat}), ["searches"])
+    else:
+        flat = before["item_id"]
     if len(flat) == 0:
         return np.nan
     known = is_among(in_one_piece(flat), pa.array(item_ids, pa.string()))

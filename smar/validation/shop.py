@@ -155,7 +155,7 @@ class _Run:
     def _put(self, contract: Contract, frame: pd.DataFrame) -> None:
         """Check the rows of a table and remember which are kept."""
         self.frames[contract.table] = frame
-        self.kept[contract.table] = self.check(contract, frame)
+        self.kept[contract.table] = self.check(contract, frame, self.tables[contract.table])
 
     def _left(self, name: str) -> pd.DataFrame:
         return self.frames[name][self.kept[name]]
@@ -222,6 +222,7 @@ class _Run:
             kept["searches"],
             item_ids,
             _as_of(params.log.as_of),
+            self.facts,
         )
         self.check(searches.whole(params.log, most), search_figures)
         day_table = searches.day_table(self._left("searches")["timestamp"])

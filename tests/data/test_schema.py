@@ -97,3 +97,30 @@ def test_flipped_byte_is_noticed_when_parts_are_read(tmp_path: Path):
     path.write_bytes(content)
     with pytest.raises(ArtifactError, match="not a readable parquet file"):
         list(schema.read_batches(path, schema.SYNTHETIC, schema.SYNTHETIC.names))
+
+
+def test_stored_table_reads_what_is_asked_for_and_is_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "searches.parquet"
+    columns = {"search_id": ["a", "b", "c"], "query_id": ["q", "q", "r"], "client_id": [""] * 3}
+    times = pa.array([1, None, 3], pa.timestamp("us", tz="UTC"))
+    whole = pa.table(columns | {"timestamp": times, "shown": [["i"], [], [None]]}, schema.SEARCHES)
+    schema.write_arrow(path, whole)
+    stored = schema.StoredTable(path)
+    with monkeypatch.context() as nothing:
+        nothing.setattr(schema, "_opened", None)
+        assert (len(stored), stored.num_rows, stored.schema) == (3, 3, whole.schema)
+        assert stored.null_count("shown") == 0
+    with monkeypatch.context() as no_other:
+        no_other.setattr(schema, "read_arrow", None)
+        assert stored["shown"].equals(whole["shown"])
+        assert stored.select(["timestamp", "query_id"]).equals(whole.select([3, 1]))
+        assert stored.null_count("timestamp") == 1
+    assert stored.take([2, 0]).equals(whole.take([2, 0]))
+    assert stored.slice(1).equals(whole.slice(1))
+    assert stored.whole() is stored.whole()
+    with pytest.raises(KeyError):
+        stored["nothing"]
+    with pytest.raises(AttributeError):
+        stored.nothing  # noqa: B018

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import yaml
 
@@ -137,6 +138,47 @@ def test_changed_shop_is_validated_as_if_nothing_were_kept(grown: Path, tmp_path
         assert {"pictures", "facts"} <= {
             path.name for path in (fresh / ".smar" / "validation").iterdir()
         }
+
+
+@pytest.mark.whole
+def test_same_files_are_validated_as_the_first_time_with_rows_left_out(grown: Path):
+    run(grown)
+    paths = Paths(grown)
+    for name, column, changed in (("searches", "search_id", None), ("engagements", "position", 0)):
+        table = schema.read_arrow(paths.ingested(name))
+        values = table[column].to_pylist()
+        values[3] = values[2] if changed is None else changed
+        field = table.schema.field(column)
+        place, made = table.column_names.index(column), pa.array(values, field.type)
+        schema.write_arrow(paths.ingested(name), table.set_column(place, field, made))
+    told = []
+    for kept in (True, True, False):
+        if not kept:
+            shutil.rmtree(grown / ".smar" / "validation" / "facts")
+        validate(grown)
+        told.append(outputs(grown))
+    assert told[0] == told[1] == told[2]
+    left_out = schema.read_arrow(paths.validation_report / "quarantine.parquet").to_pylist()
+    assert {row["rule"] for row in left_out} >= {"searches.id_unique", "engagements.position_range"}
+    assert all(row["key"] for row in left_out)
+
+
+def test_same_files_are_not_read_where_nothing_of_them_is_asked(
+    grown: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run(grown)
+    validate(grown)
+    asked: list[str] = []
+    column = schema.StoredTable.__getitem__
+
+    def spy(table: schema.StoredTable, name: str) -> pa.ChunkedArray:
+        asked.append(name)
+        return column(table, name)
+
+    monkeypatch.setattr(schema.StoredTable, "__getitem__", spy)
+    monkeypatch.setattr(schema.StoredTable, "whole", None)
+    validate(grown)
+    assert sorted(asked) == ["action", "client_id", "position", "timestamp"]
 
 
 @pytest.mark.whole
