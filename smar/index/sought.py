@@ -105,6 +105,19 @@ def sought(words: "WordIndex", text: str) -> Sought:
     return Sought(text if is_told else negation.wanted, left_out, unwanted, tuple(without))
 
 
+def as_written(left_out: Sequence[str], typed: str, read: str) -> tuple[str, ...]:
+    """Return what is left out in the words of a query as it was typed.
+
+    Args:
+        left_out: In the words of the query as it was read.
+        typed: The normalised query.
+        read: The same with other endings.
+    """
+    parts, wholes = typed.split(), read.split()
+    written = dict(zip(wholes, parts, strict=True)) if len(wholes) == len(parts) else {}
+    return tuple(" ".join(written.get(word, word) for word in one.split()) for one in left_out)
+
+
 def search_sought(
     index: "HybridIndex", queries: Sequence[Sought], encoded: QueryEmbeddings, k: int
 ) -> Found:

@@ -14,7 +14,7 @@ from smar.index.allowed import Allowed
 from smar.index.clock import Clock
 from smar.index.explain import explain
 from smar.index.reasons import WordReason, reasons_of
-from smar.index.sought import Sought
+from smar.index.sought import Sought, as_written
 from smar.models.embeddings import QueryEmbeddings
 from smar.service.answer import Answer, Facet, Shares
 from smar.service.filters import EVERYTHING, Filter, without
@@ -58,6 +58,10 @@ def _encoded(parts: Parts, requests: Sequence[SearchRequest], clock: Clock) -> Q
     corrected = [right if parts.index.is_mended(text, right) else "" for text, right in pairs]
     each = zip(requests, mended, strict=True)
     wishes = [parts.index.sought(text) if one.correct else Sought(text) for one, text in each]
+    for number, wish in enumerate(wishes):
+        if wish.left_out and not corrected[number]:  # else it is told how the query was read
+            written = as_written(wish.left_out, typed[number], mended[number])
+            wishes[number] = replace(wish, left_out=written)
     texts = [wish.text for wish in wishes]
     place = {text: row for row, text in enumerate(dict.fromkeys(text for text in texts if text))}
     with clock("encode"):

@@ -430,6 +430,16 @@ def test_what_a_query_denies_is_left_out_of_hits_total_and_facets(shops, share: 
     assert shop.gate("boot not red") == answer.gate == shop.gate("boot")
 
 
+def test_what_is_left_out_is_told_as_it_was_typed_unless_the_query_is_told_as_it_was_read(
+    reading: Retriever,
+):
+    typed = ("atlas not sandal", "atlas without sandals", "atlas not sandla")
+    answers = [reading.answer(SearchRequest(query=query)) for query in typed]
+    assert [answer.corrected for answer in answers] == ["", "", "atlas not sandal"]
+    assert [answer.left_out for answer in answers] == [("sandal",), ("sandals",), ("sandal",)]
+    assert len({answer.total for answer in answers}) == 1
+
+
 def test_queries_that_deny_something_are_answered_beside_others_and_as_typed(shops):
     shop = shops(0.4)
     plain, denied, other = (
