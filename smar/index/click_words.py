@@ -8,7 +8,8 @@ log to log, so that `choice.choose_click_words` weighs them by queries that no t
 Shapes: N items, V words of texts and clicks together, P pairs of an item and a word.
 """
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -19,7 +20,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 
 from smar.data.membership import places_of
 from smar.index.told_words import ClickWord
-from smar.index.word_forms import WordForms, code_of
+from smar.index.word_forms import WordForms, code_of, runs_of
 from smar.index.words import WordIndex
 
 if TYPE_CHECKING:
@@ -129,18 +130,34 @@ def words_of_clicks(words: WordIndex, clicks: Clicks) -> list[ClickWord]:
 
 def _words_in(words: WordIndex, texts: Sequence[str]) -> tuple[csr_matrix, list[str]]:
     """Return which words queries have, 1 or 0, [queries, V], and those of no text, from V on."""
+    forms, vocabulary = WordForms(words.stemmer), words.vocabulary
     new: dict[str, int] = {}
-    rows: list[int] = []
-    columns: list[int] = []
-    for row, text in enumerate(texts):
+    of_run: dict[str, frozenset[int]] = {}  # queries share these
+    columns, sizes = array("q"), array("q", [0])
+    for text in texts:
         numbers: set[int] = set()
-        for first, known in words.forms(text):
-            numbers |= set(known) or {new.setdefault(first, words.num_words + len(new))}
-        rows += [row] * len(numbers)
-        columns += numbers
+        for run in runs_of(text):
+            of_one = of_run.get(run)
+            if of_one is None:
+                of_one = of_run[run] = frozenset(_numbers_of(forms.of_query_run(run), words, new))
+            numbers |= of_one
+        code = code_of(text)
+        if code in vocabulary:
+            numbers.add(vocabulary[code])
+        columns.extend(numbers)
+        sizes.append(len(numbers))
     shape = len(texts), words.num_words + len(new)
-    asked = csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape)
-    return asked, list(new)
+    parts = np.ones(len(columns), np.float32), np.array(columns), np.cumsum(np.array(sizes))
+    return csr_matrix(parts, shape), list(new)
+
+
+def _numbers_of(
+    units: Sequence[Sequence[str]], words: WordIndex, new: dict[str, int]
+) -> Iterator[int]:
+    """Yield the numbers of words in all forms that a text has, of others in the first, as `new`."""
+    for unit in units:
+        known = [words.vocabulary[word] for word in unit if word in words.vocabulary]
+        yield from known or [new.setdefault(unit[0], words.num_words + len(new))]
 
 
 def _in_texts(

@@ -26,6 +26,7 @@ _MARKS = regex.compile(r"[\u0300-\u036f\u064b-\u0652\u0640]|\p{Cf}")
 _CJK = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\u30fc"
 _POSSESSIVE = regex.compile(r"(?<=\p{L})'s\b")
 _RUNS = regex.compile(rf"[{_CJK}]+|(?:(?![{_CJK}])[\p{{L}}\p{{M}}\p{{N}}.,'/_-])+")
+_PLAIN_QUERY = re.compile(r"[a-z0-9 ]*")  # its runs are parted by blanks alone
 _PIECES = regex.compile(r"\d+(?:[.,]\d+)+[\p{L}\p{M}]*|[\p{L}\p{M}\p{N}]+")
 _IS_CJK = regex.compile(rf"[{_CJK}]")
 _BETWEEN = regex.compile(r"[/_-]")
@@ -65,6 +66,14 @@ def code_of(text: str) -> str:
     return gtin[1].lstrip("0") if gtin else code
 
 
+def runs_of(text: str) -> list[str]:
+    """Return the characters of a text that stand together: what the words of each depend on."""
+    if _PLAIN_QUERY.fullmatch(text):  # most queries
+        return text.split()
+    runs: list[str] = _RUNS.findall(_plain(text))
+    return runs
+
+
 class WordForms:
     """The words of texts, stemmed for one language.
 
@@ -97,7 +106,11 @@ class WordForms:
 
     def written(self, text: str) -> list[tuple[str, list[str]]]:
         """Return the words of a query as `of_query`, each after how the query writes it."""
-        return [unit for run in _RUNS.findall(_plain(text)) for unit in self._written_run(run)]
+        return [unit for run in runs_of(text) for unit in self._written_run(run)]
+
+    def of_query_run(self, run: str) -> list[list[str]]:
+        """Return the words of one of a query's `runs_of`, as `of_query` does of all."""
+        return [unit for _, unit in self._written_run(run)]
 
     def _of_query_run(self, run: str) -> list[tuple[str, list[str]]]:
         """Return the words of characters that stand together, as `written` does."""

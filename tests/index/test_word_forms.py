@@ -2,7 +2,7 @@
 
 import pytest
 
-from smar.index.word_forms import STEMMERS, WordForms, code_of, fold
+from smar.index.word_forms import STEMMERS, WordForms, code_of, fold, runs_of
 from smar.index.words import WordIndex
 from smar.params import IndexParams
 
@@ -114,3 +114,23 @@ def test_text_without_a_digit_is_no_code(text: str):
 
 def test_digits_of_other_widths_are_digits_of_a_code():
     assert code_of("ab\uff11\uff12\u00b2") == "ab122"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "red shirt",
+        " red  shirt ",
+        "",
+        "wh1000xm4 256gb",
+        "t-shirt 1/2 l",
+        "o'neill's cap",
+        "Rot",
+        "r\u00f6d \u8d64\u3044",
+    ],
+)
+def test_the_words_of_a_query_are_those_of_its_runs(text: str):
+    forms = WordForms("english")
+    runs = runs_of(text)
+    assert runs == runs_of(f"{text} \u00e9")[:-1]  # plain queries are parted in another way
+    assert forms.of_query(text) == [unit for run in runs for unit in forms.of_query_run(run)]
