@@ -13,6 +13,7 @@ from pathlib import Path
 from smar.errors import DataError
 
 FIGURES = ("cpu_s", "memory_gb", "written_gb")
+_LEAST_SHARE = 0.01  # of what all stages take, for one to be told
 _HOUR_S = 3600
 
 
@@ -140,7 +141,10 @@ def line_of(runs: Sequence[Run], figure: str) -> Line:
 
 
 def errors(runs: Sequence[Run], figure: str) -> dict[int, dict[str, float]]:
-    """Return predicted over seen, less 1, at the sizes between: by size, by stage and "sum"."""
+    """Return predicted over seen, less 1, at the sizes between: by size, by stage and "sum".
+
+    A stage that takes less than a hundredth of all is not told: what it takes is its start.
+    """
     found: dict[int, dict[str, float]] = {}
     for size in sorted({run.items for run in runs}):
         predicted: dict[str, float] = {}
@@ -154,7 +158,8 @@ def errors(runs: Sequence[Run], figure: str) -> dict[int, dict[str, float]]:
                 seen[stage] = getattr(here[0], figure)
         if seen:
             predicted["sum"], seen["sum"] = sum(predicted.values()), sum(seen.values())
-            found[size] = {s: predicted[s] / seen[s] - 1 for s in seen if seen[s] > 0}
+            least = _LEAST_SHARE * seen["sum"]
+            found[size] = {s: predicted[s] / seen[s] - 1 for s in seen if seen[s] > least}
     return found
 
 

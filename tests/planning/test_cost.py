@@ -1,6 +1,7 @@
 """A plan is a line through what was measured, checked by what lies between, and says so."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,14 @@ def test_sizes_between_check_the_line():
     off = [run(1000), Run(2000, "embed", 2 * run(2000).cpu_s, 1, 1), run(4000)]
     assert errors(off, "cpu_s")[2000]["embed"] == pytest.approx(-0.5)
     assert errors(exact[:2], "cpu_s") == {}
+
+
+def test_a_stage_that_takes_next_to_nothing_is_not_what_is_worst():
+    starts = [Run(items, "features", 3.0 + (items == 2000), 1, 1) for items in (1000, 2000, 4000)]
+    runs = [*starts, *(run(items) for items in (1000, 2000, 4000))]
+    assert set(errors(runs, "cpu_s")[2000]) == {"embed", "sum"}  # 4 s of 760
+    dear = [replace(each, cpu_s=3 * each.cpu_s) for each in starts]
+    assert set(errors([*dear, *runs[3:]], "cpu_s")[2000]) == {"embed", "features", "sum"}
 
 
 def test_plan_counts_machines_by_time_and_by_memory():
