@@ -170,6 +170,9 @@ def test_classes_with_light_fields_are_those_with_copies_of_all():
         assert one.schema() == other.schema()
         assert repr(one.__fields__) == repr(other.__fields__)
         assert one(**given).dict() == other(**given).dict()
+        for field, alike in zip(one.__fields__.values(), other.__fields__.values(), strict=True):
+            assert list(field.class_validators) == list(alike.class_validators)
+            assert repr(field.field_info) == repr(alike.field_info)
         with pytest.raises(v1.ValidationError):
             other(names=[[]])
     shared = [
