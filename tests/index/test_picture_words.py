@@ -116,12 +116,12 @@ def test_items_without_a_picture_get_no_word():
         assert (word.rows % 2 == 1).all()
 
 
-def wordless(slips: int = 0) -> tuple[WordIndex, Pictured]:
+def wordless(size: int = 400, slips: int = 0) -> tuple[WordIndex, Pictured]:
     """Return the shop whose texts name no teal, and clicks for it on half of what is teal.
 
     So many of these write it "tael".
     """
-    texts, given = shop()
+    texts, given = shop(size)
     queries = [f"{query} {row}" for row, query in enumerate(given.queries)]  # no two alike
     rows = list(given.rows)
     of_teal = [row for row, query in enumerate(queries) if query.startswith("teal")]
@@ -150,11 +150,11 @@ def test_a_word_of_no_text_is_learned_from_clicks_and_told_of_what_nobody_clicke
     assert more.of_texts().vocabulary == words.vocabulary
 
 
-@pytest.mark.parametrize("slips", [5, 20])
+@pytest.mark.parametrize("slips", [10, 40])
 def test_a_slip_of_a_word_is_none_of_pictures(slips: int):
-    words, given = wordless(slips)
+    words, given = wordless(800, slips)
     told = words_of_pictures(words, given, 0.5, 7, clicked=words_of_clicks(words, given.clicks))
-    assert ("tael" in names(told)) == (slips == 20)  # a third of them is a word of its own
+    assert ("tael" in names(told)) == (slips == 40)  # a third of them is a word of its own
 
 
 def test_five_items_suffice_for_a_colour_that_is_plain_to_see():
