@@ -69,6 +69,19 @@ def without(query: Query) -> list[dict[str, Any]]:
     return list(query["without"])
 
 
+def conditions(query: Query, has: Callable[[list[int]], str]) -> list[str]:
+    """Return the conditions of items that are left out, for engines that write "and" and "not".
+
+    Args:
+        query: The query.
+        has: Returns the condition that any of some words is among an item's `has_ids`.
+    """
+    return [
+        " and ".join([*map(has, each["words"]), *(f"not {has([w])}" for w in each["unless"])])
+        for each in without(query)
+    ]
+
+
 def best(scores: dict[int, float], k: int) -> list[int]:
     """Return the k rows of the highest scores, best first, ties by row."""
     return sorted(scores, key=lambda row: (-scores[row], row))[:k]

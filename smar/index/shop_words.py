@@ -135,15 +135,13 @@ def words_of(shop: Shop, stemmer: str, earlier: Read) -> ShopWords:
     typed = _typed(shop, earlier.typed) if letters else None
     spelling = Spelling.of(letters, typed, words) if letters and typed is not None else None
     colours = _colours(shop, earlier.colours)
-    pictured, searched = shop.pictured(colours), None
-    if params.index.picture_words:
-        searched = Searched.of(pictured, stemmer, earlier.searched)
+    pictured = shop.pictured(colours)
     clicks, categories = pictured.clicks, pictured.categories
-    told = cache(lambda: words_of_clicks(words, clicks))  # where a weight asks for it
-    shown = []
-    if params.index.picture_words:
-        by = params.index.picture_words, params.seed
-        shown = words_of_pictures(words, pictured, *by, searched, told())
+    told = cache(lambda: words_of_clicks(words, clicks))  # where pictures or a weight ask for it
+    searched, shown = None, []
+    if weight := params.index.picture_words:
+        searched = Searched.of(pictured, stemmer, earlier.searched)
+        shown = words_of_pictures(words, pictured, weight, params.seed, searched, told())
     more = words.with_pictured(shown)
     excluding = cache(lambda: ExclusiveWords.of(words, told(), categories))
     asked = searched.words if searched else None

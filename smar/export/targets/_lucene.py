@@ -79,6 +79,12 @@ def left_out(query: Query) -> dict[str, Any]:
     return {"must_not": clauses} if clauses else {}
 
 
+def among(query: Query) -> dict[str, Any]:
+    """Return a search of vectors' `filter` to the items that a query leaves, nothing for all."""
+    gone = left_out(query)
+    return {"filter": {"bool": gone}} if gone else {}
+
+
 def body(query: Query, k: int, nearest: dict[str, Any], score: str) -> dict[str, Any]:
     """Return a search's body: what is near or has a word of the query, ranked by 1 + smar's score.
 

@@ -24,11 +24,11 @@ from typing import Any
 from smar.export.reading import Query, about, dense, run
 from smar.export.targets._lucene import (
     DEPTH,
+    among,
     body,
     connect,
     fill,
     found,
-    left_out,
     properties,
     written,
 )
@@ -49,14 +49,14 @@ def mapping(export: Path) -> dict[str, Any]:
 
 def query_body(query: Query, k: int) -> dict[str, Any]:
     """Return a search's body."""
-    depth, gone = max(k, DEPTH), left_out(query)
+    depth = max(k, DEPTH)
     nearest = {
         "knn": {
             "field": "vector",
             "query_vector": dense(query),
             "k": depth,
             "num_candidates": 2 * depth,
-            **({"filter": {"bool": gone}} if gone else {}),
+            **among(query),
         }
     }
     return body(query, k, nearest, _SCORE)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from smar.export.reading import Query, about, batches, best, dense, run, sparse, without
+from smar.export.reading import Query, about, batches, best, conditions, dense, run, sparse
 
 _DEPTH = 200  # of each kind
 _LARGE = 50_000  # items from which on a vector index pays
@@ -100,10 +100,7 @@ def _gone(items: Any, query: Query) -> set[int]:
     def has(words: list[int]) -> str:
         return f"array_has_any(has_ids, [{', '.join(map(str, words))}])"
 
-    gone = [
-        " and ".join([*map(has, each["words"]), *(f"not {has([w])}" for w in each["unless"])])
-        for each in without(query)
-    ]
+    gone = conditions(query, has)
     if not gone:
         return set()
     condition = " or ".join(f"({one})" for one in gone)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from smar.export.reading import Query, about, batches, best, dense, run, sparse, without
+from smar.export.reading import Query, about, batches, best, conditions, dense, run, sparse
 
 COLLECTION = "items"
 _DEPTH = 200  # of each kind
@@ -94,11 +94,7 @@ def _allowed(query: Query) -> str:
     def has(words: list[int]) -> str:
         return f"array_contains_any(has_ids, {list(words)})"
 
-    gone = [
-        " and ".join([*map(has, each["words"]), *(f"not {has([w])}" for w in each["unless"])])
-        for each in without(query)
-    ]
-    return " and ".join(f"not ({one})" for one in gone)
+    return " and ".join(f"not ({one})" for one in conditions(query, has))
 
 
 def _items(client: Any, rows: list[int]) -> list[Any]:

@@ -25,11 +25,11 @@ from typing import Any
 from smar.export.reading import Query, about, dense, run
 from smar.export.targets._lucene import (
     DEPTH,
+    among,
     body,
     connect,
     fill,
     found,
-    left_out,
     properties,
     written,
 )
@@ -50,9 +50,8 @@ def mapping(export: Path) -> dict[str, Any]:
 
 def query_body(query: Query, k: int) -> dict[str, Any]:
     """Return a search's body."""
-    vector, gone = dense(query), left_out(query)
-    among = {"filter": {"bool": gone}} if gone else {}
-    nearest = {"knn": {"vector": {"vector": vector, "k": max(k, DEPTH), **among}}}
+    vector = dense(query)
+    nearest = {"knn": {"vector": {"vector": vector, "k": max(k, DEPTH), **among(query)}}}
     content = body(query, k, nearest, _SCORE)
     parameters = content["query"]["script_score"]["script"]["params"]
     parameters["length"] = _LENGTH * math.sqrt(sum(number * number for number in vector))
