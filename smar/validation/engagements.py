@@ -269,7 +269,8 @@ def place_table(
     inside = usable.to_numpy(bool) & (position >= 1) & (position <= len(showing))
     # Each search and place is one click, however often it is clicked there.
     search, place = frame["search"].to_numpy(np.int64)[inside], position[inside].astype(np.int64)
-    once = pd.unique(search * (len(showing) + 1) + place)
+    known = np.sort(search * (len(showing) + 1) + place)
+    once = known[np.diff(known, prepend=-1) > 0]
     counts = np.bincount(once % (len(showing) + 1), minlength=len(showing) + 1)[1:]
     table = pd.DataFrame(
         {"place": np.arange(1, len(showing) + 1), "clicks": counts, "searches": showing}

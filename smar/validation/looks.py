@@ -49,11 +49,13 @@ def group_looks(
     if count < 2:
         return np.zeros(count, np.int64)
     furthest = _furthest(_axes(numbers), same_below)
-    columns, pairs = np.ascontiguousarray(projections.T), []  # many are gathered of one by one
-    for values in columns[:_ORDERS]:
+    columns, pairs = np.ascontiguousarray(projections.T), []
+    for values, told, bound in zip(columns[:_ORDERS], columns[::-1], furthest[::-1], strict=False):
         order = ordered(values)
+        beside = told[order]  # in the order itself neighbours are near each other
         for step in range(1, min(_NEIGHBOURS, count - 1) + 1):
-            one, other = _near(columns, order[:-step], order[step:], furthest)
+            near = np.flatnonzero(np.abs(beside[:-step] - beside[step:]) <= bound)
+            one, other = _near(columns, order[near], order[near + step], furthest)
             same = _difference(thumbnails, one, other, numbers) < same_below
             pairs.append(np.stack([one[same], other[same]]))
     one, other = np.concatenate(pairs, axis=1)

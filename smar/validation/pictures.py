@@ -66,7 +66,7 @@ def read_picture_facts(
     facts = seen.facts_of(shard_of, place, bounds)
     if facts is not None:
         return facts
-    views = np.empty((len(store), AXES), np.float32)
+    views = np.empty((AXES, len(store)), np.float32).T  # as they are gathered of
     spread = np.empty(len(store), np.float32)
     for number, name in enumerate(store.names):
         ids = np.flatnonzero(shard_of == number)

@@ -17,6 +17,7 @@ def test_items_are_ordered_as_by_two_stable_sorts(size: int, levels: int):
 
 def test_the_order_of_one_group_is_that_of_a_stable_sort():
     rng = np.random.default_rng(0)
-    for values in (rng.normal(size=500), rng.integers(0, 9, 500), np.zeros(5), np.empty(0)):
-        some = values.astype(np.float32)
+    zeros, far = [0.0, -0.0, 1e-45, -1e-45, -0.0, 0.0], [np.inf, 1.0, -np.inf, 3e38, -3e38]
+    for values in (rng.normal(size=500), rng.integers(0, 9, 500), zeros, far, np.empty(0)):
+        some = np.asarray(values, np.float32)
         assert (ordered(some) == np.argsort(some, kind="stable")).all()
