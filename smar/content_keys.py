@@ -42,16 +42,16 @@ class KeyTable:
     def _keys(self) -> NDArray[np.uint64]:
         return self._kept[self._order]
 
-    def rows_of(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    def rows_of(self, keys: NDArray[np.uint64], first: int = 0) -> NDArray[np.int64]:
         """Return where keys [n, 2] are among the kept ones, -1 for those that are not, [n].
 
-        Of content that was kept several times it is one of them: as many keys as are kept are
-        looked for in their own place first, where most of what changed little is.
+        Of content that was kept several times it is one of them: keys are looked for in the places
+        from `first` on before all others, where most of what changed little is.
         """
-        if len(keys) != len(self._kept):
-            return self._looked_up(keys)
-        found = np.arange(len(keys))
-        rest = np.flatnonzero((self._kept != keys).any(axis=1))
+        found = first + np.arange(len(keys))
+        beside = self._kept[first : first + len(keys)]
+        is_there = (beside == keys[: len(beside)]).all(axis=1)
+        rest = np.flatnonzero(~np.append(is_there, np.zeros(len(keys) - len(beside), bool)))
         if len(rest):
             found[rest] = self._looked_up(keys[rest])
         return found

@@ -283,20 +283,30 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
         ) from error
 
 
+def coded(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
+    """Return a schema in which columns of few distinct texts are numbers (int8) of these."""
+    numbered = pa.dictionary(pa.int8(), pa.string())
+    fields = [field.with_type(numbered) if field.name in names else field for field in schema]
+    return pa.schema(fields)
+
+
 def write_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
     """Write a table that comes in parts, whole or not at all, and return its number of rows.
 
-    The bytes are those that `write_table` writes of the whole; memory holds one row group.
+    In the file columns of a `coded` schema are texts, as others are. However a table is parted, the
+    bytes are the same, and those that `write_table` writes of the whole where no column is coded;
+    memory holds one row group.
     """
     rows, waiting = 0, list[pa.RecordBatch]()
+    is_coded = any(pa.types.is_dictionary(field.type) for field in schema)
     with (
         write_file(path) as temporary,
-        pq.ParquetWriter(temporary, schema, **_WRITTEN) as writer,
+        pq.ParquetWriter(temporary, schema, store_schema=not is_coded, **_WRITTEN) as writer,
     ):
 
         def write(least: int) -> None:
             nonlocal waiting
-            table = pa.Table.from_batches(waiting, schema).combine_chunks()
+            table = pa.Table.from_batches(waiting, schema)
             while len(table) >= least:
                 writer.write_table(table.slice(0, _GROUP_ROWS))
                 table = table.slice(_GROUP_ROWS)

@@ -43,7 +43,7 @@ def run(root: Path) -> None:
     from smar.artifacts import Manifest, write_directory
     from smar.data import schema
     from smar.params import load_params
-    from smar.synthetic.drawn import number_of
+    from smar.synthetic.drawn import WRITTEN, number_of
     from smar.synthetic.kept import Earlier, keeping
     from smar.synthetic.leakage import Numbered, check_leakage
     from smar.synthetic.synthesize import COLUMNS, Synthesis
@@ -64,7 +64,7 @@ def run(root: Path) -> None:
         file = folder / "queries.parquet"
         items = schema.read_batches(paths.items, schema.ITEMS, COLUMNS, rows=_ITEMS)
         batches = made.batches(items, earlier, keeper, params.cluster)
-        schema.write_batches(file, schema.SYNTHETIC, batches)
+        schema.write_batches(file, WRITTEN, batches)
         manifest.counts = _counts(made, int((queries["split"] == "train").sum()))
         manifest.dropped = made.dropped
         columns = partial(schema.read_batches, file, schema.SYNTHETIC, ("query", "split"))

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from smar.data.schema import SYNTHETIC
+from smar.data import schema
+from smar.data.membership import in_one_piece
 
 SPLITS = ("train", "validation")
 DROPPED = ("stems of a held-out query", "repeated for the item", "no word")
@@ -24,6 +25,8 @@ MADE = pa.schema(
         pa.field("bag", pa.uint64(), nullable=False),  # `number_of` its stems
     ]
 )
+WRITTEN = schema.coded(schema.SYNTHETIC, ("kind", "split"))
+"""`schema.SYNTHETIC`, as batches hold it."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def number_of(bag: str, seed: int) -> int:
 
 
 def as_batch(item_ids: pa.Array, drawn: Drawn, kinds: Sequence[str]) -> pa.RecordBatch:
-    """Return pairs as in `schema.SYNTHETIC`.
+    """Return pairs as in `WRITTEN`.
 
     Args:
         item_ids: Ids of the items, [n].
@@ -55,25 +58,18 @@ def as_batch(item_ids: pa.Array, drawn: Drawn, kinds: Sequence[str]) -> pa.Recor
         kinds: Names of the generators.
     """
     owner = pa.array(np.repeat(np.arange(len(item_ids)), drawn.counts))
-    table = pa.table(
-        {
-            "query": drawn.pairs["query"],
-            "item_id": item_ids.take(owner),
-            "kind": pa.array(list(kinds), pa.string()).take(numbers(drawn.pairs, "kind")),
-            "split": pa.array(SPLITS, pa.string()).take(numbers(drawn.pairs, "split")),
-        }
-    ).combine_chunks()
-    columns = [table[name].chunk(0) if len(table) else [] for name in SYNTHETIC.names]
-    return pa.RecordBatch.from_arrays(
-        [pa.array(column, field.type) for column, field in zip(columns, SYNTHETIC, strict=True)],
-        schema=SYNTHETIC,
-    )
+    columns = {
+        "query": in_one_piece(drawn.pairs["query"]),
+        "item_id": in_one_piece(item_ids).take(owner),
+        "kind": _named(drawn.pairs["kind"], kinds),
+        "split": _named(drawn.pairs["split"], SPLITS),
+    }
+    return pa.RecordBatch.from_arrays([columns[n] for n in WRITTEN.names], schema=WRITTEN)
 
 
-def numbers(pairs: pa.Table, name: str) -> pa.Array:
-    """Return a column as one array."""
-    column = pairs[name].combine_chunks()
-    return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+def _named(numbers: pa.ChunkedArray, names: Sequence[str]) -> pa.DictionaryArray:
+    """Return numbers as the texts that they stand for."""
+    return pa.DictionaryArray.from_arrays(in_one_piece(numbers), pa.array(names, pa.string()))
 
 
 def bags(pairs: pa.Table) -> Iterator[NDArray[np.uint64]]:

@@ -25,6 +25,7 @@ from smar.closure import PARAMS, code_key
 from smar.content_keys import KeyTable
 from smar.errors import ArtifactError
 from smar.synthetic.drawn import HELD_OUT, MADE, Drawn, bags
+from smar.synthetic.spread_numbers import SpreadNumbers
 from smar.verified import tell_hashed, unwritten
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class Earlier:
         self._stale = self._touched(np.setdiff1d(held_out, before))
         if len(np.setdiff1d(before, held_out)):
             self._stale |= self._dropped[:, HELD_OUT] > 0
-        self._keys = KeyTable(items[:, :2])
+        self._keys, self._next = KeyTable(items[:, :2]), 0
 
     @classmethod
     def open(cls, folder: Path, how: str, held_out: NDArray[np.uint64]) -> "Earlier | None":
@@ -74,8 +75,13 @@ class Earlier:
             return None
 
     def rows_of(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Return where items are kept whose queries are as they were, -1 for others, [n]."""
-        rows = self._keys.rows_of(keys)
+        """Return where items are kept whose queries are as they were, -1 for others, [n].
+
+        Those of a batch are looked for first behind those of the batch before.
+        """
+        rows = self._keys.rows_of(keys, self._next)
+        found = rows[rows >= 0]
+        self._next = int(found[-1]) + 1 if len(found) else self._next + len(keys)
         is_kept = rows >= 0
         is_kept[is_kept] = ~self._stale[rows[is_kept]]
         return np.where(is_kept, rows, -1)
@@ -109,10 +115,9 @@ class Earlier:
         touched = np.zeros(len(self._counts), bool)
         if not len(added):
             return touched
-        first = 0
+        first, there = 0, SpreadNumbers(added)
         for part in bags(self._pairs):
-            near = np.minimum(np.searchsorted(added, part), len(added) - 1)
-            found = np.flatnonzero(added[near] == part) + first
+            found = there.those_there(part) + first
             touched[np.searchsorted(self._starts, found, side="right") - 1] = True
             first += len(part)
         return touched

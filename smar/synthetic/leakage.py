@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from smar.checks import Checked
 from smar.data.stems import bag_of_stems
+from smar.synthetic.spread_numbers import SpreadNumbers
 
 _SHOWN = 20
-_BITS = 26  # of a number that are looked up before it: 64 MB of marks, 1 in 20 set by 3 million
 _AT_ONCE = 2**20
 _OF_MADE = ("held-out and synthetic train", "synthetic validation and synthetic train")
 Made = Callable[[], Iterable[pa.RecordBatch]]
@@ -64,25 +64,14 @@ def shares_any(
 ) -> bool:
     """Return whether any chosen number is among some.
 
-    Most are told apart by their first bits: of 50 million, sorting takes half a minute.
-
     Args:
         numbers: Numbers that are spread over all of 64 bits, [P].
         chosen: Which of them are asked for, [P].
         some: What they are looked for in, ascending.
     """
-    if not len(some):
-        return False
-    begins = np.zeros(2**_BITS, bool)
-    begins[some >> np.uint64(64 - _BITS)] = True
-    for start in range(0, len(numbers), _AT_ONCE):
-        part = slice(start, start + _AT_ONCE)
-        asked = numbers[part][chosen[part]]
-        asked = asked[begins[asked >> np.uint64(64 - _BITS)]]
-        found = np.minimum(np.searchsorted(some, asked), len(some) - 1)
-        if (some[found] == asked).any():
-            return True
-    return False
+    there = SpreadNumbers(some)
+    parts = (slice(start, start + _AT_ONCE) for start in range(0, len(numbers), _AT_ONCE))
+    return any(len(there.those_there(numbers[part][chosen[part]])) for part in parts)
 
 
 def _is_train(batch: pa.RecordBatch) -> NDArray[np.bool_]:

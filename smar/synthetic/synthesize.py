@@ -3,7 +3,7 @@
 import logging
 import math
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -17,7 +17,7 @@ from smar.data.stems import bag_of_stems
 from smar.params import ClusterParams, SynthesizeParams
 from smar.shards.mapping import map_shards
 from smar.synthetic.drawing import Drawer
-from smar.synthetic.drawn import DROPPED, Drawn, as_batch, number_of
+from smar.synthetic.drawn import DROPPED, SPLITS, Drawn, as_batch, number_of
 from smar.synthetic.kept import Earlier, Keeper, how_drawn
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Synthesis:
         keeper: Keeper | None = None,
         cluster: ClusterParams = _HERE,
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the pairs as in `schema.SYNTHETIC`, those of one batch of items at a time.
+        """Yield the pairs as in `drawn.WRITTEN`, those of one batch of items at a time.
 
         Args:
             items: The catalogue, batches with the `COLUMNS` of `schema.ITEMS`.
@@ -96,9 +96,8 @@ class Synthesis:
                 whole = drawn if earlier is None else earlier.joined(rows, drawn)
                 if keeper:
                     keeper.add(keys, whole)
-                made = as_batch(item_ids, whole, kinds)
-                self._count(made, whole)
-                yield made
+                self._count(whole, kinds)
+                yield as_batch(item_ids, whole, kinds)
                 bar.update(len(item_ids))
 
     def _to_draw(
@@ -117,10 +116,13 @@ class Synthesis:
             waiting.append((batch["item_id"], keys, rows))
             yield [fields[row] for row in np.flatnonzero(rows < 0)]
 
-    def _count(self, made: pa.RecordBatch, drawn: Drawn) -> None:
-        for counter, name in ((self.kinds, "kind"), (self.splits, "split")):
-            for entry in made[name].value_counts().to_pylist():
-                counter[entry["values"]] += entry["counts"]
+    def _count(self, drawn: Drawn, kinds: Sequence[str]) -> None:
+        for counter, column, names in (
+            (self.kinds, "kind", kinds),
+            (self.splits, "split", SPLITS),
+        ):
+            for entry in drawn.pairs[column].value_counts().to_pylist():
+                counter[names[entry["values"]]] += entry["counts"]
         for place, reason in enumerate(DROPPED):
             self.dropped[reason] += int(drawn.dropped[:, place].sum())
 

@@ -70,6 +70,27 @@ def test_table_in_parts_is_the_file_of_the_whole(
     assert pa.Table.from_batches(read, table.select(columns).schema).equals(table.select(columns))
 
 
+@pytest.mark.parametrize("rows", [1, 4, 100])
+def test_coded_columns_are_texts_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+):
+    monkeypatch.setattr(schema, "_GROUP_ROWS", 10)
+    coded = schema.coded(schema.SYNTHETIC, ("kind", "split"))
+    names = pa.array(["kind0", "kind1", "none has this"])
+    numbers = pa.array([row % 2 for row in range(25)], pa.int8())
+    table = pairs(25).select(["query", "item_id"])
+    for name in ("kind", "split"):
+        table = table.append_column(name, pa.DictionaryArray.from_arrays(numbers, names))
+    table = table.cast(coded)
+    for place, size in (("parts", rows), ("whole", 25)):
+        schema.write_batches(tmp_path / place, coded, table.to_batches(size))
+    assert (tmp_path / "parts").read_bytes() == (tmp_path / "whole").read_bytes()
+    read = schema.read_columns(tmp_path / "parts", schema.SYNTHETIC)
+    assert read["split"].to_pylist() == [f"kind{row % 2}" for row in range(25)]
+    schema.write_batches(tmp_path / "none", coded, [])
+    assert schema.num_rows(tmp_path / "none") == 0
+
+
 def test_parts_that_fail_leave_what_was_there(tmp_path: Path):
     def parts():
         yield from pairs(3).to_batches()

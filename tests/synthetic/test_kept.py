@@ -11,11 +11,10 @@ import pyarrow as pa
 import pytest
 
 from smar import artifacts
-from smar.data.schema import SYNTHETIC
 from smar.data.stems import bag_of_stems
 from smar.params import SynthesizeParams
 from smar.synthetic.drawing import Drawer
-from smar.synthetic.drawn import Drawn, number_of
+from smar.synthetic.drawn import WRITTEN, Drawn, number_of
 from smar.synthetic.kept import Earlier, keeping
 from smar.synthetic.leakage import Numbered
 from smar.synthetic.synthesize import COLUMNS, Synthesis
@@ -74,7 +73,7 @@ def run(
             for batch in found
             for text in batch["query"].to_pylist()
         ]
-    return pa.Table.from_batches(found, SYNTHETIC), made, drawn
+    return pa.Table.from_batches(found, WRITTEN), made, drawn
 
 
 def edited(items: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

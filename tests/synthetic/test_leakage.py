@@ -65,7 +65,6 @@ def test_numbers_are_looked_for_as_numpy_looks_for_them(
     shift: int, monkeypatch: pytest.MonkeyPatch
 ):
     """Numbers whose first bits say much, and numbers whose first bits are all the same."""
-    monkeypatch.setattr(leakage, "_BITS", 6)
     monkeypatch.setattr(leakage, "_AT_ONCE", 7)
     rng = np.random.default_rng(shift)
     seen = set()

@@ -6,10 +6,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from smar.data.schema import SYNTHETIC
 from smar.data.stems import bag_of_stems
 from smar.params import SynthesizeParams
 from smar.params.kinds import GENERATORS
+from smar.synthetic.drawn import WRITTEN
 from smar.synthetic.generators import build_generator
 from smar.synthetic.synthesize import COLUMNS, Synthesis
 from smar.synthetic.words import ItemWords, item_words
@@ -48,7 +48,7 @@ def synthesize(
     items: pd.DataFrame, real: pd.DataFrame, settings: SynthesizeParams, seed: int, rows: int = 2
 ) -> pd.DataFrame:
     made = Synthesis(real, len(items), settings, seed).batches(batches(items, rows))
-    return pa.Table.from_batches(list(made), SYNTHETIC).to_pandas()
+    return pa.Table.from_batches(list(made), WRITTEN).to_pandas()
 
 
 WORDS = item_words("Red leather ankle boot", "Acme", "Shoes > Boots", "gender: women; size: 39")
