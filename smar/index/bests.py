@@ -118,7 +118,7 @@ class ExactSearch:
             old = np.sort(np.concatenate([*near, self._new[:0]]))
             old = old[~self._is_new[old]]
             of_old = self._vectors[old] @ queries[query]
-            least = np.partition(of_old, -deep)[-deep] if len(old) >= deep else -np.inf
+            least = _least_of_best(of_old, of_new[number], deep)
             may_be = np.flatnonzero(of_new[number] >= least)  # few of those that are new
             both = np.concatenate([old, self._new[may_be]])
             scored = np.concatenate([of_old, of_new[number, may_be]])
@@ -138,3 +138,21 @@ class ExactSearch:
             return None
         queries, items, bounds = (np.concatenate(part) for part in zip(*self._found, strict=True))
         return Bests(queries, items, bounds)
+
+
+def _least_of_best(old: NDArray[np.float32], new: NDArray[np.float32], deep: int) -> np.float32:
+    """Return a score that the best `deep` of old and new ones together have at least.
+
+    Where old ones are too few, as some are gone, the best of the new ones take their places.
+    """
+    if len(old) >= deep:
+        return _nth(old, deep)
+    missing = deep - len(old)
+    if missing > len(new):
+        return np.float32(-np.inf)
+    return min(old.min(initial=np.inf), _nth(new, missing))
+
+
+def _nth(scores: NDArray[np.float32], n: int) -> np.float32:
+    """Return the n-th largest score."""
+    return np.partition(scores, -n)[-n]

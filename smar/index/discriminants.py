@@ -17,6 +17,7 @@ FOLDS = 5
 
 _LEAST_VARIANCE = 1e-9  # of what does not vary
 _LEAST = 0.01  # of the variance that is left within the classes
+_PAIRS = 4  # of items that are compared, for each item, above which all are ordered
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,11 @@ class Discriminants:
         self, described: NDArray[np.float64], words: NDArray[np.int64] | slice = slice(None)
     ) -> NDArray[np.float64]:
         """Return the probabilities that items, [n, D], are told of some of the words, [n, W]."""
-        odds = described @ self.lines[:, words] + self.offsets[words]
-        return 1 / (1 + np.exp(-np.clip(odds, -50, 50)))
+        found: NDArray[np.float64] = described @ self.lines[:, words]
+        found += self.offsets[words]
+        np.exp(np.negative(np.clip(found, -50, 50, out=found), out=found), out=found)
+        found += 1
+        return np.divide(1, found, out=found)
 
 
 def _added(variance: NDArray[np.float64], ridge: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -111,8 +115,52 @@ def _added(variance: NDArray[np.float64], ridge: NDArray[np.float64]) -> NDArray
     return added
 
 
+@dataclass(frozen=True)
+class Kinds:
+    """Items by category, for many words at once.
+
+    Args:
+        numbers: The category of each item, a number, [n].
+        order: The items, those of a category together, in their order, [n].
+        sizes: How many each category has.
+        starts: Where these begin in `order`.
+    """
+
+    numbers: NDArray[np.int64]
+    order: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, numbers: NDArray[np.int64]) -> "Kinds":
+        """Return items of so many categories, numbers from 0 on, [n]."""
+        sizes = np.bincount(numbers)
+        order = np.argsort(numbers, kind="stable")
+        return cls(numbers, order, sizes, np.cumsum(sizes) - sizes)
+
+    def places(self, score: NDArray[np.float64], items: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how many of its category come before each item by score, ties in their order.
+
+        Args:
+            score: Of all items, [n].
+            items: Those that are asked for, ascending.
+        """
+        of = self.numbers[items]
+        sizes = self.sizes[of]
+        ends = np.cumsum(sizes)
+        if not len(items) or ends[-1] > _PAIRS * len(score):  # to order all takes less
+            order, places = ordered(score, self.numbers), np.empty(len(score), np.int64)
+            places[order] = np.arange(len(score)) - self.starts[self.numbers[order]]
+            return places[items]
+        others = np.arange(ends[-1]) + np.repeat(self.starts[of] - (ends - sizes), sizes)
+        others, own = self.order[others], np.repeat(items, sizes)
+        theirs, mine = score[others], score[own]
+        is_before = (theirs < mine) | ((theirs == mine) & (others < own))
+        return np.add.reduceat(is_before, ends - sizes, dtype=np.int64)
+
+
 def auc_within(
-    score: NDArray[np.float64], is_told: NDArray[np.bool_], categories: NDArray[np.int64], few: int
+    score: NDArray[np.float64], has: NDArray[np.int64], kinds: Kinds, few: int
 ) -> tuple[float, float]:
     """Return the AUC within categories, weighted by the items that are told of, and its error.
 
@@ -120,22 +168,17 @@ def auc_within(
 
     Args:
         score: Of each item, [n].
-        is_told: Whether it has the word, [n].
-        categories: Numbers, [n].
+        has: Items with the word, ascending.
+        kinds: All items by category.
         few: Items without the word that a category needs to say something, one with it.
 
     Returns:
         0 and 0 where no category says anything.
     """
-    says = np.bincount(categories, is_told)[categories] > 0  # of a rare word few categories do
-    score, is_told, categories = score[says], is_told[says], categories[says]
-    order = ordered(score, categories)
-    of, told = categories[order], is_told[order].astype(np.float64)
-    size = np.bincount(of)
-    place = np.arange(len(of)) - np.repeat(np.cumsum(size) - size, size)
-    with_word = np.bincount(of, told)
-    above = np.bincount(of, told * place) - with_word * (with_word - 1) / 2
-    without = size - with_word
+    of, most = kinds.numbers[has], len(kinds.sizes)
+    with_word = np.bincount(of, minlength=most).astype(np.float64)
+    above = np.bincount(of, kinds.places(score, has), most) - with_word * (with_word - 1) / 2
+    without = kinds.sizes - with_word
     is_enough = (with_word >= 1) & (without >= few)
     if not is_enough.any():
         return 0.0, 0.0

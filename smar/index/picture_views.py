@@ -8,12 +8,13 @@ Shapes: N items, n of some, W words, D embedding length, C colours.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from smar.index.discriminants import FOLDS, Discriminants, Moments, auc_within
+from smar.index.discriminants import FOLDS, Discriminants, Kinds, Moments, auc_within
 from smar.index.picture_colours import looks_of
 
 ERRORS = 2.0
@@ -105,16 +106,21 @@ def learned_of(
         for columns in views.columns
     ]
     in_order = np.concatenate(parts)
-    of, is_told = categories[in_order], (told[in_order] > 0).toarray()
-    found = np.zeros((3, len(views.columns), is_told.shape[1]))  # AUC, its error, level
+    kinds = Kinds.of(categories[in_order])
+    is_told = (told[in_order] > 0).tocsc()
+    is_told.sort_indices()
+    items, starts = is_told.indices.astype(np.int64), is_told.indptr  # with each word
+    has = [items[start:end] for start, end in pairwise(starts)]
+    word_of = np.repeat(np.arange(len(has)), np.diff(starts))
+    found = np.zeros((3, len(views.columns), len(has)))  # AUC, its error, level
+    probability = np.empty((len(in_order), len(has)))
     for view, columns in enumerate(views.columns):
-        probability = np.concatenate(
-            [fits[view][fold].probability(part[:, columns]) for fold, part in enumerate(described)]
-        )
-        found[2, view] = np.einsum("nw,nw->w", probability, is_told)
-        for word, has in enumerate(is_told.T):
-            found[:2, view, word] = auc_within(probability[:, word], has, of, _FEW)
-    found[2] /= np.maximum(is_told.sum(0), 1)
+        pairs = zip(fits[view], described, strict=True)
+        np.concatenate([fit.probability(own[:, columns]) for fit, own in pairs], out=probability)
+        found[2, view] = np.bincount(word_of, probability[items, word_of], len(has))
+        for word, own in enumerate(has):
+            found[:2, view, word] = auc_within(probability[:, word], own, kinds, _FEW)
+    found[2] /= np.maximum(np.diff(starts), 1)
     best = _best(found[0], found[1])
     auc, error, level = found[:, best, np.arange(len(best))]
     return Learned(views, fits, best, auc, error, np.maximum(level, np.finfo(float).tiny))

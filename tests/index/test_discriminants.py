@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from smar.index.discriminants import Discriminants, Moments, auc_within
+from smar.index.discriminants import Discriminants, Kinds, Moments, auc_within
 
 
 def items(size: int = 3000) -> tuple[np.ndarray, np.ndarray]:
@@ -82,15 +82,27 @@ def test_auc_within_categories_is_that_of_all_pairs_of_one_category(few: int):
     rng = np.random.default_rng(0)
     score, told, of = rng.random(200), rng.random(200) < 0.4, rng.integers(0, 4, 200)
     of[:3], told[:3] = 4, [True, True, False]  # a category of one without the word
-    assert auc_within(score, told, of, few)[0] == pytest.approx(by_pairs(score, told, of, few))
-    assert auc_within(score, np.ones(200, bool), of, few) == (0, 0)
+    found, _ = auc_within(score, np.flatnonzero(told), Kinds.of(of), few)
+    assert found == pytest.approx(by_pairs(score, told, of, few))
+    assert auc_within(score, np.arange(200), Kinds.of(of), few) == (0, 0)
+
+
+@pytest.mark.parametrize("asked", [0, 3, 200], ids=["none", "few", "all"])
+def test_places_within_a_category_are_those_of_all_items_in_order(asked: int):
+    """Few items are compared with each of their category, of many all are ordered."""
+    rng = np.random.default_rng(asked)
+    score, of = rng.integers(0, 9, 200) / 9, rng.integers(0, 4, 200)  # many are equal
+    order = np.lexsort((score, of))
+    places = np.empty(200, np.int64)
+    places[order] = np.concatenate([np.arange(n) for n in np.bincount(of)])
+    items = np.sort(rng.choice(200, asked, replace=False))
+    assert np.array_equal(Kinds.of(of).places(score, items), places[items])
 
 
 def test_the_error_of_an_auc_is_its_deviation_over_draws():
     rng = np.random.default_rng(0)
+    has, kinds = np.arange(12), Kinds.of(np.zeros(60, np.int64))
     told = np.arange(60) < 12
-    found = [
-        auc_within(rng.normal(size=60) + told, told, np.zeros(60, np.int64), 3) for _ in range(2000)
-    ]
+    found = [auc_within(rng.normal(size=60) + told, has, kinds, 3) for _ in range(2000)]
     aucs, errors = np.array(found).T
     assert errors.mean() == pytest.approx(aucs.std(), rel=0.15)
