@@ -140,7 +140,7 @@ class ExactSearch:
         return Bests(queries, items, bounds)
 
 
-def _least_of_best(old: NDArray[np.float32], new: NDArray[np.float32], deep: int) -> np.float32:
+def _least_of_best(old: NDArray[np.float32], new: NDArray[np.float32], deep: int) -> float:
     """Return a score that the best `deep` of old and new ones together have at least.
 
     Where old ones are too few, as some are gone, the best of the new ones take their places.
@@ -149,10 +149,10 @@ def _least_of_best(old: NDArray[np.float32], new: NDArray[np.float32], deep: int
         return _nth(old, deep)
     missing = deep - len(old)
     if missing > len(new):
-        return np.float32(-np.inf)
-    return min(old.min(initial=np.inf), _nth(new, missing))
+        return -np.inf
+    return min(float(old.min(initial=np.inf)), _nth(new, missing))
 
 
-def _nth(scores: NDArray[np.float32], n: int) -> np.float32:
+def _nth(scores: NDArray[np.float32], n: int) -> float:
     """Return the n-th largest score."""
-    return np.partition(scores, -n)[-n]
+    return float(np.partition(scores, -n)[-n])

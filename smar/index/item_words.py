@@ -9,9 +9,11 @@ Shapes: N items, V words, P pairs of an item and a word that it has.
 
 import math
 from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Protocol
 
 import numpy as np
@@ -147,14 +149,35 @@ def _joined(
         taken
     ]
     counts = np.concatenate([earlier.counts, anew.counts])[taken]
-    told = [*earlier.vocabulary, *anew.vocabulary]
-    used = np.flatnonzero(np.bincount(both, minlength=len(told)))
-    vocabulary = sorted({told[place] for place in used})
-    number = {word: place for place, word in enumerate(vocabulary)}
-    renamed = np.zeros(len(told), np.int32)
-    renamed[used] = [number[told[place]] for place in used]
+    used = np.bincount(both, minlength=len(earlier.vocabulary) + len(anew.vocabulary)) > 0
+    vocabulary, renamed = _merged(earlier.vocabulary, anew.vocabulary, used)
     # Ascending numbers stay so: either vocabulary is in order, and an item is of one of them.
     return ItemWords(keys, vocabulary, starts, renamed[both], counts)
+
+
+def _merged(
+    earlier: list[str], anew: list[str], used: NDArray[np.bool_]
+) -> tuple[list[str], NDArray[np.int32]]:
+    """Return the words of two vocabularies that are used, ascending, and the number of each there.
+
+    Args:
+        earlier: Words, ascending, [V].
+        anew: Others and some of the same, ascending, [W].
+        used: Which of these are used, one vocabulary after the other, [V + W].
+    """
+    size, places = len(earlier), [bisect_left(earlier, word) for word in anew]
+    both = [earlier[p : p + 1] == [word] for p, word in zip(places, anew, strict=True)]
+    at, is_in_both = np.array(places, np.int64), np.array(both, np.bool_)
+    stays, is_new = used[:size].copy(), used[size:] & ~is_in_both
+    stays[at[used[size:] & is_in_both]] = True
+    vocabulary = [*compress(earlier, stays.tolist()), *compress(anew, is_new.tolist())]
+    vocabulary.sort()  # two runs in order
+    before = np.concatenate([[0], np.cumsum(stays)])
+    renamed = np.empty(size + len(anew), np.int32)
+    renamed[:size] = before[:-1] + np.searchsorted(at[is_new], np.arange(size), side="right")
+    renamed[size:] = before[at] + np.cumsum(is_new) - 1
+    renamed[size:][is_in_both] = renamed[at[is_in_both]]
+    return vocabulary, renamed
 
 
 def bm25(words: ItemWords) -> Postings:
