@@ -8,17 +8,20 @@ log to log, so that `choice.choose_click_words` weighs them by queries that no t
 Shapes: N items, V words of texts and clicks together, P pairs of an item and a word.
 """
 
-from array import array
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 
-from smar.data.membership import places_of
+from smar.data.membership import in_one_piece, places_of
+from smar.index.item_words import ItemWords
 from smar.index.told_words import ClickWord
 from smar.index.word_forms import WordForms, code_of, runs_of
 from smar.index.words import WordIndex
@@ -27,10 +30,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LEAST_QUERIES = 5  # that have a word of no text, for items to have it
+_BETWEEN = "\n"  # the forms of a word; what begins with it is a code
+_REMEMBERED = 50_000  # runs of characters, of which queries have the same
 
 
 class QueryForms:
-    """The words of queries in any of their forms, and what a query is called as a code.
+    """The words of queries, each with its other forms, and what a query is called as a code.
 
     Args:
         stemmer: As for `WordForms`.
@@ -38,44 +43,180 @@ class QueryForms:
 
     def __init__(self, stemmer: str) -> None:
         self._forms = WordForms(stemmer)
+        self._of_run = lru_cache(_REMEMBERED)(self._read)
 
     def of_text(self, text: str) -> list[str]:
-        """Return the words of a query, as `WordIndex.numbers` looks for them."""
-        words = [word for unit in self._forms.of_query(text) for word in unit]
+        """Return the words of a query, all forms of each in one text, first the one it has."""
+        words = [word for run in runs_of(text) for word in self._of_run(run)]
         code = code_of(text)
-        return [*words, code] if code and code not in words else words
+        is_other = code and not any(code in word.split(_BETWEEN) for word in words)
+        return [*words, _BETWEEN + code] if is_other else words
+
+    def _read(self, run: str) -> list[str]:
+        return [_BETWEEN.join(unit) for unit in self._forms.of_query_run(run)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Clicks:
     """What items were found by, in the training split alone.
 
     Args:
         rows: Rows of items that searches led to, one for each click.
-        queries: The query of each click.
+        numbers: Which of the queries each click is of.
+        asked: Where each of these is among `texts`, in the order of their first clicks, [Q].
+        texts: Queries.
     """
 
-    rows: Sequence[int]
-    queries: Sequence[str]
+    rows: NDArray[np.int32]
+    numbers: NDArray[np.int32]
+    asked: NDArray[np.int32]
+    texts: pa.Array
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def queries(self) -> pa.Array:
+        """The queries, each once, [Q]."""
+        return self.texts.take(pa.array(self.asked))
+
+    @classmethod
+    def of_each(cls, rows: Sequence[int], queries: Sequence[str]) -> Self:
+        """Return clicks, each given as the row of an item and its query."""
+        texts = pa.array(queries, pa.string())
+        return cls._of(np.asarray(rows, np.int32), np.arange(len(texts)), texts)
 
     @classmethod
     def of(
-        cls, items: "pd.DataFrame", queries: "pd.DataFrame", engagements: "pd.DataFrame"
+        cls,
+        items: "pd.DataFrame | pa.Table",
+        queries: "pd.DataFrame | pa.Table",
+        engagements: "pd.DataFrame | pa.Table",
     ) -> Self:
         """Return the clicks of accepted tables, without those of items that are gone."""
-        trained = queries.loc[queries["split"] == "train", ["query_id", "query"]]
-        of_query = _places(engagements["query_id"], trained["query_id"])
-        rows = _places(engagements["item_id"], items["item_id"])
-        is_one = (of_query >= 0) & (rows >= 0)
-        texts = trained["query"].to_numpy(object)
-        return cls(rows[is_one].tolist(), texts[of_query[is_one]].tolist())
+        split = _texts(queries, "split")
+        trained = np.flatnonzero(pc.equal(split, "train").to_numpy(zero_copy_only=False))
+        ids = _texts(queries, "query_id").take(pa.array(trained))
+        places = places_of(_texts(engagements, "query_id"), ids)
+        rows = places_of(_texts(engagements, "item_id"), _texts(items, "item_id"))
+        is_one = (places >= 0) & (rows >= 0)
+        of_query = trained[places[is_one]]
+        return cls._of(rows[is_one].astype(np.int32), of_query, _texts(queries, "query"))
+
+    @classmethod
+    def _of(cls, rows: NDArray[np.int32], of_query: NDArray[np.int64], texts: pa.Array) -> Self:
+        """Return clicks by the place of each one's query; one text may have several places."""
+        of_query = places_of(texts, texts)[of_query]
+        asked, first, numbers = np.unique(of_query, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        place = np.empty(len(asked), np.int32)
+        place[order] = np.arange(len(asked))
+        return cls(rows, place[numbers], asked[order].astype(np.int32), texts)
 
 
-def _places(ids: "pd.Series", among: "pd.Series") -> NDArray[np.int64]:
-    return places_of(pa.array(ids, pa.string()), pa.array(among, pa.string()))
+def _texts(table: "pd.DataFrame | pa.Table", name: str) -> pa.Array:
+    column = table[name]
+    if isinstance(column, pa.ChunkedArray):
+        return in_one_piece(column)
+    return pa.array(column, pa.string())
 
 
-def words_of_clicks(words: WordIndex, clicks: Clicks) -> list[ClickWord]:
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """The words of the queries that items were found by.
+
+    Args:
+        clicks: What they were found by.
+        stemmer: As for `WordForms`.
+        words: Those of each query as `QueryForms` has them, [Q].
+    """
+
+    clicks: Clicks
+    stemmer: str
+    words: ItemWords
+
+    @classmethod
+    def of(cls, clicks: Clicks, stemmer: str, earlier: ItemWords | None = None) -> Self:
+        """Return the words of clicks; those of `earlier` queries are not read again."""
+        texts = clicks.queries.to_pylist()
+        return cls(clicks, stemmer, ItemWords.read(texts, None, QueryForms(stemmer), earlier))
+
+    @cached_property
+    def forms(self) -> list[list[str]]:
+        """The forms of each word, the one it has first; none of the empty one, [U]."""
+        return [[form for form in w.split(_BETWEEN) if form] for w in self.words.vocabulary]
+
+    @cached_property
+    def firsts(self) -> list[str]:
+        """The form that each word has in queries; "" of what is a code alone, [U]."""
+        words = zip(self.words.vocabulary, self.forms, strict=True)
+        return ["" if w.startswith(_BETWEEN) or not forms else forms[0] for w, forms in words]
+
+    @cached_property
+    def by_query(self) -> csr_matrix:
+        """How often each query has each word, [Q, U]."""
+        words = self.words
+        parts = words.counts.astype(np.float32), words.numbers, words.starts
+        return csr_matrix(parts, shape=(len(words), len(words.vocabulary)))
+
+    def led(self, num_items: int) -> csr_matrix:
+        """Return how often each query led to each item, [N, Q]."""
+        ones = np.ones(len(self.clicks), np.float32)
+        shape = num_items, len(self.words)
+        return coo_matrix((ones, (self.clicks.rows, self.clicks.numbers)), shape).tocsr()
+
+    def known(self, words: WordIndex) -> dict[str, int]:
+        """Return those of all forms that a text has with their numbers, ascending."""
+        number = words.vocabulary
+        found = {form: number[form] for forms in self.forms for form in forms if form in number}
+        return dict(sorted(found.items(), key=lambda each: each[1]))
+
+    def counted(self, known: Sequence[str], num_items: int) -> csr_matrix:
+        """Return how often each item was found by a query with each of some words, [N, W]."""
+        of_queries = self.by_query.astype(np.float64) @ self.as_words(known)
+        return self.led(num_items) @ of_queries
+
+    def as_words(self, known: Sequence[str]) -> csr_matrix:
+        """Return which of some words are forms of each word of the queries, [U, W]."""
+        place = {word: number for number, word in enumerate(known)}
+        return _by_row(
+            [[place[f] for f in forms if f in place] for forms in self.forms], len(known)
+        )
+
+    def found_in(self) -> Counter[str]:
+        """Return how many queries have each word in any of its forms."""
+        every = sorted({form for forms in self.forms for form in forms})
+        of_queries = self.by_query @ self.as_words(every)
+        queries = np.bincount(of_queries.indices, minlength=len(every)).tolist()
+        return Counter(dict(zip(every, queries, strict=True)))
+
+    def others(self, known: Mapping[str, int]) -> list[str]:
+        """Return the first forms of words that none is known of, as queries have them in order."""
+        new = {
+            word: first
+            for word, first, forms in zip(
+                self.words.vocabulary, self.firsts, self.forms, strict=True
+            )
+            if first and not any(form in known for form in forms)
+        }
+        is_new = np.array([word in new for word in self.words.vocabulary], np.bool_)
+        which = is_new[self.words.numbers]
+        owner = np.repeat(np.arange(len(self.words)), np.diff(self.words.starts))[which]
+        first = np.unique(self.words.numbers[which], return_index=True)[1]
+        texts = self.clicks.queries.take(pa.array(np.unique(owner[first]))).to_pylist()
+        read = QueryForms(self.stemmer)
+        met = (new[word] for text in texts for word in read.of_text(text) if word in new)
+        return [*dict.fromkeys(met)]
+
+
+def _by_row(columns: Sequence[Sequence[int]], width: int) -> csr_matrix:
+    """Return a matrix with ones in the columns of each row."""
+    starts = np.cumsum([0, *map(len, columns)])
+    numbers = np.array([number for each in columns for number in each], np.int64)
+    return csr_matrix((np.ones(len(numbers), np.float32), numbers, starts), (len(columns), width))
+
+
+def words_of_clicks(words: WordIndex, searched: Searched) -> list[ClickWord]:
     """Return the words that items have by their clicks and not by their texts.
 
     Of n different queries that led to an item, n_w with the word w, which a share p_w of all
@@ -88,80 +229,56 @@ def words_of_clicks(words: WordIndex, clicks: Clicks) -> list[ClickWord]:
 
     Args:
         words: The words of the items' texts.
-        clicks: What items were found by.
+        searched: What items were found by.
     """
-    if not len(clicks.rows):
+    if not len(searched.clicks):
         return []
-    texts = list(dict.fromkeys(clicks.queries))
-    place = {text: number for number, text in enumerate(texts)}
-    columns = [place[text] for text in clicks.queries]
-    shape = len(words), len(texts)
-    led = coo_matrix((np.ones(len(columns), np.float32), (clicks.rows, columns)), shape).tocsr()
+    known = searched.known(words)
+    new = searched.others(known)
+    names = [*known, *new]
+    number = np.array([*known.values(), *range(words.num_words, words.num_words + len(new))])
+    led = searched.led(len(words))
     led.data[:] = 1  # a query that is asked again says nothing new
-    asked, new = _words_in(words, texts)
-    named = (led @ asked).tocsc()  # [N, V]
+    asked = searched.by_query @ _in_forms(searched, known, new)
+    asked.data[:] = 1
+    named = (led @ asked).tocsc()  # [N, W]
     named.sort_indices()
     named = named.tocoo()
-    is_new = named.col >= words.num_words
-    is_told = ~_in_texts(words, named.row, named.col)
+    is_new = named.col >= len(known)
+    is_told = ~_in_texts(words, named.row, number[named.col])
     queries_with = np.asarray(asked.sum(0)).ravel()
     is_told &= ~is_new | (queries_with[named.col] >= _LEAST_QUERIES)
-    above = named.data / np.diff(led.indptr)[named.row] - queries_with[named.col] / len(texts)
+    above = named.data / np.diff(led.indptr)[named.row] - queries_with[named.col] / asked.shape[0]
     is_told &= above > 0
-    row, column, typical = named.row[is_told], named.col[is_told], _typical(words, len(new))
+    row, column = named.row[is_told], named.col[is_told]
+    typical = _typical(words, len(new))[number]
     counts = (np.sqrt(above[is_told]) * typical[column]).astype(np.float32)
-    by_word = coo_matrix((counts, (row, column)), shape=(len(words), asked.shape[1])).tocsc()
+    by_word = coo_matrix((counts, (row, column)), shape=(len(words), len(names))).tocsc()
     by_word.sort_indices()
-    names = [*_names(words), *new]
     return [
         ClickWord(
-            names[number],
+            names[place],
             by_word.indices[of].astype(np.int32),
             by_word.data[of],
-            float(typical[number]),
+            float(typical[place]),
         )
-        for number, (start, end) in enumerate(
-            zip(by_word.indptr[:-1], by_word.indptr[1:], strict=True)
-        )
-        if end > start
-        for of in (slice(start, end),)
+        for place in np.flatnonzero(np.diff(by_word.indptr)).tolist()
+        for of in (slice(*by_word.indptr[place : place + 2]),)
     ]
 
 
-def _words_in(words: WordIndex, texts: Sequence[str]) -> tuple[csr_matrix, list[str]]:
-    """Return which words queries have, 1 or 0, [queries, V], and those of no text, from V on."""
-    forms, vocabulary = WordForms(words.stemmer), words.vocabulary
-    new: dict[str, int] = {}
-    of_run: dict[str, frozenset[int]] = {}  # queries share these
-    columns, sizes = array("q"), array("q", [0])
-    for text in texts:
-        numbers: set[int] = set()
-        for run in runs_of(text):
-            of_one = of_run.get(run)
-            if of_one is None:
-                of_one = of_run[run] = frozenset(_numbers_of(forms.of_query_run(run), words, new))
-            numbers |= of_one
-        code = code_of(text)
-        if code in vocabulary:
-            numbers.add(vocabulary[code])
-        columns.extend(numbers)
-        sizes.append(len(numbers))
-    shape = len(texts), words.num_words + len(new)
-    parts = np.ones(len(columns), np.float32), np.array(columns), np.cumsum(np.array(sizes))
-    return csr_matrix(parts, shape), list(new)
-
-
-def _numbers_of(
-    units: Sequence[Sequence[str]], words: WordIndex, new: dict[str, int]
-) -> Iterator[int]:
-    """Yield the numbers of words in all forms that a text has, of others in the first, as `new`."""
-    for unit in units:
-        known = [words.vocabulary[word] for word in unit if word in words.vocabulary]
-        yield from known or [new.setdefault(unit[0], words.num_words + len(new))]
+def _in_forms(searched: Searched, known: Mapping[str, int], new: Sequence[str]) -> csr_matrix:
+    """Return which words each word of queries is: all that texts have, else its first form."""
+    place = {word: number for number, word in enumerate([*known, *new])}
+    columns = []
+    for forms, first in zip(searched.forms, searched.firsts, strict=True):
+        found = [place[form] for form in forms if form in known]
+        columns.append(found or [place[form] for form in (first,) if form])
+    return _by_row(columns, len(place))
 
 
 def _in_texts(
-    words: WordIndex, rows: NDArray[np.int32], columns: NDArray[np.int32]
+    words: WordIndex, rows: NDArray[np.int32], columns: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Return whether the text of each of some rows has the word of a number, [P].
 
@@ -171,9 +288,10 @@ def _in_texts(
         columns: The words, ascending.
     """
     own = words.of_texts().postings
-    size = len(words)
-    held = np.repeat(np.arange(len(own), dtype=np.int64) * size, np.diff(own.starts)) + own.rows
-    asked = columns.astype(np.int64) * size + rows
+    size, each = len(words), np.unique(columns)
+    parts = [own.of(n)[0].astype(np.int64) + n * size for n in each[each < len(own)].tolist()]
+    held = np.concatenate([np.empty(0, np.int64), *parts])
+    asked = columns * size + rows
     place = np.minimum(np.searchsorted(held, asked), len(held) - 1)
     return held[place] == asked if len(held) else np.zeros(len(asked), np.bool_)
 
@@ -188,8 +306,3 @@ def _typical(words: WordIndex, num_new: int) -> NDArray[np.float64]:
     by_idf = float((own.weights / idf[word]).mean()) if len(word) else 0.0
     known = np.where(sizes > 0, sums / np.maximum(sizes, 1), unknown * by_idf)
     return np.concatenate([known, np.full(num_new, unknown * by_idf)])
-
-
-def _names(words: WordIndex) -> list[str]:
-    """Return the words by number."""
-    return sorted(words.vocabulary, key=words.vocabulary.__getitem__)

@@ -63,7 +63,7 @@ class ExclusiveWords:
         cls,
         words: WordIndex,
         told: Sequence[ClickWord],
-        categories: Sequence[str],
+        categories: Sequence[str] | pa.Array,
         weight: float = 1.0,
     ) -> Self:
         """Return the words of items that exclude each other.

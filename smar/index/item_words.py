@@ -77,8 +77,7 @@ class ItemWords:
             earlier: Words in the same form, of which those of items as they are now are taken.
             keys: What the items are known by, if something else tells their texts, [N, 2].
         """
-        called: Sequence[Sequence[str]] = codes if codes is not None else [()] * len(texts)
-        fields = [(text, *names) for text, names in zip(texts, called, strict=True)]
+        fields = _fields(texts, codes)
         keys = keys_of(fields) if keys is None else keys
         if earlier is None:
             return _read(keys, fields, forms)
@@ -103,12 +102,18 @@ class ItemWords:
             forms: The form that words are kept in.
             keys: What those others are known by, if something else tells their texts.
         """
-        called: Sequence[Sequence[str]] = codes if codes is not None else [()] * len(texts)
-        fields = [(text, *names) for text, names in zip(texts, called, strict=True)]
+        fields = _fields(texts, codes)
         keys = keys_of(fields) if keys is None else keys
         known = self.keys[rows] if len(self) else np.empty((len(rows), 2), np.uint64)
         known[rows < 0] = keys
         return _joined(self, _read(keys, fields, forms), known, rows)
+
+
+def _fields(texts: Sequence[str], codes: Sequence[Sequence[str]] | None) -> list[tuple[str, ...]]:
+    """Return what each item is given as, its text and its codes."""
+    if codes is None:
+        return [*zip(texts, strict=True)]
+    return [(text, *names) for text, names in zip(texts, codes, strict=True)]
 
 
 def _read(keys: NDArray[np.uint64], fields: Sequence[Sequence[str]], forms: Forms) -> ItemWords:

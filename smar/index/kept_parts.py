@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from smar.index.asked import Asked
 from smar.index.basis import Basis, Hashed
 from smar.index.bests import Bests
+from smar.index.click_words import Clicks
 from smar.index.item_words import ItemWords
 from smar.index.lists import Lists
 from smar.index.picture_colours import PictureColours
@@ -22,6 +24,7 @@ from smar.index.picture_colours import PictureColours
 OF_TEXTS = ("words", "letters", "searched")
 """What is kept of texts, each in a folder of its name."""
 _TYPED = "typed.json"
+_OF_CLICKS = ("rows", "numbers", "asked")
 _ARRAYS = ("keys", "starts", "numbers", "counts")  # of words
 _TOLD = (
     "stemmer",
@@ -80,6 +83,7 @@ class Read:
         words: The words of the items.
         letters: The same as they are spelled; None where no query is mended.
         searched: Those of the queries of clicks; None where nobody asks for them.
+        clicks: What the items were found by; texts of queries are not kept.
         colours: Of all pictures; None where they were not looked at.
         rows: Hashes of blocks of the tables.
         typed: How many of the queries that were trained on have each word, as it is spelled; None
@@ -89,6 +93,7 @@ class Read:
     words: ItemWords | None = None
     letters: ItemWords | None = None
     searched: ItemWords | None = None
+    clicks: Clicks | None = None
     colours: PictureColours | None = None
     rows: Hashed = field(default_factory=Hashed.nothing)
     typed: Mapping[str, int] | None = None
@@ -132,9 +137,13 @@ def read_parts(folder: Path, *, is_looked_at_so: bool, is_hashed_so: bool) -> Re
     rows = Hashed.nothing()
     if is_hashed_so:
         rows = Hashed(*(_array(folder / "rows", name) for name in vars(rows)))
+    clicks = None
+    if (folder / "clicks").is_dir():
+        of_clicks = {name: _array(folder / "clicks", name) for name in _OF_CLICKS}
+        clicks = Clicks(**of_clicks, texts=pa.array([], pa.string()))
     typed = folder / _TYPED
     counts = orjson.loads(typed.read_bytes()) if typed.is_file() else None
-    return Read(**words, colours=colours, rows=rows, typed=counts)
+    return Read(**words, colours=colours, rows=rows, typed=counts, clicks=clicks)
 
 
 def read_fit(folder: Path, details: Mapping[str, Any]) -> Fit:
@@ -173,6 +182,8 @@ def _arrays(read: Read, fit: Fit) -> Iterator[tuple[str, Any]]:
     folders |= {"asked": {"vectors": fit.asked.vectors}, "rows": vars(read.rows)}
     if read.colours is not None:
         folders["colours"] = vars(read.colours)
+    if read.clicks is not None:
+        folders["clicks"] = {name: getattr(read.clicks, name) for name in _OF_CLICKS}
     if fit.lists is not None:
         folders["vectors"] = {"keys": fit.keys} | vars(fit.lists)
         if fit.bests is not None:

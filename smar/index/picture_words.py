@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, csc_matrix, csr_matrix, hstack
+from scipy.sparse import csc_matrix, csr_matrix, hstack
 
-from smar.index.click_words import Clicks, QueryForms
-from smar.index.item_words import ItemWords
+from smar.index.click_words import Clicks, Searched
 from smar.index.picture_views import ERRORS, Learned, Views, learned_of
 from smar.index.spelling import NearWords, is_slip
 from smar.index.told_words import ClickWord
@@ -69,23 +68,16 @@ class Pictured:
         colours: Of their pixels, as `PictureColours.of_items`, [N, C].
         categories: Of each item, "" for none, [N].
         brands: Of each item, "" for none, [N].
-        rows: Rows of items that searches led to, one for each click.
-        queries: The query of each click, of the training split alone.
+        clicks: What they were found by.
         looks: What the colours are known by (`looks_of`), [N], if it is at hand.
     """
 
     image: NDArray[np.float32]
     colours: NDArray[np.uint8]
-    categories: Sequence[str]
-    brands: Sequence[str]
-    rows: Sequence[int]
-    queries: Sequence[str]
+    categories: Sequence[str] | pa.Array
+    brands: Sequence[str] | pa.Array
+    clicks: Clicks
     looks: NDArray[np.uint64] | None = None
-
-    @property
-    def clicks(self) -> Clicks:
-        """What they were found by."""
-        return Clicks(self.rows, self.queries)
 
     @classmethod
     def of(
@@ -95,35 +87,13 @@ class Pictured:
         items: "pd.DataFrame",
         queries: "pd.DataFrame",
         engagements: "pd.DataFrame",
-        looks: NDArray[np.uint64] | None = None,
     ) -> Self:
         """Return what accepted tables say of items, [N], beside their S_i and colours, if known."""
-        clicks = Clicks.of(items, queries, engagements)
         if colours is None:
             colours = np.empty((len(items), 0), np.uint8)
         categories, brands = (items[name].to_numpy(object).tolist() for name in _OF_ITEMS)
-        return cls(image, colours, categories, brands, clicks.rows, clicks.queries, looks)
-
-
-@dataclass(frozen=True)
-class Searched:
-    """The words of the queries that items were found by.
-
-    Args:
-        numbers: Which query each click is of, [clicks].
-        words: Those of each query, in any form, once however often it led to an item.
-    """
-
-    numbers: NDArray[np.int64]
-    words: ItemWords
-
-    @classmethod
-    def of(cls, shop: Pictured, stemmer: str, earlier: ItemWords | None = None) -> Self:
-        """Return the words of a shop's clicks; those of `earlier` queries are not read again."""
-        coded = pa.array(shop.queries, pa.string()).dictionary_encode()
-        forms = QueryForms(stemmer)
-        words = ItemWords.read(coded.dictionary.to_pylist(), None, forms, earlier)
-        return cls(np.asarray(coded.indices, np.int64), words)
+        clicks = Clicks.of(items, queries, engagements)
+        return cls(image, colours, categories, brands, clicks)
 
 
 @dataclass(frozen=True)
@@ -177,7 +147,7 @@ def words_of_pictures(
     has_picture = np.flatnonzero(np.any(shop.image, axis=1))
     if not weight or len(has_picture) < 2 * _LEAST_ITEMS:
         return []
-    searched = searched or Searched.of(shop, words.stemmer)
+    searched = searched or Searched.of(shop.clicks, words.stemmer)
     tried = _tried(words, shop, searched, clicked, has_picture)
     drawn = np.random.default_rng(seed).permutation(has_picture)[:_FITTED]
     categories = _numbered(shop.categories)
@@ -201,28 +171,12 @@ def words_of_pictures(
     return [each for each in found if len(each.rows)]
 
 
-def _numbered(categories: Sequence[str]) -> NDArray[np.int64]:
+def _numbered(categories: Sequence[str] | pa.Array) -> NDArray[np.int64]:
     """Return the place of each category among all of them in their order, [N]."""
     coded = pa.array(categories, pa.string()).dictionary_encode()
     names = coded.dictionary.to_pylist()
     place = {name: number for number, name in enumerate(sorted(names))}
     return np.array([place[name] for name in names], np.int64)[np.asarray(coded.indices, np.int64)]
-
-
-def _clicked(words: WordIndex, shop: Pictured, searched: Searched) -> csc_matrix:
-    """Return how often each item was found by a query with each word, [N, V]."""
-    asked = searched.words
-    vocabulary = {word: number for word, number in words.vocabulary.items() if word}
-    number_of = np.array([vocabulary.get(word, -1) for word in asked.vocabulary], np.int64)
-    sizes = np.diff(asked.starts)[searched.numbers]
-    ends = np.cumsum(sizes)
-    taken = np.arange(ends[-1] if len(ends) else 0)  # of each click the words of its query
-    taken += np.repeat(asked.starts[searched.numbers] - (ends - sizes), sizes)
-    columns, rows = number_of[asked.numbers[taken]], np.repeat(np.asarray(shop.rows), sizes)
-    is_known = columns >= 0
-    counts = asked.counts[taken][is_known].astype(np.float64)
-    shape = len(words), words.num_words
-    return coo_matrix((counts, (rows[is_known], columns[is_known])), shape=shape).tocsc()
 
 
 def _tried(
@@ -233,19 +187,23 @@ def _tried(
     has_picture: NDArray[np.int64],
 ) -> _Tried:
     """Return the words that texts may leave out: those of texts, then those of clicks alone."""
-    own, clicked = words.item_weights(), _clicked(words, shop, searched)
-    numbers = _numbers_tried(own, clicked, words, shop, has_picture)
+    known = words.vocabulary  # without clicks any word; with them those that these use
+    if len(shop.clicks):
+        known = searched.known(words)
+    names = sorted(known, key=known.__getitem__)
+    own = words.item_weights()[:, [known[word] for word in names]]
+    clicked = searched.counted(names, len(words)).tocsc()
+    columns = _columns_tried(own, clicked, names, words, shop, has_picture)
     new = _of_no_text(words, told, has_picture)
-    in_text = own[:, numbers]
+    in_text = own[:, columns]
     rows = np.concatenate([np.empty(0, np.int32), *(each.rows for each in new)])
-    columns = np.repeat(np.arange(len(new)), [len(each.rows) for each in new])
-    of_new = csr_matrix((np.ones(len(rows)), (rows, columns)), (len(words), len(new)))
-    name_of = {number: word for word, number in words.vocabulary.items()}
-    means = [float(in_text[:, [place]].data.mean()) for place in range(len(numbers))]
+    numbers = np.repeat(np.arange(len(new)), [len(each.rows) for each in new])
+    of_new = csr_matrix((np.ones(len(rows)), (rows, numbers)), (len(words), len(new)))
+    means = [float(in_text[:, [place]].data.mean()) for place in range(len(columns))]
     return _Tried(
-        [*(name_of[number] for number in numbers.tolist()), *(each.word for each in new)],
+        [*(names[column] for column in columns.tolist()), *(each.word for each in new)],
         hstack([in_text, csc_matrix(of_new.shape)], format="csc"),
-        hstack([in_text + clicked[:, numbers], of_new], format="csr"),
+        hstack([in_text + clicked[:, columns], of_new], format="csr"),
         np.array([*means, *(each.most for each in new)], np.float64),
     )
 
@@ -270,39 +228,51 @@ def _without_slips(
     new = [place for place in chosen.tolist() if names[place] not in words.vocabulary]
     if not new:
         return chosen
-    asked = searched.words.found_in()
+    asked = searched.found_in()
     near = NearWords(asked)
     slips = [place for place in new if is_slip(names[place], asked, near)]
     return np.setdiff1d(chosen, slips)
 
 
-def _numbers_tried(
+def _columns_tried(
     own: csc_matrix,
     clicked: csc_matrix,
+    names: Sequence[str],
     words: WordIndex,
     shop: Pictured,
     has_picture: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Return the numbers of words of texts that others may leave out, [W]."""
+    """Return the columns of words of texts that others may leave out, [W].
+
+    Args:
+        own: What each word counts in each text, [N, W].
+        clicked: How often each item was found by it, likewise.
+        names: The words.
+        words: The index of the texts.
+        shop: What pictures can be learned from.
+        has_picture: Rows of items.
+    """
     if len(has_picture) < own.shape[0]:
         own, clicked = own[has_picture], clicked[has_picture]
     in_text = (own > 0).astype(np.int32)
     is_told = (in_text + (clicked > 0).astype(np.int32)) > 0
     items = np.asarray(is_told.sum(0)).ravel()
     is_tried = (items >= _LEAST_ITEMS) & (2 * items <= len(has_picture))
-    is_tried[[n for word, n in words.vocabulary.items() if not word.isalpha()]] = False
-    if len(shop.queries):
+    is_tried &= np.array([word.isalpha() for word in names], np.bool_)
+    if len(shop.clicks):
         clicks = np.asarray(clicked.sum(0)).ravel()
         in_texts = np.asarray(clicked.multiply(in_text).sum(0)).ravel()
         is_tried &= clicks >= _LEAST_CLICKS
         is_tried &= clicks - in_texts >= _UNTOLD * clicks
     else:
-        branded = np.zeros(len(is_tried))
-        names = [words.numbers(shop.brands[row]) for row in has_picture]
-        np.add.at(branded, [number for name in names for number in set(name)], 1)
+        branded = np.zeros(words.num_words)
+        brands = pa.array(shop.brands, pa.string()).to_pylist()
+        of_brands = [words.numbers(brands[row]) for row in has_picture]
+        np.add.at(branded, [number for numbers in of_brands for number in set(numbers)], 1)
+        branded = branded[[words.vocabulary[word] for word in names]]
         is_tried &= 2 * branded < np.asarray(in_text.sum(0)).ravel()
-    numbers = np.flatnonzero(is_tried)
-    return np.sort(numbers[np.argsort(-items[numbers], kind="stable")[:_MOST]])
+    columns = np.flatnonzero(is_tried)
+    return np.sort(columns[np.argsort(-items[columns], kind="stable")[:_MOST]])
 
 
 def _may_have(told: csr_matrix, categories: NDArray[np.int64]) -> NDArray[np.bool_]:

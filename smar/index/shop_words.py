@@ -13,8 +13,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from smar.data.images import ImageStore
+from smar.data.membership import in_one_piece
 from smar.data.text import FIELDS, item_codes, item_texts
-from smar.index.click_words import words_of_clicks
+from smar.index.click_words import Clicks, Searched, words_of_clicks
 from smar.index.exclusive_words import ExclusiveWords
 from smar.index.item_words import ItemWords
 from smar.index.kept import Kept
@@ -22,7 +23,7 @@ from smar.index.kept_parts import Read
 from smar.index.language import stemmer_of
 from smar.index.letters import counted, letters_with, read_letters
 from smar.index.picture_colours import PictureColours
-from smar.index.picture_words import Pictured, Searched, words_of_pictures
+from smar.index.picture_words import Pictured, words_of_pictures
 from smar.index.same_rows import is_in_place, places_before, unchanged
 from smar.index.spelling import Spelling
 from smar.index.store import EmbeddingStore
@@ -33,6 +34,8 @@ from smar.paths import Paths
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_LOG = ("queries", "engagements")  # what clicks are read of
 
 READ = (*FIELDS, "gtin", "mpn")
 """Columns that the words of an item are read of, beside its id."""
@@ -97,12 +100,26 @@ class Shop:
         is_trained = self.queries["split"] == "train"
         return list(self.queries.loc[is_trained, "query"].to_numpy(object).tolist())
 
-    def pictured(self, colours: PictureColours | None) -> Pictured:
+    def clicks(self, earlier: Read) -> Clicks:
+        """Return what the items were found by, as an earlier run has it of the same log."""
+        texts = in_one_piece(self.tables["queries"]["query"])
+        if earlier.clicks is not None and earlier.words is not None and self._is_same_log:
+            places = self.places
+            if places is not None and is_in_place(places, len(earlier.words)):
+                return replace(earlier.clicks, texts=texts)
+        return Clicks.of(self.items, self.tables["queries"], self.tables["engagements"])
+
+    @property
+    def _is_same_log(self) -> bool:
+        return {f"data/accepted/{name}.parquet" for name in _LOG} <= {*self.unchanged}
+
+    def pictured(self, colours: PictureColours | None, clicks: Clicks) -> Pictured:
         """Return what the items show, and what they were found by."""
-        log = self.tables["engagements"].select(["query_id", "item_id"]).to_pandas()
-        seen = colours.of_lists(self.items["image_ids"]) if colours else (None, None)
-        items = self.items.select(["item_id", "category", "brand"]).to_pandas()
-        return Pictured.of(self.store.image, seen[0], items, self.queries, log, seen[1])
+        found, looks = np.empty((len(self.items), 0), np.uint8), None
+        if colours is not None:
+            found, looks = colours.of_lists(self.items["image_ids"])
+        categories, brands = (in_one_piece(self.items[name]) for name in ("category", "brand"))
+        return Pictured(self.store.image, found, categories, brands, clicks, looks)
 
 
 class ShopWords(NamedTuple):
@@ -135,22 +152,31 @@ def words_of(shop: Shop, stemmer: str, earlier: Read) -> ShopWords:
     typed = _typed(shop, earlier.typed) if letters else None
     spelling = Spelling.of(letters, typed, words) if letters and typed is not None else None
     colours = _colours(shop, earlier.colours)
-    pictured = shop.pictured(colours)
-    clicks, categories = pictured.clicks, pictured.categories
-    told = cache(lambda: words_of_clicks(words, clicks))  # where pictures or a weight ask for it
-    searched, shown = None, []
+    clicks = shop.clicks(earlier)
+    searched = cache(lambda: _searched(clicks, stemmer, earlier))  # where pictures or a weight ask
+    told = cache(lambda: words_of_clicks(words, searched()))  # for it
+    pictured, shown = shop.pictured(colours, clicks), []
+    categories = pictured.categories
     if weight := params.index.picture_words:
-        searched = Searched.of(pictured, stemmer, earlier.searched)
-        shown = words_of_pictures(words, pictured, weight, params.seed, searched, told())
+        shown = words_of_pictures(words, pictured, weight, params.seed, searched(), told())
     more = words.with_pictured(shown)
     excluding = cache(lambda: ExclusiveWords.of(words, told(), categories))
-    asked = searched.words if searched else None
+    asked = searched().words if params.index.picture_words else None
     return ShopWords(
-        Read(words=read, letters=letters, searched=asked, colours=colours, typed=typed),
+        Read(
+            words=read, letters=letters, searched=asked, colours=colours, typed=typed, clicks=clicks
+        ),
         lambda weight: more.with_clicked(told(), weight) if weight else more,
         lambda weight: replace(excluding(), weight=weight) if weight else None,
         spelling,
     )
+
+
+def _searched(clicks: Clicks, stemmer: str, earlier: Read) -> Searched:
+    """Return the words of clicks, as they were read of the same clicks."""
+    if earlier.searched is None or clicks.rows is not (earlier.clicks and earlier.clicks.rows):
+        return Searched.of(clicks, stemmer, earlier.searched)
+    return Searched(clicks, stemmer, earlier.searched)
 
 
 def _typed(shop: Shop, earlier: Mapping[str, int] | None) -> Mapping[str, int]:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from smar.index import choice
 from smar.index.choice import CLICK_WORDS, choose_click_words
-from smar.index.click_words import Clicks, words_of_clicks
+from smar.index.click_words import Clicks, Searched, words_of_clicks
 from smar.index.hybrid import HybridIndex
 from smar.index.picture_words import PictureWord
 from smar.index.told_words import ClickWord
@@ -23,9 +24,13 @@ from tests.index.test_hybrid import QUERIES, encoded, make
 TEXTS = ["acme red dress", "acme dress", "zeta lamp", "zeta red lamp red"]
 
 
+def searched(words: WordIndex, rows: list[int], queries: list[str]) -> Searched:
+    return Searched.of(Clicks.of_each(rows, queries), words.stemmer)
+
+
 def told(words: WordIndex, rows: list[int], queries: list[str], weight: float = 1.0) -> dict:
     """Return what is told by word: the rows, and what the word counts in each."""
-    found = words_of_clicks(words, Clicks(rows, queries))
+    found = words_of_clicks(words, searched(words, rows, queries))
     index = words.with_clicked(found, weight)
     return {
         each.word: dict(zip(*index.postings.of(column), strict=True))
@@ -68,7 +73,7 @@ def test_a_word_of_no_text_is_told_where_five_queries_have_it_and_counts_as_the_
 @pytest.mark.parametrize(("rows", "weight"), [([], 1.0), ([1], 0.0)])
 def test_nothing_is_told_without_clicks_or_weight(rows: list[int], weight: float):
     words = WordIndex.build(TEXTS)
-    told = words_of_clicks(words, Clicks(rows, ["red"] * len(rows)))
+    told = words_of_clicks(words, searched(words, rows, ["red"] * len(rows)))
     assert words.with_clicked(told, weight) is words
     assert words.with_clicked([]) is words
 
@@ -79,7 +84,9 @@ def test_clicks_are_those_of_training_on_items_that_are_there():
     )
     engagements = pd.DataFrame({"query_id": ["a", "a", "b"], "item_id": ["2", "gone", "2"]})
     items = pd.DataFrame({"item_id": ["1", "2"]})
-    assert Clicks.of(items, queries, engagements) == Clicks([1], ["red"])
+    found = Clicks.of(items, queries, engagements)
+    assert (found.rows.tolist(), found.numbers.tolist()) == ([1], [0])
+    assert found.queries.to_pylist() == ["red"]
 
 
 def clicked() -> tuple[WordIndex, WordIndex]:
@@ -176,7 +183,8 @@ def test_clicks_are_weighed_by_queries_that_no_training_has_seen(helps: bool):
     led = wanted if helps else [(row + 1) % 60 for row in wanted]
 
     def words(weight: float) -> WordIndex:
-        return index.words.with_clicked(words_of_clicks(index.words, Clicks(led, QUERIES)), weight)
+        found = words_of_clicks(index.words, searched(index.words, led, list(QUERIES)))
+        return index.words.with_clicked(found, weight)
 
     relevant = np.zeros((len(QUERIES), 60))
     relevant[np.arange(len(QUERIES)), wanted] = 1
@@ -213,3 +221,63 @@ def test_clicks_count_where_they_gain_more_than_two_standard_errors(
     asked = query_set(csr_matrix(np.ones((len(gains), 60))))
     found = choose_click_words(index, words, asked, lambda _: encoded(), 5, seed=0)
     assert found == (chosen, {0.0: 0.0, 0.5: 0.0, 1.0: pytest.approx(np.mean(gains))})
+
+
+MIXED = ["red", "WH-1000XM4", "wh1000xm4", "iphone8", "iphone 8", "256gb", "sofas", "teal", "ab12"]
+
+
+def slowly(index: WordIndex, rows: list[int], queries: list[str]) -> dict[str, dict[int, float]]:
+    """Return what `words_of_clicks` says, one click and one word at a time."""
+    each, own = list(dict.fromkeys(queries)), index.item_weights().toarray()
+    asked = {
+        query: {word for first, known in index.forms(query) for word in (known or [first])}
+        for query in each
+    }
+    found: dict[str, dict[int, float]] = {}
+    names = {number: word for word, number in index.vocabulary.items()}
+    idf, unknown = index.idf()
+    by_idf = np.mean([own[i, w] / idf[w] for i, w in zip(*own.nonzero(), strict=True)])
+    for word in sorted({word for words in asked.values() for word in words}, key=str):
+        is_known, share = not isinstance(word, str), sum(word in asked[q] for q in each)
+        typical = own[:, word][own[:, word] > 0].mean() if is_known else unknown * by_idf
+        for row in set(rows):
+            led = {query for at, query in zip(rows, queries, strict=True) if at == row}
+            above = sum(word in asked[query] for query in led) / len(led) - share / len(each)
+            if above <= 0 or (is_known and own[row, word]) or (not is_known and share < 5):
+                continue
+            name = names[word] if is_known else word
+            found.setdefault(name, {})[row] = above**0.5 * typical
+    return found
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_words_of_clicks_are_those_of_one_click_after_the_other(seed: int):
+    rng = np.random.default_rng(seed)
+    texts = [" ".join(rng.choice(MIXED[:-2], rng.integers(1, 4))) for _ in range(20)]
+    index = WordIndex.build(texts, [["AB12"] if row % 3 else [] for row in range(20)])
+    queries = [" ".join(rng.choice(MIXED, rng.integers(1, 4))).lower() for _ in range(80)]
+    rows = rng.integers(0, 20, 80).tolist()
+    found = {
+        each.word: dict(zip(each.rows.tolist(), each.weights.tolist(), strict=True))
+        for each in words_of_clicks(index, searched(index, rows, queries))
+    }
+    expected = slowly(index, rows, queries)
+    assert set(found) == set(expected)
+    for word, weights in expected.items():
+        assert found[word] == pytest.approx(weights, rel=1e-5)
+
+
+def test_words_of_no_text_stand_as_queries_have_them_one_after_the_other():
+    index = WordIndex.build(TEXTS)
+    queries = ["plum red", "kiwi plum", "red", "beryl kiwi"]
+    assert searched(index, [0] * 4, queries).others(index.vocabulary) == ["plum", "kiwi", "beryl"]
+
+
+def test_clicks_of_one_text_in_two_rows_of_the_table_are_of_one_query():
+    queries = pa.table(
+        {"query_id": ["a", "b", "c"], "query": ["red", "teal", "red"], "split": ["train"] * 3}
+    )
+    engagements = pa.table({"query_id": ["c", "b", "a"], "item_id": ["1", "2", "2"]})
+    found = Clicks.of(pa.table({"item_id": ["1", "2"]}), queries, engagements)
+    assert found.queries.to_pylist() == ["red", "teal"]
+    assert (found.rows.tolist(), found.numbers.tolist()) == ([0, 1, 1], [0, 1, 0])

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from smar.index import picture_words
-from smar.index.click_words import words_of_clicks
+from smar.index.click_words import Clicks, Searched, words_of_clicks
 from smar.index.picture_colours import COLOURS as SHADES
 from smar.index.picture_words import Pictured, PictureWord, words_of_pictures
 from smar.index.words import WordIndex
 
+NONE = Clicks.of_each([], [])
 COLOURS = ("red", "teal", "pink")
 
 
@@ -42,9 +43,14 @@ def shop(size: int = 400, untold: float = 0.5, *, seed: int = 0) -> tuple[list[s
         colours=colours,
         categories=[kinds[k] for k in kind],
         brands=[brands[b] for b in brand],
-        rows=[*range(size), *range(size)],
-        queries=queries,
+        clicks=Clicks.of_each([*range(size), *range(size)], queries),
     )
+
+
+def asked(given: Pictured) -> list[str]:
+    """Return the query of each click."""
+    queries = given.clicks.queries.to_pylist()
+    return [queries[number] for number in given.clicks.numbers]
 
 
 def names(told: list[PictureWord]) -> set[str]:
@@ -59,7 +65,7 @@ def test_colours_are_told_and_what_texts_say_or_no_picture_shows_is_not():
     for word in told:
         name = word.word
         assert not any(name in texts[row].split() for row in word.rows)
-        is_shown = np.array([query.startswith(name) for query in given.queries[: len(texts)]])
+        is_shown = np.array([query.startswith(name) for query in asked(given)[: len(texts)]])
         lacks = np.array([name not in text for text in texts])
         assert word.weights[is_shown[word.rows]].sum() > 0.9 * word.weights.sum()
         assert is_shown[word.rows].sum() > 0.9 * (is_shown & lacks).sum()
@@ -68,11 +74,11 @@ def test_colours_are_told_and_what_texts_say_or_no_picture_shows_is_not():
 def test_without_a_log_texts_alone_teach_and_brands_are_no_words_of_pictures():
     texts, given = shop()
     words = WordIndex.build(texts)
-    alone = replace(given, rows=[], queries=[])
+    alone = replace(given, clicks=NONE)
     assert names(words_of_pictures(words, alone, 0.5, 7)) == set(COLOURS)
     named = [text.replace("red", "") for text in texts]
     brands = ["red" if "red" in text else "" for text in texts]  # the word is a brand's
-    alone = replace(given, brands=brands, rows=[], queries=[])
+    alone = replace(given, brands=brands, clicks=NONE)
     words = WordIndex.build([f"{b} {text}" for b, text in zip(brands, named, strict=True)])
     assert "red" not in names(words_of_pictures(words, alone, 0.5, 7))
 
@@ -122,25 +128,25 @@ def wordless(size: int = 400, slips: int = 0) -> tuple[WordIndex, Pictured]:
     So many of these write it "tael".
     """
     texts, given = shop(size)
-    queries = [f"{query} {row}" for row, query in enumerate(given.queries)]  # no two alike
-    rows = list(given.rows)
+    queries = [f"{query} {row}" for row, query in enumerate(asked(given))]  # no two alike
+    rows = given.clicks.rows.tolist()
     of_teal = [row for row, query in enumerate(queries) if query.startswith("teal")]
     for row in of_teal[::2]:
         rows[row], queries[row] = 0, "lamp"
     for row in of_teal[1::2][:slips]:
         queries[row] = queries[row].replace("teal", "tael")
     words = WordIndex.build([text.replace("teal ", "") for text in texts])
-    return words, replace(given, rows=rows, queries=queries)
+    return words, replace(given, clicks=Clicks.of_each(rows, queries))
 
 
 def test_a_word_of_no_text_is_learned_from_clicks_and_told_of_what_nobody_clicked():
     words, given = wordless()
-    clicks = words_of_clicks(words, given.clicks)
+    clicks = words_of_clicks(words, Searched.of(given.clicks, words.stemmer))
     clicked = next(each for each in clicks if each.word == "teal")
     assert "teal" not in names(words_of_pictures(words, given, 0.5, 7))
     told = words_of_pictures(words, given, 0.5, 7, clicked=clicks)
     teal = next(each for each in told if each.word == "teal")
-    is_teal = np.array([query.startswith("teal") for query in shop()[1].queries[: len(words)]])
+    is_teal = np.array([query.startswith("teal") for query in asked(shop()[1])[: len(words)]])
     assert is_teal[teal.rows].sum() > 0.9 * is_teal.sum() > len(clicked.rows)
     assert teal.weights[is_teal[teal.rows]].sum() > 0.8 * teal.weights.sum()
     assert teal.weights.max() <= 0.5 * clicked.most * (1 + 1e-6)
@@ -153,7 +159,13 @@ def test_a_word_of_no_text_is_learned_from_clicks_and_told_of_what_nobody_clicke
 @pytest.mark.parametrize("slips", [10, 40])
 def test_a_slip_of_a_word_is_none_of_pictures(slips: int):
     words, given = wordless(800, slips)
-    told = words_of_pictures(words, given, 0.5, 7, clicked=words_of_clicks(words, given.clicks))
+    told = words_of_pictures(
+        words,
+        given,
+        0.5,
+        7,
+        clicked=words_of_clicks(words, Searched.of(given.clicks, words.stemmer)),
+    )
     assert ("tael" in names(told)) == (slips == 40)  # a third of them is a word of its own
 
 
@@ -165,7 +177,7 @@ def test_five_items_suffice_for_a_colour_that_is_plain_to_see():
         for row in own[word][::2]:  # five of ten say so
             texts[row] += f" {word}"
     colours[own["khaki"], :3], colours[own["khaki"], 20] = 0, 250
-    alone = replace(given, colours=colours, rows=[], queries=[])
+    alone = replace(given, colours=colours, clicks=NONE)
     words = WordIndex.build(texts)
     told = {w.word: w for w in words_of_pictures(words, alone, 0.5, 7)}
     assert "okra" not in told  # as many items, and no picture shows it
@@ -180,7 +192,7 @@ def test_few_items_that_look_alike_by_chance_give_no_word():
         for row in rng.choice(len(texts), 5, replace=False):
             texts[row] += f" {word}"
     words = WordIndex.build(texts, stemmer="none")
-    alone = replace(given, rows=[], queries=[])
+    alone = replace(given, clicks=NONE)
     told = names(words_of_pictures(words, alone, 0.5, 7))
     assert set(COLOURS) <= told
     assert len(told & set(made)) < 10  # of 200; their AUC alone lets 16 pass
@@ -194,7 +206,7 @@ def test_a_word_of_few_kinds_is_not_told_of_others(
     texts, given = shop(untold=0.3)
     texts = [text if "dress" in text else text.replace("red", "") for text in texts]
     words = WordIndex.build(texts)
-    alone = replace(given, rows=[], queries=[])
+    alone = replace(given, clicks=NONE)
     told = {w.word: w for w in words_of_pictures(words, alone, 0.5, 7)}
     assert {given.categories[row] for row in told["red"].rows} == kinds
 
