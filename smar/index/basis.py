@@ -8,7 +8,7 @@ Rows that an earlier run hashed are hashed again in blocks alone that are other 
 Shapes: R rows of a table, B blocks of rows, N items.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Self
@@ -79,25 +79,35 @@ def smallest(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def basis_of(
-    tables: Mapping[str, pa.Table], vectors: NDArray[np.uint64], before: Hashed | None = None
-) -> tuple[Basis, Hashed]:
+    read: Callable[[str], pa.Table],
+    vectors: NDArray[np.uint64],
+    before: Mapping[str, Hashed] | None = None,
+    unchanged: Collection[str] = (),
+) -> tuple[Basis, dict[str, Hashed]]:
     """Return what an index of accepted tables is fitted to, and the hashes that told it.
 
     Args:
-        tables: Queries, engagements and judgements by their names.
+        read: Returns queries, engagements or judgements by their names.
         vectors: What the item rows are known by, [N, 2].
-        before: Hashes of an earlier run, of which those of blocks as they were are taken.
+        before: Hashes of an earlier run by table, of which those of blocks as they were are taken.
+        unchanged: Tables that are what they were in that run; these are not read.
     """
-    known, used = (before or Hashed.nothing()).by_block(), dict[bytes, NDArray[np.uint64]]()
-    basis = {"items": smallest(vectors[:, 0])}
+    before, hashed = before or {}, dict[str, Hashed]()
     for name, columns in COLUMNS.items():
-        table = tables[name].select(list(columns))
-        blocks = [table.slice(start, _BLOCK) for start in range(0, len(table), _BLOCK)]
-        own = {_standing_for(block): block for block in blocks}
-        found = {one: known[one] if one in known else _hashed(own[one]) for one in own}
-        basis[name] = smallest(np.concatenate([np.empty(0, np.uint64), *found.values()]))
-        used |= found
-    return basis, Hashed.of(used)
+        known = before.get(name)
+        if known is None or name not in unchanged:
+            known = _of_table(read(name).select(list(columns)), known or Hashed.nothing())
+        hashed[name] = known
+    basis = {name: smallest(known.hashes) for name, known in hashed.items()}
+    return {"items": smallest(vectors[:, 0])} | basis, hashed
+
+
+def _of_table(table: pa.Table, before: Hashed) -> Hashed:
+    """Return the hashes of a table's blocks, those of an earlier run where it has them."""
+    known = before.by_block()
+    blocks = [table.slice(start, _BLOCK) for start in range(0, len(table), _BLOCK)]
+    own = {_standing_for(block): block for block in blocks}
+    return Hashed.of({o: known[o] if o in known else _hashed(own[o]) for o in own})
 
 
 def _standing_for(block: pa.Table) -> bytes:

@@ -2,8 +2,9 @@
 
     .smar/index/words/      what the text of each item holds (`item_words`)
     .smar/index/letters/    its words of letters alone (`letters`)
-    .smar/index/searched/   which words the queries of clicks have (`picture_words`)
-    .smar/index/rows/       hashes of blocks of the tables (`basis`)
+    .smar/index/clicks/     what the items were found by (`click_words`)
+    .smar/index/searched/   which words the queries of clicks have (`click_words`)
+    .smar/index/rows-TABLE/ hashes of blocks of a table (`basis`)
     .smar/index/colours/    which colours each picture has (`picture_colours`)
     .smar/index/vectors/    trained inverted lists, the list and the code of each item (`lists`)
     .smar/index/shards/     files of the vectors, as links (`kept_shards`)

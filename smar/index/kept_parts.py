@@ -4,7 +4,7 @@ Shapes: N items, Q queries, D embedding length.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from smar.index.picture_colours import PictureColours
 OF_TEXTS = ("words", "letters", "searched")
 """What is kept of texts, each in a folder of its name."""
 _TYPED = "typed.json"
+_ROWS = "rows-"  # and the name of a table
 _OF_CLICKS = ("rows", "numbers", "asked")
 _ARRAYS = ("keys", "starts", "numbers", "counts")  # of words
 _TOLD = (
@@ -85,7 +86,7 @@ class Read:
         searched: Those of the queries of clicks; None where nobody asks for them.
         clicks: What the items were found by; texts of queries are not kept.
         colours: Of all pictures; None where they were not looked at.
-        rows: Hashes of blocks of the tables.
+        rows: Hashes of blocks of each table, by its name.
         typed: How many of the queries that were trained on have each word, as it is spelled; None
             where no query is mended.
     """
@@ -95,7 +96,7 @@ class Read:
     searched: ItemWords | None = None
     clicks: Clicks | None = None
     colours: PictureColours | None = None
-    rows: Hashed = field(default_factory=Hashed.nothing)
+    rows: Mapping[str, Hashed] = field(default_factory=dict)
     typed: Mapping[str, int] | None = None
 
     @property
@@ -134,9 +135,12 @@ def read_parts(folder: Path, *, is_looked_at_so: bool, is_hashed_so: bool) -> Re
     if is_looked_at_so and (folder / "colours").is_dir():
         names = ("keys", "roots", "looks")
         colours = PictureColours(*(_array(folder / "colours", name) for name in names))
-    rows = Hashed.nothing()
+    rows = {}
     if is_hashed_so:
-        rows = Hashed(*(_array(folder / "rows", name) for name in vars(rows)))
+        rows = {
+            of.name.removeprefix(_ROWS): Hashed(*(_array(of, each.name) for each in fields(Hashed)))
+            for of in folder.glob(f"{_ROWS}*")
+        }
     clicks = None
     if (folder / "clicks").is_dir():
         of_clicks = {name: _array(folder / "clicks", name) for name in _OF_CLICKS}
@@ -179,7 +183,8 @@ def _arrays(read: Read, fit: Fit) -> Iterator[tuple[str, Any]]:
     }
     folders["fit"] = {f"basis-{name}": hashes for name, hashes in fit.basis.items()}
     folders["fit"] |= {"sample": fit.sample}
-    folders |= {"asked": {"vectors": fit.asked.vectors}, "rows": vars(read.rows)}
+    folders |= {"asked": {"vectors": fit.asked.vectors}}
+    folders |= {f"{_ROWS}{name}": vars(hashed) for name, hashed in read.rows.items()}
     if read.colours is not None:
         folders["colours"] = vars(read.colours)
     if read.clicks is not None:

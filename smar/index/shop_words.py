@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from smar.data.images import ImageStore
 from smar.data.membership import in_one_piece
+from smar.data.schema import TABLES, read_columns
 from smar.data.text import FIELDS, item_codes, item_texts
 from smar.index.click_words import Clicks, Searched, words_of_clicks
 from smar.index.exclusive_words import ExclusiveWords
@@ -50,7 +51,6 @@ class Shop:
         params: All parameters.
         store: The embeddings of the items.
         items: The item table, [N].
-        tables: Queries and engagements by their names.
         unchanged: Inputs of the stage that are what they were for what an earlier run read.
         kept: What is kept of that run.
     """
@@ -59,7 +59,6 @@ class Shop:
     params: Params
     store: EmbeddingStore
     items: pa.Table
-    tables: Mapping[str, pa.Table]
     unchanged: Collection[str] = ()
     kept: Kept = field(default_factory=Kept)
 
@@ -67,6 +66,21 @@ class Shop:
     def frame(self) -> "pd.DataFrame":
         """The item table as a data frame, [N]."""
         return self.items.to_pandas()
+
+    def table(self, name: str) -> pa.Table:
+        """Return queries, engagements or judgements by their name, which are read once."""
+        if name not in self._tables:
+            self._tables[name] = read_columns(getattr(self.paths, name), TABLES[name])
+        return self._tables[name]
+
+    @cached_property
+    def _tables(self) -> dict[str, pa.Table]:
+        return {}
+
+    @cached_property
+    def tables_unchanged(self) -> set[str]:
+        """The names of accepted tables that are what they were."""
+        return {name for name in TABLES if f"data/accepted/{name}.parquet" in self.unchanged}
 
     @cached_property
     def texts(self) -> list[str]:
@@ -76,7 +90,7 @@ class Shop:
     @cached_property
     def places(self) -> NDArray[np.int64] | None:
         """Where each item was in the table of an earlier run, -1 for a new one; None: none is."""
-        if "data/accepted/items.parquet" in self.unchanged:
+        if "items" in self.tables_unchanged:
             return np.arange(len(self.items))
         before = self.kept.items
         return None if before is None else places_before(self.items, before)
@@ -84,7 +98,7 @@ class Shop:
     @cached_property
     def rows_read(self) -> NDArray[np.int64] | None:
         """The same of items whose text and codes are what they were, -1 for others."""
-        if "data/accepted/items.parquet" in self.unchanged or self.places is None:
+        if "items" in self.tables_unchanged or self.places is None:
             return self.places
         before = self.kept.items
         return None if before is None else unchanged(self.items, before, self.places, READ)
@@ -92,7 +106,7 @@ class Shop:
     @cached_property
     def queries(self) -> "pd.DataFrame":
         """The query table."""
-        return self.tables["queries"].to_pandas()
+        return self.table("queries").to_pandas()
 
     @cached_property
     def trained(self) -> list[str]:
@@ -102,16 +116,13 @@ class Shop:
 
     def clicks(self, earlier: Read) -> Clicks:
         """Return what the items were found by, as an earlier run has it of the same log."""
-        texts = in_one_piece(self.tables["queries"]["query"])
-        if earlier.clicks is not None and earlier.words is not None and self._is_same_log:
+        texts = in_one_piece(self.table("queries")["query"])
+        is_same_log = {*_LOG} <= self.tables_unchanged
+        if earlier.clicks is not None and earlier.words is not None and is_same_log:
             places = self.places
             if places is not None and is_in_place(places, len(earlier.words)):
                 return replace(earlier.clicks, texts=texts)
-        return Clicks.of(self.items, self.tables["queries"], self.tables["engagements"])
-
-    @property
-    def _is_same_log(self) -> bool:
-        return {f"data/accepted/{name}.parquet" for name in _LOG} <= {*self.unchanged}
+        return Clicks.of(self.items, *map(self.table, _LOG))
 
     def pictured(self, colours: PictureColours | None, clicks: Clicks) -> Pictured:
         """Return what the items show, and what they were found by."""
@@ -181,7 +192,7 @@ def _searched(clicks: Clicks, stemmer: str, earlier: Read) -> Searched:
 
 def _typed(shop: Shop, earlier: Mapping[str, int] | None) -> Mapping[str, int]:
     """Return how many of the queries that were trained on have each word."""
-    if "data/accepted/queries.parquet" in shop.unchanged and earlier is not None:
+    if "queries" in shop.tables_unchanged and earlier is not None:
         return earlier
     return counted(shop.trained)
 

@@ -216,7 +216,7 @@ def as_fitted(
         words: The word index over the same items.
         exclusive: Words that exclude each other, at the weight that was fitted.
         spelling: What queries are read by.
-        trained: The queries that the model was trained on.
+        trained: The queries that the model was trained on, where some words have their own share.
     """
     share = fit.unseen_share
     unseen = None if share is None else UnseenWords.of(words, trained, share)

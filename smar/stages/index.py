@@ -217,9 +217,8 @@ def _build(
     inputs: "Mapping[str, str]",
 ) -> _Made:
     """Return the index as it was fitted before where little changed, else as it is fitted now."""
-    from smar.data import schema
     from smar.index.ann import gated_items
-    from smar.index.basis import COLUMNS, basis_of, share_changed
+    from smar.index.basis import basis_of, share_changed
     from smar.index.bests import ExactSearch
     from smar.index.item_rows import ItemRows
     from smar.index.kept import Kept
@@ -231,15 +230,11 @@ def _build(
     with kept_memory():  # arrays of some hundred megabytes come and go
         layout = Layout.of(store.item_ids, params.index.shards, params.cluster, params.threads)
         kept = Kept.open(paths.work / "index", how)
-        tables = {
-            name: schema.read_columns(getattr(paths, name), schema.TABLES[name]) for name in COLUMNS
-        }
-        unchanged = kept.unchanged(inputs)
-        shop = Shop(paths, params, store, items, tables, unchanged, kept)
+        shop = Shop(paths, params, store, items, kept.unchanged(inputs), kept)
         apart = ItemRows(store.text, store.multimodal)
         files = Files(kept.shards, how, paths.work)
         keys = _keys(apart, kept, files, shop)
-        basis, hashes = basis_of(tables, keys, kept.read.rows)
+        basis, hashes = basis_of(shop.table, keys, kept.read.rows, shop.tables_unchanged)
         fit, found, changed = _kept_fit(paths, kept), None, 0.0
         whole = cache(lambda: gated_items(store.text, store.multimodal, paths.work))
         is_apart = fit is not None and is_in_parts(apart, params.index, layout)
@@ -259,10 +254,11 @@ def _build(
             fit = replace(fit, details=found.index.details, lists=found.index.lists, keys=keys)
             words = of_words.clicked(fit.click_words)
             exclusive = of_words.exclusive(fit.exclusive_words)
-            made = as_fitted(fit, found.index, words, exclusive, of_words.spelling, shop.trained)
+            trained = [] if fit.unseen_share is None else shop.trained
+            made = as_fitted(fit, found.index, words, exclusive, of_words.spelling, trained)
             return _Made(made, fit, read, changed, kept.shards, exact, rows, found.file)
         frame, trained = shop.frame, shop.trained
-        del shop, tables  # what fitting holds besides comes near the memory there may be
+        del shop  # what fitting holds besides comes near the memory there may be
     from smar.index.fitting import Fitting  # and what encodes queries, which takes seconds
 
     fitting = Fitting(paths, params, frame, whole(), trained, layout, exact)

@@ -416,8 +416,8 @@ def test_other_settings_fit_anew(
 
 @pytest.mark.parametrize(
     "file",
-    ["words/numbers.npy", "letters/counts.npy", "searched/starts.npy", "rows/hashes.npy",
-     "vectors/codes.npy", "items.parquet", "typed.json"],
+    ["words/numbers.npy", "letters/counts.npy", "searched/starts.npy", "clicks/rows.npy",
+     "rows-queries/hashes.npy", "vectors/codes.npy", "items.parquet", "typed.json"],
 )  # fmt: skip
 def test_damaged_files_are_not_used(
     small_project: Path, file: str, caplog: pytest.LogCaptureFixture
