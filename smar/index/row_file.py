@@ -14,8 +14,10 @@ Shapes: N items, D embedding length.
 import errno
 import logging
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from struct import pack_into
 from typing import Any
@@ -99,9 +101,10 @@ def written(lists: Lists, rows: ItemRows, settings: dict[str, int], folder: Path
             return None
         raise
     known, size = sha256(), 0
-    with os.fdopen(os.dup(descriptor), "wb", buffering=1 << 20) as file:
+    with os.fdopen(os.dup(descriptor), "wb") as file:  # blocks are above its buffer: not copied
         head, tail = around
-        for part in (head, *(block.tobytes() for block in rows.blocks()), tail):
+        blocks: Iterable[Any] = rows.blocks()
+        for part in chain([head], blocks, [tail]):
             known.update(part)
             size += file.write(part)
     found = RowFile(descriptor, size, known.hexdigest(), settings)
