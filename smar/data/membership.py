@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from smar.data.arrow_numbers import numbers_of
+from smar.data.lookup import is_among
 
 
 def is_in(texts: pd.Series, values: Iterable[str]) -> pd.Series:
@@ -21,8 +22,15 @@ def is_in(texts: pd.Series, values: Iterable[str]) -> pd.Series:
     """
     if not isinstance(values, pd.Series | pd.Index | pa.Array):
         values = list(values)
-    found = pc.is_in(pa.array(texts, pa.string()), value_set=pa.array(values, pa.string()))
+    asked, there = (in_one_piece(pa.array(some, pa.string())) for some in (texts, values))
+    found = is_among(asked, there)
     return pd.Series(found.to_numpy(zero_copy_only=False), index=texts.index)
+
+
+def listed(texts: pd.Series) -> list[str]:
+    """Return texts as a list, which is gone through ten times as fast; a missing one is None."""
+    found: list[str] = pa.array(texts, pa.string()).to_pylist()
+    return found
 
 
 def each_once(texts: pd.Series, function: Callable[[str], str]) -> pd.Series:

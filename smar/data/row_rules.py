@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
+import pyarrow as pa
 
 from smar.data.membership import is_in
 
 # Ids that exist, by the column that names them.
-Known = Mapping[str, pd.Series | set[str]]
+Known = Mapping[str, pd.Series | set[str] | pa.Array]
 UNKNOWN = "is unknown"
 """How a reason ends that says: the row is sound and names something that is not there."""
 

@@ -8,7 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+
+from smar.data.membership import listed
 
 MOST_KEPT = 65_536
 """Texts of a feed whose reading is remembered: brands, categories and prices come often."""
@@ -28,6 +31,12 @@ def integral(values: list[Any]) -> list[Any]:
         v if not isinstance(v, float) else None if math.isnan(v) else int(v) if is_whole else v
         for v in values
     ]
+
+
+def cells_in(column: pd.Series) -> list[Any]:
+    """Return the cells of a column; of one of texts, at a fifth of what `tolist` takes."""
+    is_of_texts = isinstance(column.dtype, pd.StringDtype) and not column.hasnans
+    return listed(column) if is_of_texts else column.tolist()
 
 
 def distinct_cells(*columns: Sequence[Any]) -> tuple[list[tuple[Any, ...]], NDArray[np.int64]]:

@@ -14,7 +14,7 @@ from smar.data import row_rules
 from smar.errors import DataError
 from smar.params import FeedParams
 from smar.sources.categories import category_levels, category_numbers
-from smar.sources.cells import MOST_KEPT
+from smar.sources.cells import MOST_KEPT, cells_in
 from smar.sources.feed_columns import Columns, choose_columns
 from smar.sources.feed_kinds import feed_kind
 from smar.sources.feed_links import find_pictures
@@ -150,7 +150,7 @@ def _first_filled(frame: pd.DataFrame, columns: Columns, ours: str) -> pd.Series
         return pd.Series(filled, index=frame.index, dtype=object)
     result = [""] * len(frame)
     for name in columns.sources[ours]:
-        cells = frame[name].tolist()
+        cells = cells_in(frame[name])
         if frame[name].dtype == object:  # a column of texts has no repeated elements
             cells = [first_element(cell) for cell in cells]
         found = clean_keys(cells) if ours in _KEYS else clean_all(cells)
@@ -173,7 +173,7 @@ def _categories(
     numbers = category_numbers(folder / params.taxonomy if params.taxonomy else None)
     result = [""] * len(frame)
     for name in columns.sources["category"]:
-        cells = frame[name].tolist()
+        cells = cells_in(frame[name])
         if name != columns.sources["category"][0]:
             cells = [cell if not old else "" for cell, old in zip(cells, result, strict=True)]
         if frame[name].dtype == object:  # a column of texts has no lists
@@ -197,7 +197,7 @@ def _attributes(frame: pd.DataFrame, names: list[str]) -> pd.Series:
     """Return "name: value; name: value" of the columns that are mapped."""
     named = []
     for name in names:
-        part = pd.Series(clean_all(frame[name].tolist()), index=frame.index, dtype=object)
+        part = pd.Series(clean_all(cells_in(frame[name])), index=frame.index, dtype=object)
         # A column that already holds "name: value" text is kept as it is. The column decides, not
         # the cell: in a column of sizes, "EU: 42" is a value.
         is_named = _holds_names(part) & part.str.contains(": ", regex=False)
@@ -216,7 +216,7 @@ def _more(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> list[str]:
     """Return what no column of ours holds, as JSON objects of texts; "" for nothing."""
     names = list(dict.fromkeys([*columns.ignored, *columns.sources["attributes"]]))
     names = [name for name in names if name in frame.columns]
-    texts = {name: clean_all(frame[name].tolist()) for name in names}
+    texts = {name: clean_all(cells_in(frame[name])) for name in names}
     spare = spare_values(frame, columns)
     if spare:
         counted = ", ".join(f"{sum(map(bool, v))} of {name}" for name, v in spare.items())

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smar.errors import DataError
-from smar.sources.cells import as_text
+from smar.sources.cells import as_text, cells_in
 from smar.sources.feed_columns import Columns
 from smar.sources.feed_kind import LINKS
 from smar.sources.picture_list import PictureFile, PictureFiles
@@ -76,11 +76,11 @@ def find_pictures(
     needed = sorted({name for ours in LINKS for name in columns.sources[ours]})
     if not needed:
         return PictureFiles()
-    cells = [frame.loc[ids.index, name].tolist() for name in needed]
+    cells = [cells_in(frame.loc[ids.index, name]) for name in needed]
     is_one = len(needed) == 1 and not any(ours in columns.templates for ours in LINKS)
     if is_one and _are_plain(cells[0]):
         every = np.ones(len(ids), bool)
-        return PictureFiles(ids.tolist(), rows.to_numpy(np.int64), cells[0], every, ~every)
+        return PictureFiles(cells_in(ids), rows.to_numpy(np.int64), cells[0], every, ~every)
     pictures: list[PictureFile] = []
     for item_id, row, values in zip(ids, rows, zip(*cells, strict=True), strict=True):
         found = _links_of(dict(zip(needed, values, strict=True)), columns, f"{path}: row {row}")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from smar.params import FeedParams
-from smar.sources.cells import as_text, distinct_cells
+from smar.sources.cells import as_text, cells_in, distinct_cells
 from smar.sources.feed_columns import Columns
 from smar.sources.prices import UNREADABLE, parse_prices
 from smar.sources.quarantine import Quarantine
@@ -72,7 +72,7 @@ def _cells(frame: pd.DataFrame, names: list[str]) -> list[Any]:
     """Return the first filled cell of the columns, "" where there is none."""
     result: list[Any] = [""] * len(frame)
     for name in names:
-        cells, codes = distinct_cells(frame[name].tolist())
+        cells, codes = distinct_cells(cells_in(frame[name]))
         filled = ["" if as_text(cell).strip().lower() in _NOTHING else cell for (cell,) in cells]
         result = [
             filled[code] if old == "" else old

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from smar.data import schema
-from smar.data.membership import places_of
+from smar.data.membership import in_one_piece, places_of
 from smar.params import ClusterParams, IngestParams
 from smar.sources.decoded_pictures import DecodedPictures
 from smar.sources.feed import Feed
@@ -68,8 +68,8 @@ def read_source(
     quarantine = Quarantine()
     feed = kept_feed(folder, params.feed, quarantine, kept and kept / "feed")
     logger.info("feed: %d items, %d pictures", len(feed.items), len(feed.pictures))
-    item_ids = set(feed.items["item_id"])
-    log = kept_log(folder, params.log, feed.items["item_id"], quarantine, kept)
+    item_ids = in_one_piece(pa.array(feed.items["item_id"], pa.string()))
+    log = kept_log(folder, params.log, item_ids, quarantine, kept)
     logger.info("log: %d searches, %d engagements", len(log.searches), len(log.engagements))
     judgements = read_judgements(folder, params.judgements, item_ids, quarantine)
     logger.info("judgements: %d of %d queries", len(judgements.labels), len(judgements.queries))
@@ -90,7 +90,7 @@ def read_source(
     )
     quarantine.check(*limits)
     return Tables(
-        items=_with_pictures(feed, image_ids),
+        items=_with_pictures(feed, item_ids, image_ids),
         queries=query_table(
             log.searches["query"], judgements.queries, params, seed, kept and kept / "queries"
         ),
@@ -104,9 +104,8 @@ def read_source(
     )
 
 
-def _with_pictures(feed: Feed, image_ids: list[int]) -> pd.DataFrame:
+def _with_pictures(feed: Feed, ids: pa.Array, image_ids: list[int]) -> pd.DataFrame:
     images = np.array(image_ids, np.int64)
-    ids = pa.array(feed.items["item_id"], pa.string())
     owner = places_of(pa.array(feed.pictures.item_ids, pa.string()), ids)
     good = np.flatnonzero(images >= 0)
     pairs = pd.DataFrame({"owner": owner[good], "image": images[good]}).drop_duplicates()

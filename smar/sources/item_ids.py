@@ -1,6 +1,7 @@
 """The ids of a feed as logs and judgements write them."""
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import cached_property
 
 import pandas as pd
@@ -21,21 +22,24 @@ class ItemIds:
 
     Args:
         ids: Every item's id.
+
+    Attributes:
+        all: The same.
+        notes: What ids were put to an item that has another one, counted.
     """
 
-    def __init__(self, ids: set[str]) -> None:
-        self.all = ids
-        self._known = pa.array(ids, pa.string())
+    def __init__(self, ids: pa.Array | Iterable[str]) -> None:
+        self.all = ids if isinstance(ids, pa.Array) else pa.array([*ids], pa.string())
         self.notes: Counter[str] = Counter()
 
     def known(self, ids: pd.Series) -> pd.Series:
         """Return ids as the feed writes them; those it does not have as they are."""
-        unknown = ids[~is_in(ids, self._known) & ids.notna()]
+        unknown = ids[~is_in(ids, self.all) & ids.notna()]
         return ids if unknown.empty else self._meant(ids, unknown)
 
     def known_values(self, ids: pa.Array) -> pa.Array:
         """Return `known` of an Arrow array of texts, of which some may be null."""
-        found = pc.is_in(ids, value_set=self._known)
+        found = pc.is_in(ids, value_set=self.all)
         if pc.all(pc.or_(found, pc.is_null(ids))).as_py() is not False:
             return ids
         return pa.array(self.known(ids.to_pandas().astype(str)), pa.string())
@@ -53,11 +57,12 @@ class ItemIds:
 
     @cached_property
     def _by_number(self) -> dict[str, str]:
-        leading = [item_id for item_id in self.all if item_id[:1] == "0"]
+        leading = self.all.filter(pc.starts_with(self.all, "0")).to_pylist()
         found = Counter(item_id.lstrip("0") for item_id in leading if item_id.isdigit())
         return {i.lstrip("0"): i for i in leading if found[i.lstrip("0")] == 1}
 
     @cached_property
     def _by_case(self) -> dict[str, str]:
-        folded = Counter(item_id.casefold() for item_id in self.all)
-        return {i.casefold(): i for i in self.all if folded[i.casefold()] == 1}
+        ids = self.all.to_pylist()
+        folded = Counter(map(str.casefold, ids))
+        return {i.casefold(): i for i in ids if folded[i.casefold()] == 1}

@@ -2,10 +2,12 @@
 
 import logging
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from smar.data import row_rules
 from smar.data.schema import normalize_query
@@ -36,7 +38,10 @@ class Judgements:
 
 
 def read_judgements(
-    folder: Path, params: JudgementParams, item_ids: set[str], quarantine: Quarantine
+    folder: Path,
+    params: JudgementParams,
+    item_ids: pa.Array | Iterable[str],
+    quarantine: Quarantine,
 ) -> Judgements:
     """Return the judged queries and their labels; bad rows go to the quarantine.
 
@@ -73,7 +78,7 @@ def _clean_labels(
     labels: pd.DataFrame,
     params: JudgementParams,
     query_ids: set[str],
-    item_ids: set[str],
+    item_ids: pa.Array,
     quarantine: Quarantine,
     notes: list[str],
 ) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from smar.data.membership import in_one_piece, places_of
 from smar.sources.log_searches import Searches, normalised
 
 # An event that names no known search is put to a search of the same client that listed its item,
@@ -25,11 +26,12 @@ def search_of_events(
     """
     frame = searches.frame
     found = np.full(len(events), -1, np.int64)
-    number = pd.Series(np.arange(len(frame)), index=frame["record_id"])
-    several = number.index[number.index.duplicated(keep=False)]
-    alone = number[~number.index.isin(several)]
-    found[:] = events["search_id"].map(alone).fillna(-1).to_numpy(np.int64)
+    is_shared = frame["record_id"].duplicated(keep=False)
+    several = frame.loc[is_shared, "record_id"]
+    ids = (pa.array(some, pa.string()) for some in (events["search_id"], frame["record_id"]))
+    found[:] = places_of(*map(in_one_piece, ids))
     if len(several):
+        number = pd.Series(np.arange(len(frame)), index=frame["record_id"])
         rows = np.flatnonzero(events["search_id"].isin(several))
         found[rows] = _of_several(events.iloc[rows], frame, number)
     left = np.flatnonzero((found < 0) & ~events["search_id"].isin(searches.page_ids))

@@ -79,7 +79,7 @@ def _readable(frame: pd.DataFrame, dates: str, quarantine: Quarantine) -> pd.Dat
     frame = quarantine.hold(SOURCE, frame, row_rules.SEARCHES, key="query")
     times = parse_times(frame["timestamp"], dates)
     frame = frame.assign(time=times.times)
-    for reason in sorted(set(times.reason) - {""}):
+    for reason in sorted(set(times.reason.unique()) - {""}):
         bad = (times.reason == reason).reindex(frame.index)
         frame = quarantine.take(
             SOURCE, frame, bad, key="search_id", column="timestamp", reason=reason

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ class SearchLog:
 def read_log(
     folder: Path,
     params: LogParams,
-    item_ids: set[str],
+    item_ids: pa.Array | Iterable[str],
     quarantine: Quarantine,
     kept: Path | None = None,
 ) -> SearchLog:
@@ -117,7 +117,7 @@ def _joined(log: RawLog, params: LogParams, item_ids: ItemIds, quarantine: Quara
         known_clients(log.queries.table(), notes), events, params.dates, quarantine, notes
     )
     events = events[is_in(events["action"], (*ACTIONS, IMPRESSION))].reset_index(drop=True)
-    events["ordinal"] = pd.to_numeric(events["position"], errors="coerce")
+    events["ordinal"] = _numbers(events["position"])
     events["search"] = search_of_events(events, searches, notes)
     first = first_positions(
         events, events["search"].to_numpy(), searches.hits, str(params.positions)
@@ -136,6 +136,13 @@ def _joined(log: RawLog, params: LogParams, item_ids: ItemIds, quarantine: Quara
     )
     result.tell()
     return result
+
+
+def _numbers(texts: pd.Series) -> pd.Series:
+    """Return the numbers of texts, of which few are distinct; not a number where it is none."""
+    codes, values = pd.factorize(texts)
+    numbers = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(np.float64)
+    return pd.Series(np.append(numbers, np.nan)[codes], index=texts.index)
 
 
 def _impressions(
@@ -172,7 +179,7 @@ def _engagements(
     events = quarantine.hold(
         SOURCE, events, row_rules.ENGAGEMENTS, key="search_id", known={"item_id": item_ids.all}
     )
-    for reason in sorted(set(events["time_reason"]) - {""}):
+    for reason in sorted(set(events["time_reason"].unique()) - {""}):
         bad = events["time_reason"] == reason
         events = quarantine.take(
             SOURCE, events, bad, key="search_id", column="timestamp", reason=reason

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from smar.closure import PARAMS, code_key
 from smar.data import schema
+from smar.data.arrow_content import digest_of
 from smar.data.arrow_numbers import numbers_of
 from smar.params import FeedParams, LogParams
 from smar.sources.feed import Feed, read_feed
@@ -83,7 +84,7 @@ def kept_feed(
 def kept_log(
     folder: Path,
     params: LogParams,
-    item_ids: Iterable[str],
+    item_ids: pa.Array,
     quarantine: Quarantine,
     kept: Path | None = None,
 ) -> SearchLog:
@@ -97,12 +98,11 @@ def kept_log(
         kept: The folder of what is kept, in which the log has two of its own; None to read all.
     """
     of_files = None if kept is None else kept / "log"
-    ids = list(item_ids)
     if kept is None or params.kind != _KEPT_KIND:
-        return read_log(folder, params, set(ids), quarantine, of_files)
+        return read_log(folder, params, item_ids, quarantine, of_files)
     files = log_files(folder, params.queries, params.events)
-    of_ids = sha256("\0".join(ids).encode()).hexdigest()
-    path = kept / "joined" / f"{_key(read_log, params, [of_ids, *_contents(files)])}{ENDING}"
+    known = [digest_of(item_ids), *_contents(files)]
+    path = kept / "joined" / f"{_key(read_log, params, known)}{ENDING}"
     found = read_tables(path, 2)
     if found is not None:
         quarantine.add(found.quarantine)
@@ -110,7 +110,7 @@ def kept_log(
         log.tell()
         return log
     own = Quarantine()
-    log = read_log(folder, params, set(ids), own, of_files)
+    log = read_log(folder, params, item_ids, own, of_files)
     quarantine.add(own)
     if FILES in own.totals or (own.frame()["source"] == FILES).any():
         return log  # a file that breaks off is warned of by its reader, each time

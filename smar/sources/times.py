@@ -56,6 +56,9 @@ def parse_times(texts: pd.Series, dates: str) -> Times:
         dates: How 01/09/2026 is read: day_first, month_first, or auto (from the log's other dates,
             and from AM and PM; never guessed).
     """
+    at_once = _all_plain(texts)
+    if at_once is not None:
+        return Times(at_once, pd.Series("", index=texts.index, dtype=str))
     codes, values = pd.factorize(texts)
     raw = pd.Series(values, dtype=str)
     times, reason = _plain_iso(raw), pd.Series("", index=raw.index)
@@ -69,6 +72,16 @@ def parse_times(texts: pd.Series, dates: str) -> Times:
     return Times(
         pd.Series(found, index=texts.index), pd.Series(reasons, index=texts.index, dtype=str)
     )
+
+
+def _all_plain(texts: pd.Series) -> pd.Series | None:
+    """Return the times of texts that are all as `_plain_iso` reads them, None if one is not."""
+    given = pa.array(texts, pa.string())
+    is_plain = pc.match_substring_regex(given, _PLAIN_ISO)
+    if not pc.all(is_plain, skip_nulls=False).as_py():
+        return None
+    times = _cast(given)
+    return None if times is None else pd.Series(times, texts.index).astype("datetime64[us, UTC]")
 
 
 def _plain_iso(texts: pd.Series) -> pd.Series:

@@ -6,6 +6,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from smar.data import row_rules
+from smar.data.lookup import those_of
 from smar.data.membership import in_one_piece, is_in
 from smar.params import JudgementRules
 from smar.validation.contract import (
@@ -19,7 +20,6 @@ from smar.validation.contract import (
     promises,
 )
 from smar.validation.items import one_row
-from smar.validation.lookup import those_of
 
 
 def rows(params: JudgementRules) -> Contract:

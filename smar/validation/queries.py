@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from smar.data import row_rules
+from smar.data.lookup import is_among
 from smar.data.membership import in_one_piece, places_of, rows_of
 from smar.data.schema import JUDGED, SPLITS, normalize_query
 from smar.data.stems import bag_of_stems
@@ -30,7 +31,6 @@ from smar.validation.contract import (
 from smar.validation.items import BROKEN_TEXT, MARKUP, one_row
 from smar.validation.kept_facts import KeptFacts
 from smar.validation.language import sample, script_shares
-from smar.validation.lookup import is_among
 
 # Printable ASCII without capitals, single blanks between.
 _PLAIN = r"^[!-@\[-~]+( [!-@\[-~]+)*$"

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from smar.data import row_rules
+from smar.data.lookup import is_among
 from smar.data.membership import in_one_piece
 from smar.params import LogRules
 from smar.validation.contract import (
@@ -22,7 +23,6 @@ from smar.validation.contract import (
 )
 from smar.validation.items import one_row
 from smar.validation.kept_facts import KeptFacts
-from smar.validation.lookup import is_among
 
 _DAY = 86_400_000_000  # microseconds
 _SAMPLE = 20_000

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from smar.validation.lookup import is_among, those_of
+from smar.data.lookup import is_among, those_of
 
 
 @pytest.mark.parametrize("size", [(0, 0), (0, 5), (5, 0), (3, 40), (40, 3), (20, 20)])

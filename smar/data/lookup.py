@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 
 def is_among(texts: pa.Array, values: pa.Array) -> pa.Array:
-    """Return which texts are among values, [n] of [n]; none may be missing.
+    """Return which texts are among values, [n] of [n]; a missing text is not, no value may be.
 
     Where there are more values than texts, those that are texts are found first.
     """
