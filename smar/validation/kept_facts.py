@@ -111,10 +111,31 @@ class KeptFacts:
         is_same = found is not None and found.facts.get("files") == self._digests(*tables)
         return found.tables[0] if found is not None and is_same else None
 
-    def keep_of_files(self, name: str, facts: pa.Table, tables: Collection[str]) -> None:
-        """Keep facts that follow from whole tables alone, and from nothing else."""
+    def keep_of_files(
+        self,
+        name: str,
+        facts: pa.Table,
+        tables: Collection[str],
+        other: tuple[str, pa.Table] | None = None,
+    ) -> None:
+        """Keep facts that follow from whole tables alone, and from nothing else.
+
+        Args:
+            name: What is kept.
+            facts: The facts.
+            tables: Names of the tables.
+            other: Name and rows of the last of them, if `same_rows` is asked of it.
+        """
         if files := self._digests(*tables):
-            self.keep_all(name, facts, {"files": files})
+            self.keep_all(
+                name, facts, {"files": files, "other": self._told_of(*other) if other else []}
+            )
+
+    def are_of_same_files(self, names: Collection[str]) -> bool:
+        """Return whether facts were kept of the same files, whichever these were."""
+        found = [self._read(name) for name in names]
+        files = [facts.facts.get("files") for facts in found if facts is not None]
+        return len(files) == len(names) and all(each == files[0] for each in files)
 
     def keep(
         self,

@@ -114,9 +114,12 @@ class Searched(NamedTuple):
         found = [facts["row"].to_numpy() for facts in before if facts is not None]
         if len(found) < len(_SEARCHED):
             ids = in_one_piece(table["query_id"])
-            found = [places_of(searches["query_id"], ids), places_of(ids, ids)]
-            for name, rows in zip(_SEARCHED, found, strict=True):
-                kept.keep_of_files(name, pa.table({"row": rows.astype(np.int32)}), _OF_BOTH)
+            found = [_rows_searched(ids, searches, kept), places_of(ids, ids)]
+            rows, first = (pa.array(rows.astype(np.int32)) for rows in found)
+            kept.keep_of_files(
+                _SEARCHED[0], pa.table({"row": rows}), _OF_BOTH, ("searches", searches)
+            )
+            kept.keep_of_files(_SEARCHED[1], pa.table({"row": first, "query_id": ids}), _OF_BOTH)
         return cls(*(rows.astype(np.int64) for rows in found))
 
     def knows(self, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -129,6 +132,29 @@ class Searched(NamedTuple):
         """Return how many of the searches that are accepted, [R], name the id of each query."""
         rows = self.rows[accepted]
         return np.bincount(rows[rows >= 0], minlength=len(self.first))[self.first]
+
+
+def _rows_searched(ids: pa.Array, searches: pa.Table, kept: KeptFacts) -> NDArray[np.int64]:
+    """Return the row of the first query with the id that each search names, -1 for none, [R].
+
+    Searches that are as they were name the query that they named, wherever it is now.
+
+    Args:
+        ids: Ids of the queries, [Q].
+        searches: The searches.
+        kept: Facts that an earlier run found.
+    """
+    stand = 0
+    if kept.are_of_same_files(_SEARCHED):
+        stand = kept.same_rows(_SEARCHED[0], "searches", searches)
+    rows = np.full(len(searches), -1, np.int64)
+    if stand:
+        before, queries = (kept.of_all(name) for name in _SEARCHED)
+        now = np.append(places_of(queries["query_id"], ids), -1)
+        rows[:stand] = now[before["row"].to_numpy()[:stand]]
+    asked = np.flatnonzero((rows < 0) | (np.arange(len(rows)) >= stand))
+    rows[asked] = places_of(searches["query_id"].take(pa.array(asked)), ids)
+    return rows
 
 
 def prepare(table: pa.Table, searched: Searched, kept: KeptFacts | None = None) -> pd.DataFrame:
@@ -159,14 +185,21 @@ def _claims(frame: pd.DataFrame, facts: pa.Table, searched: Searched) -> pa.Tabl
     frame = frame.assign(**promises(frame, row_rules.QUERIES, {}))
     columns = len(frame.columns) - len(row_rules.QUERIES)
     logged = np.flatnonzero(~_is_judged(frame))
-    again = frame["query"].iloc[logged].duplicated().to_numpy()
+    texts = frame["query"].iloc[logged]
     is_in_one = np.ones(len(frame), bool)
-    is_in_one[logged[again]] = False
+    if not _are_ascending(pa.array(texts, pa.string())):  # as ingest writes them: none comes twice
+        is_in_one[logged[texts.duplicated().to_numpy()]] = False
     frame["is_in_one_split"] = is_in_one
     frame["is_no_leak"] = ~_leaks(frame["split"].to_numpy(object), in_one_piece(facts["bag"]))
     frame["counts_agree"] = frame["num_searches"] == count_searches(frame, searched.counts())
     frame["is_normal"] = facts["is_normal"].to_numpy()
     return pa.table({name: frame[name].to_numpy(bool) for name in frame.columns[columns:]})
+
+
+def _are_ascending(texts: pa.Array | pa.ChunkedArray) -> bool:
+    """Return whether each text is greater than the one before it, so that all are distinct."""
+    texts = in_one_piece(texts)
+    return bool(pc.all(pc.less(texts[:-1], texts[1:]), min_count=0).as_py())
 
 
 def _facts(texts: pa.Array) -> pa.Table:

@@ -226,6 +226,34 @@ def test_queries_and_searches_of_the_same_files_are_not_looked_at_again(
     assert asked
 
 
+def test_searches_that_stand_name_the_query_that_they_named_wherever_it_is_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[int] = []
+
+    def spy(texts: pa.Array, among: pa.Array) -> np.ndarray:
+        asked.append(len(texts))
+        return places_of(texts, among)
+
+    monkeypatch.setattr(queries, "places_of", spy)
+    rng, kept, few = np.random.default_rng(8), tmp_path / "kept", 0
+    days = [some_day(rng, day, 16) for day in range(4)]
+    for count in (2, 3, 3, 4, 2, 4, 1, 3, 4, 4, 3):
+        # Some come, some go, some are elsewhere, and one id has two rows.
+        ids = rng.permutation(["q0", "q1", "q2", "q3", "q4", "q5", "q1"])[: rng.integers(3, 8)]
+        filled = {"query": ids, "split": ids, "num_searches": np.zeros(len(ids), np.int64)}
+        table = pa.table({"query_id": ids, **filled}, schema=schema.QUERIES)
+        tables = {"queries": table, "searches": joined(days[:count])["searches"]}
+        whole = queries.Searched.of(table, tables["searches"])
+        asked.clear()
+        found = queries.Searched.of(table, tables["searches"], KeptFacts(kept, files_of(tables)))
+        assert all(np.array_equal(*both) for both in zip(found, whole, strict=True))
+        few += len(asked) > 2 and asked[1] < 16 * count
+        if rng.random() < 0.3:
+            next(kept.glob("searched-*")).unlink()  # of a run that was killed in between
+    assert few > 3
+
+
 def numbers(table: pa.Table) -> list[bytes]:
     return [b"".join(content_of(pa.concat_arrays(c.chunks))) for c in table.columns]
 

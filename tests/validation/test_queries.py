@@ -24,3 +24,12 @@ def test_texts_are_normal_that_normalising_leaves_as_they_are(pieces: int):
 
 def test_no_texts_are_normal_or_not():
     assert queries._is_normal(pa.chunked_array([], pa.string())).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [([], True), (["a"], True), (["a", "b", "c"], True), (["a", "a"], False),
+     (["b", "a"], False), (["a", "c", "b"], False)],
+)  # fmt: skip
+def test_texts_that_ascend_are_distinct(texts: list[str], *, expected: bool):
+    assert queries._are_ascending(pa.array(texts, pa.string())) == expected
