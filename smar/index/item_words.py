@@ -209,6 +209,7 @@ def bm25(words: ItemWords) -> Postings:
 
 def _idf(found_in: NDArray[np.int64], num_items: int) -> NDArray[np.float32]:
     """Return Lucene's idf of words found in so many items, each > 0."""
-    numbers, places = np.unique(found_in, return_inverse=True)
-    values = [math.log(1 + (num_items - n + 0.5) / (n + 0.5)) for n in numbers.tolist()]
-    return np.array(values, np.float32)[places]
+    numbers = np.flatnonzero(np.bincount(found_in))
+    values = np.zeros(num_items + 1, np.float32)
+    values[numbers] = [math.log(1 + (num_items - n + 0.5) / (n + 0.5)) for n in numbers.tolist()]
+    return values[found_in]

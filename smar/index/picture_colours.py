@@ -35,6 +35,7 @@ _VALUES = np.zeros(256, np.uint8)  # of hexadecimal digits
 _VALUES[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
 COLOURS = _LEVELS**3
 """C."""
+_PARTS = [(np.arange(256) * _LEVELS // 256 * _LEVELS**n).astype(np.uint8) for n in (2, 1, 0)]
 
 
 @dataclass(frozen=True)
@@ -135,9 +136,9 @@ def colours_of(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
         pictures: sRGB, [n, H, W, 3].
     """
     size, height, width = pictures.shape[:3]
-    level = pictures.astype(np.int64) * _LEVELS // 256
-    colour = (level[..., 0] * _LEVELS + level[..., 1]) * _LEVELS + level[..., 2]
-    colour = colour.reshape(size, height * width) + np.arange(size)[:, None] * COLOURS
+    red, green, blue = (part.take(pictures[..., n]) for n, part in enumerate(_PARTS))
+    colour = (red + green + blue).reshape(size, height * width)
+    colour = colour + np.arange(size)[:, None] * COLOURS
     weight = np.tile(_middle(height, width), size)
     counts = np.bincount(colour.ravel(), weight, size * COLOURS).reshape(size, COLOURS)
     roots: NDArray[np.uint8] = np.rint(_MOST * np.sqrt(counts / counts.sum(1, keepdims=True)))

@@ -106,7 +106,7 @@ class WordIndex:
     @classmethod
     def of(cls, words: ItemWords, stemmer: str) -> "WordIndex":
         """Return the index of the words of items, which `stemmer` gave their form."""
-        number = {word: place for place, word in enumerate(words.vocabulary)}
+        number = dict(zip(words.vocabulary, range(len(words.vocabulary)), strict=True))
         return cls(bm25(words), number, stemmer)
 
     def with_pictured(self, told: Sequence["PictureWord"]) -> "WordIndex":
