@@ -91,6 +91,9 @@ class Files:
 
 
 def _mapped(file: Path) -> Any:
+    """Return the Faiss index of a file that is going to be read all over, its vectors mapped."""
+    with file.open("rb") as opened:
+        row_file.ask_for(opened.fileno())
     return faiss.read_index(str(file), faiss.IO_FLAG_MMAP_IFC)
 
 

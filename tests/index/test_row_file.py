@@ -82,3 +82,33 @@ def test_system_without_files_without_a_name_leaves_it_to_faiss(
     lists, rows = made(40)
     monkeypatch.delattr(os, "O_TMPFILE")
     assert row_file.written(lists, rows, SETTINGS, tmp_path) is None
+
+
+def test_a_file_that_fits_into_memory_is_asked_for_whole_and_a_larger_one_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        os, "posix_fadvise", lambda _, start, size, __: asked.append((start, start + size))
+    )
+    monkeypatch.setattr(row_file, "_STEP", 7)
+    (tmp_path / "file").write_bytes(bytes(50))
+    with (tmp_path / "file").open("rb") as file:
+        row_file.ask_for(file.fileno())
+        assert asked == [(start, start + 7) for start in range(0, 50, 7)]
+        asked.clear()
+        monkeypatch.setattr(row_file, "_memory", lambda: 199)
+        row_file.ask_for(file.fileno())
+    assert asked == []
+
+
+def test_a_file_system_that_cannot_be_asked_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_: int) -> None:
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(os, "posix_fadvise", refuse)
+    (tmp_path / "file").write_bytes(bytes(50))
+    with (tmp_path / "file").open("rb") as file:
+        row_file.ask_for(file.fileno())
