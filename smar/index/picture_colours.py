@@ -137,8 +137,8 @@ def colours_of(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     size, height, width = pictures.shape[:3]
     red, green, blue = (part.take(pictures[..., n]) for n, part in enumerate(_PARTS))
-    colour = (red + green + blue).reshape(size, height * width)
-    colour = colour + np.arange(size)[:, None] * COLOURS
+    colour = (red + green + blue).reshape(size, height * width).astype(np.int64)
+    colour += np.arange(size)[:, None] * COLOURS
     weight = np.tile(_middle(height, width), size)
     counts = np.bincount(colour.ravel(), weight, size * COLOURS).reshape(size, COLOURS)
     roots: NDArray[np.uint8] = np.rint(_MOST * np.sqrt(counts / counts.sum(1, keepdims=True)))
