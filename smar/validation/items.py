@@ -25,6 +25,7 @@ from smar.validation.contract import (
     promised,
     promises,
 )
+from smar.validation.kept_facts import KeptFacts
 from smar.validation.language import sample, script_shares
 from smar.validation.pictures import PictureFacts
 
@@ -37,6 +38,7 @@ MARKUP = r"<[A-Za-z/!][^>]*>|&(?:[a-z]+|#\d+);"
 _LEVELS = r"^[^<>]*[^<>\s](?: > [^<>\s][^<>]*)*$|^$"
 _ATTRIBUTES = r"^$|^[^:;]+: [^;]+(?:; [^:;]+: [^;]+)*$"
 _TEXT = ("title", "description", "brand", "category", "attributes")
+_TABLE, _CLAIMS, _COPIES = "items", "item_claims", "item_copies"
 
 
 def rows(params: ItemRules) -> Contract:
@@ -114,8 +116,14 @@ def _vocabulary(categories: list[str]) -> list[Rule]:
     return [Rule("category_vocabulary", QUARANTINE, words, expectation, "category")]
 
 
-def prepare(table: pa.Table, pictures: PictureFacts) -> pd.DataFrame:
-    """Return the items with the columns that the rules need."""
+def prepare(table: pa.Table, pictures: PictureFacts, kept: KeptFacts | None = None) -> pd.DataFrame:
+    """Return the items with the columns that the rules need.
+
+    Args:
+        table: The items.
+        pictures: Facts about the pictures that they refer to.
+        kept: Facts that an earlier run found.
+    """
     frame: pd.DataFrame = table.drop_columns(["image_ids"]).to_pandas()
     lists = table["image_ids"].combine_chunks()
     main, count = first_pictures(lists)
@@ -127,7 +135,7 @@ def prepare(table: pa.Table, pictures: PictureFacts) -> pd.DataFrame:
     shown = np.where(known, main, 0)
     frame["image_ids"] = main
     frame["pictures"] = count
-    frame = frame.assign(**promises(frame, row_rules.ITEMS, {}))
+    frame = frame.assign(**_claims(frame, KeptFacts() if kept is None else kept))
     frame["has_its_pictures"] = ~unknown
     number, categories = pd.factorize(frame["category"])  # far fewer than items
     top = pd.Series(categories).str.split(" > ", n=1).str[0]
@@ -148,6 +156,16 @@ def prepare(table: pa.Table, pictures: PictureFacts) -> pd.DataFrame:
     return frame
 
 
+def _claims(frame: pd.DataFrame, kept: KeptFacts) -> dict[str, NDArray[np.bool_]]:
+    """Return what items say of themselves and beside each other, by its name."""
+    found = kept.of_files(_CLAIMS, [_TABLE])
+    if found is None:
+        claims = promises(frame, row_rules.ITEMS, {})
+        found = pa.table({name: claim.to_numpy(bool) for name, claim in claims.items()})
+        kept.keep_of_files(_CLAIMS, found, [_TABLE])
+    return {name: found[name].to_numpy() for name in found.column_names}
+
+
 def _sharing(frame: pd.DataFrame, look: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how many things share each item's look; items of one group are one thing."""
     things = (look >= 0).astype(np.int64)
@@ -158,17 +176,22 @@ def _sharing(frame: pd.DataFrame, look: NDArray[np.int64]) -> NDArray[np.int64]:
     return things
 
 
-def figures(frame: pd.DataFrame, kept: NDArray[np.bool_]) -> pd.DataFrame:
-    """Return the figures of the accepted items, one row; NaN where there is nothing to judge."""
+def figures(
+    frame: pd.DataFrame, kept: NDArray[np.bool_], facts: KeptFacts | None = None
+) -> pd.DataFrame:
+    """Return the figures of the accepted items, one row; NaN where there is nothing to judge.
+
+    Args:
+        frame: The items, as `prepare` gives them.
+        kept: Which of them are accepted.
+        facts: Facts that an earlier run found.
+    """
     items = frame[kept]
     prices = items["price"].notna()
-    titles = items["title"]
-    scripts = script_shares(sample(titles))
+    scripts = script_shares(sample(items["title"]))
     currencies = items.loc[prices, "currency"].value_counts(normalize=True)
-    content = [*_TEXT, "price", "currency", "group_id", "image_ids"]
-    number, distinct = pd.factorize(titles)
-    shared = items[np.bincount(number, minlength=1)[number] > 1]  # copies have the title too
-    copies = shared.duplicated(content).sum() / len(items) if len(items) else np.nan
+    of_all = facts if facts is not None and kept.all() else KeptFacts()
+    distinct, copies = _distinct(items, of_all)
     return one_row(
         rows=len(items),
         quarantined=float(1 - kept.mean()) if len(kept) else 0.0,
@@ -177,9 +200,22 @@ def figures(frame: pd.DataFrame, kept: NDArray[np.bool_]) -> pd.DataFrame:
         with_price=prices.mean(),
         main_currency=currencies.max() if len(currencies) else np.nan,
         main_script=max(scripts.values(), default=np.nan),
-        distinct_titles=len(distinct) / len(items) if len(items) else np.nan,
-        copies=copies,
+        distinct_titles=distinct / len(items) if len(items) else np.nan,
+        copies=copies / len(items) if len(items) else np.nan,
     )
+
+
+def _distinct(items: pd.DataFrame, kept: KeptFacts) -> tuple[int, int]:
+    """Return how many titles are distinct, and how many items are others again but for their id."""
+    found = kept.of_files(_COPIES, [_TABLE])
+    if found is None:
+        content = [*_TEXT, "price", "currency", "group_id", "image_ids"]
+        number, distinct = pd.factorize(items["title"])
+        shared = items[np.bincount(number, minlength=1)[number] > 1]  # copies have the title too
+        copies = int(shared.duplicated(content).sum())
+        found = pa.table({"distinct": [len(distinct)], "copies": [copies]})
+        kept.keep_of_files(_COPIES, found, [_TABLE])
+    return int(found["distinct"][0].as_py()), int(found["copies"][0].as_py())
 
 
 def one_row(**values: object) -> pd.DataFrame:

@@ -30,7 +30,7 @@ from smar.sources.quarantine import Quarantine
 _BLOCK = 65_536  # rows that are compared at once
 _DIGITS = 64  # of the digest of a block, marks aside
 _LIBRARIES = ("pyarrow", "pandas", "numpy", "PyStemmer")
-_MODULES = ("searches", "engagements", "queries", "previous")
+_MODULES = ("items", "searches", "engagements", "queries", "previous")
 
 
 class Standing(NamedTuple):

@@ -162,7 +162,8 @@ class _Run:
 
     def _rows(self) -> None:
         tables, params = self.tables, self.params
-        self._put(items.rows(params.items), items.prepare(tables["items"], self.pictures))
+        found = items.prepare(tables["items"], self.pictures, self.facts)
+        self._put(items.rows(params.items), found)
         self._put(
             queries.rows(params.queries),
             queries.prepare(tables["queries"], self.searched, self.facts),
@@ -211,7 +212,10 @@ class _Run:
         params, kept, frames = self.params, self.kept, self.frames
         most = params.max_quarantined_frac
         item_ids = self._left("items")["item_id"]
-        self.check(items.whole(params.items, most), items.figures(frames["items"], kept["items"]))
+        self.check(
+            items.whole(params.items, most),
+            items.figures(frames["items"], kept["items"], self.facts),
+        )
         self.check(
             queries.whole(params.queries, most),
             queries.figures(frames["queries"], kept["queries"]),
