@@ -134,23 +134,34 @@ class DecodedPictures:
             return cls()
         return cls(earlier, stamps)
 
-    def rows_of(self, links: Sequence[str], facts: NDArray[np.int64]) -> NDArray[np.int64]:
+    def images_of(
+        self, links: Sequence[str], facts: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], dict[str, int]]:
         """Return which image of the earlier store links lead to, -1 where it has to be looked, [n].
 
         Args:
             links: What the feed calls them, [n].
             facts: What the file system says of them, [n, 4].
+
+        Returns:
+            The images, and rows of the stamps by those of the others that have one.
         """
         if self.earlier is None or not len(self.stamps.images):
-            return np.full(len(links), -1, np.int64)
+            return np.full(len(links), -1, np.int64), {}
         rows = self.stamps.rows_of(links)
         same = (rows >= 0) & (self.stamps.facts[rows] == facts).all(axis=1)
-        return np.where(same, self.stamps.images[rows], -1)
+        others = np.flatnonzero((rows >= 0) & ~same).tolist()
+        images = np.where(same, self.stamps.images[rows], -1)
+        return images, {links[place]: int(rows[place]) for place in others}
 
-    def digest_of(self, link: str, stamp: Stamp) -> str:
-        """Return the SHA-256 of the file that a link leads to, "" if it has to be read."""
-        row = self._places.get(link)
-        if row is None or self.earlier is None or (*self.stamps.facts[row],) != stamp.facts:
+    def digest_of(self, row: int, stamp: Stamp) -> str:
+        """Return the SHA-256 of a file, "" if it has to be read.
+
+        Args:
+            row: Of the stamp of the link that leads to it, -1 for none.
+            stamp: The file's own.
+        """
+        if row < 0 or self.earlier is None or (*self.stamps.facts[row],) != stamp.facts:
             return ""
         return self.earlier.digest_of(int(self.stamps.images[row]))
 
@@ -158,10 +169,6 @@ class DecodedPictures:
         """Return whether content need not be decoded: what is cut short is marked each time."""
         row = None if self.earlier is None else self.earlier.row_of.get(digest)
         return row is not None and bool(self._is_whole[row])
-
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        return {link: place for place, link in enumerate(self.stamps.links.to_pylist())}
 
     @cached_property
     def _is_whole(self) -> NDArray[np.bool_]:

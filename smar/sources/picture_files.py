@@ -8,6 +8,7 @@ import stat
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -51,6 +52,7 @@ class PictureFolder:
     roots: Sequence[Path] = ()
     fetched: dict[str, str] = field(default_factory=dict)
     _names: dict[Path, dict[str, list[str]]] = field(default_factory=dict)
+    _folders: dict[str, Path | None] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: Path, roots: Sequence[str] = ()) -> "PictureFolder":
@@ -74,6 +76,9 @@ class PictureFolder:
                     "could not be downloaded" if link in self.fetched else NOT_FETCHED
                 )
             link = self.fetched[link]
+        plain = self._plain(link)
+        if plain is not None:
+            return plain
         leaves = False
         try:
             for candidate in _candidates(link, any_ending=any_ending):
@@ -104,26 +109,34 @@ class PictureFolder:
         facts = np.full((len(links), FACTS), UNKNOWN, np.int64)
         names: dict[str, tuple[list[int], list[str]]] = {}
         for place, link in enumerate(links):
-            parent, _, name = link.rpartition("/")
-            if is_url(link):
-                parent, _, name = self.fetched.get(link, "").rpartition("/")
+            parent, name = _parted(self.fetched.get(link, "") if is_url(link) else link)
             places, files = names.get(parent) or names.setdefault(parent, ([], []))
             places.append(place)
             files.append(name)
         for parent, (places, files) in names.items():
-            if self._holds(parent):
+            if self._inside(parent) is not None:
                 facts[places] = _facts_in(f"{self.root}/{parent}", files)
         return facts
 
-    def _holds(self, parent: str) -> bool:
-        """Return whether a folder, as links name it, lies inside, wherever it is linked to."""
-        if Path(parent).is_absolute() or ".." in Path(parent).parts:
-            return False
-        try:
-            path = (self.root / parent).resolve()
-        except (OSError, ValueError):
-            return False
-        return any(path.is_relative_to(root) for root in (self.root, *self.roots))
+    def _plain(self, link: str) -> Path | None:
+        """Return the plain file that a link names as it stands, None if one has to look for it."""
+        parent, name = _parted(link)
+        folder = self._inside(parent)
+        with suppress(OSError, ValueError):
+            if folder is not None and stat.S_ISREG(os.lstat(folder / name).st_mode):
+                return folder / name
+        return None
+
+    def _inside(self, parent: str) -> Path | None:
+        """Return a folder, as links name it, if it lies inside, wherever it is linked to."""
+        if parent not in self._folders:
+            self._folders[parent] = None
+            with suppress(OSError, ValueError):
+                path = (self.root / parent).resolve()
+                is_named_so = not Path(parent).is_absolute() and ".." not in Path(parent).parts
+                if is_named_so and any(path.is_relative_to(r) for r in (self.root, *self.roots)):
+                    self._folders[parent] = path
+        return self._folders[parent]
 
     @staticmethod
     def content(path: Path) -> bytes:
@@ -192,6 +205,12 @@ def ending_of(content: bytes | bytearray) -> str:
 def is_url(link: str) -> bool:
     """Return whether a link leads to another machine, or holds its data itself."""
     return _URL.match(link) is not None
+
+
+def _parted(link: str) -> tuple[str, str]:
+    """Return the folder that a link names, and the file in it."""
+    parent, slash, name = link.rpartition("/")
+    return parent or slash, name
 
 
 def _candidates(link: str, *, any_ending: bool) -> Iterator[str]:

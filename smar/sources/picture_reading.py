@@ -4,7 +4,7 @@ Shapes: H x W pixels, uint8 RGB.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -53,11 +53,13 @@ class PictureSource:
         folder: The feed's.
         params: How they are packed.
         decoded: What need not be decoded.
+        stamped: Rows of the stamps of what was decoded, by link.
     """
 
     folder: PictureFolder
     params: ImageStoreParams
     decoded: DecodedPictures
+    stamped: Mapping[str, int]
 
     def read_all(self, asks: Sequence[Ask]) -> list[Read]:
         """Return pictures as `read` does."""
@@ -73,7 +75,7 @@ class PictureSource:
         try:
             path = self.folder.find(link, any_ending=any_ending)
             stamp = Stamp.of(path)
-            if digest := self.decoded.digest_of(link, stamp):
+            if digest := self.decoded.digest_of(self.stamped.get(link, -1), stamp):
                 return Read(digest, stamp)
             content = self.folder.content(path)
         except (PictureMissingError, PictureError) as error:

@@ -67,9 +67,10 @@ def pack_images(
     endings[link_of] = files.any_ending
     decoded = decoded or DecodedPictures()
     writer = ShardWriter(target, params.height, params.width, decoded.earlier)
-    source = PictureSource(PictureFolder.open(folder, roots), params, decoded)
-    facts = source.folder.facts_of(links)
-    contents = decoded.rows_of(links, facts)
+    opened = PictureFolder.open(folder, roots)
+    facts = opened.facts_of(links)
+    contents, known = decoded.images_of(links, facts)
+    source = PictureSource(opened, params, decoded, known)
     rest = np.flatnonzero(contents < 0).tolist()
     asked = [(links[place], bool(endings[place])) for place in rest]
     reasons: dict[int, str] = {}

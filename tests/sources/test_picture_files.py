@@ -60,6 +60,7 @@ def test_other_endings_are_tried_for_templates_alone(shop: Path):
         ("../secret.jpg", "leaves the feed's folder"),
         ("p/%2e%2e/%2e%2e/secret.jpg", "leaves the feed's folder"),
         ("/etc/passwd", "leaves the feed's folder"),
+        ("/main.jpg", "leaves the feed's folder"),
         ("linked/a.jpg", "leaves the feed's folder"),
         ("https://shop.example/a.jpg", "is a URL; only files are read"),
         ("//shop.example/a.jpg", "is a URL"),
@@ -72,6 +73,7 @@ def test_other_endings_are_tried_for_templates_alone(shop: Path):
 )
 def test_what_is_not_read_has_a_reason(shop: Path, link: str, reason: str):
     (shop.parent / "secret.jpg").write_bytes(b"secret")
+    (shop / "main.jpg").write_bytes(b"main")
     (shop.parent / "elsewhere").mkdir()
     (shop.parent / "elsewhere" / "a.jpg").write_bytes(b"linked")
     (shop / "linked").symlink_to(shop.parent / "elsewhere")
@@ -102,7 +104,8 @@ def test_file_that_a_link_names_as_it_stands_is_the_one_that_is_found(shop: Path
     plain = {"p/red pan.JPG", "p/50%.png", "./p//50%.png", "main.jpg"}
     others = {
         "p/Red Pan.jpg", "p/alias.png", "p/out.jpg", "../elsewhere/a.jpg", "p/../main.jpg", "p", "",
-        "p/", ".", str(elsewhere / "a.jpg"), "p/none.jpg", "none/a.jpg", "p/\x00.jpg",
+        "p/", ".", "/main.jpg", "//main.jpg", str(elsewhere / "a.jpg"), "p/none.jpg", "none/a.jpg",
+        "p/\x00.jpg",
     }  # fmt: skip
     links = [*plain, *others, "linked/a.jpg"]
     for link, facts in zip(links, folder.facts_of(links).tolist(), strict=True):
