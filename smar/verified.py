@@ -61,6 +61,19 @@ class Verified:
             self._keep(path, manifest, before)
             return manifest
 
+    def tell(self, path: Path, manifest: Manifest) -> None:
+        """Remember the files of a directory that this process wrote, hashed and has let alone.
+
+        Those that were written so lately that they may change without their times saying so are
+        hashed once more by whoever opens them.
+
+        Args:
+            path: The directory.
+            manifest: Its own.
+        """
+        with held(self.folder):
+            self._keep(path, manifest, _facts_of_all(path, manifest.files))
+
     def _unchanged(self, path: Path, files: Mapping[str, Mapping[str, Any]]) -> set[str]:
         """Return the files that are as they were when they were hashed last."""
         kept = self._file(path)

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from smar import verified
-from smar.artifacts import Manifest, write_directory
+from smar.artifacts import Manifest, read_manifest, write_directory
 from smar.errors import ArtifactError
 from smar.verified import YOUNG_NS, Verified, tell_hashed, unwritten
 
@@ -49,6 +49,24 @@ def test_files_are_hashed_once(made: Path, tmp_path: Path, read: list[str]):
     assert sorted(read) == ["starts", "vectors"]
     assert Verified(tmp_path / "verified").verify(made, "index") == first
     assert len(read) == 2
+
+
+def test_files_of_who_wrote_them_are_not_hashed_again_until_they_change(
+    made: Path, tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    known = Verified(tmp_path / "verified")
+    known.tell(made, read_manifest(made, "index"))
+    known.verify(made, "index")
+    assert read == []
+    flipped(made / "vectors")
+    with pytest.raises(ArtifactError, match="vectors"):
+        known.verify(made, "index")
+    monkeypatch.setattr(verified, "YOUNG_NS", 10**12)  # all were written just now
+    read.clear()
+    known.tell(made, read_manifest(made, "index"))
+    with pytest.raises(ArtifactError, match="vectors"):
+        known.verify(made, "index")
+    assert sorted(read) == ["starts", "vectors"]
 
 
 def flipped(path: Path) -> None:

@@ -141,12 +141,20 @@ def content_shas(items: "pd.DataFrame", images: ImageStore) -> list[str]:
     ]
 
 
-def previous_store(path: Path, model_sha: str) -> EmbeddingStore | None:
-    """Return the embeddings that lie at `path` if the same model made them, else None."""
+def previous_store(
+    path: Path, model_sha: str, verified: Verified | None = None
+) -> EmbeddingStore | None:
+    """Return the embeddings that lie at `path` if the same model made them, else None.
+
+    Args:
+        path: The directory.
+        model_sha: Digest of the model.
+        verified: As of `EmbeddingStore.load`.
+    """
     if not path.exists():
         return None
     try:
-        store = EmbeddingStore.load(path)
+        store = EmbeddingStore.load(path, verified)
     except (ArtifactError, KeyError) as error:
         logger.warning("previous embeddings are not used: %s", error)
         return None

@@ -57,6 +57,7 @@ def run(root: Path) -> None:
     from smar.index.refresh import refresh
     from smar.index.store import KIND, content_shas, previous_store, write_store
     from smar.params import load_params
+    from smar.verified import Verified
 
     params = load_params(Paths(root).params)
     paths = Paths(root)
@@ -64,11 +65,11 @@ def run(root: Path) -> None:
     inputs = STAGE.digests(root)
     items = schema.read_table(paths.items, schema.ITEMS)
     images = ImageStore.of(paths)  # verified here, once for all that read it
-    model_sha = inputs["models/retriever"]
+    model_sha, verified = inputs["models/retriever"], Verified(paths.work / "verified")
     store, encoded = refresh(
         items,
         content_shas(items, images),
-        previous_store(paths.embeddings, model_sha),
+        previous_store(paths.embeddings, model_sha, verified),
         model_sha,
         partial(_encode, root, params, inputs),
         paths.work,
@@ -84,6 +85,7 @@ def run(root: Path) -> None:
     found = [check_norms(store), coverage]
     figures = STAGE.with_checks(paths.outcome("embed"), counts | {OF_RUN: of_run}, found)
     write_store(paths.embeddings, store, manifest)
+    verified.tell(paths.embeddings, manifest)
     STAGE.write_outcome(root, figures)
     logger.info("embed: %s", counts | of_run)
 
