@@ -33,7 +33,9 @@ class _Letters:
 
     def of_text(self, text: str) -> list[str]:
         """Return the words of a text."""
-        return [*{word for run in RUNS.findall(fold(text)) for word in self._of_run(run)}]
+        is_plain = text.isascii() and text.isprintable()  # its runs are parted by blanks alone
+        runs = text.lower().split() if is_plain else RUNS.findall(fold(text))
+        return [*{word for run in runs for word in self._of_run(run)}]
 
 
 def _letters_of(run: str) -> tuple[str, ...]:
@@ -68,8 +70,5 @@ def letters_with(
 
 def counted(texts: Iterable[str]) -> Counter[str]:
     """Return how many of some texts have each word."""
-    counts: Counter[str] = Counter()
     letters = _Letters()
-    for text in texts:
-        counts.update(letters.of_text(text))
-    return counts
+    return Counter(word for text in texts for word in letters.of_text(text))
