@@ -97,14 +97,18 @@ def _letterbox(image: Image.Image, height: int, width: int) -> NDArray[np.uint8]
     image.load()
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         _check_lines(image)
-    upright = _to_rgba(ImageOps.exif_transpose(image))
+    upright = _to_srgb(ImageOps.exif_transpose(image))
     scale = min(width / upright.width, height / upright.height)
     size = (max(1, round(upright.width * scale)), max(1, round(upright.height * scale)))
     if size != upright.size:
         upright = upright.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
-    canvas = Image.new("RGBA", (width, height), (255, 255, 255, 255))
-    canvas.alpha_composite(upright, ((width - size[0]) // 2, (height - size[1]) // 2))
-    return np.asarray(canvas.convert("RGB"))
+    canvas = Image.new(upright.mode, (width, height), (255,) * len(upright.mode))
+    place = ((width - size[0]) // 2, (height - size[1]) // 2)
+    if upright.mode == "RGBA":
+        canvas.alpha_composite(upright, place)
+        return np.asarray(canvas.convert("RGB"))
+    canvas.paste(upright, place)
+    return np.asarray(canvas)
 
 
 def _check_lines(image: Image.Image) -> None:
@@ -116,7 +120,8 @@ def _check_lines(image: Image.Image) -> None:
         raise PictureError(f"{_CUT}: less than half of it is there")
 
 
-def _to_rgba(image: Image.Image) -> Image.Image:
+def _to_srgb(image: Image.Image) -> Image.Image:
+    """Return a picture in RGB, or in RGBA where something may show through."""
     if image.mode in _DEEP:
         return _to_eight_bits(image).convert("RGBA")
     profile = image.info.get("icc_profile")
@@ -143,7 +148,7 @@ def _to_rgba(image: Image.Image) -> Image.Image:
             converted = None
         if converted is not None:
             image = converted
-    image = image.convert("RGBA")
+    image = image.convert("RGBA" if alpha or image.has_transparency_data else "RGB")
     if alpha is not None:
         image.putalpha(alpha)
     return image
