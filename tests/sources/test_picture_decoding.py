@@ -111,6 +111,21 @@ def test_jpeg_cut_short_is_read_if_half_of_it_is_there():
         show(cut)
 
 
+@pytest.mark.parametrize("size", [(64, 64), (90, 31), (16, 16), (5, 40)])
+@pytest.mark.parametrize("mode", ["RGB", "L", "P"])
+def test_picture_is_the_same_with_a_channel_that_hides_nothing(size: tuple[int, int], mode: str):
+    image = noise(90).crop((0, 0, *size)).convert(mode).convert("RGB")
+    opaque = image.copy()
+    opaque.putalpha(255)
+    np.testing.assert_array_equal(show(saved(image, "PNG")), show(saved(opaque, "PNG")))
+
+
+def test_colour_that_stands_for_nothing_is_white():
+    image = Image.new("RGB", (32, 32), RED)
+    assert centre(saved(image, "PNG", transparency=RED)) == [255, 255, 255]
+    assert centre(saved(image, "PNG", transparency=(1, 2, 3))) == list(RED)
+
+
 def test_transparent_and_palette_pictures_stand_on_white():
     clear = Image.new("RGBA", (32, 32), (0, 0, 0, 0))
     assert centre(saved(clear, "PNG")) == [255, 255, 255]
