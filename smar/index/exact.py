@@ -11,6 +11,7 @@ from smar.index.item_rows import ItemRows
 
 _BLOCK = 1024  # queries at once
 _ITEMS = 2**16  # and items: 2**26 scores
+_FEW, _ITEMS_OF_FEW = 64, 2**11  # of few queries so many, which stay in the caches
 
 
 def exact_search(
@@ -46,10 +47,11 @@ def _best(
     queries: NDArray[np.float32], items: NDArray[np.float32] | ItemRows, k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return scores and rows of the k best items, k <= N, which are read once."""
-    first = min(max(_ITEMS, k), len(items))
+    at_once = _ITEMS if len(queries) > _FEW else _ITEMS_OF_FEW
+    first = min(max(at_once, k), len(items))
     scores, rows = top_of(queries @ items[:first].T, k)
-    for start in range(first, len(items), _ITEMS):
-        block = queries @ items[start : start + _ITEMS].T
+    for start in range(first, len(items), at_once):
+        block = queries @ items[start : start + at_once].T
         least = scores[:, -1] if k else np.full(len(queries), np.inf)
         for number, line in enumerate(block):
             # Of equal scores the row before wins, and it is there already.

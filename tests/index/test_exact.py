@@ -17,13 +17,18 @@ def test_exact_search_equals_a_full_sort():
     assert np.allclose(scores, np.take_along_axis(queries @ items.T, expected, 1))
 
 
+@pytest.mark.parametrize("few", [2, 7], ids=["many queries", "few queries"])
 @pytest.mark.parametrize("most", [1, 29, 30, 61, 10_000])
-def test_how_many_are_searched_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch, most: int):
+def test_how_many_are_searched_at_once_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, most: int, few: int
+):
     rng = np.random.default_rng(0)
     queries, items = rng.integers(-9, 9, (7, 4)), rng.integers(-9, 9, (30, 4))
     queries, items = queries.astype(np.float32), items.astype(np.float32)
     whole = exact_search(queries, items, 5)
+    monkeypatch.setattr(exact, "_FEW", few)
     monkeypatch.setattr(exact, "_ITEMS", most)
+    monkeypatch.setattr(exact, "_ITEMS_OF_FEW", most)
     monkeypatch.setattr(exact, "_BLOCK", 3)
     for one, other in zip(exact_search(queries, items, 5), whole, strict=True):
         assert np.array_equal(one, other)
