@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_IMODE
 from tempfile import TemporaryDirectory
 
 logger = logging.getLogger(__name__)
@@ -152,12 +153,15 @@ def _open_to_readers(folder: Path, mode: int) -> None:
     """Give a folder and all in it the modes of the umask; read-only files stay read-only.
 
     What was copied from a temporary directory is closed to everyone but its owner, and a service
-    that runs as another user could not load it.
+    that runs as another user could not load it. What has its mode stays untouched: the time of its
+    last change says that nobody changed it since it was hashed.
     """
     for path in (folder, *folder.rglob("*")):
-        is_file = path.is_file()
-        is_read_only = is_file and not path.stat().st_mode & 0o200
-        path.chmod(mode & (0o444 if is_read_only else 0o666 if is_file else 0o7777))
+        is_file, has = path.is_file(), S_IMODE(path.stat().st_mode)
+        is_read_only = is_file and not has & 0o200
+        wanted = mode & (0o444 if is_read_only else 0o666 if is_file else 0o7777)
+        if has != wanted:
+            path.chmod(wanted)
 
 
 def _replace_directory(temporary: Path, path: Path) -> None:

@@ -182,6 +182,15 @@ def test_what_comes_from_a_temporary_directory_is_as_open_as_the_umask_says(
     assert out["part/fixed.txt"] == 0o444 & ~umask
 
 
+def test_file_that_has_its_mode_is_not_touched_after_it_was_hashed(tmp_path: Path):
+    with write_directory(tmp_path / "out", Manifest(kind="test")) as folder:
+        (folder / "part").write_text("a")
+        os.utime(folder / "part", ns=(10**18, 10**18))
+        written = (folder / "part").stat()
+        time.sleep(0.02)  # of which the file system tells the time in steps
+    assert (tmp_path / "out" / "part").stat().st_ctime_ns == written.st_ctime_ns
+
+
 def test_name_with_brackets_is_swept_like_any_other(tmp_path: Path):
     leftover = tmp_path / ".out [1].tmp-999999999"
     leftover.mkdir()
