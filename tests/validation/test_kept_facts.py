@@ -26,6 +26,19 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept_facts, "_BLOCK", 8)
 
 
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many texts queries look up, each time."""
+    found: list[int] = []
+
+    def spy(texts: pa.Array, among: pa.Array) -> np.ndarray:
+        found.append(len(texts))
+        return places_of(texts, among)
+
+    monkeypatch.setattr(queries, "places_of", spy)
+    return found
+
+
 def some_day(rng: np.random.Generator, day: int, rows: int = 12) -> Tables:
     """Return searches and engagements of one day, with ids, clients and times that meet others."""
     ids = [f"s{rng.integers(60)}" for _ in range(rows)]
@@ -184,15 +197,8 @@ def test_rows_of_the_same_files_are_not_compared_again(
 
 
 def test_queries_and_searches_of_the_same_files_are_not_looked_at_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, asked: list[int]
 ):
-    asked: list[int] = []
-
-    def spy(texts: pa.Array, among: pa.Array) -> np.ndarray:
-        asked.append(len(texts))
-        return places_of(texts, among)
-
-    monkeypatch.setattr(queries, "places_of", spy)
     rng = np.random.default_rng(7)
     words = ["red boot", "boots red", "Sofa", "sofa", "", "red boot", "big lamp"]
     table = pa.table(
@@ -227,15 +233,8 @@ def test_queries_and_searches_of_the_same_files_are_not_looked_at_again(
 
 
 def test_searches_that_stand_name_the_query_that_they_named_wherever_it_is_now(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, asked: list[int]
 ):
-    asked: list[int] = []
-
-    def spy(texts: pa.Array, among: pa.Array) -> np.ndarray:
-        asked.append(len(texts))
-        return places_of(texts, among)
-
-    monkeypatch.setattr(queries, "places_of", spy)
     rng, kept, few = np.random.default_rng(8), tmp_path / "kept", 0
     days = [some_day(rng, day, 16) for day in range(4)]
     for count in (2, 3, 3, 4, 2, 4, 1, 3, 4, 4, 3):
