@@ -1,10 +1,12 @@
 """Files and directories change places whole, whatever dies at whatever moment."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,23 @@ def test_directory_that_appears_is_the_one_that_was_written_and_no_copy(tmp_path
         assert (path.stat().st_ino, (path / "b.txt").stat().st_ino) == written
     assert names(tmp_path) == ["out"]
     assert names(path) == ["b.txt", "manifest.json"]
+
+
+def test_files_that_have_their_mode_are_not_touched_and_others_get_it(tmp_path: Path):
+    usual, closed = tmp_path / "usual", tmp_path / "closed"
+    for file in (usual, closed):
+        file.write_text("one")
+    closed.chmod(0o600)
+    before = usual.stat().st_ctime_ns
+    with replace.replacement(tmp_path / "folder") as folder:
+        for file in (usual, closed):
+            shutil.move(file, folder / file.name)
+        moved = (folder / "usual").stat().st_ctime_ns  # moving is a change itself
+        time.sleep(0.02)
+    now = {path.name: path.stat() for path in (tmp_path / "folder").iterdir()}
+    assert now["usual"].st_ctime_ns == moved >= before
+    assert now["closed"].st_ctime_ns > moved
+    assert now["closed"].st_mode == now["usual"].st_mode
 
 
 def test_places_change_in_one_step_on_this_disk(tmp_path: Path):

@@ -92,3 +92,17 @@ def test_many_new_items_are_a_search_of_all(whole: list[int]):
     found, _ = searched(vectors, queries, kept, before)
     assert_best(found, queries, vectors)
     assert whole == [3]
+
+
+@pytest.mark.parametrize("old", [0, 1, 3, 4, 5, 9])
+@pytest.mark.parametrize("new", [0, 1, 2, 5, 40])
+def test_bound_of_the_best_is_above_none_of_them(old: int, new: int):
+    rng = np.random.default_rng([old, new])
+    for shift in (-9.0, 0.0, 9.0):  # old ones below the new ones, among them, above them
+        ours = rng.normal(size=old).astype(np.float32) + np.float32(shift)
+        theirs = rng.normal(size=new).astype(np.float32)
+        best = np.sort(np.concatenate([ours, theirs]))[::-1][:5]
+        least = module._least_of_best(ours, theirs, 5)
+        assert least <= best[-1] if len(best) == 5 else least == -np.inf
+        if old < 5 <= old + new and shift > 0:  # old ones, and the best new ones after them
+            assert least == best[-1]
