@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 from smar.params import FeedParams
 from smar.sources.cells import as_text, cells_in, distinct_cells
@@ -96,8 +97,11 @@ def _put(
     )
 
 
-def _spans(texts: list[str]) -> tuple[pd.Series, pd.Series, list[int]]:
-    """Return the first and last times of "from/to" texts, and places that cannot be read."""
+def _spans(texts: list[str]) -> tuple[ExtensionArray, ExtensionArray, list[int]]:
+    """Return the first and last times of "from/to" texts, and places that cannot be read.
+
+    The times are no series: rows that were left out must not part them from their items.
+    """
     cells, codes = distinct_cells(texts)
     parts = [text.split("/") if text.count("/") == 1 else [text, ""] for (text,) in cells]
     firsts, lasts = ([p[side].strip() for p in parts] for side in (0, 1))
@@ -106,8 +110,11 @@ def _spans(texts: list[str]) -> tuple[pd.Series, pd.Series, list[int]]:
         bool((first and pd.isna(start)) or (last and pd.isna(end)))
         for first, last, start, end in zip(firsts, lasts, starts, ends, strict=True)
     ]
-    whole = [pd.Series(times.array.take(codes)) for times in (starts, ends)]
-    return whole[0], whole[1], np.flatnonzero(np.array(bad, bool)[codes]).tolist()
+    return (
+        starts.array.take(codes),
+        ends.array.take(codes),
+        np.flatnonzero(np.array(bad, bool)[codes]).tolist(),
+    )
 
 
 def _times(texts: list[str]) -> pd.Series:

@@ -185,6 +185,20 @@ def test_fields_for_filters_are_kept(tmp_path: Path):
     assert quarantine.counts() == {"prices: sale dates cannot be read": 1}
 
 
+def test_rows_that_are_left_out_move_nothing_from_one_item_to_another(tmp_path: Path):
+    names = "id,title,price,sale_price,sale_price_effective_date,brand,product_type,material,link"
+    good = [f"{n},Pan {n},{n},{n - 0.5},2026-0{n}-01/2026-0{n}-09,b{n},c{n},m{n},{n}.jpg"
+            for n in (1, 2, 3)]  # fmt: skip
+    write(tmp_path, *good, header=names)
+    alone, _ = read(tmp_path, image_link="link")
+    write(tmp_path, "9,,9,8,2026-09-01/2026-09-02,b9,c9,m9,9.jpg", *good, good[0], header=names)
+    among, quarantine = read(tmp_path, image_link="link")
+    assert quarantine.counts() == {"items: id is repeated": 1, "items: title is empty": 1}
+    assert among.items["sale_from"].dt.month.tolist() == [1, 2, 3]
+    pd.testing.assert_frame_equal(among.items, alone.items.assign(row=[2, 3, 4]))
+    assert [p.link for p in among.pictures] == [p.link for p in alone.pictures]
+
+
 def test_price_column_decides_for_the_sale_price_too(tmp_path: Path):
     write(tmp_path, '1,Pan,"2,50 EUR",1.299 EUR', header="id,title,price,sale_price")
     assert read(tmp_path)[0].items["sale_price"].tolist() == [1299.0]
