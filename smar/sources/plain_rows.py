@@ -9,15 +9,16 @@ Shapes: R rows, C columns.
 import lzma
 import zlib
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow import csv
 
-from smar.data.arrow_numbers import numbers_of
+from smar.data.membership import in_one_piece
 from smar.sources.delimited import Dialect
 from smar.sources.encodings import TextFile, open_bytes
 
 _MARK = b"\xef\xbb\xbf"
+_BLOCK = 2**24  # bytes that are parsed together; a line is no longer
 
 
 def plain_columns(text: TextFile, dialect: Dialect) -> tuple[list[str], list[pa.Array]] | None:
@@ -30,41 +31,48 @@ def plain_columns(text: TextFile, dialect: Dialect) -> tuple[list[str], list[pa.
         text: The file, of which no line was read.
         dialect: How its fields are parted.
     """
-    whole = None if dialect.skip or not dialect.separator.isascii() else _whole(text)
+    whole = None if dialect.skip or len(dialect.separator.encode()) != 1 else _whole(text)
     if whole is None:
         return None
-    lines = pc.list_flatten(pc.split_pattern(whole, "\n"))
-    fields = pc.split_pattern(lines, dialect.separator)
-    width = len(fields[0])
-    if width < 2 or not (np.diff(numbers_of(fields.offsets)) == width).all():
+    try:
+        header = whole.partition(b"\n")[0].decode().split(dialect.separator)
+        table = _parsed(whole, dialect.separator, [str(place) for place in range(len(header))])
+    except (pa.ArrowInvalid, UnicodeDecodeError):  # other widths, or another encoding than told
         return None
-    values, count = fields.values, len(lines)
-    header, *columns = (
-        values.slice(0, width).to_pylist(),
-        *(
-            values.take(pa.array(np.arange(width + place, count * width, width)))
-            for place in range(width)
-        ),
-    )
-    is_named = all(name.strip() for name in header)
+    columns = [in_one_piece(column) for column in table.columns]
+    is_named = len(header) > 1 and all(name.strip() for name in header)
     return (header, columns) if is_named and not _is_odd(header, columns) else None
 
 
-def _whole(text: TextFile) -> pa.Array | None:
-    """Return what is in a file as one text, None if that is odd."""
+def _parsed(whole: bytes, separator: str, names: list[str]) -> pa.Table:
+    """Return the rows behind a header, every cell a text.
+
+    Raises:
+        pa.ArrowInvalid: If a line has another width, or is no UTF-8.
+    """
+    return csv.read_csv(
+        pa.BufferReader(whole),
+        csv.ReadOptions(use_threads=False, block_size=_BLOCK, skip_rows=1, column_names=names),
+        csv.ParseOptions(
+            delimiter=separator, quote_char=False, double_quote=False, ignore_empty_lines=False
+        ),
+        csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=False
+        ),
+    )
+
+
+def _whole(text: TextFile) -> bytes | None:
+    """Return what is in a file, None if that is odd."""
     if text.encoding != "utf-8-sig" or text.notes:
         return None
     try:
         with open_bytes(text.path) as file:
-            content = file.read().removeprefix(_MARK).removesuffix(b"\n")
+            content = file.read().removeprefix(_MARK)
     except (EOFError, zlib.error, lzma.LZMAError, OSError):
         return None
-    if any(odd in content for odd in (b'"', b"\r", b"\0", _MARK)):
-        return None
-    try:
-        return pa.array([content], pa.large_binary()).cast(pa.large_string())
-    except pa.ArrowInvalid:  # an encoding that was told, and is another one
-        return None
+    is_odd = any(odd in content for odd in (b'"', b"\r", b"\0"))
+    return None if is_odd or (not content.isascii() and _MARK in content) else content
 
 
 def _is_odd(header: list[str], columns: list[pa.Array]) -> bool:

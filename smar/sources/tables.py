@@ -8,7 +8,7 @@ import csv
 import json
 import lzma
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ class Table:
     """
 
     frame: pd.DataFrame
-    rows: list[int]
+    rows: Sequence[int]
     bad: list[BadRow] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     is_cut: bool = False
@@ -157,11 +157,9 @@ def _read_delimited(
     plain = plain_columns(text, dialect) if header is None else None
     if plain is not None:
         names, _ = distinct_names(plain[0], [])
-        frame = pd.DataFrame(
-            {name: column.to_pandas() for name, column in zip(names, plain[1], strict=True)}
-        ).astype(str)
+        frame = pa.table(plain[1], names).to_pandas()
         notes = _notes_of(text, dialect, kind, setting)
-        return Table(frame, list(range(1, len(frame) + 1)), [], notes)
+        return Table(frame, range(1, len(frame) + 1), [], notes)
     reader = RowReader(_chain(head, lines), dialect, header)
     records = list(reader.rows())
     shifted = reader.shifted(records)
