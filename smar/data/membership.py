@@ -42,7 +42,13 @@ def each_once(texts: pd.Series, function: Callable[[str], str]) -> pd.Series:
     """
     coded = in_one_piece(pa.array(texts, pa.string())).dictionary_encode()
     made = pa.array(map(function, coded.dictionary.to_pylist()), pa.string())
-    return pd.Series(made.take(coded.indices).to_pandas().to_numpy(), texts.index, dtype=str)
+    return column_of(made.take(coded.indices), texts.index)
+
+
+def column_of(texts: pa.Array, index: pd.Index) -> pd.Series:
+    """Return texts as a column of a frame, [R] of [R]; they are not gone through."""
+    column: pd.Series = texts.to_pandas()
+    return column.set_axis(index)
 
 
 def rows_of(texts: pa.Array, known: pa.Table, make: Callable[[pa.Array], pa.Table]) -> pa.Table:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from smar.errors import DataError
-from smar.sources.cells import MOST_KEPT, distinct_cells
+from smar.sources.cells import MOST_KEPT, CodedCells
 from smar.sources.encodings import open_text
 from smar.sources.google_categories import GOOGLE_CATEGORIES
 from smar.sources.texts import clean
@@ -22,7 +23,9 @@ _NUMBERED = re.compile(r"(\d{1,6})\s*-\s*(?=\D)")
 _LINE = re.compile(r"(\d+)\s*-\s*(.+)")
 
 
-def category_levels(cells: Sequence[Any], numbers: Mapping[str, str]) -> tuple[list[str], int]:
+def category_levels(
+    cells: Sequence[Any] | pd.Series | CodedCells, numbers: Mapping[str, str]
+) -> tuple[CodedCells, int]:
     """Return each category with its levels parted by " > ", and how many numbers are unknown.
 
     ">", "|", "/" and their like part levels. A slash does so only where nothing else does and the
@@ -32,11 +35,13 @@ def category_levels(cells: Sequence[Any], numbers: Mapping[str, str]) -> tuple[l
         cells: Texts, or lists of levels.
         numbers: Levels of the categories that are given as numbers.
     """
-    distinct, codes = distinct_cells(cells)
-    split = [_levels_of(cell) if isinstance(cell, str) else _levels(cell) for (cell,) in distinct]
+    coded = CodedCells.of(cells)
+    split = [
+        _levels_of(cell) if isinstance(cell, str) else _levels(cell) for cell in coded.distinct
+    ]
     known = {level for levels in split if len(levels) > 1 for level in levels}
     result = []
-    is_unknown = np.zeros(len(distinct), bool)
+    is_unknown = np.zeros(len(split), bool)
     for place, levels in enumerate(split):
         alone = _NUMBER.fullmatch(levels[0]) if len(levels) == 1 else None
         if alone:
@@ -46,7 +51,7 @@ def category_levels(cells: Sequence[Any], numbers: Mapping[str, str]) -> tuple[l
         named = _without_number(levels, numbers)
         is_whole = len(named) != 1 or named[0] in known
         result.append(" > ".join(named if is_whole else _SLASH.split(named[0])))
-    return [result[code] for code in codes.tolist()], int(is_unknown[codes].sum())
+    return CodedCells(result, coded.codes), int(is_unknown[coded.codes].sum())
 
 
 def _without_number(levels: Sequence[str], numbers: Mapping[str, str]) -> Sequence[str]:

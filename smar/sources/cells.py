@@ -2,16 +2,19 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from smar.data.membership import listed
+from smar.data.arrow_numbers import numbers_of
+from smar.data.membership import in_one_piece
 
 MOST_KEPT = 65_536
 """Texts of a feed whose reading is remembered: brands, categories and prices come often."""
@@ -33,31 +36,117 @@ def integral(values: list[Any]) -> list[Any]:
     ]
 
 
-def cells_in(column: pd.Series) -> list[Any]:
-    """Return the cells of a column; of one of texts, at a fifth of what `tolist` takes."""
-    is_of_texts = isinstance(column.dtype, pd.StringDtype) and not column.hasnans
-    return listed(column) if is_of_texts else column.tolist()
+def texts_in(column: pd.Series) -> pa.Array:
+    """Return the texts of a column's cells, as `as_text`; one of texts is not gone through."""
+    if not _is_of_texts(column):
+        return texts_of(column)
+    return in_one_piece(pa.array(column, pa.large_string()))
 
 
-def distinct_cells(*columns: Sequence[Any]) -> tuple[list[tuple[Any, ...]], NDArray[np.int64]]:
-    """Return the distinct cells of columns side by side, and the place of each row's among them.
+def texts_of(cells: Iterable[Any]) -> pa.Array:
+    """Return the text of each cell, as `as_text`."""
+    return pa.array([as_text(cell) for cell in cells], pa.large_string())
 
-    They come in the order in which they are met first. Cells that are no texts are never told to be
-    the same: 1, 1.0 and True are equal and are not written alike.
+
+def nothing(rows: int) -> pa.Array:
+    """Return a column without a text, [R]."""
+    return pa.repeat(pa.scalar("", pa.large_string()), rows)
+
+
+def _is_of_texts(column: pd.Series) -> bool:
+    return isinstance(column.dtype, pd.StringDtype) and not column.hasnans
+
+
+@dataclass(frozen=True)
+class CodedCells:
+    """A column of R cells by what is distinct among them.
 
     Args:
-        *columns: Columns of the same length; the first decides what is no text.
+        distinct: Each cell once, in the order they are met first. Cells that are no texts are never
+            told to be the same: 1, 1.0 and True are equal and are not written alike.
+        codes: The place of each row's cell among them, [R].
     """
-    places: dict[Any, int] = {}
-    keys: list[tuple[Any, ...]] = []
-    codes = np.empty(len(columns[0]), np.int64)
-    for row, cells in enumerate(zip(*columns, strict=True)):
-        key = cells if cells[0].__class__ is str else row
-        place = places.setdefault(key, len(keys))
-        if place == len(keys):
-            keys.append(cells)
-        codes[row] = place
-    return keys, codes
+
+    distinct: list[Any]
+    codes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, cells: "Sequence[Any] | pd.Series | CodedCells") -> "CodedCells":
+        """Return cells by what is distinct among them."""
+        if isinstance(cells, CodedCells):
+            return cells
+        if isinstance(cells, pd.Series) and _is_of_texts(cells):
+            coded = in_one_piece(pa.array(cells, pa.large_string())).dictionary_encode()
+            return cls(coded.dictionary.to_pylist(), numbers_of(coded.indices).astype(np.int64))
+        places: dict[Any, int] = {}
+        distinct: list[Any] = []
+        codes = np.empty(len(cells), np.int64)
+        for row, cell in enumerate(cells):
+            place = places.setdefault(cell if cell.__class__ is str else row, len(distinct))
+            if place == len(distinct):
+                distinct.append(cell)
+            codes[row] = place
+        return cls(distinct, codes)
+
+    @classmethod
+    def empty(cls, rows: int) -> "CodedCells":
+        """Return a column without a text, [R]."""
+        return cls([""], np.zeros(rows, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def cells(self) -> list[Any]:
+        """The cell of every row, [R]."""
+        return [self.distinct[code] for code in self.codes.tolist()]
+
+    def texts(self) -> pa.Array:
+        """Return the cells, all of them texts, [R]."""
+        return pa.array(self.distinct, pa.large_string()).take(pa.array(self.codes))
+
+    def are(self, text: str) -> NDArray[np.bool_]:
+        """Return which cells are a text, [R]."""
+        return np.array([cell == text for cell in self.distinct], bool)[self.codes]
+
+    def map(self, function: Callable[[Any], Any]) -> "CodedCells":
+        """Return what a function makes of the cells; each distinct one is asked once."""
+        return CodedCells([function(cell) for cell in self.distinct], self.codes)
+
+    def then(self, other: "CodedCells") -> "CodedCells":
+        """Return the cells of this column and those of another behind them."""
+        return CodedCells(
+            [*self.distinct, *other.distinct],
+            np.concatenate([self.codes, other.codes + len(self.distinct)]),
+        )
+
+    def or_else(self, other: "CodedCells") -> "CodedCells":
+        """Return the cells of this column, and those of another where this one holds ""."""
+        codes = np.where(self.are(""), other.codes + len(self.distinct), self.codes)
+        return CodedCells([*self.distinct, *other.distinct], codes)._used()
+
+    def where(self, mask: NDArray[np.bool_]) -> "CodedCells":
+        """Return the cells where a mask holds, [R], and "" elsewhere."""
+        return CodedCells(["", *self.distinct], np.where(mask, self.codes + 1, 0))._used()
+
+    def _used(self) -> "CodedCells":
+        coded = pa.array(self.codes).dictionary_encode()
+        distinct = [self.distinct[place] for place in coded.dictionary.to_pylist()]
+        return CodedCells(distinct, numbers_of(coded.indices).astype(np.int64))
+
+
+def distinct_pairs(
+    first: CodedCells, second: CodedCells
+) -> tuple[list[tuple[Any, Any]], NDArray[np.int64]]:
+    """Return what is distinct among two columns side by side, and the place of each row, [R].
+
+    The pairs come in the order in which rows have them first.
+    """
+    width = max(len(second.distinct), 1)
+    coded = pa.array(first.codes * width + second.codes).dictionary_encode()
+    places = (divmod(both, width) for both in coded.dictionary.to_pylist())
+    pairs = [(first.distinct[left], second.distinct[right]) for left, right in places]
+    return pairs, numbers_of(coded.indices).astype(np.int64)
 
 
 def as_text(value: Any) -> str:

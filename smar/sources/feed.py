@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from smar.data import row_rules
+from smar.data.membership import column_of, each_once
 from smar.errors import DataError
 from smar.params import FeedParams
 from smar.sources.categories import category_levels, category_numbers
-from smar.sources.cells import MOST_KEPT, cells_in
+from smar.sources.cells import MOST_KEPT, CodedCells, nothing, texts_in, texts_of
 from smar.sources.feed_columns import Columns, choose_columns
 from smar.sources.feed_kinds import feed_kind
 from smar.sources.feed_links import find_pictures
@@ -83,7 +86,7 @@ def read_feed(folder: Path, params: FeedParams, quarantine: Quarantine) -> Feed:
     if items.empty:
         reasons = "; ".join(f"{n} x {reason}" for reason, n in quarantine.counts().items())
         raise DataError(f"{path}: no row is an item ({reasons}). Check ingest.feed in params.yaml.")
-    frame = table.frame.loc[items.index]
+    frame = table.frame if len(items) == len(table.frame) else table.frame.loc[items.index]
     items = items.assign(**price_columns(frame, items, columns, params, quarantine, notes))
     items["more"] = _more(frame, columns, notes)
     pictures = find_pictures(frame, items["item_id"], items["row"], columns, path)
@@ -117,12 +120,11 @@ def _put_bad_rows(table: Table, quarantine: Quarantine) -> None:
 
 def _texts(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """Return our columns of text: the first source that has a value counts."""
-    texts: dict[str, pd.Series] = {}
-    for ours in (*_KEYS, *_PLAIN_TEXTS, "availability"):
-        texts[ours] = _first_filled(frame, columns, ours)
-    said = texts["availability"].tolist()
-    words = {text: _availability(text) for text in set(said)}
-    texts["availability"] = pd.Series([words[t] for t in said], index=frame.index, dtype=object)
+    texts = {
+        ours: column_of(_first_filled(frame, columns, ours), frame.index)
+        for ours in (*_KEYS, *_PLAIN_TEXTS, "availability")
+    }
+    texts["availability"] = each_once(texts["availability"], _availability)
     texts["attributes"] = _attributes(frame, columns.sources["attributes"])
     return pd.DataFrame(texts, index=frame.index)
 
@@ -135,28 +137,28 @@ def _whole_gtins(gtins: pd.Series, notes: list[str]) -> pd.Series:
             f"gtin: {number} lost their digits in a spreadsheet (the first: "
             f"{gtins[is_rounded].iloc[0]}) and are left out; write the feed again without it"
         )
-    return gtins.where(~is_rounded, "")
+        return gtins.where(~is_rounded, "")
+    return gtins
 
 
-def _first_filled(frame: pd.DataFrame, columns: Columns, ours: str) -> pd.Series:
+def _first_filled(frame: pd.DataFrame, columns: Columns, ours: str) -> pa.Array:
     template = columns.templates.get(ours)
     if template is not None:
         tidy = clean_key if ours in _KEYS else clean
         records = frame[columns.sources[ours]].map(tidy).to_dict("records")
-        filled = [
+        return texts_of(
             template.fill({field: record[column] for field, (column, _) in template.parts.items()})
             for record in records
-        ]
-        return pd.Series(filled, index=frame.index, dtype=object)
-    result = [""] * len(frame)
+        )
+    result = nothing(len(frame))
     for name in columns.sources[ours]:
-        cells = cells_in(frame[name])
-        if frame[name].dtype == object:  # a column of texts has no repeated elements
-            cells = [first_element(cell) for cell in cells]
-        found = clean_keys(cells) if ours in _KEYS else clean_all(cells)
+        column = frame[name]
+        has_texts = column.dtype != object  # which are no repeated elements
+        texts = texts_in(column) if has_texts else texts_of(map(first_element, column))
+        found = clean_keys(texts) if ours in _KEYS else clean_all(texts)
         is_first = name == columns.sources[ours][0]
-        result = found if is_first else [a or b for a, b in zip(result, found, strict=True)]
-    return pd.Series(result, index=frame.index, dtype=object)
+        result = found if is_first else pc.if_else(pc.equal(result, ""), found, result)
+    return result
 
 
 @lru_cache(MOST_KEPT)
@@ -169,23 +171,19 @@ def _availability(text: str) -> str:
 
 def _categories(
     frame: pd.DataFrame, columns: Columns, folder: Path, params: FeedParams, notes: list[str]
-) -> list[str]:
+) -> pd.Series:
     numbers = category_numbers(folder / params.taxonomy if params.taxonomy else None)
-    result = [""] * len(frame)
+    result = CodedCells.empty(len(frame))
     for name in columns.sources["category"]:
-        cells = cells_in(frame[name])
-        if name != columns.sources["category"][0]:
-            cells = [cell if not old else "" for cell, old in zip(cells, result, strict=True)]
-        if frame[name].dtype == object:  # a column of texts has no lists
-            cells = [_main_type(cell) for cell in cells]
-        levels, num_unknown = category_levels(cells, numbers)
-        result = [old or new for old, new in zip(result, levels, strict=True)]
+        cells = CodedCells.of(frame[name]).map(_main_type)
+        levels, num_unknown = category_levels(cells.where(result.are("")), numbers)
+        result = result.or_else(levels)
         if num_unknown:
             notes.append(
                 f"category: {num_unknown} numbers are not known by name; set ingest.feed.taxonomy "
                 "to Google's list with ids (taxonomy-with-ids), put beside the feed"
             )
-    return result
+    return column_of(result.texts(), frame.index)
 
 
 def _main_type(cell: Any) -> Any:
@@ -195,15 +193,17 @@ def _main_type(cell: Any) -> Any:
 
 def _attributes(frame: pd.DataFrame, names: list[str]) -> pd.Series:
     """Return "name: value; name: value" of the columns that are mapped."""
+    if not names:
+        return column_of(nothing(len(frame)), frame.index)
     named = []
     for name in names:
-        part = pd.Series(clean_all(cells_in(frame[name])), index=frame.index, dtype=object)
+        part = column_of(clean_all(texts_in(frame[name])), frame.index)
         # A column that already holds "name: value" text is kept as it is. The column decides, not
         # the cell: in a column of sizes, "EU: 42" is a value.
         is_named = _holds_names(part) & part.str.contains(": ", regex=False)
         named.append(part.where((part == "") | is_named, f"{name}: " + part))
     joined = ["; ".join(str(v) for v in row if v) for row in zip(*named, strict=True)]
-    return pd.Series(joined or "", index=frame.index, dtype=object)
+    return pd.Series(joined, index=frame.index, dtype=str)
 
 
 def _holds_names(part: pd.Series) -> bool:
@@ -212,17 +212,19 @@ def _holds_names(part: pd.Series) -> bool:
     return bool(len(filled) and filled.str.contains(": ", regex=False).mean() > 0.5)
 
 
-def _more(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> list[str]:
+def _more(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> pd.Series:
     """Return what no column of ours holds, as JSON objects of texts; "" for nothing."""
     names = list(dict.fromkeys([*columns.ignored, *columns.sources["attributes"]]))
     names = [name for name in names if name in frame.columns]
-    texts = {name: clean_all(cells_in(frame[name])) for name in names}
+    texts = {name: clean_all(texts_in(frame[name])).to_pylist() for name in names}
     spare = spare_values(frame, columns)
     if spare:
         counted = ", ".join(f"{sum(map(bool, v))} of {name}" for name, v in spare.items())
         notes.append(f"further values kept for filters, as the first counts: {counted}")
     texts |= spare
-    names = list(texts)
-    rows = zip(*texts.values(), strict=True) if names else ([] for _ in range(len(frame)))
-    found = ({name: text for name, text in zip(names, row, strict=True) if text} for row in rows)
-    return [json.dumps(values, ensure_ascii=False) if values else "" for values in found]
+    if not texts:
+        return column_of(nothing(len(frame)), frame.index)
+    rows = zip(*texts.values(), strict=True)
+    found = ({name: text for name, text in zip(texts, row, strict=True) if text} for row in rows)
+    written = [json.dumps(values, ensure_ascii=False) if values else "" for values in found]
+    return pd.Series(written, index=frame.index, dtype=str)

@@ -12,13 +12,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from smar.data.membership import in_one_piece
 from smar.errors import DataError
-from smar.sources.cells import as_text, cells_in
+from smar.sources.cells import as_text, texts_in
 from smar.sources.feed_columns import Columns
 from smar.sources.feed_kind import LINKS
 from smar.sources.picture_list import PictureFile, PictureFiles
 from smar.sources.templates import Template, link_part
-from smar.sources.texts import MISSING
+from smar.sources.texts import MISSING, say_nothing
 
 _URL = re.compile(r"(?:[a-z][a-z0-9+.-]+:)?//", re.IGNORECASE)
 _BETWEEN_URLS = re.compile(r"[\s,;|]+(?=(?:[a-z][a-z0-9+.-]+:)?//)", re.IGNORECASE)
@@ -64,8 +65,8 @@ def find_pictures(
     """Return every picture of every item, item after item, main picture first.
 
     Args:
-        frame: The feed as read.
-        ids: Item ids of the rows to look at, with the index of `frame`.
+        frame: The feed as read, rows of the items alone.
+        ids: Their ids, with the index of `frame`.
         rows: Rows of the input, as above.
         columns: Which columns hold links.
         path: The feed, for messages.
@@ -76,12 +77,14 @@ def find_pictures(
     needed = sorted({name for ours in LINKS for name in columns.sources[ours]})
     if not needed:
         return PictureFiles()
-    cells = [cells_in(frame.loc[ids.index, name]) for name in needed]
     is_one = len(needed) == 1 and not any(ours in columns.templates for ours in LINKS)
-    if is_one and _are_plain(cells[0]):
+    links = _plain_links(frame[needed[0]]) if is_one else None
+    if links is not None:
         every = np.ones(len(ids), bool)
-        return PictureFiles(cells_in(ids), rows.to_numpy(np.int64), cells[0], every, ~every)
+        owners = texts_in(ids).cast(pa.string())
+        return PictureFiles(owners, rows.to_numpy(np.int64), links, every, ~every)
     pictures: list[PictureFile] = []
+    cells = [frame[name].tolist() for name in needed]
     for item_id, row, values in zip(ids, rows, zip(*cells, strict=True), strict=True):
         found = _links_of(dict(zip(needed, values, strict=True)), columns, f"{path}: row {row}")
         pictures += [
@@ -91,14 +94,14 @@ def find_pictures(
     return PictureFiles.of(pictures)
 
 
-def _are_plain(cells: list[Any]) -> bool:
-    """Return whether every cell is one path as it stands, told of all together."""
+def _plain_links(column: pd.Series) -> pa.Array | None:
+    """Return the cells of a column if each is one path as it stands, told of all together."""
     try:
-        texts = pa.array(cells, pa.string())
+        links = in_one_piece(pa.array(column, pa.string()))
     except (pa.ArrowException, TypeError):  # lists and dicts
-        return False
-    is_plain = pc.match_substring_regex(texts, _PLAIN_OF_ALL)
-    return bool(pc.all(is_plain).as_py()) and not any(MISSING & {*map(str.lower, cells)})
+        return None
+    is_link = pc.and_not(pc.match_substring_regex(links, _PLAIN_OF_ALL), say_nothing(links))
+    return links if pc.all(pc.fill_null(is_link, False)).as_py() else None
 
 
 def _links_of(record: Mapping[Any, Any], columns: Columns, where: str) -> dict[str, bool]:

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 from pandas.api.extensions import ExtensionArray
 
+from smar.data.membership import column_of
 from smar.params import FeedParams
-from smar.sources.cells import as_text, cells_in, distinct_cells
+from smar.sources.cells import CodedCells, as_text
 from smar.sources.feed_columns import Columns
 from smar.sources.prices import UNREADABLE, parse_prices
 from smar.sources.quarantine import Quarantine
-from smar.sources.texts import MISSING, clean_all
+from smar.sources.texts import MISSING, clean
 
 _SOURCE = "prices"
 _NOTHING = frozenset({"", *MISSING})
@@ -38,48 +39,49 @@ def price_columns(
         notes: What was ambiguous is added.
     """
     both = {ours: _cells(frame, columns.sources[ours]) for ours in ("price", "sale_price")}
-    codes = [text.upper() for text in clean_all(_cells(frame, columns.sources["currency"]))]
+    codes = _cells(frame, columns.sources["currency"]).map(lambda cell: clean(cell).upper())
     # One column in two: what the one shows of marks counts for the other.
     parsed = parse_prices(
-        [*both["price"], *both["sale_price"]],
+        both["price"].then(both["sale_price"]),
         currency=params.currency,
         decimals=params.decimals,
-        currencies=[*codes, *codes],
+        currencies=codes.then(codes),
     )
     notes += parsed.notes
     for start, ours in ((0, "price"), (len(frame), "sale_price")):
         places = [p - start for p in parsed.unreadable if start <= p < start + len(frame)]
         _put(quarantine, items, places, (ours, UNREADABLE), both[ours])
-        quarantine.see(_SOURCE, sum(as_text(cell) != "" for cell in both[ours]))
+        quarantine.see(_SOURCE, int((~both[ours].map(as_text).are("")).sum()))
     regular, sale = parsed.codes[: len(frame)], parsed.codes[len(frame) :]
-    dates = clean_all(_cells(frame, columns.sources["sale_dates"]))
+    dates = _cells(frame, columns.sources["sale_dates"]).map(clean)
     starts, ends, bad = _spans(dates)
     _put(quarantine, items, bad, ("sale_dates", "sale dates cannot be read"), dates)
     prices = parsed.distinct
     amounts = np.array([price.amount if price else np.nan for price in prices], float)
     upper = [np.nan if price is None or price.upper is None else price.upper for price in prices]
-    named = np.array([price.currency if price else "" for price in prices], object)
+    named = [price.currency if price else "" for price in prices]
+    currency = CodedCells(named, regular).or_else(CodedCells(named, sale))
     return {
         "price": amounts[regular],
         "price_max": np.array(upper, float)[regular],
-        "currency": np.where(named[regular] != "", named[regular], named[sale]),
+        "currency": column_of(currency.texts(), items.index),
         "sale_price": amounts[sale],
         "sale_from": starts,
         "sale_to": ends,
     }
 
 
-def _cells(frame: pd.DataFrame, names: list[str]) -> list[Any]:
+def _cells(frame: pd.DataFrame, names: list[str]) -> CodedCells:
     """Return the first filled cell of the columns, "" where there is none."""
-    result: list[Any] = [""] * len(frame)
+    result = CodedCells.empty(len(frame))
     for name in names:
-        cells, codes = distinct_cells(cells_in(frame[name]))
-        filled = ["" if as_text(cell).strip().lower() in _NOTHING else cell for (cell,) in cells]
-        result = [
-            filled[code] if old == "" else old
-            for old, code in zip(result, codes.tolist(), strict=True)
-        ]
-    return [cell[0] if isinstance(cell, list) and cell else cell for cell in result]
+        result = result.or_else(CodedCells.of(frame[name]).map(_filled))
+    return result.map(lambda cell: cell[0] if isinstance(cell, list) and cell else cell)
+
+
+def _filled(cell: Any) -> Any:
+    """Return a cell, "" if it says that there is nothing."""
+    return "" if as_text(cell).strip().lower() in _NOTHING else cell
 
 
 def _put(
@@ -87,34 +89,33 @@ def _put(
     items: pd.DataFrame,
     places: list[int],
     what: tuple[str, str],
-    cells: list[Any],
+    cells: CodedCells,
 ) -> None:
     column, reason = what
     rows, ids = items["row"].to_numpy(), items["item_id"].to_numpy()
     quarantine.put(
         _SOURCE,
-        [(int(rows[p]), str(ids[p]), column, reason, as_text(cells[p])) for p in places],
+        [
+            (int(rows[p]), str(ids[p]), column, reason, as_text(cells.distinct[cells.codes[p]]))
+            for p in places
+        ],
     )
 
 
-def _spans(texts: list[str]) -> tuple[ExtensionArray, ExtensionArray, list[int]]:
+def _spans(texts: CodedCells) -> tuple[ExtensionArray, ExtensionArray, list[int]]:
     """Return the first and last times of "from/to" texts, and places that cannot be read.
 
     The times are no series: rows that were left out must not part them from their items.
     """
-    cells, codes = distinct_cells(texts)
-    parts = [text.split("/") if text.count("/") == 1 else [text, ""] for (text,) in cells]
+    parts = [t.split("/") if t.count("/") == 1 else [t, ""] for t in texts.distinct]
     firsts, lasts = ([p[side].strip() for p in parts] for side in (0, 1))
     starts, ends = _times(firsts), _times(lasts)
     bad = [
         bool((first and pd.isna(start)) or (last and pd.isna(end)))
         for first, last, start, end in zip(firsts, lasts, starts, ends, strict=True)
     ]
-    return (
-        starts.array.take(codes),
-        ends.array.take(codes),
-        np.flatnonzero(np.array(bad, bool)[codes]).tolist(),
-    )
+    places = np.flatnonzero(np.array(bad, bool)[texts.codes]).tolist()
+    return starts.array.take(texts.codes), ends.array.take(texts.codes), places
 
 
 def _times(texts: list[str]) -> pd.Series:

@@ -38,7 +38,7 @@ def run(options: Namespace) -> None:
     params = load_params(options.root / "params.yaml").ingest
     folder = options.root / params.folder
     feed = read_feed(folder, params.feed, Quarantine())
-    urls = [link for link in feed.pictures.links if is_url(link)]
+    urls = [link for link in feed.pictures.links.to_pylist() if is_url(link)]
     limits = FetchLimits(
         options.per_host,
         options.delay,

@@ -3,7 +3,7 @@
 F files, one of one item each.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,9 +44,9 @@ class PictureFiles:
         any_ending: Whether a file with another ending will do, [F].
     """
 
-    item_ids: Sequence[str] = ()
+    item_ids: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
     rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    links: Sequence[str] = ()
+    links: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
     is_main: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
     any_ending: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
 
@@ -57,9 +57,9 @@ class PictureFiles:
             return files
         listed = list(files)
         return cls(
-            [file.item_id for file in listed],
+            pa.array([file.item_id for file in listed], pa.string()),
             np.array([file.row for file in listed], np.int64),
-            [file.link for file in listed],
+            pa.array([file.link for file in listed], pa.string()),
             np.array([file.is_main for file in listed], bool),
             np.array([file.any_ending for file in listed], bool),
         )
@@ -69,9 +69,9 @@ class PictureFiles:
 
     def __getitem__(self, place: int) -> PictureFile:
         return PictureFile(
-            self.item_ids[place],
+            self.item_ids[place].as_py(),
             int(self.rows[place]),
-            self.links[place],
+            self.links[place].as_py(),
             bool(self.is_main[place]),
             bool(self.any_ending[place]),
         )
@@ -79,7 +79,7 @@ class PictureFiles:
     def __iter__(self) -> Iterator[PictureFile]:
         return (self[place] for place in range(len(self)))
 
-    def distinct_links(self) -> tuple[list[str], NDArray[np.int64]]:
+    def distinct_links(self) -> tuple[pa.Array, NDArray[np.int64]]:
         """Return each link once, in the order they come, and its number for every file, [F]."""
-        coded = pa.array(self.links, pa.string()).dictionary_encode()
-        return coded.dictionary.to_pylist(), numbers_of(coded.indices).astype(np.int64)
+        coded = self.links.dictionary_encode()
+        return coded.dictionary, numbers_of(coded.indices).astype(np.int64)

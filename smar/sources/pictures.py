@@ -62,7 +62,8 @@ def pack_images(
     that its machines need no file of the shop.
     """
     files = PictureFiles.of(files)
-    links, link_of = files.distinct_links()
+    named, link_of = files.distinct_links()
+    links = named.to_pylist()
     endings = np.zeros(len(links), bool)
     endings[link_of] = files.any_ending
     decoded = decoded or DecodedPictures()
@@ -149,7 +150,7 @@ def drop_placeholders(
     places = np.flatnonzero(often[of_file]).tolist()  # the others cannot be
     if not places:
         return list(image_ids)
-    owners = [files.item_ids[place] for place in places]
+    owners = files.item_ids.take(pa.array(places)).to_pylist()
     used = pd.DataFrame({"image": [image_ids[place] for place in places], "item_id": owners})
     about = items[items["item_id"].isin(owners)].set_index("item_id")
     used = used.join(about, on="item_id")

@@ -17,7 +17,7 @@ import numpy as np
 from babel.numbers import get_currency_precision
 from numpy.typing import NDArray
 
-from smar.sources.cells import MOST_KEPT, as_text, distinct_cells
+from smar.sources.cells import MOST_KEPT, CodedCells, as_text, distinct_pairs
 from smar.sources.currencies import choose_currency, currency_codes
 
 Decimals = Literal["auto", ".", ","]
@@ -91,11 +91,11 @@ class _Parts:
 
 
 def parse_prices(
-    cells: Sequence[Any],
+    cells: Sequence[Any] | CodedCells,
     *,
     currency: str = "",
     decimals: Decimals = "auto",
-    currencies: Sequence[str] | None = None,
+    currencies: Sequence[str] | CodedCells | None = None,
     column: str = "price",
 ) -> Prices:
     """Return the prices of a column.
@@ -111,8 +111,11 @@ def parse_prices(
         currencies: One per cell, from a column of their own; used where the cell names none.
         column: Name of the column, for notes.
     """
-    own = currencies or [""] * len(cells)
-    distinct, codes = distinct_cells(cells, own)
+    cells = CodedCells.of(cells)
+    if currencies is None:
+        distinct, codes = [(cell, "") for cell in cells.distinct], cells.codes
+    else:
+        distinct, codes = distinct_pairs(cells, CodedCells.of(currencies))
     counts = np.bincount(codes, minlength=len(distinct)).tolist()
     parsed = [
         None if cell == "" else _take_apart(cell, code or currency) for cell, code in distinct

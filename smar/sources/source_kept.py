@@ -20,6 +20,7 @@ from smar.closure import PARAMS, code_key
 from smar.data import schema
 from smar.data.arrow_content import digest_of
 from smar.data.arrow_numbers import numbers_of
+from smar.data.membership import in_one_piece
 from smar.params import FeedParams, LogParams
 from smar.sources.feed import Feed, read_feed
 from smar.sources.kept_tables import ENDING, forget_others, read_tables, write_tables
@@ -155,9 +156,9 @@ def _frame(table: pa.Table) -> pd.DataFrame:
 
 def _pictures(table: pa.Table) -> PictureFiles:
     return PictureFiles(
-        table["item_id"].to_pylist(),
+        in_one_piece(table["item_id"]),
         numbers_of(table["row"]).astype(np.int64),
-        table["link"].to_pylist(),
+        in_one_piece(table["link"]),
         table["is_main"].to_numpy(),
         table["any_ending"].to_numpy(),
     )

@@ -2,9 +2,12 @@
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from smar.sources.cells import MOST_KEPT, as_text
 
@@ -28,8 +31,17 @@ _INLINE_TAG = re.compile(rf"</?(?:{_INLINE})(?:\s[^<>]*|/)?>", re.IGNORECASE)
 # U+200D) are part of what they join.
 _UNSEEN = re.compile("[\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
-_BLOCK_CELLS = 256  # that are looked at together
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """Return the pattern, of Arrow, of texts that are one of several words of ASCII in any case."""
+    return rf"^(?i:{'|'.join(map(re.escape, sorted(words)))})$"
+
+
+# For Arrow: characters that are not printable ASCII, blanks at the ends, words for nothing.
+_MAY_BE_UNCLEAN_KEY = rf"[^ -~]|^ | $|{_any_of(_SURELY_MISSING)}"
+_MAY_BE_UNCLEAN = rf"[^ -~]|^ | $|  |[&<]|{_any_of(MISSING)}"
 
 
 def clean(value: Any) -> str:
@@ -47,46 +59,29 @@ def _clean_text(text: str) -> str:
     return "" if text.lower() in MISSING else text
 
 
-def clean_all(cells: Sequence[Any]) -> list[str]:
-    """Return `clean` of every cell.
-
-    Cells are looked at together, at a fifth of the cost: most have nothing to clean.
-    """
-    result: list[str] = []
-    for start in range(0, len(cells), _BLOCK_CELLS):
-        block = cells[start : start + _BLOCK_CELLS]
-        joined = _joined(block)
-        is_clean = joined is not None and not ("  " in joined or "&" in joined or "<" in joined)
-        if is_clean and joined is not None and MISSING.isdisjoint(joined.lower().split("\n")):
-            result += block
-        else:
-            result += map(clean, block)
-    return result
+def clean_all(texts: pa.Array) -> pa.Array:
+    """Return `clean` of every text; most have nothing to clean, which is told of all at once."""
+    return _where(texts, _MAY_BE_UNCLEAN, clean)
 
 
-def clean_keys(cells: Sequence[Any]) -> list[str]:
-    """Return `clean_key` of every cell; as `clean_all`."""
-    result: list[str] = []
-    for start in range(0, len(cells), _BLOCK_CELLS):
-        block = cells[start : start + _BLOCK_CELLS]
-        joined = _joined(block)
-        if joined is not None and _SURELY_MISSING.isdisjoint(joined.lower().split("\n")):
-            result += block
-        else:
-            result += map(clean_key, block)
-    return result
+def clean_keys(texts: pa.Array) -> pa.Array:
+    """Return `clean_key` of every text; as `clean_all`."""
+    return _where(texts, _MAY_BE_UNCLEAN_KEY, clean_key)
 
 
-def _joined(cells: Sequence[Any]) -> str | None:
-    """Return cells one a line if all are texts of printable ASCII without blanks at their ends."""
-    try:
-        joined = "\n".join(cells)
-    except TypeError:  # not all are texts
-        return None
-    if not (joined.isascii() and joined.replace("\n", "").isprintable()):
-        return None
-    has_blank_ends = " \n" in joined or "\n " in joined or joined.strip(" ") != joined
-    return None if has_blank_ends or joined.count("\n") >= max(len(cells), 1) else joined
+def _where(texts: pa.Array, pattern: str, change: Callable[[str], str]) -> pa.Array:
+    """Return texts, those changed in which a pattern is found."""
+    is_found = pc.match_substring_regex(texts, pattern)
+    found = texts.filter(is_found)
+    if not len(found):
+        return texts
+    changed = pa.array(map(change, found.to_pylist()), texts.type)
+    return pc.replace_with_mask(texts, is_found, changed)
+
+
+def say_nothing(texts: pa.Array) -> pa.Array:
+    """Return which texts say that there is nothing, without being empty."""
+    return pc.match_substring_regex(texts, _any_of(MISSING))
 
 
 def clean_key(value: Any) -> str:

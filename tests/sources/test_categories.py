@@ -9,7 +9,7 @@ from smar.sources.categories import category_levels, category_numbers
 
 
 def levels(*cells: object) -> list[str]:
-    return category_levels(cells, category_numbers(None))[0]
+    return category_levels(cells, category_numbers(None))[0].cells
 
 
 @pytest.mark.parametrize(
@@ -32,10 +32,9 @@ def test_a_slash_inside_a_level_stays():
 
 def test_google_numbers_have_names_and_unknown_ones_are_counted():
     known = category_numbers(None)
-    assert category_levels(["166", 187, "999999", ""], known) == (
-        ["Apparel & Accessories", "Apparel & Accessories > Shoes", "999999", ""],
-        1,
-    )
+    found, num_unknown = category_levels(["166", 187, "999999", ""], known)
+    expected = ["Apparel & Accessories", "Apparel & Accessories > Shoes", "999999", ""]
+    assert (found.cells, num_unknown) == (expected, 1)
 
 
 def test_google_list_in_any_language_is_read(tmp_path: Path):
@@ -57,6 +56,5 @@ def test_number_of_a_float_column_and_a_line_of_the_list_are_levels():
 
 
 def test_number_that_is_not_known_is_kept_as_a_level_and_counted():
-    assert category_levels(["99999", "187"], category_numbers(None)) == (
-        ["99999", "Apparel & Accessories > Shoes"], 1
-    )  # fmt: skip
+    found, num_unknown = category_levels(["99999", "187"], category_numbers(None))
+    assert (found.cells, num_unknown) == (["99999", "Apparel & Accessories > Shoes"], 1)

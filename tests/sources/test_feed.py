@@ -199,6 +199,16 @@ def test_rows_that_are_left_out_move_nothing_from_one_item_to_another(tmp_path: 
     assert [p.link for p in among.pictures] == [p.link for p in alone.pictures]
 
 
+@pytest.mark.parametrize("missing", [None, "none", ""])
+def test_item_without_a_picture_among_plain_links(tmp_path: Path, missing: str | None):
+    rows = [{"id": "1", "title": "Pan", "image_link": "a.jpg"},
+            {"id": "2", "title": "Lid", "image_link": missing}]  # fmt: skip
+    pd.DataFrame(rows).to_parquet(tmp_path / "feed.parquet")
+    (tmp_path / "feed.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    for file in ("feed.parquet", "feed.jsonl"):
+        assert [(p.item_id, p.link) for p in read(tmp_path, file)[0].pictures] == [("1", "a.jpg")]
+
+
 def test_price_column_decides_for_the_sale_price_too(tmp_path: Path):
     write(tmp_path, '1,Pan,"2,50 EUR",1.299 EUR', header="id,title,price,sale_price")
     assert read(tmp_path)[0].items["sale_price"].tolist() == [1299.0]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smar.sources import texts
+from smar.sources.cells import texts_of
 from smar.sources.texts import clean, clean_all, clean_key, clean_keys
 
 
@@ -66,9 +66,5 @@ CELLS = st.lists(
 
 @given(CELLS)
 def test_cells_together_are_cells_one_by_one(cells: list[object]):
-    texts._BLOCK_CELLS, usual = 3, texts._BLOCK_CELLS
-    try:
-        assert clean_all(cells) == [clean(cell) for cell in cells]
-        assert clean_keys(cells) == [clean_key(cell) for cell in cells]
-    finally:
-        texts._BLOCK_CELLS = usual
+    assert clean_all(texts_of(cells)).to_pylist() == [clean(cell) for cell in cells]
+    assert clean_keys(texts_of(cells)).to_pylist() == [clean_key(cell) for cell in cells]
