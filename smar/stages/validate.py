@@ -14,7 +14,10 @@ from smar.paths import Paths
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from smar.data.images import ImageStore
+    from smar.data.schema import StoredTable
     from smar.params import ValidateParams
+    from smar.validation.kept_verdicts import KeptVerdicts
     from smar.validation.pictures import PictureFacts
     from smar.validation.shop import Outcome
 
@@ -65,7 +68,9 @@ def run(root: Path) -> None:
         imported_later("bm25s", in_parts=True),  # of which stop words are read
         without_collection(),
     ):
+        from smar.data.images import ImageStore
         from smar.validation.kept_facts import KeptFacts
+        from smar.validation.kept_verdicts import KeptVerdicts
         from smar.validation.previous import read_profile, source_key, write_profile
         from smar.validation.report import counts_of, write_report
         from smar.validation.shop import validate_shop
@@ -80,20 +85,24 @@ def run(root: Path) -> None:
     profile = paths.profile(source_key(ingested.params))
     data = sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     before = read_profile(profile, data)
-    facts = _picture_facts(paths, params.validate_)
+    store = ImageStore.of(paths)
     files = {name: inputs[f"data/{name}.parquet"] for name in schema.TABLES}
-    kept = KeptFacts(paths.work / "validation" / "facts", files)
-    tables = {
-        name: (schema.StoredTable if kept.is_same_file(name) else schema.read_arrow)(
-            paths.ingested(name)
-        )
-        for name in schema.TABLES
-    }
-    outcome = validate_shop(tables, facts, params.validate_, before, kept)
+    work = paths.work / "validation"
+    verdicts = KeptVerdicts(work / "verdicts", inputs, settings)
+    tables = {name: _table(paths, name, verdicts) for name in schema.TABLES}
+    outcome = validate_shop(
+        tables,
+        lambda: _picture_facts(store, params.validate_, work / "pictures"),
+        params.validate_,
+        before,
+        KeptFacts(work / "facts", files),
+        verdicts,
+    )
     counts = counts_of(outcome, tables)
     manifest = Manifest(kind="validation", inputs=inputs, params=settings, counts=counts)
     with write_directory(paths.validation_report, manifest) as folder:
         write_report(folder, outcome, tables, ingested.counts, is_compared=before is not None)
+    verdicts.keep(outcome.checker.verdicts)
     STAGE.write_outcome(root, counts)
     for result in outcome.warnings:
         logger.warning("validate: %s", result.problem())
@@ -104,16 +113,19 @@ def run(root: Path) -> None:
     logger.info("validate: %s", counts)
 
 
-def _picture_facts(paths: Paths, rules: "ValidateParams") -> "PictureFacts":
-    from smar.data.images import ImageStore
+def _table(paths: Paths, name: str, verdicts: "KeptVerdicts") -> "pa.Table | StoredTable":
+    """Return an ingested table; of a file that was read whole before, what is asked for."""
+    from smar.data import schema
+
+    read = schema.StoredTable if verdicts.is_known(name) else schema.read_arrow
+    return read(paths.ingested(name))
+
+
+def _picture_facts(store: "ImageStore", rules: "ValidateParams", kept: Path) -> "PictureFacts":
     from smar.validation.pictures import read_picture_facts
 
-    return read_picture_facts(
-        ImageStore.of(paths),
-        rules.items.min_picture_contrast,
-        rules.items.max_picture_difference,
-        paths.work / "validation" / "pictures",
-    )
+    least, most = rules.items.min_picture_contrast, rules.items.max_picture_difference
+    return read_picture_facts(store, least, most, kept)
 
 
 def _stop_if_bad(outcome: "Outcome", paths: Paths, profile: Path) -> None:

@@ -1,6 +1,6 @@
 """Contracts put to frames by Great Expectations: what held, what did not, and in which rows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,56 +13,11 @@ from numpy.typing import NDArray
 from smar.errors import DataError
 from smar.validation.contract import QUARANTINE, Contract, Rule
 from smar.validation.gx_costs import judged_once
+from smar.validation.kept_verdicts import KeptVerdicts
+from smar.validation.verdict import LEFT_OUT, CheckResult, Verdict
 
 _EXAMPLES = 3
 _LONGEST_VALUE = 200
-
-# Rows that are left out, one line for every rule that a row breaks.
-LEFT_OUT = pa.schema(
-    [
-        pa.field("table", pa.string(), nullable=False),
-        pa.field("row", pa.int64(), nullable=False),  # row of the ingested table, from 1
-        pa.field("key", pa.string(), nullable=False),  # item id, search id, ...
-        pa.field("column", pa.string(), nullable=False),
-        pa.field("rule", pa.string(), nullable=False),
-        pa.field("value", pa.string(), nullable=False),
-    ]
-)
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """One rule and what was seen.
-
-    Args:
-        rule: Full name of the rule.
-        table: Table it is about.
-        column: Column it is about.
-        severity: stop, quarantine or warn.
-        expected: What was expected, in words.
-        success: Whether it held.
-        broken: Rows that break it.
-        rows: Rows that were looked at.
-        observed: What was seen, in words.
-        examples: A few rows that broke it.
-    """
-
-    rule: str
-    table: str
-    column: str
-    severity: str
-    expected: str
-    success: bool
-    broken: int
-    rows: int
-    observed: str
-    examples: list[str] = field(default_factory=list)
-
-    def problem(self) -> str:
-        """Return the line that a person reads when it failed."""
-        shown = f" (for example {'; '.join(self.examples)})" if self.examples else ""
-        place = f"{self.table}.{self.column}"
-        return f"{place}: expected {self.expected}; {self.observed}{shown} [{self.rule}]"
 
 
 @dataclass
@@ -71,50 +26,71 @@ class Checker:
 
     Args:
         severities: Severity by full rule name, where it differs from the contract's.
+        kept: Verdicts that an earlier run came to.
     """
 
     severities: Mapping[str, str]
-    results: list[CheckResult] = field(default_factory=list)
-    suites: dict[str, Any] = field(default_factory=dict)
-    contracts: list[Contract] = field(default_factory=list)
-    _left_out: list[pd.DataFrame] = field(default_factory=list)
+    kept: KeptVerdicts = field(default_factory=KeptVerdicts)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
     _source: Any = None
 
+    @property
+    def results(self) -> list[CheckResult]:
+        """All results, in the order in which contracts were put."""
+        return [result for verdict in self.verdicts.values() for result in verdict.results]
+
     def check(
-        self, contract: Contract, frame: pd.DataFrame, table: pa.Table | None = None
+        self,
+        contract: Contract,
+        frame: Callable[[], pd.DataFrame],
+        table: pa.Table | None = None,
+        source: str = "",
     ) -> NDArray[np.bool_]:
         """Return which rows of a frame are to be kept: all but those that rules quarantine.
 
         Args:
             contract: The rules.
-            frame: What they are put to.
+            frame: Returns what they are put to; it is not asked where the verdict is known.
             table: The same rows, with the columns that are only shown of rows that break a rule.
+            source: Of `KeptVerdicts.source`, for all that the frame follows from; "" if that
+                cannot be told.
 
         Raises:
             DataError: If a rule could not be evaluated (that is no verdict on the data).
         """
-        contract = contract.with_severities(self.severities)
-        self.contracts.append(contract)
-        found = self._run(contract, frame.reset_index(drop=True))
-        keep = np.ones(len(frame), bool)
-        for rule, result in zip(contract.rules, found, strict=True):
-            bad = np.asarray(result.result.get("unexpected_index_list") or [], np.int64)
-            seen = _seen(contract, rule, frame, table) if len(bad) else frame
-            self.results.append(_read(contract, rule, result.success, bad, seen))
-            if rule.severity == QUARANTINE and len(bad):
-                keep[bad] = False
-                self._left_out.append(_rows_of(contract, rule, bad, seen))
+        verdict = self.kept.read(contract.name, source)
+        if verdict is None:
+            own = contract.with_severities(self.severities)
+            verdict = self._judge(own, frame().reset_index(drop=True), table)
+            verdict.source = source
+        self.verdicts[contract.name] = verdict
+        keep = np.ones(verdict.rows, bool)
+        keep[verdict.left_out["row"].to_numpy() - 1] = False
         return keep
 
     def left_out(self) -> pd.DataFrame:
         """Return the rows left out, as in `LEFT_OUT`, in a stable order."""
-        if not self._left_out:
-            return LEFT_OUT.empty_table().to_pandas()
-        whole = pd.concat(self._left_out, ignore_index=True)
+        found = [LEFT_OUT.empty_table(), *(each.left_out for each in self.verdicts.values())]
+        whole: pd.DataFrame = pa.concat_tables(found).to_pandas()
         return whole.sort_values(["table", "row", "rule"], kind="stable", ignore_index=True)
 
-    def _run(self, contract: Contract, frame: pd.DataFrame) -> list[Any]:
-        """Return what Great Expectations says of each rule."""
+    def _judge(self, contract: Contract, frame: pd.DataFrame, table: pa.Table | None) -> Verdict:
+        judged, found = self._run(contract, frame)
+        results, left_out = [], [LEFT_OUT.empty_table()]
+        for rule, result in zip(contract.rules, found, strict=True):
+            bad = np.asarray(result.result.get("unexpected_index_list") or [], np.int64)
+            seen = _seen(contract, rule, frame, table) if len(bad) else frame
+            results.append(_read(contract, rule, result.success, bad, seen))
+            if rule.severity == QUARANTINE and len(bad):
+                rows = _rows_of(contract, rule, bad, seen)
+                left_out.append(pa.Table.from_pandas(rows, LEFT_OUT, preserve_index=False))
+        is_figures = len(frame) == 1 and not contract.key
+        numbers = frame.select_dtypes("number").iloc[0].items() if is_figures else ()
+        figures = {str(name): float(number) for name, number in numbers}
+        return Verdict(results, len(frame), pa.concat_tables(left_out), figures, judged)
+
+    def _run(self, contract: Contract, frame: pd.DataFrame) -> tuple[tuple[Any, Any], list[Any]]:
+        """Return what Great Expectations says, suite and outcome, and of each rule."""
         notes = [f"{rule.name} ({rule.severity}): {rule.words}" for rule in contract.rules]
         expected = [
             rule.expectation.copy(update={"notes": note})
@@ -135,8 +111,7 @@ class Checker:
         found = [by_note[note] for note in notes]  # it puts rules of a column side by side
         for rule, result in zip(contract.rules, found, strict=True):
             _raise_if_not_evaluated(contract, rule, result)
-        self.suites[contract.name] = (suite, outcome)
-        return found
+        return (suite, outcome), found
 
 
 def _seen(

@@ -8,8 +8,10 @@ nothing. So the pages are made to stand alone: scripts and everything remote are
 of a few lines is put in, and the entry page is one of ours.
 """
 
+import json
 import re
 from datetime import UTC, datetime
+from hashlib import sha256
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -38,7 +40,10 @@ _REMOTE = re.compile(
 
 @rendered_once()
 def write_data_docs(folder: Path, checker: Checker) -> None:
-    """Write the site of all suites that ran into a folder; index.html is its entry."""
+    """Write the site of all suites that ran into a folder; index.html is its entry.
+
+    Pages that an earlier run wrote of the same suite and outcome are taken as they are.
+    """
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     context.add_data_docs_site(
@@ -53,38 +58,61 @@ def write_data_docs(folder: Path, checker: Checker) -> None:
             "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
         },
     )
-    for name, (suite, outcome) in checker.suites.items():
-        context.suites.add(suite)
+    for name, verdict in checker.verdicts.items():
+        if verdict.judged is None:
+            continue
+        suite, outcome = verdict.judged
         for result in outcome.results:
             result.result = {key: _shown(value) for key, value in result.result.items()}
-        key = ValidationResultIdentifier(
-            expectation_suite_identifier=ExpectationSuiteIdentifier(name),
-            run_id=RunIdentifier(run_name=_RUN, run_time=_UNDATED),
-            batch_identifier=name,
-        )
-        context.validation_results_store.set(key, outcome)
+        verdict.shown = _digest(suite, outcome)
+        verdict.pages = checker.kept.pages(name, verdict.shown)
+        if not verdict.pages:
+            context.suites.add(suite)
+            key = ValidationResultIdentifier(
+                expectation_suite_identifier=ExpectationSuiteIdentifier(name),
+                run_id=RunIdentifier(run_name=_RUN, run_time=_UNDATED),
+                batch_identifier=name,
+            )
+            context.validation_results_store.set(key, outcome)
     context.build_data_docs(site_names=[_SITE])
-    for page in folder.rglob("*.html"):
-        text = _stand_alone(page.read_text(encoding="utf-8"))
-        page.write_text(text, encoding="utf-8")
+    for name, verdict in checker.verdicts.items():
+        if not verdict.pages:
+            verdict.pages = {
+                str(page.relative_to(folder)): _stand_alone(page.read_text(encoding="utf-8"))
+                for page in sorted(folder.rglob(f"{name}.html"))
+            }
+        for place, text in verdict.pages.items():
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            (folder / place).write_text(text, encoding="utf-8")
     suites = [
         {
             "name": name,
-            "page": next((folder / "validations" / name).rglob("*.html")).relative_to(folder),
-            "expectations": len(outcome.results),
-            "broken": sum(not result.success for result in outcome.results),
+            "page": next(page for page in verdict.pages if page.startswith("validations/")),
+            "expectations": len(verdict.results),
+            "broken": sum(not result.success for result in verdict.results),
         }
-        for name, (_, outcome) in checker.suites.items()
+        for name, verdict in checker.verdicts.items()
     ]
     text = render("data_docs.html.j2", suites=suites)
     (folder / "index.html").write_text(text, encoding="utf-8")
 
 
+def _digest(suite: Any, outcome: Any) -> str:
+    """Return what stands for all that Great Expectations may put into the pages of a suite."""
+    told = json.dumps([suite.to_json_dict(), outcome.to_json_dict()], sort_keys=True)
+    return sha256(_steady(told).encode()).hexdigest()
+
+
 def _stand_alone(text: str) -> str:
     """Return a page without scripts and without anything from another host."""
     style = render("data_docs.css.j2")
-    text = counted_ids(_CLOCK.sub("", _REMOTE.sub("", text)))
+    text = _steady(_REMOTE.sub("", text))
     return text.replace("</head>", f"<style>\n{style}\n</style></head>", 1)
+
+
+def _steady(text: str) -> str:
+    """Return a text without the clock, its ids counted."""
+    return counted_ids(_CLOCK.sub("", text))
 
 
 def _shown(value: Any) -> Any:

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from smar.closure import PARAMS, code_key
 from smar.data.arrow_content import content_of
-from smar.sources.kept_tables import ENDING, KeptTables, read_tables, write_tables
-from smar.sources.quarantine import Quarantine
+from smar.sources.kept_by_name import KeptByName
+from smar.sources.kept_tables import KeptTables
 
 _BLOCK = 65_536  # rows that are compared at once
 _DIGITS = 64  # of the digest of a block, marks aside
@@ -52,12 +52,12 @@ class KeptFacts:
     def __init__(
         self, folder: Path | None = None, files: Mapping[str, str] = MappingProxyType({})
     ) -> None:
-        self._folder, self._files = folder, files
+        self._is_kept, self._files = folder is not None, files
         self._blocks = dict[tuple[str, int, int], str]()
-        self._opened = dict[Path, KeptTables | None]()
-        if folder is not None:
-            modules = [f"smar.validation.{name}" for name in _MODULES]
-            self._how = code_key([*modules, __name__], _LIBRARIES, but=PARAMS)[:16]
+        self._opened = set[str]()
+        modules = [f"smar.validation.{name}" for name in _MODULES]
+        key = code_key([*modules, __name__], _LIBRARIES, but=PARAMS)[:16] if self._is_kept else ""
+        self._kept = KeptByName(folder, key)
 
     def standing(
         self, name: str, table: pa.Table, beside: NDArray[np.bool_] | None = None
@@ -74,12 +74,6 @@ class KeptFacts:
             return Standing(0, pa.table({}), is_all=True)
         rows, facts = self._same(name, found.facts["blocks"], table, beside), found.tables[0]
         return Standing(rows, facts.slice(0, rows), rows == len(facts))
-
-    def is_same_file(self, name: str) -> bool:
-        """Return whether the file of a table is the one of whose rows facts are kept."""
-        found = self._read(name)
-        known = {} if found is None else found.facts.get("files", {})
-        return name in known and known[name] == self._files.get(name)
 
     def of_all(self, name: str) -> pa.Table:
         """Return all that is kept, empty where nothing is."""
@@ -154,7 +148,7 @@ class KeptFacts:
             other: Name and rows of another table that the facts are of too, a mark of each row.
             told: What else they are of.
         """
-        if self._folder is None:
+        if not self._is_kept:
             return
         about = {
             "blocks": self._told_of(name, table),
@@ -169,27 +163,14 @@ class KeptFacts:
 
     def keep_all(self, name: str, facts: pa.Table, about: Mapping[str, Any] | None = None) -> None:
         """Keep facts that are of no rows of a table."""
-        if self._folder is None:
-            return
-        write_tables(self._path(name), [facts.combine_chunks()], Quarantine(), about or {})
-        halves = self._folder.glob(f".{name}-*")  # of runs that were killed
-        for file in (*self._folder.glob(f"{name}-*{ENDING}"), *halves):
-            if file != self._path(name):
-                file.unlink(missing_ok=True)
-
-    def _path(self, name: str) -> Path:
-        assert self._folder is not None  # noqa: S101 - asked by those that have one
-        return self._folder / f"{name}-{self._how}{ENDING}"
+        self._kept.write(name, facts, about or {})
 
     def _read(self, name: str) -> KeptTables | None:
-        if self._folder is None:
-            return None
-        path = self._path(name)
-        if path not in self._opened:
-            found = self._opened[path] = read_tables(path, 1)
-            if found is not None:
-                self._take_over(found.facts)
-        return self._opened[path]
+        found = self._kept.read(name)
+        if found is not None and name not in self._opened:
+            self._opened.add(name)
+            self._take_over(found.facts)
+        return found
 
     def _digests(self, *tables: str) -> dict[str, str]:
         """Return the digests of the files of tables, empty where not all are known."""

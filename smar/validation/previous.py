@@ -8,10 +8,11 @@ with what it was compared with the first time, not with itself.
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from hashlib import blake2b, sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -67,47 +68,95 @@ class Profile:
     click_through: float
 
 
-def title_words(items: pd.DataFrame) -> Counter[str]:
-    """Return how often the titles of a sample of the items use each word."""
-    return word_counts(sample(items["title"]))
+class ItemSummary(NamedTuple):
+    """What is told of accepted items, here and to those that come after them.
+
+    Args:
+        rows: Number of items.
+        missing: As of `Profile`.
+        categories: Number of items by category, the most frequent first.
+        item_ids: As of `Profile`.
+        price: As of `Profile`.
+        languages: As of `Profile`.
+        words: How often the titles of a sample of them use each word.
+    """
+
+    rows: int
+    missing: dict[str, float]
+    categories: dict[str, int]
+    item_ids: list[str]
+    price: float
+    languages: dict[str, int]
+    words: dict[str, int]
+
+    @classmethod
+    def of(cls, items: pd.DataFrame, kept: KeptFacts | None = None) -> Self:
+        """Return the summary of items.
+
+        Args:
+            items: The items, as `items.prepare` gives them.
+            kept: Where hashes of ids are that an earlier run made.
+        """
+        empty = {name: float((items[name] == "").mean()) for name in _TEXTS} if len(items) else {}
+        sizes = items["category"].value_counts()
+        texts = sample(items["title"]).str.cat(sample(items["description"]), sep=" ")
+        return cls(
+            rows=len(items),
+            missing=empty
+            | {
+                "price": float(items["price"].isna().mean()),
+                "image_ids": float((items["pictures"] == 0).mean()),
+            },
+            categories={str(name): int(size) for name, size in sizes.items()},
+            item_ids=_sketch(items["item_id"], KeptFacts() if kept is None else kept),
+            price=float(items["price"].median()),
+            languages=language_counts(texts),
+            words=word_counts(sample(items["title"])),
+        )
 
 
-def profile_of(
-    items: pd.DataFrame,
-    used: Counter[str],
-    rows: dict[str, int],
-    click_through: float,
-    kept: KeptFacts | None = None,
-) -> Profile:
+def summary_of(items: Callable[[], pd.DataFrame], kept: KeptFacts, *, are_all: bool) -> ItemSummary:
+    """Return the summary of accepted items; that of a table accepted whole is found once.
+
+    Args:
+        items: Returns them; it is not asked where the summary is known.
+        kept: Facts that an earlier run found.
+        are_all: Whether they are all rows of their table.
+    """
+    before = kept.of_files(_SUMMARY, ["items"]) if are_all else None
+    if before is not None:
+        return ItemSummary(**json.loads(before["summary"][0].as_py()))
+    found = ItemSummary.of(items(), kept)
+    if are_all:
+        text = pa.table({"summary": [json.dumps(found._asdict())]})
+        kept.keep_of_files(_SUMMARY, text, ["items"])
+    return found
+
+
+def profile_of(items: ItemSummary, rows: dict[str, int], click_through: float) -> Profile:
     """Return the profile of accepted tables.
 
     Args:
-        items: The items, as `items.prepare` gives them.
-        used: Their `title_words`.
+        items: Summary of the items.
         rows: Rows by table.
         click_through: Share of the searches with an engagement.
-        kept: Where hashes of ids are that an earlier run made.
     """
-    texts = sample(items["title"]).str.cat(sample(items["description"]), sep=" ")
+    used = Counter(items.words)
     words = frequent_words(used, _WORDS)
-    empty = {name: float((items[name] == "").mean()) for name in _TEXTS} if len(items) else {}
-    missing = empty | {
-        "price": float(items["price"].isna().mean()),
-        "image_ids": float((items["pictures"] == 0).mean()),
-    }
     return Profile(
         rows=rows,
-        missing=missing,
-        categories=sorted(items["category"].unique())[:_CATEGORIES],
-        item_ids=_sketch(items["item_id"], KeptFacts() if kept is None else kept),
-        price=float(items["price"].median()),
-        languages=language_counts(texts),
+        missing=items.missing,
+        categories=sorted(items.categories)[:_CATEGORIES],
+        item_ids=items.item_ids,
+        price=items.price,
+        languages=items.languages,
         words=words,
         known_words=known_words_frac(used, words),
         click_through=click_through,
     )
 
 
+_SUMMARY = "item_summary"
 _TEXTS = ("description", "brand", "category", "attributes")
 
 
@@ -249,36 +298,35 @@ def missing_table(now: Profile, before: Profile) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def category_table(items: pd.DataFrame, before: Profile) -> pd.DataFrame:
+def category_table(items: ItemSummary, before: Profile) -> pd.DataFrame:
     """Return every category with the number of its items and whether it was there before."""
-    sizes = items["category"].value_counts()
+    names, sizes = list(items.categories), list(items.categories.values())
     return pd.DataFrame(
         {
-            "category": sizes.index.astype(object),
+            "category": pd.Series(names, dtype=object),
             "items": [f"{count} items" for count in sizes],
-            "count": sizes.to_numpy(),
-            "is_known": sizes.index.isin([*before.categories, ""]),
+            "count": np.array(sizes, np.int64),
+            "is_known": pd.Index(names, dtype=object).isin([*before.categories, ""]),
         }
     )
 
 
-def figures(items: pd.DataFrame, used: Counter[str], now: Profile, before: Profile) -> pd.DataFrame:
+def figures(items: ItemSummary, now: Profile, before: Profile) -> pd.DataFrame:
     """Return the figures of the comparison, one row; NaN where there is nothing to compare.
 
     Args:
-        items: The items, as `items.prepare` gives them.
-        used: Their `title_words`.
+        items: Summary of the items.
         now: Their profile.
         before: That of the data accepted before.
     """
     by_category = category_table(items, before)
     new = by_category.loc[~by_category["is_known"], "count"].sum()
     texts = min(sum(now.languages.values()), sum(before.languages.values()))
-    again = known_words_frac(used, before.words)
+    again = known_words_frac(Counter(items.words), before.words)
     had_words = len(before.words) > 0
     return one_row(
         items_kept=_kept(now.item_ids, before.item_ids),
-        new_category=new / len(items) if any(before.categories) and len(items) else np.nan,
+        new_category=new / items.rows if any(before.categories) and items.rows else np.nan,
         price_ratio=now.price / before.price if before.price > 0 else np.nan,
         language_shift=distance(now.languages, before.languages)
         if texts >= _FEWEST_TEXTS

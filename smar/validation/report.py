@@ -10,10 +10,10 @@ from smar.artifacts import write_json
 from smar.data.schema import TABLES, write_table
 from smar.pages.render import render
 from smar.replace import write_file
-from smar.validation.checker import LEFT_OUT, CheckResult
 from smar.validation.contract import QUARANTINE, STOP, WARN
 from smar.validation.data_docs import write_data_docs
 from smar.validation.shop import Outcome
+from smar.validation.verdict import LEFT_OUT, CheckResult
 
 _SHOWN_PER_RULE = 3
 _TITLES = {

@@ -200,7 +200,7 @@ def figures(
     table: pa.Table,
     frame: pd.DataFrame,
     kept: NDArray[np.bool_],
-    item_ids: pd.Series,
+    item_ids: pa.Array,
     as_of: pd.Timestamp | None,
     facts: KeptFacts | None = None,
 ) -> pd.DataFrame:
@@ -230,7 +230,7 @@ def figures(
 
 
 def _shown_known(
-    table: pa.Table, kept: NDArray[np.bool_], item_ids: pd.Series, facts: KeptFacts
+    table: pa.Table, kept: NDArray[np.bool_], item_ids: pa.Array, facts: KeptFacts
 ) -> float:
     """Return the share of the items shown that are known, over an even sample of searches."""
     before = facts.of_files("shown_sample", ["searches"]) if kept.all() else None
@@ -244,7 +244,7 @@ def _shown_known(
         flat = before["item_id"]
     if len(flat) == 0:
         return np.nan
-    known = is_among(in_one_piece(flat), pa.array(item_ids, pa.string()))
+    known = is_among(in_one_piece(flat), item_ids)
     return float(pc.mean(known.cast(pa.float64())).as_py())
 
 

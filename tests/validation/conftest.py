@@ -47,7 +47,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     tables = {name: schema.read_arrow(paths.ingested(name)) for name in schema.TABLES}
     store = ImageStore.open(paths.images)
     facts = read_picture_facts(store, 2.0, 2.0)
-    outcome = validate_shop(tables, facts, params, None)
+    outcome = validate_shop(tables, lambda: facts, params, None)
     assert [result.problem() for result in outcome.results if not result.success] == []
     assert outcome.profile is not None
     pixels = store.read(np.arange(len(store)))

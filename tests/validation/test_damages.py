@@ -66,7 +66,7 @@ def play(shop: Shop, name: str) -> Round:
         facts = read_picture_facts(ImageStore({"all": damaged.pixels}, table, 40, 32), 2.0, 2.0)
     before = shop.profile if name in COMPARED else None
     params = with_settings(shop, damaged.settings)
-    return Round(damaged, rows, validate_shop(damaged.tables(), facts, params, before))
+    return Round(damaged, rows, validate_shop(damaged.tables(), lambda: facts, params, before))
 
 
 def with_settings(shop: Shop, settings: dict[str, Any]) -> ValidateParams:

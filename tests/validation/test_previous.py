@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 from smar.validation.previous import (
+    ItemSummary,
     Profile,
     category_table,
     figures,
     profile_of,
     read_profile,
     source_key,
-    title_words,
     volume_table,
     write_profile,
 )
@@ -41,7 +41,7 @@ def items(count: int, prefix: str = "i") -> pd.DataFrame:
 
 
 def made_of(frame: pd.DataFrame, rows: dict[str, int], click_through: float) -> Profile:
-    return profile_of(frame, title_words(frame), rows, click_through)
+    return profile_of(ItemSummary.of(frame), rows, click_through)
 
 
 def test_profile_survives_the_disk_missing_numbers_included(tmp_path: Path):
@@ -77,13 +77,13 @@ def test_share_of_ids_kept_is_estimated_well(share: float):
     before, stay = items(5000), int(5000 * share)
     now = pd.concat([items(stay), items(5000 - stay, "new")])
     then = made_of(before, ROWS, math.nan)
-    seen = figures(now, title_words(now), made_of(now, ROWS, math.nan), then)
+    seen = figures(ItemSummary.of(now), made_of(now, ROWS, math.nan), then)
     assert seen["items_kept"].iloc[0] == pytest.approx(share, abs=0.06)
 
 
 def test_nothing_to_compare_is_not_judged():
     nothing = made_of(items(4)[:0], ROWS | {"items": 0}, math.nan)
-    seen = figures(items(4), title_words(items(4)), made_of(items(4), ROWS, math.nan), nothing)
+    seen = figures(ItemSummary.of(items(4)), made_of(items(4), ROWS, math.nan), nothing)
     assert seen.drop(columns="new_words").isna().all(axis=None)
     assert volume_table(made_of(items(4), ROWS, math.nan), nothing).empty
 
@@ -91,7 +91,7 @@ def test_nothing_to_compare_is_not_judged():
 def test_new_categories_are_told_with_their_size():
     before = made_of(items(4), ROWS, math.nan)
     now = items(5).assign(category=["Shoes", "Bags", "Bags", "", "Shoes"])
-    table = category_table(now, before).set_index("category")
+    table = category_table(ItemSummary.of(now), before).set_index("category")
     assert table["is_known"].to_dict() == {"Shoes": True, "Bags": False, "": True}
     assert table.loc["Bags", "items"] == "2 items"
 
