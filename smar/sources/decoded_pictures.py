@@ -10,7 +10,6 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -78,9 +77,11 @@ class Stamps:
     facts: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, FACTS), np.int64))
     images: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
-    def rows_of(self, links: Sequence[str]) -> NDArray[np.int64]:
+    def rows_of(self, links: pa.Array) -> NDArray[np.int64]:
         """Return where links are among the stamps, -1 for those that are not, [n]."""
-        return places_of(pa.array(links, pa.string()), self.links)
+        if links.equals(self.links):
+            return np.arange(len(links))
+        return places_of(links, self.links)
 
     def table(self) -> pa.Table:
         """Return the stamps in columns, as they are kept."""
@@ -135,7 +136,7 @@ class DecodedPictures:
         return cls(earlier, stamps)
 
     def images_of(
-        self, links: Sequence[str], facts: NDArray[np.int64]
+        self, links: pa.Array, facts: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], dict[str, int]]:
         """Return which image of the earlier store links lead to, -1 where it has to be looked, [n].
 
@@ -150,9 +151,10 @@ class DecodedPictures:
             return np.full(len(links), -1, np.int64), {}
         rows = self.stamps.rows_of(links)
         same = (rows >= 0) & (self.stamps.facts[rows] == facts).all(axis=1)
-        others = np.flatnonzero((rows >= 0) & ~same).tolist()
+        others = np.flatnonzero((rows >= 0) & ~same)
         images = np.where(same, self.stamps.images[rows], -1)
-        return images, {links[place]: int(rows[place]) for place in others}
+        named = links.take(pa.array(others)).to_pylist()
+        return images, dict(zip(named, rows[others].tolist(), strict=True))
 
     def digest_of(self, row: int, stamp: Stamp) -> str:
         """Return the SHA-256 of a file, "" if it has to be read.

@@ -92,14 +92,10 @@ def _put(
     cells: CodedCells,
 ) -> None:
     column, reason = what
-    rows, ids = items["row"].to_numpy(), items["item_id"].to_numpy()
-    quarantine.put(
-        _SOURCE,
-        [
-            (int(rows[p]), str(ids[p]), column, reason, as_text(cells.distinct[cells.codes[p]]))
-            for p in places
-        ],
-    )
+    bad = items.iloc[places]
+    texts = (as_text(cells.distinct[cells.codes[place]]) for place in places)
+    named = zip(bad["row"], bad["item_id"], texts, strict=True)
+    quarantine.put(_SOURCE, [(int(row), str(item), column, reason, t) for row, item, t in named])
 
 
 def _spans(texts: CodedCells) -> tuple[ExtensionArray, ExtensionArray, list[int]]:

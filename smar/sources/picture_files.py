@@ -10,17 +10,23 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from smar.data.arrow_numbers import numbers_of
 
 FETCHED = "fetched_pictures"
 FETCHED_LIST = "pictures.tsv"
 LIST_COLUMNS = ("url", "file", "sha256", "bytes", "problem")
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".heic", ".bmp", ".tif", ".tiff")
 _URL = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://|//|data:", re.IGNORECASE)
+_MAY_BE_URL = r"^(?i:[a-z][a-z0-9+.-]+://|//|data:)"  # and may be of a file, for Arrow
 _MAX_BYTES = 64 * 2**20
 _MAGIC = (
     (b"\xff\xd8\xff", ".jpg"), (b"\x89PNG", ".png"), (b"GIF8", ".gif"), (b"RIFF", ".webp"),
@@ -96,7 +102,7 @@ class PictureFolder:
             raise PictureMissingError("file cannot be read") from error
         raise PictureMissingError("leaves the feed's folder" if leaves else "file is missing")
 
-    def facts_of(self, links: Sequence[str]) -> NDArray[np.int64]:
+    def facts_of(self, links: pa.Array) -> NDArray[np.int64]:
         """Return device, inode, size and time of change of the files that links name, [n, 4].
 
         They are those of the file that `find` gives, at a fiftieth of its cost: a folder is opened
@@ -107,16 +113,28 @@ class PictureFolder:
             file, a link of the file system stands there, or nothing does.
         """
         facts = np.full((len(links), FACTS), UNKNOWN, np.int64)
-        names: dict[str, tuple[list[int], list[str]]] = {}
-        for place, link in enumerate(links):
-            parent, name = _parted(self.fetched.get(link, "") if is_url(link) else link)
-            places, files = names.get(parent) or names.setdefault(parent, ([], []))
-            places.append(place)
-            files.append(name)
-        for parent, (places, files) in names.items():
+        parents, names = _all_parted(self._fetched_of(links))
+        coded = parents.dictionary_encode()
+        numbers = numbers_of(coded.indices).astype(np.int64)
+        places = np.argsort(numbers, kind="stable")  # those of one folder together
+        files = names.take(pa.array(places)).to_pylist()
+        ends = np.cumsum(np.bincount(numbers)).tolist()
+        for parent, start, end in zip(coded.dictionary.to_pylist(), [0, *ends], ends, strict=False):
             if self._inside(parent) is not None:
-                facts[places] = _facts_in(f"{self.root}/{parent}", files)
+                found = _facts_in(f"{self.root}/{parent}", files[start:end])
+                facts[places[start:end]] = found
         return facts
+
+    def _fetched_of(self, links: pa.Array) -> pa.Array:
+        """Return links, in place of URLs the files that were downloaded, "" for none."""
+        places = np.flatnonzero(pc.match_substring_regex(links, _MAY_BE_URL))
+        if not len(places):
+            return links
+        paths = links.to_pylist()
+        for place in places.tolist():
+            if is_url(paths[place]):
+                paths[place] = self.fetched.get(paths[place], "")
+        return pa.array(paths, links.type)
 
     def _plain(self, link: str) -> Path | None:
         """Return the plain file that a link names as it stands, None if one has to look for it."""
@@ -170,13 +188,13 @@ class PictureFolder:
         return folder / same[0] if len(same) == 1 else path
 
 
-def _facts_in(folder: str, names: Sequence[str]) -> list[tuple[int, ...]]:
-    """Return the facts of the plain files of one folder, `UNKNOWN` of what else is named."""
+def _facts_in(folder: str, names: Sequence[str]) -> NDArray[np.int64]:
+    """Return the facts of one folder's plain files, [n, 4], `UNKNOWN` of what else is named."""
     unknown = (UNKNOWN,) * FACTS
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except (OSError, ValueError):
-        return [unknown] * len(names)
+        return np.full((len(names), FACTS), UNKNOWN, np.int64)
     found = []
     try:
         for name in names:
@@ -190,7 +208,8 @@ def _facts_in(folder: str, names: Sequence[str]) -> list[tuple[int, ...]]:
             found.append(facts if stat.S_ISREG(seen.st_mode) else unknown)
     finally:
         os.close(descriptor)
-    return found
+    each = chain.from_iterable(found)
+    return np.fromiter(each, np.int64, FACTS * len(names)).reshape(-1, FACTS)
 
 
 def _folded(name: str) -> str:
@@ -211,6 +230,15 @@ def _parted(link: str) -> tuple[str, str]:
     """Return the folder that a link names, and the file in it."""
     parent, slash, name = link.rpartition("/")
     return parent or slash, name
+
+
+def _all_parted(links: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Return the folders that links name, and the files in them, as `_parted`, [n] each."""
+    parts = pc.split_pattern(links, "/", max_splits=1, reverse=True)
+    bounds = numbers_of(parts.offsets)
+    first, last = (parts.values.take(pa.array(p)) for p in (bounds[:-1], bounds[1:] - 1))
+    parents = pc.if_else(pc.equal(first, ""), "/", first)
+    return pc.if_else(pa.array(np.diff(bounds) == 2), parents, ""), last
 
 
 def _candidates(link: str, *, any_ending: bool) -> Iterator[str]:

@@ -130,7 +130,7 @@ class ShardWriter:
         self._place.append(place)
         return number
 
-    def close(self, contents: NDArray[np.int64], links: Sequence[str]) -> NDArray[np.int64]:
+    def close(self, contents: NDArray[np.int64], links: pa.Array) -> NDArray[np.int64]:
         """Write what is left and the table; return the image id of each link, [n].
 
         Args:
@@ -154,9 +154,8 @@ class ShardWriter:
         names = [""] * len(self._old) + self._new
         for number in kept:
             names[number] = self._take_over(number)
-        sources = pa.array(links, pa.string()).take(pa.array(good[first[order]]))
-        table = self._facts(used, sources)
-        table["shard"] = pd.Categorical([names[number] for number in shard])
+        table = self._facts(used, links.take(pa.array(good[first[order]])))
+        table["shard"] = _categories(names, shard)
         table.assign(place=place).to_parquet(self._target / images.TABLE, index=False)
         return image_of
 
@@ -231,3 +230,12 @@ class ShardWriter:
                 shutil.copy2(file, target)
         self.files[file.name] = dict(self._earlier.shards.facts[file.name])
         return file.name
+
+
+def _categories(names: Sequence[str], number: NDArray[np.int64]) -> "pd.Categorical[str]":
+    """Return the name of each number, [n], of those that are used."""
+    used = np.flatnonzero(np.bincount(number, minlength=len(names))).tolist()
+    known = sorted({names[place] for place in used})
+    code_of = np.zeros(len(names), np.int64)
+    code_of[used] = [known.index(names[place]) for place in used]
+    return pd.Categorical.from_codes(code_of[number], pd.Index(known))

@@ -62,8 +62,7 @@ def pack_images(
     that its machines need no file of the shop.
     """
     files = PictureFiles.of(files)
-    named, link_of = files.distinct_links()
-    links = named.to_pylist()
+    links, link_of = files.distinct_links()
     endings = np.zeros(len(links), bool)
     endings[link_of] = files.any_ending
     decoded = decoded or DecodedPictures()
@@ -73,7 +72,11 @@ def pack_images(
     contents, known = decoded.images_of(links, facts)
     source = PictureSource(opened, params, decoded, known)
     rest = np.flatnonzero(contents < 0).tolist()
-    asked = [(links[place], bool(endings[place])) for place in rest]
+    asked = [
+        *zip(
+            links.take(pa.array(rest, pa.int64())).to_pylist(), endings[rest].tolist(), strict=True
+        )
+    ]
     reasons: dict[int, str] = {}
     cut: set[int] = set()
     reads = read_pictures(source, asked, cluster)
@@ -94,7 +97,7 @@ def pack_images(
     _report(files, link_of, reasons, cut, quarantine)
     stamped = np.flatnonzero((image_of >= 0) & (facts[:, 0] >= 0))
     stamps = Stamps(
-        pa.array(links, pa.string()).take(pa.array(stamped)),
+        links.take(pa.array(stamped)),
         decoded.trusted(facts[stamped]),
         image_of[stamped],
     )

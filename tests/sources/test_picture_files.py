@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -108,7 +109,7 @@ def test_file_that_a_link_names_as_it_stands_is_the_one_that_is_found(shop: Path
         "p/\x00.jpg",
     }  # fmt: skip
     links = [*plain, *others, "linked/a.jpg"]
-    for link, facts in zip(links, folder.facts_of(links).tolist(), strict=True):
+    for link, facts in zip(links, folder.facts_of(pa.array(links)).tolist(), strict=True):
         is_told = facts != [UNKNOWN] * FACTS
         assert is_told == (link in plain or (allowed and link == "linked/a.jpg")), link
         if is_told:
@@ -117,9 +118,12 @@ def test_file_that_a_link_names_as_it_stands_is_the_one_that_is_found(shop: Path
 
 def test_facts_of_a_url_are_those_of_the_file_that_was_fetched(shop: Path):
     fetched = {"https://x.example/a.png": "p/50%.png", "https://x.example/b.png": ""}
-    facts = PictureFolder(shop, fetched=fetched).facts_of([*fetched, "https://x.example/c.png"])
-    assert facts[0].tolist() == [*Stamp.of(shop / "p" / "50%.png").facts]
-    assert (facts[1:] == UNKNOWN).all()
+    links = pa.array([*fetched, "https://x.example/c.png", "file://p/50%.png", "p/50%.png"])
+    facts = PictureFolder(shop, fetched=fetched).facts_of(links)
+    for place in (0, 4):
+        assert facts[place].tolist() == [*Stamp.of(shop / "p" / "50%.png").facts]
+    assert (facts[1:4] == UNKNOWN).all()
+    assert PictureFolder(shop).facts_of(pa.array([], pa.string())).shape == (0, FACTS)
 
 
 def test_downloaded_pictures_stand_for_their_urls(shop: Path):
