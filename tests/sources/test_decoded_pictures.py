@@ -5,8 +5,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from smar import artifacts
@@ -16,6 +19,8 @@ from smar.data.images import ImageStore
 from smar.params import ImageStoreParams
 from smar.sources import picture_reading
 from smar.sources.decoded_pictures import DecodedPictures, Stamp, Stamps, remember
+from smar.sources.picture_files import FACTS
+from smar.sources.picture_shards import _categories
 from smar.sources.pictures import PictureFile, pack_images
 from smar.sources.quarantine import Quarantine
 
@@ -238,3 +243,19 @@ def test_picture_cut_short_is_marked_each_time(raw: Path):
     for ids, quarantine in (first, second):
         assert ids[-1] == 10
         assert "is cut short; what is there is used" in set(quarantine.frame()["reason"])
+
+
+@given(st.permutations(["a", "b", "c", "d"]), st.integers(0, 4))
+def test_links_are_found_among_the_stamps_whatever_their_order(asked: list[str], number: int):
+    stamps = Stamps(pa.array(["a", "b", "c"]), np.zeros((3, FACTS), np.int64), np.arange(3))
+    expected = [{"a": 0, "b": 1, "c": 2}.get(link, -1) for link in asked[:number]]
+    assert stamps.rows_of(pa.array(asked[:number], pa.string())).tolist() == expected
+    assert stamps.rows_of(stamps.links).tolist() == [0, 1, 2]
+
+
+@given(st.lists(st.integers(0, 4), max_size=9))
+def test_shards_are_named_as_each_picture_alone(numbers: list[int]):
+    names = ["b", "", "a", "b", "c"]
+    expected = pd.Categorical([names[number] for number in numbers])
+    found = _categories(names, np.array(numbers, np.int64))
+    pd.testing.assert_extension_array_equal(found, expected)
