@@ -136,9 +136,13 @@ _GROUP_ROWS = 1024 * 1024  # of a row group, as Arrow writes a table
 
 def write_table(path: Path, frame: "pd.DataFrame", schema: pa.Schema) -> None:
     """Write a table whole or not at all, with exactly the columns and types of `schema`."""
-    write_arrow(
-        path, pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
-    )
+    write_arrow(path, table_of(frame, schema))
+
+
+def table_of(frame: "pd.DataFrame", schema: pa.Schema) -> pa.Table:
+    """Return a frame as a table of exactly the columns and types of `schema`."""
+    table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
+    return table.replace_schema_metadata()
 
 
 def read_table(path: Path, schema: pa.Schema) -> "pd.DataFrame":

@@ -55,11 +55,13 @@ class Feed:
         items: Columns of `schema.ITEMS` without image_ids, and row (of the feed, from 1).
         pictures: Every picture the feed names, item after item, main picture first.
         notes: How it was read: kind, encoding, columns, what was ambiguous.
+        key: What stands for the feed and the way in which it was read, "" if nothing does.
     """
 
     items: pd.DataFrame
     pictures: PictureFiles
     notes: list[str]
+    key: str = ""
 
 
 def read_feed(folder: Path, params: FeedParams, quarantine: Quarantine) -> Feed:

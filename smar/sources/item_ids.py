@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from smar.data.membership import is_in
+from smar.data.membership import in_one_piece, is_in
 
 _BY_CASE = "ids put to the item whose id differs by upper and lower case alone"
 _BY_NUMBER = "ids put to the item whose id has leading zeros (7 for 007)"
@@ -42,7 +42,7 @@ class ItemIds:
         found = pc.is_in(ids, value_set=self.all)
         if pc.all(pc.or_(found, pc.is_null(ids))).as_py() is not False:
             return ids
-        return pa.array(self.known(ids.to_pandas().astype(str)), pa.string())
+        return in_one_piece(pa.array(self.known(ids.to_pandas().astype(str)), pa.string()))
 
     def _meant(self, ids: pd.Series, unknown: pd.Series) -> pd.Series:
         by_number = unknown.map(self._by_number)

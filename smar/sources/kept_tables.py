@@ -1,7 +1,6 @@
 """Tables that the next run may take, in Arrow's stream format with a checksum at the end.
 
-What is damaged, or not there, is made again: a kept file costs time, never truth. Columns come back
-in the pieces that they were in, for how parquet lays out texts depends on these.
+What is damaged, or not there, is made again: a kept file costs time, never truth.
 """
 
 import json
@@ -43,8 +42,7 @@ def write_tables(
         facts: What else there is to say, as JSON has it.
     """
     left_out = pa.Table.from_pandas(quarantine.frame(), QUARANTINE, preserve_index=False)
-    pieces = [[_lengths(column) for column in table.columns] for table in tables]
-    told = {"totals": quarantine.totals, "facts": facts, "pieces": pieces}
+    told = {"totals": quarantine.totals, "facts": facts}
     first = tables[0].replace_schema_metadata({_FACTS: json.dumps(told)})
     sink = pa.BufferOutputStream()
     for table in (first, *tables[1:], left_out):
@@ -83,32 +81,13 @@ def read_tables(path: Path, count: int) -> KeptTables | None:
         first, *rest, left_out = (pa.ipc.open_stream(source).read_all() for _ in range(count + 1))
         told = json.loads(first.schema.metadata[_FACTS])
         quarantine = Quarantine(dict(told["totals"]))
-        facts, pieces = dict(told["facts"]), told["pieces"]
-        tables = [first.replace_schema_metadata(), *rest]
-        tables = [_in_pieces(*both) for both in zip(tables, pieces, strict=True)]
+        facts = dict(told["facts"])
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         logger.warning("%s: is read anew: %s", path, error)
         return None
     if len(left_out):
         quarantine.add(Quarantine({}, [left_out.to_pandas()]))
-    return KeptTables(tables, quarantine, facts)
-
-
-def _lengths(column: pa.ChunkedArray) -> list[int]:
-    return [len(chunk) for chunk in column.chunks]
-
-
-def _in_pieces(table: pa.Table, pieces: Sequence[Sequence[int]]) -> pa.Table:
-    """Return a table whose columns come in pieces of some lengths."""
-    columns = []
-    for column, lengths in zip(table.columns, pieces, strict=True):
-        if _lengths(column) != list(lengths):
-            whole = pa.chunked_array([column.combine_chunks()], column.type).combine_chunks()
-            starts = [sum(lengths[:place]) for place in range(len(lengths))]
-            parts = [whole.slice(a, n) for a, n in zip(starts, lengths, strict=True)]
-            column = pa.chunked_array(parts, column.type)  # noqa: PLW2901
-        columns.append(column)
-    return pa.Table.from_arrays(columns, schema=table.schema)
+    return KeptTables([first.replace_schema_metadata(), *rest], quarantine, facts)
 
 
 def forget_others(folder: Path, used: set[str]) -> None:

@@ -43,8 +43,23 @@ class KeptLog:
 
     def __init__(self, folder: Path | None = None, reader: str = "", settings: Any = None) -> None:
         self._folder = folder
-        self._used: set[str] = set()
+        self._keys: dict[tuple[Path, tuple[str, ...]], str] = {}
         self._how = b"" if folder is None else _how(reader, settings)
+
+    def key(self, path: Path, *about: str) -> str:
+        """Return what stands for a file and the way in which it is read; what is kept of it stays.
+
+        Args:
+            path: The file.
+            *about: What else decides what it says.
+        """
+        told = (path, about)
+        if told not in self._keys:
+            with path.open("rb") as file:
+                content = file_digest(file, "sha256").digest()
+            known = self._how + repr((content, path.name, about)).encode()
+            self._keys[told] = sha256(known).hexdigest()[:32]
+        return self._keys[told]
 
     def part(self, path: Path, read: Callable[[], LogPart], *about: str) -> LogPart:
         """Return what a file says, reading it only if no earlier run did.
@@ -56,11 +71,7 @@ class KeptLog:
         """
         if self._folder is None:
             return read()
-        with path.open("rb") as file:
-            content = file_digest(file, "sha256").digest()
-        key = sha256(self._how + repr((content, path.name, about)).encode()).hexdigest()[:32]
-        self._used.add(key)
-        kept = self._folder / f"{key}{ENDING}"
+        kept = self._folder / f"{self.key(path, *about)}{ENDING}"
         part = _read(kept)
         if part is None:
             part = read()
@@ -72,7 +83,7 @@ class KeptLog:
     def forget_others(self) -> None:
         """Remove what this run did not use: files that are gone, or were read in another way."""
         if self._folder is not None:
-            forget_others(self._folder, self._used)
+            forget_others(self._folder, set(self._keys.values()))
 
 
 def joined(parts: Iterable[LogPart], quarantine: Quarantine) -> RawLog:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from smar.data import row_rules
 from smar.data.membership import each_once, is_in
@@ -17,6 +18,7 @@ from smar.sources.split import query_id_of
 from smar.sources.times import parse_times
 
 SOURCE = "searches"
+RECORD, OWN, OTHERS = range(3)
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,18 @@ class Searches:
             (normalised), query_id, time, row; numbered from 0.
         hits: What each one's response listed, as many rows; an empty list for none.
         page_ids: Ids of records without a text: pages of a category or a filter.
+        bad_ids: Ids of records that cannot be read.
+        teller: What the first row of each is, in the order that searches are in: `RECORD`, or an
+            event that says its own text, or one that says the text of others, as many rows, int8.
+        depends: As of `times.Times`.
     """
 
     frame: pd.DataFrame
     hits: pa.Array
     page_ids: pd.Index
+    bad_ids: pd.Index
+    teller: NDArray[np.int8]
+    depends: bool
 
 
 def find_searches(
@@ -55,8 +64,9 @@ def find_searches(
     frame = queries.drop_columns(["shown"]).to_pandas()
     frame["num_hits"] = pc.list_value_length(hits).to_numpy(zero_copy_only=False)
     frame["at"] = np.arange(len(frame))
-    frame = _readable(frame, dates, quarantine)
-    frame = pd.concat([frame, _told_by_events(frame, events)], ignore_index=True)
+    readable, depends = _readable(frame, dates, quarantine)
+    bad_ids = pd.Index(frame["search_id"].drop(readable.index).unique())
+    frame = pd.concat([readable, _told_by_events(readable, events)], ignore_index=True)
     has_text = is_in(frame["search_id"], frame.loc[frame["query"] != "", "search_id"])
     pages = pd.Index(frame.loc[~has_text, "search_id"].unique())
     if len(pages):
@@ -70,11 +80,15 @@ def find_searches(
     at = pa.array(groups["at"].to_numpy(np.int64), mask=(groups["at"] < 0).to_numpy())
     listed = hits.take(at)
     listed = pa.ListArray.from_arrays(listed.offsets, listed.values)  # no list: an empty one
-    return Searches(groups.drop(columns="at"), listed, pages)
+    teller = groups["teller"].to_numpy(np.int8)
+    return Searches(groups.drop(columns=["at", "teller"]), listed, pages, bad_ids, teller, depends)
 
 
-def _readable(frame: pd.DataFrame, dates: str, quarantine: Quarantine) -> pd.DataFrame:
-    """Return the records with an id and a readable time (or none), and their normalised query."""
+def _readable(frame: pd.DataFrame, dates: str, quarantine: Quarantine) -> tuple[pd.DataFrame, bool]:
+    """Return the records with an id and a readable time (or none), and their normalised query.
+
+    And, as the second, whether times depend on each other (`times.Times`).
+    """
     quarantine.see(SOURCE, len(frame))
     frame = quarantine.hold(SOURCE, frame, row_rules.SEARCHES, key="query")
     times = parse_times(frame["timestamp"], dates)
@@ -84,7 +98,7 @@ def _readable(frame: pd.DataFrame, dates: str, quarantine: Quarantine) -> pd.Dat
         frame = quarantine.take(
             SOURCE, frame, bad, key="search_id", column="timestamp", reason=reason
         )
-    return frame.assign(query=normalised(frame["query"]))
+    return frame.assign(query=normalised(frame["query"]), teller=RECORD), times.depends
 
 
 def normalised(texts: pd.Series) -> pd.Series:
@@ -104,8 +118,8 @@ def _told_by_events(frame: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     said = told[(told["action"] == SAID) & ~is_in(told["search_id"], own["search_id"])]
     said = said.drop_duplicates("search_id", keep="last")  # what was typed in the end
     columns = ["row", "search_id", "client_id", "application", "query", "timestamp", "time"]
-    both = pd.concat([own, said])[columns]
-    return both.assign(num_hits=0, at=-1)
+    both = pd.concat([own.assign(teller=OWN), said.assign(teller=OTHERS)])
+    return both[[*columns, "teller"]].assign(num_hits=0, at=-1)
 
 
 def _responses_joined(frame: pd.DataFrame) -> pd.DataFrame:
@@ -129,7 +143,7 @@ def _grouped(frame: pd.DataFrame) -> pd.DataFrame:
     groups["query_id"] = each_once(groups["query"], query_id_of)
     columns = [
         "search_id", "query", "row", "time", "client_id", "application", "at", "record_id",
-        "query_id",
+        "query_id", "teller",
     ]  # fmt: skip
     return groups[columns].reset_index(drop=True)
 
@@ -147,6 +161,7 @@ def _merged(frame: pd.DataFrame) -> pd.DataFrame:
     groups = grouped.agg(
         place=("place", "first"), row=("row", "first"), time=("time", "min"),
         client_id=("client_id", "first"), application=("application", "first"),
+        teller=("teller", "first"),
     ).reset_index()  # fmt: skip
     groups = groups.fillna({"client_id": "", "application": ""})
     groups = groups.merge(longest[[*key, "at"]], on=key, how="left")

@@ -1,67 +1,108 @@
 """Where items stood: positions from 0 or 1, and the lists that shoppers saw."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from smar.data.membership import in_one_piece
+
 # A list is not longer than this; what says otherwise is no position but a pixel or an id.
 LAST = 10_000
 _FEWEST_ZEROS_FRAC = 0.01  # fewer positions 0 than this are slips, not the way a log counts
-_SAMPLE = 2000  # events that are looked up in what their search listed
+SAMPLE = 2000
+"""Events of an application that are looked up in what their search listed, the first ones."""
 _FEWEST_VOTES = 3
 
 
-def first_positions(
-    events: pd.DataFrame, rows: NDArray[np.int64], hits: pa.Array, setting: str
-) -> dict[str, int]:
-    """Return by application whether its positions begin at 0 or 1.
+@dataclass(frozen=True)
+class Votes:
+    """What events say of where positions begin; those of parts of a log add up.
 
-    A log counts from 0 if it has positions 0, or if its items stand in what their searches listed
-    as if it did.
+    Args:
+        given: Positions that were told.
+        zeros: Those of them that are 0.
+        looked: Events that were looked up in what their search listed, the first ones.
+        from_zero: Those that stand there as if positions began at 0.
+        from_one: Those that stand there as if they began at 1.
+    """
+
+    given: int = 0
+    zeros: int = 0
+    looked: int = 0
+    from_zero: int = 0
+    from_one: int = 0
+
+    @property
+    def first(self) -> int:
+        """Where positions begin.
+
+        At 0 if there are positions 0, or if items stand in what their searches listed as if so.
+        """
+        is_zero = self.zeros > 0 and self.zeros >= _FEWEST_ZEROS_FRAC * self.given
+        if max(self.from_zero, self.from_one) >= _FEWEST_VOTES:
+            if self.from_one > 2 * self.from_zero:
+                is_zero = False
+            elif self.from_zero > 2 * self.from_one:
+                is_zero = True
+        return 0 if is_zero else 1
+
+
+def votes_of(
+    events: pd.DataFrame, rows: NDArray[np.int64], hits: pa.Array, setting: str
+) -> dict[str, Votes]:
+    """Return what the events of each application say of where its positions begin.
 
     Args:
         events: With application, item_id and ordinal (NaN for none).
         rows: Row in `hits` of each event's search, -1 for none.
         hits: What each search listed.
-        setting: "0", "1", or "auto".
+        setting: "0", "1", or "auto"; events are looked at for "auto" alone.
     """
     names = [str(name) for name in events["application"].unique()]
     if setting != "auto":
-        return dict.fromkeys(names, int(setting))
-    first = {}
+        return dict.fromkeys(names, Votes())
+    votes = {}
     for name in names:
         of_name = (events["application"] == name).to_numpy()
         ordinal = events.loc[of_name, "ordinal"].to_numpy(float)
         given = ordinal[~np.isnan(ordinal)]
-        zeros = int((given == 0).sum())
-        from_zero, from_one = _votes(events[of_name], rows[of_name], hits)
-        is_zero = zeros > 0 and zeros >= _FEWEST_ZEROS_FRAC * len(given)
-        if max(from_zero, from_one) >= _FEWEST_VOTES:
-            if from_one > 2 * from_zero:
-                is_zero = False
-            elif from_zero > 2 * from_one:
-                is_zero = True
-        first[name] = 0 if is_zero else 1
-    return first
+        looked = _looked_up(events[of_name], rows[of_name], hits)
+        votes[name] = Votes(len(given), int((given == 0).sum()), *looked)
+    return votes
 
 
-def _votes(events: pd.DataFrame, rows: NDArray[np.int64], hits: pa.Array) -> tuple[int, int]:
-    """Return how many items stand in the list of their search as if positions began at 0, at 1."""
+def first_positions(votes: Mapping[str, Votes], setting: str) -> dict[str, int]:
+    """Return by application whether its positions begin at 0 or 1.
+
+    Args:
+        votes: As `votes_of`.
+        setting: "0", "1", or "auto".
+    """
+    return {name: told.first if setting == "auto" else int(setting) for name, told in votes.items()}
+
+
+def _looked_up(
+    events: pd.DataFrame, rows: NDArray[np.int64], hits: pa.Array
+) -> tuple[int, int, int]:
+    """Return how many events were looked up, and how many stand as if from 0, as if from 1."""
     usable = np.flatnonzero((rows >= 0) & events["ordinal"].notna().to_numpy())
     lengths = pc.list_value_length(hits).fill_null(0).to_numpy(zero_copy_only=False)
-    usable = usable[lengths[rows[usable]] > 0][:_SAMPLE]
+    usable = usable[lengths[rows[usable]] > 0][:SAMPLE]
     votes = [0, 0]
     lists = hits.take(pa.array(rows[usable])).to_pylist()
     chosen = events.iloc[usable]
     for item, ordinal, listed in zip(chosen["item_id"], chosen["ordinal"], lists, strict=True):
         if item in listed and (offset := int(ordinal) - listed.index(item)) in {0, 1}:
             votes[offset] += 1
-    return votes[0], votes[1]
+    return len(usable), votes[0], votes[1]
 
 
-def places_of(events: pd.DataFrame, first: dict[str, int]) -> pd.Series:
+def places_of(events: pd.DataFrame, first: Mapping[str, int]) -> pd.Series:
     """Return places from 1 (Int64), missing where no usable position is given."""
     begin = events["application"].map(first).to_numpy(float)
     place = events["ordinal"] - begin + 1
@@ -119,7 +160,8 @@ def _with_lists(hits: pa.Array, last: pd.Series, whole: pd.DataFrame) -> pa.Arra
     offsets = np.concatenate([[0], np.cumsum(length)])
     kept = hits.filter(pa.array(~is_new))
     kept_values = pc.list_flatten(kept)
-    values = pa.concat_arrays([kept_values, pa.array(whole["item_id"].astype(str), pa.string())])
+    seen = in_one_piece(pa.array(whole["item_id"].astype(str), pa.string()))
+    values = pa.concat_arrays([kept_values, seen])
     source = np.full(offsets[-1], -1, np.int64)
     old_rows = np.repeat(~is_new, length)
     source[old_rows] = np.arange(len(kept_values))

@@ -20,6 +20,7 @@ QUARANTINE = pa.schema(
     ]
 )
 _LONGEST_VALUE = 200
+_ORDER = ["source", "row", "key", "reason", "column", "value"]
 
 
 @dataclass
@@ -103,13 +104,32 @@ class Quarantine:
         return frame
 
     def frame(self) -> pd.DataFrame:
-        """Return all rows left out, as in `QUARANTINE`, in a stable order."""
+        """Return all rows left out, as in `QUARANTINE`; their order is that of what they are."""
         if not self._parts:
             return QUARANTINE.empty_table().to_pandas()
         whole = pd.concat(self._parts, ignore_index=True)[QUARANTINE.names]
-        return whole.sort_values(
-            ["source", "row", "key", "reason"], kind="stable", ignore_index=True
-        )
+        return whole.sort_values(_ORDER, kind="stable", ignore_index=True)
+
+    def changed(self, before: "Quarantine", after: "Quarantine") -> "Quarantine":
+        """Return what this one is when what `before` has of it becomes what `after` has.
+
+        Args:
+            before: Totals and rows that are among this one's.
+            after: What takes their place.
+        """
+        changed = Quarantine(dict(self.totals), [*self._parts])
+        for source, rows in before.totals.items():
+            changed.see(source, -rows)
+        if before._parts:
+            whole, less = self.frame(), before.frame()
+            number = whole.groupby(_ORDER).cumcount(), less.groupby(_ORDER).cumcount()
+            keys = [
+                pd.MultiIndex.from_frame(frame[_ORDER].assign(number=count))
+                for frame, count in zip((whole, less), number, strict=True)
+            ]
+            changed._parts = [whole[~keys[0].isin(keys[1])]]
+        changed.add(after)
+        return changed
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows left out, by "source: reason"."""

@@ -23,29 +23,40 @@ from smar.sources.quarantine import Quarantine
 from smar.sources.split import query_id_of, split_judged, split_logged
 
 _LIBRARIES = ("PyStemmer", "pyarrow")
+TEXTS = pa.schema([pa.field("query", pa.string()), pa.field("num_searches", pa.int64())])
+"""Distinct texts of searches, in their order, and how many searches each had."""
 _LOGGED = pa.schema([pa.field(name, pa.string()) for name in ("query", "query_id", "split")])
 
 
+def searched_texts(searched: pd.Series) -> pa.Table:
+    """Return the distinct texts of searches, in their order, `TEXTS`.
+
+    Args:
+        searched: The normalised text of each search.
+    """
+    counted = pc.value_counts(in_one_piece(pa.array(searched, pa.string())))
+    texts = pa.table([counted.field("values"), counted.field("counts")], TEXTS)
+    return texts.sort_by("query").combine_chunks()
+
+
 def query_table(
-    searched: pd.Series,
+    searched: pa.Table,
     judged: pd.DataFrame,
     params: IngestParams,
     seed: int,
     kept: Path | None = None,
-) -> pd.DataFrame:
+) -> pa.Table:
     """Return the query table, `schema.QUERIES`: texts of the log in their order, then judged ones.
 
     Args:
-        searched: The normalised text of each search.
+        searched: As `searched_texts`.
         judged: Columns query_id and query (normalised) of the judged queries.
         params: The section `ingest`.
         seed: Decides the splits.
         kept: Where ids and splits are kept, None to make all of them.
     """
-    counted = pc.value_counts(pa.chunked_array(pa.array(searched, pa.string())))
-    order = pc.sort_indices(counted.field("values"))
-    texts = counted.field("values").take(order)
-    counts = numbers_of(counted.field("counts").take(order)).astype(np.int64)
+    texts = in_one_piece(searched["query"])
+    counts = numbers_of(in_one_piece(searched["num_searches"])).astype(np.int64)
     split = split_judged(judged["query"], params.judgements.test_frac, seed)
     logged = _logged(texts, params.validation_frac, seed, split, kept)
     seen = np.append(counts, 0)[places_of(pa.array(judged["query"], pa.string()), texts)]
@@ -55,13 +66,13 @@ def query_table(
         "split": judged["query"].map(split).astype(object),
     }
     columns = {
-        name: pa.concat_arrays([in_one_piece(logged[name]), pa.array(held[name], pa.string())])
+        name: pa.concat_arrays(
+            [in_one_piece(logged[name]), in_one_piece(pa.array(held[name], pa.string()))]
+        )
         for name in held
     }
     columns["num_searches"] = pa.array(np.concatenate([counts, seen]), pa.int64())
-    table = pa.table([columns[name] for name in schema.QUERIES.names], schema=schema.QUERIES)
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
+    return pa.table([columns[name] for name in schema.QUERIES.names], schema=schema.QUERIES)
 
 
 def _logged(

@@ -2,8 +2,9 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from smar.sources.item_ids import ItemIds
 from smar.sources.log_links import search_of_events
 from smar.sources.log_searches import Searches, find_searches
 from smar.sources.log_table import read_log_table
-from smar.sources.positions import first_positions, places_of, shown_lists
+from smar.sources.positions import Votes, first_positions, places_of, shown_lists, votes_of
 from smar.sources.quarantine import Quarantine
 from smar.sources.raw_log import RawLog, known_clients
 from smar.sources.times import parse_times
@@ -32,20 +33,16 @@ SOURCE = "engagements"
 _NO_TEXT = "on pages without a text"
 
 
-@dataclass(frozen=True)
-class SearchLog:
-    """A log that was read.
+@dataclass(frozen=True, kw_only=True)
+class LogFacts:
+    """What there is to say of the reading of a log.
 
     Args:
-        searches: Columns of `schema.SEARCHES` and query (normalised text).
-        engagements: Columns of `schema.ENGAGEMENTS`.
         ignored: Events that are no engagement and no impression, by the name of their action.
         notes: What else was met that is not bad, by what it is.
         first_position: Whether positions began at 0 or 1, by application.
     """
 
-    searches: pd.DataFrame
-    engagements: pd.DataFrame
     ignored: dict[str, int]
     notes: dict[str, int]
     first_position: dict[str, int]
@@ -71,6 +68,45 @@ class SearchLog:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class SearchLog(LogFacts):
+    """A log that was read.
+
+    Args:
+        searches: Columns of `schema.SEARCHES` and query (normalised text).
+        engagements: Columns of `schema.ENGAGEMENTS`.
+    """
+
+    searches: pd.DataFrame
+    engagements: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class LinkedLog:
+    """A log whose events stand at their searches, while nothing says yet where positions begin.
+
+    Args:
+        events: Engagements and impressions: as `raw_log.EVENTS`, and time, time_reason, ordinal
+            (NaN for none) and search (row in `searches`, -1 for none).
+        searches: The searches.
+        votes: What events say of where positions begin.
+        strays: As of `log_links.Links`.
+        other_ids: Ids that records or events have and no search.
+        depends: As of `times.Times`.
+        ignored: As of `LogFacts`.
+        notes: As of `LogFacts`, as far as it goes.
+    """
+
+    events: pd.DataFrame
+    searches: Searches
+    votes: dict[str, Votes]
+    strays: pd.DataFrame
+    other_ids: pd.Index
+    depends: bool
+    ignored: Counter[str]
+    notes: Counter[str]
+
+
 def read_log(
     folder: Path,
     params: LogParams,
@@ -90,8 +126,18 @@ def read_log(
     Raises:
         DataError: If a file is missing, unreadable or lacks a column.
     """
-    log = _READERS[params.kind](folder, params, quarantine, kept)
-    return _joined(log, params, ItemIds(item_ids), quarantine)
+    log = link_log(read_raw(folder, params, quarantine, kept), params, quarantine)
+    first = first_positions(log.votes, str(params.positions))
+    read = join_log(log, first, item_ids, quarantine)
+    read.tell()
+    return read
+
+
+def read_raw(
+    folder: Path, params: LogParams, quarantine: Quarantine, kept: Path | None = None
+) -> RawLog:
+    """Return the rows of a log; all as `read_log`."""
+    return _READERS[params.kind](folder, params, quarantine, kept)
 
 
 def _read_none(
@@ -107,35 +153,62 @@ _READERS: dict[str, Callable[[Path, LogParams, Quarantine, Path | None], RawLog]
 }
 
 
-def _joined(log: RawLog, params: LogParams, item_ids: ItemIds, quarantine: Quarantine) -> SearchLog:
-    """Return the log with its events at their searches."""
-    notes = log.notes
+def link_log(log: RawLog, params: LogParams, quarantine: Quarantine) -> LinkedLog:
+    """Return a log with its events at their searches; records that are bad go to the quarantine."""
+    notes = Counter(log.notes)
     events = known_clients(log.events.table(), notes).to_pandas()
     times = parse_times(events["timestamp"], params.dates)
     events["time"], events["time_reason"] = times.times, times.reason
     searches = find_searches(
         known_clients(log.queries.table(), notes), events, params.dates, quarantine, notes
     )
-    events = events[is_in(events["action"], (*ACTIONS, IMPRESSION))].reset_index(drop=True)
+    is_told = is_in(events["action"], (*ACTIONS, IMPRESSION))
+    said_ids = pd.Series(events.loc[~is_told, "search_id"].unique(), dtype=str)
+    said_ids = said_ids[~is_in(said_ids, searches.frame["record_id"])]
+    events = events[is_told].reset_index(drop=True)
     events["ordinal"] = _numbers(events["position"])
-    events["search"] = search_of_events(events, searches, notes)
-    first = first_positions(
-        events, events["search"].to_numpy(), searches.hits, str(params.positions)
+    links = search_of_events(events, searches, notes)
+    events["search"] = links.searches
+    found = (searches.page_ids, searches.bad_ids, links.unknown_ids, pd.Index(said_ids))
+    return LinkedLog(
+        events=events,
+        searches=searches,
+        votes=votes_of(events, links.searches, searches.hits, str(params.positions)),
+        strays=links.strays,
+        other_ids=reduce(pd.Index.union, (ids.astype(str) for ids in found)).difference([""]),
+        depends=times.depends or searches.depends,
+        ignored=log.others.copy(),
+        notes=notes,
     )
-    events["place"] = places_of(events, first)
+
+
+def join_log(
+    log: LinkedLog,
+    first: Mapping[str, int],
+    item_ids: pa.Array | Iterable[str],
+    quarantine: Quarantine,
+) -> SearchLog:
+    """Return a log as its tables; bad rows go to the quarantine.
+
+    Args:
+        log: As `link_log`.
+        first: As `positions.first_positions`.
+        item_ids: Ids that exist.
+        quarantine: Takes what is left out.
+    """
+    known, notes, searches = ItemIds(item_ids), log.notes.copy(), log.searches
+    events = log.events.assign(place=places_of(log.events, first))
     is_impression = events["action"] == IMPRESSION
     impressions = _impressions(events[is_impression], searches, notes)
-    engaged = _engagements(events[~is_impression], searches, item_ids, quarantine, notes)
+    engaged = _engagements(events[~is_impression], searches, known, quarantine, notes)
     shown = shown_lists(searches.hits, impressions, engaged)
-    result = SearchLog(
-        searches=_search_table(searches, shown, item_ids),
+    return SearchLog(
+        searches=_search_table(searches, shown, known),
         engagements=_engagement_table(engaged, searches),
-        ignored=dict(sorted(log.others.items())),
-        notes=dict(sorted((notes + item_ids.notes).items())),
+        ignored=dict(sorted(log.ignored.items())),
+        notes=dict(sorted((notes + known.notes).items())),
         first_position=dict(sorted(first.items())),
     )
-    result.tell()
-    return result
 
 
 def _numbers(texts: pd.Series) -> pd.Series:

@@ -31,6 +31,7 @@ _NUMERIC_DATE = re.compile(
 )
 _ZONE_NAME = re.compile(r"\s*(?:Z|UTC|GMT)$|\[[\w/+-]+\]$")
 _PLAIN_ISO = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:?\d{2})?$"
+_DAY_AND_MONTH = r"^\s*..?[/-]..?[/-]"  # at least all that others decide the order of
 _NAMED_MONTH = re.compile(r"[A-Za-z]{3}")
 _LETTERS_OF_ISO = re.compile(r"^\d{4}-\d{2}-\d{2}T")
 
@@ -42,10 +43,12 @@ class Times:
     Args:
         times: datetime64[us, UTC]; NaT where there is none.
         reason: Why a value that is there cannot be read; "" where it can, or there is none.
+        depends: Whether a text may have day and month in an order that the other texts tell.
     """
 
     times: pd.Series
     reason: pd.Series
+    depends: bool = False
 
 
 def parse_times(texts: pd.Series, dates: str) -> Times:
@@ -63,14 +66,19 @@ def parse_times(texts: pd.Series, dates: str) -> Times:
     raw = pd.Series(values, dtype=str)
     times, reason = _plain_iso(raw), pd.Series("", index=raw.index)
     others = raw[times.isna()]
+    depends = False
     if len(others):
+        is_spelled = pc.match_substring_regex(pa.array(others, pa.string()), _DAY_AND_MONTH)
+        depends = dates == "auto" and bool(pc.any(is_spelled).as_py())
         of_others, why = _spelled(others.str.strip(), dates)
         times, reason = times.fillna(of_others), why.reindex(raw.index).fillna("")
     # The code of a missing text is -1.
     found = times.array.take(codes, allow_fill=True, fill_value=pd.NaT)
     reasons = np.append(reason.to_numpy(object), "")[codes] if len(others) else ""
     return Times(
-        pd.Series(found, index=texts.index), pd.Series(reasons, index=texts.index, dtype=str)
+        pd.Series(found, index=texts.index),
+        pd.Series(reasons, index=texts.index, dtype=str),
+        depends,
     )
 
 

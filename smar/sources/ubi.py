@@ -24,28 +24,66 @@ _ITEMS = ("object", "objects", "items", "products")
 _IDS = ("object_id", "item_id", "product_id", "sku", "id", "internal_id", "_id", "doc_id", "docId")
 
 
+class UbiFiles:
+    """The files of a UBI log: each is read when it is asked for, and once.
+
+    A record says itself whether it is a query or an event, so both may be in one file, and files
+    that were exchanged are understood.
+
+    Args:
+        folder: What relative names start from.
+        params: The section `ingest.log`.
+        kept: Where it is kept what files said (`log_kept`); None to read them.
+
+    Attributes:
+        paths: The files, in the order in which their rows are put together.
+
+    Raises:
+        DataError: If a setting names no file.
+    """
+
+    def __init__(self, folder: Path, params: LogParams, kept: Path | None = None) -> None:
+        self._actions = Actions(params.actions)
+        self._kept = KeptLog(kept, __name__, sorted(params.actions.items()))
+        self._of_queries = set(log_files(folder, params.queries)) if params.queries else set()
+        self._of_events = set(log_files(folder, params.events)) if params.events else set()
+        self.paths = log_files(folder, params.queries, params.events)
+
+    def key(self, path: Path) -> str:
+        """Return what stands for a file and the way in which it is read."""
+        return self._kept.key(path, *self._about(path))
+
+    def part(self, path: Path) -> LogPart:
+        """Return what a file says.
+
+        Raises:
+            DataError: If a parquet file cannot be opened.
+        """
+        about = self._about(path)
+        read = partial(_read_file, path, *about, self._actions)
+        return self._kept.part(path, read, *about)
+
+    def forget_others(self) -> None:
+        """Remove what is kept of other files than those whose `key` or `part` was asked for."""
+        self._kept.forget_others()
+
+    def _about(self, path: Path) -> tuple[str, str]:
+        """Return what the bad lines of a file count for, and what a record is that says nothing."""
+        source = "searches" if path in self._of_queries else "engagements"
+        return source, "" if path in self._of_queries & self._of_events else source
+
+
 def read_ubi(
     folder: Path, params: LogParams, quarantine: Quarantine, kept: Path | None = None
 ) -> RawLog:
     """Return the records of a UBI log; what `kept` has of its files is not read again.
 
-    A record says itself whether it is a query or an event, so both may be in one file, and files
-    that were exchanged are understood.
-
     Raises:
         DataError: If a setting names no file, or a parquet file cannot be opened.
     """
-    actions = Actions(params.actions)
-    earlier = KeptLog(kept, __name__, sorted(params.actions.items()))
-    of_queries = set(log_files(folder, params.queries)) if params.queries else set()
-    of_events = set(log_files(folder, params.events)) if params.events else set()
-    parts = []
-    for path in log_files(folder, params.queries, params.events):
-        source = "searches" if path in of_queries else "engagements"
-        default = "" if path in of_queries & of_events else source
-        read = partial(_read_file, path, source, default, actions)
-        parts.append(earlier.part(path, read, source, default))
-    earlier.forget_others()
+    files = UbiFiles(folder, params, kept)
+    parts = [files.part(path) for path in files.paths]
+    files.forget_others()
     return joined(parts, quarantine)
 
 

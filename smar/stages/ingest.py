@@ -85,8 +85,8 @@ def run(root: Path) -> None:
         left_out.details = {**tables.log.details(), "judgement_notes": tables.judgement_notes}
         with write_directory(paths.quarantine, left_out) as part:
             schema.write_table(part / "quarantine.parquet", tables.quarantine.frame(), QUARANTINE)
-        for name, columns in schema.TABLES.items():
-            schema.write_table(paths.ingested(name), getattr(tables, name), columns)
+        for name in schema.TABLES:
+            getattr(tables, name).write(paths.ingested(name))
     forget_others(paths.shards, pictures.details.get(SHARDS, {}))
     counts = _counts(tables)
     STAGE.write_outcome(root, counts)
@@ -100,16 +100,20 @@ def run(root: Path) -> None:
 
 
 def _counts(tables: "Tables") -> dict[str, int]:
+    import pyarrow.compute as pc
+
     from smar.data.schema import SPLITS
 
-    splits = tables.queries["split"].value_counts()
+    counted = pc.value_counts(tables.queries.column("split")).to_pylist()
+    splits = {row["values"]: row["counts"] for row in counted}
+    num_images = pc.list_value_length(tables.items.column("image_ids"))
     return {
         "items": len(tables.items),
-        "items_with_picture": int((tables.items["image_ids"].list.len() > 0).sum()),
+        "items_with_picture": pc.sum(pc.greater(num_images, 0)).as_py() or 0,
         "searches": len(tables.searches),
         "engagements": len(tables.engagements),
         "ignored_events": sum(tables.log.ignored.values()),
         "judgements": len(tables.judgements),
         "quarantined": sum(tables.quarantine.counts().values()),
-        **{f"queries_{split}": int(splits.get(split, 0)) for split in SPLITS},
+        **{f"queries_{split}": splits.get(split, 0) for split in SPLITS},
     }

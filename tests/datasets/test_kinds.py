@@ -4,16 +4,18 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from smar.data.schema import TABLES
 from smar.datasets.preparing import ARGUMENTS, Prepared, prepare
 from smar.datasets.registry import dataset_named, datasets
 from smar.errors import DataError, ParamsError
 from smar.judging.metrics import METRICS
 from smar.params import load_params
-from smar.sources.folder import Tables, read_source
+from smar.sources.folder import read_source
 
 Change = Callable[[Path, dict[str, Any]], None]
 Listed = Callable[[str, str, str], Path]
@@ -23,7 +25,7 @@ Listed = Callable[[str, str, str], Path]
 def read(tmp_path: Path, small_parameters: Path, change_params: Change) -> Callable[..., Any]:
     """Return what prepares a data set and ingests it with the parameters that it names."""
 
-    def prepared(name: str, source: Path, part: str = "") -> tuple[Tables, Prepared]:
+    def prepared(name: str, source: Path, part: str = "") -> tuple[SimpleNamespace, Prepared]:
         root = tmp_path / "project"
         root.mkdir(exist_ok=True)
         (root / "params.yaml").write_bytes(small_parameters.read_bytes())
@@ -33,12 +35,14 @@ def read(tmp_path: Path, small_parameters: Path, change_params: Change) -> Calla
         params = load_params(root / "params.yaml")
         images = tmp_path / f"images-{name}-{part}"
         images.mkdir()
-        return read_source(Path(params.ingest.folder), params.ingest, 7, images), done
+        tables = read_source(Path(params.ingest.folder), params.ingest, 7, images)
+        frames = {name: getattr(tables, name).table.to_pandas() for name in TABLES}
+        return SimpleNamespace(**frames, quarantine=tables.quarantine), done
 
     return prepared
 
 
-def judged(tables: Tables) -> list[tuple[str, str, int]]:
+def judged(tables: SimpleNamespace) -> list[tuple[str, str, int]]:
     query = tables.queries.set_index("query_id")["query"]
     return sorted(
         (query[query_id], item_id, int(grade))
@@ -79,7 +83,7 @@ def test_kagl_of_the_hub(read: Callable[..., Any], kagl: Path):
     assert first["attributes"] == "gender: Men"
     more = json.loads(first["more"])
     assert (more["baseColour"], more["year"]) == ("Red", "2011")
-    assert (tables.items["image_ids"].list.len() == 1).all()
+    assert (tables.items["image_ids"].map(len) == 1).all()
     assert tables.quarantine.frame().empty
 
 

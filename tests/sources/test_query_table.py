@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from smar.data import schema
 from smar.params import IngestParams, Params
 from smar.sources import query_table as module
-from smar.sources.query_table import query_table
+from smar.sources.query_table import query_table, searched_texts
 from smar.sources.split import query_id_of, split_judged, split_logged
 
 WORDS = ("red", "boot", "boots", "Ärmel", "sofa", "\U0001f45f", "usb", "\uff21", "c")
@@ -51,8 +52,8 @@ def slow(searched: pd.Series, judged: pd.DataFrame, params: IngestParams, seed: 
     return pd.DataFrame(rows, columns=schema.QUERIES.names)
 
 
-def written(folder: Path, table: pd.DataFrame) -> bytes:
-    schema.write_table(folder / "table.parquet", table, schema.QUERIES)
+def written(folder: Path, table: pa.Table) -> bytes:
+    schema.write_arrow(folder / "table.parquet", table)
     return (folder / "table.parquet").read_bytes()
 
 
@@ -63,8 +64,8 @@ def test_each_text_has_its_id_its_split_and_its_searches(
 ):
     expected = slow(searches(1, size), judged, params, 7)
     for kept in (None, tmp_path / "kept", tmp_path / "kept"):
-        found = query_table(searches(1, size), judged, params, 7, kept)
-        assert found.astype(object).values.tolist() == expected.values.tolist()
+        found = query_table(searched_texts(searches(1, size)), judged, params, 7, kept)
+        assert found.to_pandas().astype(object).values.tolist() == expected.values.tolist()
 
 
 def test_only_new_texts_are_looked_at_and_the_bytes_are_those_of_all(
@@ -81,9 +82,10 @@ def test_only_new_texts_are_looked_at_and_the_bytes_are_those_of_all(
         "all anew": searches(1, 30),
     }.items():
         looked_at.clear()
-        found = written(tmp_path, query_table(searched, JUDGED, params, 7, kept))
+        found = written(tmp_path, query_table(searched_texts(searched), JUDGED, params, 7, kept))
         assert sorted(looked_at) == sorted(set(searched) - before), name
-        assert found == written(tmp_path, query_table(searched, JUDGED, params, 7)), name
+        whole = query_table(searched_texts(searched), JUDGED, params, 7)
+        assert found == written(tmp_path, whole), name
         before = set(searched)
     assert len(list(kept.iterdir())) == 1
 
@@ -100,17 +102,17 @@ def test_another_seed_share_or_judged_text_splits_all_anew(
     ]
     for judged, told, seed in changes:
         looked_at.clear()
-        found = query_table(searches(1), judged, told, seed, kept)
+        found = query_table(searched_texts(searches(1)), judged, told, seed, kept)
         assert set(looked_at) == set(searches(1))
         expected = slow(searches(1), judged, told, seed)
-        assert found.astype(object).values.tolist() == expected.values.tolist()
+        assert found.to_pandas().astype(object).values.tolist() == expected.values.tolist()
 
 
 def test_what_is_damaged_or_half_written_is_made_anew(
     tmp_path: Path, params: IngestParams, looked_at: list[str], caplog: pytest.LogCaptureFixture
 ):
     kept = tmp_path / "kept"
-    expected = written(tmp_path, query_table(searches(1), JUDGED, params, 7, kept))
+    expected = written(tmp_path, query_table(searched_texts(searches(1)), JUDGED, params, 7, kept))
     (file,) = kept.iterdir()
     whole = file.read_bytes()
     half = file.with_name(f".{file.name}.tmp-1")  # of a run that was killed
@@ -119,7 +121,7 @@ def test_what_is_damaged_or_half_written_is_made_anew(
         half.write_bytes(whole[:100])
         looked_at.clear()
         caplog.clear()
-        found = written(tmp_path, query_table(searches(1), JUDGED, params, 7, kept))
+        found = written(tmp_path, query_table(searched_texts(searches(1)), JUDGED, params, 7, kept))
         assert found == expected
         assert set(looked_at) == set(searches(1))
         assert [record.message for record in caplog.records if "anew" in record.message]

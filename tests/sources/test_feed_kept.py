@@ -1,10 +1,9 @@
-"""A feed and a log that are as they were are not read again, and say what they said."""
+"""A feed and a log that are as they were are not read again, and tables are what they were."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 import yaml
 
@@ -12,10 +11,8 @@ from benchmarks.scale import write_params
 from benchmarks.scale_shop import LAST_DAY, make_catalogue, write_day, write_shop
 from smar.data import schema
 from smar.params import IngestParams, load_params
-from smar.sources import source_kept
+from smar.sources import feed_kept, folder, joined_kept
 from smar.sources.folder import Tables, read_source
-from smar.sources.kept_tables import read_tables, write_tables
-from smar.sources.quarantine import Quarantine
 
 SIZE = 60
 
@@ -36,15 +33,21 @@ def params(tmp_path: Path) -> IngestParams:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return what grows by the name of each reader that is called."""
     seen: list[str] = []
-    for name in ("read_feed", "read_log"):
-        read = getattr(source_kept, name)
+    for module, name in (
+        (feed_kept, "read_feed"),
+        (joined_kept, "grown"),
+        (joined_kept, "joined_whole"),
+        (folder, "_with_pictures"),
+        (folder, "query_table"),
+    ):
+        read = getattr(module, name)
 
         def spy(*args: object, read: object = read, name: str = name) -> object:
             seen.append(name)
             return read(*args)  # type: ignore[operator]
 
         spy.__module__ = read.__module__
-        monkeypatch.setattr(source_kept, name, spy)
+        monkeypatch.setattr(module, name, spy)
     return seen
 
 
@@ -59,8 +62,8 @@ def written(tmp_path: Path, tables: Tables) -> list[bytes]:
     """Return all that ingest would write of tables."""
     file = tmp_path / "table.parquet"
     content = []
-    for name, columns in schema.TABLES.items():
-        schema.write_table(file, getattr(tables, name), columns)
+    for name in schema.TABLES:
+        getattr(tables, name).write(file)
         content.append(file.read_bytes())
     told = repr((tables.log.details(), tables.quarantine.counts(), tables.quarantine.totals))
     return [*content, told.encode(), tables.quarantine.frame().to_json().encode()]
@@ -75,7 +78,7 @@ def test_what_did_not_change_is_not_read_and_is_the_same(
     tmp_path: Path, params: IngestParams, reads: list[str]
 ):
     first = written(tmp_path, read(tmp_path, params))
-    assert reads == ["read_feed", "read_log"]
+    assert reads == ["read_feed", "joined_whole", "_with_pictures", "query_table"]
     reads.clear()
     again = read(tmp_path, params)
     assert reads == []
@@ -87,26 +90,30 @@ def test_only_what_changed_is_read(tmp_path: Path, params: IngestParams, reads: 
     feed = tmp_path / "raw" / "products.csv"
     read(tmp_path, params)
     shop, day = make_catalogue(SIZE, 7), LAST_DAY + pd.Timedelta(days=1).to_pytimedelta()
+    of_feed, of_log = ["read_feed", "_with_pictures"], ["joined_whole", "query_table"]
     changes = {
         "a title": (
-            lambda: feed.write_text(feed.read_text().replace("Ready", "Not ready", 3)), ["feed"]
+            lambda: feed.write_text(feed.read_text().replace("Ready", "Not ready", 3)), of_feed
         ),
-        "a day": (lambda: write_day(tmp_path / "raw", shop, day, 9, 7), ["log"]),
+        "a day": (
+            lambda: write_day(tmp_path / "raw", shop, day, 9, 7), ["grown", "query_table"]
+        ),
         "an item goes": (
-            lambda: feed.write_text("\n".join(feed.read_text().splitlines()[:-1])), ["feed", "log"]
+            lambda: feed.write_text("\n".join(feed.read_text().splitlines()[:-1])),
+            ["read_feed", "joined_whole", "_with_pictures", "query_table"],
         ),
         "a day goes": (
-            (tmp_path / "raw" / "log" / f"events-{day}.ndjson.gz").unlink, ["log"]
+            (tmp_path / "raw" / "log" / f"events-{day}.ndjson.gz").unlink, of_log
         ),
     }  # fmt: skip
     for name, (change, expected) in changes.items():
         change()
         reads.clear()
         read(tmp_path, params)
-        assert reads == [f"read_{what}" for what in expected], name
+        assert reads == expected, name
         assert same(tmp_path, params)
-    for folder in ("feed", "joined"):
-        assert len(list((tmp_path / "work" / folder).iterdir())) == 1
+    for kept, count in (("feed", 1), ("joined", 1), ("tables", 4)):
+        assert len(list((tmp_path / "work" / kept).iterdir())) == count
 
 
 @pytest.mark.parametrize("folder", ["feed", "joined"])
@@ -122,10 +129,28 @@ def test_damage_costs_time_alone(
         half.write_bytes(content)
         reads.clear()
         read(tmp_path, params)
-        assert len(reads) == 1
+        assert reads == [{"feed": "read_feed", "joined": "joined_whole"}[folder]]
         assert same(tmp_path, params)
     assert kept.read_bytes() == whole
     assert not half.exists()
+
+
+@pytest.mark.parametrize("table", ["items", "queries", "searches", "engagements"])
+def test_table_that_somebody_wrote_to_is_made_anew(
+    tmp_path: Path, params: IngestParams, reads: list[str], table: str
+):
+    tables = read(tmp_path, params)
+    place = tmp_path / f"{table}.parquet"
+    getattr(tables, table).write(place)
+    (kept,) = (tmp_path / "work" / "tables").glob(f"{table}-*")
+    assert kept.samefile(place)  # a link, which takes no room
+    whole = place.read_bytes()
+    place.write_bytes(whole[:-9] + b"?" + whole[-8:])
+    made = {"items": "_with_pictures", "queries": "query_table"}.get(table, "joined_whole")
+    reads.clear()
+    again = read(tmp_path, params)
+    assert reads == [made]
+    assert written(tmp_path, again) == written(tmp_path, read(tmp_path, params, kept=False))
 
 
 def test_other_code_and_settings_read_again(
@@ -137,23 +162,9 @@ def test_other_code_and_settings_read_again(
         tmp_path,
         params.model_copy(update={"log": params.log.model_copy(update={"dates": "day_first"})}),
     )
-    assert reads == ["read_log"]
-    monkeypatch.setattr(source_kept, "code_key", lambda *_, **__: "of other code")
+    assert reads == ["joined_whole", "query_table"]
+    for module in (feed_kept, joined_kept):
+        monkeypatch.setattr(module, "code_key", lambda *_, **__: "of other code")
     reads.clear()
     read(tmp_path, params)
-    assert reads == ["read_feed", "read_log"]
-
-
-def test_columns_come_back_in_their_pieces(tmp_path: Path):
-    pieces = {"a": [2, 1, 3], "b": [6], "c": [1, 5]}
-    columns = {
-        name: pa.chunked_array([["x"] * size for size in sizes]) for name, sizes in pieces.items()
-    }
-    tables = [pa.table(columns), pa.table({"n": pa.chunked_array([[1], [2, 3]])})]
-    write_tables(tmp_path / "kept", tables, Quarantine(), {})
-    found = read_tables(tmp_path / "kept", 2)
-    assert found is not None
-    for table, kept in zip(tables, found.tables, strict=True):
-        assert kept.equals(table)
-        for name in table.column_names:
-            assert [*map(len, kept[name].chunks)] == [*map(len, table[name].chunks)]
+    assert reads == ["read_feed", "joined_whole", "_with_pictures", "query_table"]
