@@ -3,15 +3,15 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from smar.service.http import openapi
 from smar.service.http.problems import HttpError
-from smar.service.http.reading import json_response
+from smar.service.http.reading import json_response, no_others
 from smar.service.http.searching import hit_json, service_of
 
-router = APIRouter()
+router = APIRouter(dependencies=[Depends(no_others)])
 _LONGEST_PREFIX = 200
 
 

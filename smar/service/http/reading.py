@@ -7,7 +7,7 @@ import orjson
 from fastapi import Request
 from starlette.responses import Response
 
-from smar.errors import Problem, RequestError
+from smar.errors import Problem, RequestError, near_match
 from smar.service.http.problems import HttpError
 
 _LONGEST_ID = 200
@@ -71,6 +71,19 @@ def of_query(parameters: Mapping[str, str]) -> dict[str, Any]:
         else:
             content[name] = text
     return content
+
+
+def no_others(request: Request) -> None:
+    """Refuse parameters of an address that its route does not have; a dependency of routes.
+
+    Raises:
+        RequestError: With every one of them.
+    """
+    known = [field.alias for field in request.scope["route"].dependant.query_params]
+    others = [name for name in request.query_params if name not in known]
+    if others:
+        expected = f"is not known here; parameters are {', '.join(known)}."
+        raise RequestError([Problem(name, expected + near_match(name, known)) for name in others])
 
 
 def taken(content: dict[str, Any]) -> tuple[str, bool]:

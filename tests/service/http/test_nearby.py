@@ -16,3 +16,13 @@ def test_similar_items_and_suggestions(client: TestClient):
     assert all("lam" in each["text"] for each in suggestions)
     assert client.get("/suggest?q=").json()["suggestions"] == []
     assert client.get("/suggest", params={"q": "x" * 201}).status_code == 422
+
+
+def test_parameters_that_a_route_does_not_have_are_refused(client: TestClient):
+    item = client.get("/search?q=lamp").json()["hits"][0]["item_id"]
+    for path in ("/suggest?q=lam&limt=3&lang=de", f"/similar/{item}?limt=3&lang=de"):
+        answer = client.get(path)
+        assert answer.status_code == 422
+        told = {each["field"]: each["detail"] for each in answer.json()["problems"]}
+        assert sorted(told) == ["lang", "limt"]
+        assert told["limt"].endswith("Did you mean 'limit'?")
