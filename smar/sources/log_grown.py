@@ -246,6 +246,8 @@ def _searches_grown(
     in_old = places_of(names[0], in_one_piece(old.searches["search_id"]))
     if (in_after < 0).any() or (in_old < 0).any() or after.searches["search_id"].duplicated().any():
         return None
+    if old.searches.take(pa.array(in_old)) != _searches(before):
+        return None  # more than they say themselves was known of them
     texts = [log.searches["query"].to_numpy() for log in (before, after)]
     teller = [log.searches.teller for log in (met.before, met.after)]
     if (texts[0] != texts[1][in_after]).any() or (teller[0] != teller[1][in_after]).any():
@@ -271,9 +273,7 @@ def _engagements_grown(old: JoinedLog, before: SearchLog, after: SearchLog) -> p
     is_met = is_among(in_one_piece(old.engagements["search_id"]), ids)
     rows = np.arange(len(old.engagements))
     places = np.flatnonzero(is_met.to_numpy(zero_copy_only=False))
-    told = ["search_id", "query_id", "item_id", "action", "timestamp"]
-    was = [old.engagements.filter(is_met), more.slice(0, len(less))]
-    if any(table.select(told) != less.select(told) for table in was):
+    if any(table != less for table in (old.engagements.filter(is_met), more.slice(0, len(less)))):
         return None
     rows[places] = len(rows) + np.arange(len(less))
     new = len(rows) + np.arange(len(less), len(more))

@@ -169,6 +169,10 @@ CANNOT_TELL = {
         (USUAL[0], [*USUAL[1], event(0, 1, search_id="", item_id="C")]),
         (LAST[0], [*LAST[1], event(0, 1, item_id="a")]),
     ],
+    "a click on a search that was seen by its client": [
+        (USUAL[0], [*USUAL[1], event(0, 1, search_id="", action="impression", position="")]),
+        (LAST[0], [*LAST[1], event(0, 1, item_id="a")]),
+    ],
     "a record of what an event alone told": [
         (USUAL[0], [*USUAL[1], event(0, 7, query="lamp", action="impression")]),
         ([*LAST[0], search(0, 7, query="lamp")], LAST[1]),
