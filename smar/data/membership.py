@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from smar.data.arrow_numbers import numbers_of
 from smar.data.lookup import is_among
 
+_FAR_MORE = 4
+
 
 def is_in(texts: pd.Series, values: Iterable[str]) -> pd.Series:
     """Return which texts are among `values`, as `Series.isin` does; a missing text is not.
@@ -66,7 +68,14 @@ def rows_of(texts: pa.Array, known: pa.Table, make: Callable[[pa.Array], pa.Tabl
 
 
 def places_of(texts: pa.Array | pa.ChunkedArray, among: pa.Array) -> NDArray[np.int64]:
-    """Return the first place of each text among others, [R]; -1 for those that are not there."""
+    """Return the first place of each text among others, [R]; -1 for those that are not there.
+
+    Where there are far more others than texts, those that are texts are found first.
+    """
+    if len(texts) * _FAR_MORE < len(among):
+        few = np.flatnonzero(pc.is_in(among, value_set=in_one_piece(texts)).to_numpy(False))
+        found = places_of(texts, among.take(pa.array(few)))
+        return np.append(few, -1)[found]
     found = pc.index_in(texts, value_set=among)
     return np.asarray(numbers_of(pc.fill_null(found, -1)), np.int64)
 

@@ -9,8 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from smar.data import row_rules
-from smar.data.lookup import is_among
-from smar.data.membership import in_one_piece, places_of, rows_of
+from smar.data.membership import in_one_piece, places_of
 from smar.data.schema import JUDGED, SPLITS, normalize_query
 from smar.data.stems import bag_of_stems
 from smar.params import QueryRules
@@ -85,8 +84,9 @@ def whole(params: QueryRules, max_quarantined_frac: float) -> Contract:
     return Contract("queries", "whole", rules)
 
 
+_ID_UNIQUE = "id_unique"
 _OF_BOTH = ("queries", "searches")
-_SEARCHED, _CLAIMS = ("searched", "first_queries"), "query_claims"
+_SEARCHED, _TEXTS, _CLAIMS = "searched", "queries", "query_claims"
 
 
 class Searched(NamedTuple):
@@ -95,10 +95,12 @@ class Searched(NamedTuple):
     Args:
         rows: Row of the first query with the id that each search names, -1 for none, [R].
         first: Row of the first query with the id of each query, [Q].
+        before: Row that each query's id had first in an earlier run, -1 for none, [Q].
     """
 
     rows: NDArray[np.int64]
     first: NDArray[np.int64]
+    before: NDArray[np.int64]
 
     @classmethod
     def of(cls, table: pa.Table, searches: pa.Table, kept: KeptFacts | None = None) -> Self:
@@ -110,17 +112,19 @@ class Searched(NamedTuple):
             kept: Facts that an earlier run found.
         """
         kept = KeptFacts() if kept is None else kept
-        before = [kept.of_files(name, _OF_BOTH) for name in _SEARCHED]
-        found = [facts["row"].to_numpy() for facts in before if facts is not None]
-        if len(found) < len(_SEARCHED):
-            ids = in_one_piece(table["query_id"])
-            found = [_rows_searched(ids, searches, kept), places_of(ids, ids)]
-            rows, first = (pa.array(rows.astype(np.int32)) for rows in found)
-            kept.keep_of_files(
-                _SEARCHED[0], pa.table({"row": rows}), _OF_BOTH, ("searches", searches)
-            )
-            kept.keep_of_files(_SEARCHED[1], pa.table({"row": first, "query_id": ids}), _OF_BOTH)
-        return cls(*(rows.astype(np.int64) for rows in found))
+        both = (_SEARCHED, _TEXTS)
+        if all(kept.of_files(name, _OF_BOTH) is not None for name in both):
+            rows, first = kept.of_all(_SEARCHED)["row"], kept.of_all(_TEXTS)["first"]
+            first, rows = (found.to_numpy().astype(np.int64) for found in (first, rows))
+            return cls(rows, first, np.arange(len(first)))
+        ids = in_one_piece(table["query_id"])
+        before = np.full(len(ids), -1)
+        if kept.are_of_same_files(both):
+            before = places_of(ids, in_one_piece(kept.of_all(_TEXTS)["query_id"]))
+        rows = _rows_searched(ids, searches, kept, before)
+        facts = pa.table({"row": pa.array(rows.astype(np.int32))})
+        kept.keep_of_files(_SEARCHED, facts, _OF_BOTH, ("searches", searches))
+        return cls(rows, _first(ids, before), before)
 
     def knows(self, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which searches, [R], name the id of a query that is kept, [Q]."""
@@ -134,7 +138,23 @@ class Searched(NamedTuple):
         return np.bincount(rows[rows >= 0], minlength=len(self.first))[self.first]
 
 
-def _rows_searched(ids: pa.Array, searches: pa.Table, kept: KeptFacts) -> NDArray[np.int64]:
+def _first(ids: pa.Array, before: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the row of the first query with the id of each, [Q].
+
+    Args:
+        ids: Their ids, [Q].
+        before: As of `Searched`.
+    """
+    there = before >= 0
+    new = ids.filter(pa.array(~there))
+    if np.bincount(before[there], minlength=1).max() <= 1 and len(pc.unique(new)) == len(new):
+        return np.arange(len(ids))
+    return places_of(ids, ids)
+
+
+def _rows_searched(
+    ids: pa.Array, searches: pa.Table, kept: KeptFacts, before: NDArray[np.int64]
+) -> NDArray[np.int64]:
     """Return the row of the first query with the id that each search names, -1 for none, [R].
 
     Searches that are as they were name the query that they named, wherever it is now.
@@ -143,15 +163,15 @@ def _rows_searched(ids: pa.Array, searches: pa.Table, kept: KeptFacts) -> NDArra
         ids: Ids of the queries, [Q].
         searches: The searches.
         kept: Facts that an earlier run found.
+        before: As of `Searched`.
     """
-    stand = 0
-    if kept.are_of_same_files(_SEARCHED):
-        stand = kept.same_rows(_SEARCHED[0], "searches", searches)
+    there = np.flatnonzero(before >= 0)[::-1]  # the first one of an id is the last to be written
+    stand = kept.same_rows(_SEARCHED, "searches", searches) if len(there) else 0
     rows = np.full(len(searches), -1, np.int64)
     if stand:
-        before, queries = (kept.of_all(name) for name in _SEARCHED)
-        now = np.append(places_of(queries["query_id"], ids), -1)
-        rows[:stand] = now[before["row"].to_numpy()[:stand]]
+        now = np.full(len(kept.of_all(_TEXTS)) + 1, -1)  # the last of a search without a query
+        now[before[there]] = there
+        rows[:stand] = now[kept.of_all(_SEARCHED)["row"].to_numpy()[:stand]]
     asked = np.flatnonzero((rows < 0) | (np.arange(len(rows)) >= stand))
     rows[asked] = places_of(searches["query_id"].take(pa.array(asked)), ids)
     return rows
@@ -169,7 +189,8 @@ def prepare(table: pa.Table, searched: Searched, kept: KeptFacts | None = None) 
     frame: pd.DataFrame = table.to_pandas()
     claims = kept.of_files(_CLAIMS, _OF_BOTH)
     if claims is None:
-        claims = _claims(frame, _facts_beside(in_one_piece(table["query"]), kept), searched)
+        facts = _facts_beside(table, searched, kept)
+        claims = _claims(frame, facts, searched)
         kept.keep_of_files(_CLAIMS, claims, _OF_BOTH)
     return frame.assign(**{name: claims[name].to_numpy() for name in claims.column_names})
 
@@ -182,18 +203,27 @@ def _claims(frame: pd.DataFrame, facts: pa.Table, searched: Searched) -> pa.Tabl
         facts: What their texts say of themselves.
         searched: Which of them the searches are of.
     """
-    frame = frame.assign(**promises(frame, row_rules.QUERIES, {}))
-    columns = len(frame.columns) - len(row_rules.QUERIES)
+    again = [rule for rule in row_rules.QUERIES if rule.short_name == _ID_UNIQUE]
+    alone = [rule for rule in row_rules.QUERIES if rule.short_name != _ID_UNIQUE]
+    numbers = pd.DataFrame({"query_id": searched.first})  # which are equal where the ids are
+    claims = promises(frame, alone, {}) | promises(numbers, again, {})
+    texts, split = in_one_piece(facts["query"]), pa.array(frame["split"], pa.string())
     logged = np.flatnonzero(~_is_judged(frame))
-    texts = frame["query"].iloc[logged]
+    some = texts if len(logged) == len(texts) else texts.take(pa.array(logged))
     is_in_one = np.ones(len(frame), bool)
-    if not _are_ascending(pa.array(texts, pa.string())):  # as ingest writes them: none comes twice
-        is_in_one[logged[texts.duplicated().to_numpy()]] = False
-    frame["is_in_one_split"] = is_in_one
-    frame["is_no_leak"] = ~_leaks(frame["split"].to_numpy(object), in_one_piece(facts["bag"]))
-    frame["counts_agree"] = frame["num_searches"] == count_searches(frame, searched.counts())
-    frame["is_normal"] = facts["is_normal"].to_numpy()
-    return pa.table({name: frame[name].to_numpy(bool) for name in frame.columns[columns:]})
+    if not _are_ascending(some):  # as ingest writes them: none comes twice
+        is_in_one[logged[some.to_pandas().duplicated().to_numpy()]] = False
+    frame = frame.assign(is_in_one_split=is_in_one)
+    count = count_searches(frame, searched.counts())
+    return pa.table(
+        {
+            **{name: claim.to_numpy(bool) for name, claim in claims.items()},
+            "is_in_one_split": is_in_one,
+            "is_no_leak": ~_leaks(in_one_piece(split), in_one_piece(facts["bag"])),
+            "counts_agree": frame["num_searches"].to_numpy() == count,
+            "is_normal": facts["is_normal"],
+        }
+    )
 
 
 def _are_ascending(texts: pa.Array | pa.ChunkedArray) -> bool:
@@ -208,16 +238,22 @@ def _facts(texts: pa.Array) -> pa.Table:
     return pa.table({"query": texts, "bag": bags, "is_normal": _is_normal(texts)})
 
 
-def _facts_beside(texts: pa.Array, kept: KeptFacts) -> pa.Table:
-    """Return `_facts`, found of texts that no earlier run met."""
-    known = kept.of_all("queries")
-    if not len(known):
-        found = _facts(texts)
-    elif in_one_piece(known["query"]).equals(texts):
-        return known
+def _facts_beside(table: pa.Table, searched: Searched, kept: KeptFacts) -> pa.Table:
+    """Return `_facts` of queries, found of texts that the id had not in an earlier run."""
+    texts, known = in_one_piece(table["query"]), kept.of_all(_TEXTS)
+    place = searched.before.copy()
+    if len(known):
+        of_before = known["query"].take(pa.array(np.maximum(place, 0)))
+        place[~pc.equal(in_one_piece(of_before), texts).to_numpy(False)] = -1
+        new = _facts(texts.filter(pa.array(place < 0)))
+        place[place < 0] = len(known) + np.arange(len(new))
+        both = [known.select(new.column_names), new]
+        found = pa.concat_tables(both).combine_chunks().take(pa.array(place))
     else:
-        found = rows_of(texts, known, _facts)
-    kept.keep_all("queries", found)
+        found = _facts(texts)
+    about = {"query_id": table["query_id"], "first": pa.array(searched.first.astype(np.int32))}
+    whole = pa.table({**about, **{name: found[name] for name in found.column_names}})
+    kept.keep_of_files(_TEXTS, whole, _OF_BOTH)
     return found
 
 
@@ -233,13 +269,16 @@ def _is_normal(texts: pa.Array) -> NDArray[np.bool_]:
 _APART = {"test": ("train", "validation"), "validation": ("train", "test", "trial")}
 
 
-def _leaks(split: NDArray[np.object_], bags: pa.Array) -> NDArray[np.bool_]:
+def _leaks(split: pa.Array, bags: pa.Array) -> NDArray[np.bool_]:
     """Return which held-out queries share their stems with what they are held out from."""
     leaks = np.zeros(len(split), bool)
     for held_out, apart_from in _APART.items():
-        rows = np.flatnonzero(split == held_out)
-        others = bags.filter(pa.array(np.isin(split, apart_from)))
-        leaks[rows] = is_among(bags.take(pa.array(rows)), others).to_numpy(False)
+        rows = np.flatnonzero(pc.equal(split, held_out).to_numpy(False))
+        some = bags.take(pa.array(rows))
+        with_it = np.flatnonzero(pc.is_in(bags, value_set=some).to_numpy(False))
+        apart = pc.is_in(split.take(pa.array(with_it)), value_set=pa.array(apart_from))
+        others = bags.take(pa.array(with_it[apart.to_numpy(False)]))
+        leaks[rows] = pc.is_in(some, value_set=others).to_numpy(False)
     return leaks
 
 

@@ -220,8 +220,8 @@ def test_queries_and_searches_of_the_same_files_are_not_looked_at_again(
         frame = queries.prepare(table, searched, kept)
         assert bool(asked) == is_new
         whole = queries.Searched.of(table, tables["searches"])
-        assert all(np.array_equal(*both) for both in zip(searched, whole, strict=True))
-        assert [rows.dtype for rows in searched] == [np.int64, np.int64]
+        are_those_of(searched, whole)
+        assert {rows.dtype for rows in searched} == {np.dtype(np.int64)}
         pd.testing.assert_frame_equal(frame, queries.prepare(table, whole))
     for file in (tmp_path / "kept").glob("*quer*.arrow"):
         file.write_bytes(file.read_bytes()[:-1] + b"?")
@@ -232,24 +232,42 @@ def test_queries_and_searches_of_the_same_files_are_not_looked_at_again(
     assert asked
 
 
-def test_searches_that_stand_name_the_query_that_they_named_wherever_it_is_now(
-    tmp_path: Path, asked: list[int]
+def are_those_of(found: queries.Searched, whole: queries.Searched) -> None:
+    assert np.array_equal(found.rows, whole.rows)
+    assert np.array_equal(found.first, whole.first)
+
+
+def test_queries_and_searches_that_stand_say_what_they_said_wherever_they_are_now(
+    tmp_path: Path, asked: list[int], monkeypatch: pytest.MonkeyPatch
 ):
-    rng, kept, few = np.random.default_rng(8), tmp_path / "kept", 0
-    days = [some_day(rng, day, 16) for day in range(4)]
-    for count in (2, 3, 3, 4, 2, 4, 1, 3, 4, 4, 3):
-        # Some come, some go, some are elsewhere, and one id has two rows.
+    rng, folder, few, stemmed = np.random.default_rng(8), tmp_path / "kept", 0, list[str]()
+    bag = queries.bag_of_stems
+    monkeypatch.setattr(queries, "bag_of_stems", lambda text: (stemmed.append(text), bag(text))[1])
+    days, before = [some_day(rng, day, 16) for day in range(4)], set[tuple[str, str]]()
+    for count in (2, 3, 3, 4, 2, 4, 1, 3, 4, 4, 3, 4, 4):
+        # Some come, some go, some are elsewhere or say something else, and one id has two rows.
         ids = rng.permutation(["q0", "q1", "q2", "q3", "q4", "q5", "q1"])[: rng.integers(3, 8)]
-        filled = {"query": ids, "split": ids, "num_searches": np.zeros(len(ids), np.int64)}
+        texts = [f"{rng.choice(['boots', 'Boot  red'])} {name}" for name in ids]
+        splits = rng.choice(["train", "test", "validation", "trial", "apart"], len(ids))
+        filled = {"query": texts, "split": splits, "num_searches": np.zeros(len(ids), np.int64)}
         table = pa.table({"query_id": ids, **filled}, schema=schema.QUERIES)
         tables = {"queries": table, "searches": joined(days[:count])["searches"]}
         whole = queries.Searched.of(table, tables["searches"])
+        expected = queries.prepare(table, whole)
         asked.clear()
-        found = queries.Searched.of(table, tables["searches"], KeptFacts(kept, files_of(tables)))
-        assert all(np.array_equal(*both) for both in zip(found, whole, strict=True))
-        few += len(asked) > 2 and asked[1] < 16 * count
+        stemmed.clear()
+        kept = KeptFacts(folder, files_of(tables))
+        found = queries.Searched.of(table, tables["searches"], kept)
+        are_those_of(found, whole)
+        pd.testing.assert_frame_equal(queries.prepare(table, found, kept), expected)
+        firsts = dict(zip(ids[::-1], texts[::-1], strict=True))
+        new = [text for name, text in zip(ids, texts, strict=True) if (name, text) not in before]
+        assert stemmed == new
+        before = set(firsts.items())
+        few += len(before) > 0 and min(asked) < 16 * count
         if rng.random() < 0.3:
-            next(kept.glob("searched-*")).unlink()  # of a run that was killed in between
+            next(folder.glob("searched-*")).unlink()  # of a run that was killed in between
+            before = set()
     assert few > 3
 
 
@@ -272,18 +290,17 @@ def test_content_is_the_same_wherever_it_lies_and_another_where_a_value_is():
             assert is_same == [at != place or was_null for at in range(len(is_same))]
 
 
-@pytest.mark.parametrize("name", ["searches", "engagements", "queries", "item_ids"])
+@pytest.mark.parametrize("name", ["searches", "engagements", "item_ids"])
 def test_what_is_damaged_or_half_written_is_found_again(
     tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
 ):
     rng = np.random.default_rng(5)
     tables, folder = joined([some_day(rng, day) for day in range(3)]), tmp_path / "kept"
     accepted, items = np.ones(len(tables["searches"]), bool), ["i1", "i2"]
-    texts, ids = pa.array(["red boot", "sofa"]), pd.Series(["a", "b"], dtype="str")
+    ids = pd.Series(["a", "b"], dtype="str")
 
     def run() -> None:
         are_those_of_all(folder, tables, accepted, items)
-        assert queries._facts_beside(texts, KeptFacts(folder)).equals(queries._facts(texts))
         assert previous._sketch(ids, KeptFacts(folder)) == previous._sketch(ids, KeptFacts())
 
     run()
@@ -311,21 +328,6 @@ def test_other_code_finds_facts_again(tmp_path: Path, monkeypatch: pytest.Monkey
     are_those_of_all(folder, tables, accepted, ["i1"])
     assert len(list(folder.iterdir())) == 2
     assert not names & {file.name for file in folder.iterdir()}
-
-
-def test_stems_and_forms_of_texts_are_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    stemmed: list[str] = []
-    bag = queries.bag_of_stems
-    monkeypatch.setattr(queries, "bag_of_stems", lambda text: (stemmed.append(text), bag(text))[1])
-    rng, before = np.random.default_rng(1), set[str]()
-    for _ in range(8):
-        drawn = rng.choice(["red boot", "boots", "Sofa ", "a  b", "\u00c4rmel", "lamp"], 5)
-        texts = pa.array(drawn.tolist(), pa.string())
-        stemmed.clear()
-        found = queries._facts_beside(texts, KeptFacts(tmp_path))
-        assert sorted(stemmed) == sorted(text for text in drawn if text not in before)
-        assert found.equals(queries._facts(texts))
-        before = set(drawn)
 
 
 def test_ids_are_hashed_once_as_long_as_those_before_them_stay(tmp_path: Path):
