@@ -65,6 +65,7 @@ class ImageStore:
         verify: bool = True,
         unchanged: Collection[str] = (),
         kept: Path | None = None,
+        columns: Sequence[str] | None = None,
     ) -> "ImageStore":
         """Return the store of a directory artefact; pictures are read when asked for.
 
@@ -75,6 +76,7 @@ class ImageStore:
             unchanged: Files that are known to be what they were when they were hashed last.
             kept: Where shards of an object store are kept; None for `.smar/shards` of the project
                 whose `data/images` the directory is.
+            columns: Those of the table that are asked for, all where None.
 
         Raises:
             ArtifactError: If the directory is missing or damaged, or of an earlier form.
@@ -83,9 +85,10 @@ class ImageStore:
             manifest = verify_directory(path, KIND, unchanged=unchanged)
         else:
             manifest = read_manifest(path, KIND)
-        table = schema.read_arrow(path / TABLE)
-        if not {"shard", "place"} <= set(table.column_names):
+        stored = schema.StoredTable(path / TABLE)
+        if not {"shard", "place"} <= set(stored.schema.names):
             raise ArtifactError(f"{path}: was packed by an earlier version. Run `dvc repro` again.")
+        table = stored.whole() if columns is None else stored.select(["shard", "place", *columns])
         shards = _shards(path, manifest, kept, verify=verify)
         store = cls(shards, table, manifest.details["height"], manifest.details["width"])
         sizes = np.array([*shards.sizes.values(), 0])  # the last of a shard that is not there
@@ -98,10 +101,14 @@ class ImageStore:
         return store
 
     @classmethod
-    def of(cls, paths: Paths) -> "ImageStore":
+    def of(cls, paths: Paths, columns: Sequence[str] | None = None) -> "ImageStore":
         """Return the store of a project, verified.
 
         A shard that `ingest` hashed, and that nobody wrote to since, is not hashed again.
+
+        Args:
+            paths: The project.
+            columns: As of `open`.
 
         Raises:
             ArtifactError: As `open`.
@@ -112,7 +119,7 @@ class ImageStore:
         except (OSError, ValueError) as error:
             logger.warning("pictures are hashed again: %s", error)
             known = []
-        return cls.open(paths.images, unchanged=frozenset[str]().union(*known))
+        return cls.open(paths.images, unchanged=frozenset[str]().union(*known), columns=columns)
 
     def __len__(self) -> int:
         return len(self.table)

@@ -80,6 +80,13 @@ def places_of(texts: pa.Array | pa.ChunkedArray, among: pa.Array) -> NDArray[np.
     return np.asarray(numbers_of(pc.fill_null(found, -1)), np.int64)
 
 
+def are_ascending(values: pa.Array | pa.ChunkedArray) -> bool:
+    """Return whether each value is greater than the one before it, so that all are distinct."""
+    values = in_one_piece(values)
+    is_greater = pc.less(values[:-1], values[1:])
+    return bool(pc.all(is_greater, skip_nulls=False, min_count=0).as_py())
+
+
 def in_one_piece(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return a column in one piece."""
     if not isinstance(column, pa.ChunkedArray):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
-from smar.data.membership import is_in
+from smar.data.membership import are_ascending, is_in
 
 # Ids that exist, by the column that names them.
 Known = Mapping[str, pd.Series | set[str] | pa.Array]
@@ -55,7 +55,13 @@ def _empty(column: str) -> Callable[[pd.DataFrame, Known], pd.Series]:
 
 def _again(*columns: str) -> Callable[[pd.DataFrame, Known], pd.Series]:
     """Return the rule's test: an earlier row has the same values; the first one is kept."""
-    return lambda frame, _: frame.duplicated(list(columns))
+
+    def is_again(frame: pd.DataFrame, _: Known) -> pd.Series:
+        if len(columns) == 1 and are_ascending(pa.array(frame[columns[0]])):
+            return pd.Series(False, index=frame.index)
+        return frame.duplicated(list(columns))
+
+    return is_again
 
 
 def _unknown(column: str) -> Callable[[pd.DataFrame, Known], pd.Series]:

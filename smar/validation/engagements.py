@@ -269,7 +269,8 @@ def place_table(
     inside = usable.to_numpy(bool) & (position >= 1) & (position <= len(showing))
     # Each search and place is one click, however often it is clicked there.
     search, place = frame["search"].to_numpy(np.int64)[inside], position[inside].astype(np.int64)
-    known = np.sort(search * (len(showing) + 1) + place)
+    # In a log most are in order already, of which a stable sort makes use.
+    known = np.sort(search * (len(showing) + 1) + place, kind="stable")
     once = known[np.diff(known, prepend=-1) > 0]
     counts = np.bincount(once % (len(showing) + 1), minlength=len(showing) + 1)[1:]
     table = pd.DataFrame(
@@ -287,17 +288,17 @@ def figures(
     by_place: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return the figures of the accepted engagements, one row; NaN where nothing can be judged."""
-    search, action = (frame[name][kept] for name in ("search", "action"))
+    search, action = frame["search"].to_numpy(np.int64)[kept], frame["action"][kept]
     is_click = (action == "click").to_numpy(bool)
     searches = int(searches_kept.sum())
-    clicked = search[is_click].unique()
+    clicked = _distinct(search[is_click])
     with_results = int((num_shown[searches_kept] > 0).sum())
     clicked_shown = int((num_shown[clicked] > 0).sum()) if len(clicked) else 0
     purchases, clicks = int((action == "purchase").sum()), int(is_click.sum())
     top = by_place[by_place["place"] <= _TOP]["click_through"].mean()
     lower = by_place[by_place["place"] >= _LOWER]["click_through"].mean()
     enough = by_place["clicks"].sum() >= _FEWEST_CLICKS and top > 0
-    any_action = search.nunique()
+    any_action = len(_distinct(search))
     return one_row(
         rows=len(search),
         quarantined=float(1 - kept.mean()) if len(kept) else 0.0,
@@ -306,3 +307,8 @@ def figures(
         lower_over_top=lower / top if enough else np.nan,
         purchases_per_click=purchases / clicks if clicks else np.nan,
     )
+
+
+def _distinct(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return each row of a search once, ascending; -1 is none."""
+    return np.flatnonzero(np.bincount(rows + 1)) - 1

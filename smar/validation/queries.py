@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from smar.data import row_rules
-from smar.data.membership import in_one_piece, places_of
+from smar.data.membership import are_ascending, in_one_piece, places_of
 from smar.data.schema import JUDGED, SPLITS, normalize_query
 from smar.data.stems import bag_of_stems
 from smar.params import QueryRules
@@ -211,7 +211,7 @@ def _claims(frame: pd.DataFrame, facts: pa.Table, searched: Searched) -> pa.Tabl
     logged = np.flatnonzero(~_is_judged(frame))
     some = texts if len(logged) == len(texts) else texts.take(pa.array(logged))
     is_in_one = np.ones(len(frame), bool)
-    if not _are_ascending(some):  # as ingest writes them: none comes twice
+    if not are_ascending(some):  # as ingest writes them: none comes twice
         is_in_one[logged[some.to_pandas().duplicated().to_numpy()]] = False
     frame = frame.assign(is_in_one_split=is_in_one)
     count = count_searches(frame, searched.counts())
@@ -224,12 +224,6 @@ def _claims(frame: pd.DataFrame, facts: pa.Table, searched: Searched) -> pa.Tabl
             "is_normal": facts["is_normal"],
         }
     )
-
-
-def _are_ascending(texts: pa.Array | pa.ChunkedArray) -> bool:
-    """Return whether each text is greater than the one before it, so that all are distinct."""
-    texts = in_one_piece(texts)
-    return bool(pc.all(pc.less(texts[:-1], texts[1:]), min_count=0).as_py())
 
 
 def _facts(texts: pa.Array) -> pa.Table:

@@ -3,6 +3,7 @@
 import pyarrow as pa
 import pytest
 
+from smar.data.membership import are_ascending
 from smar.data.schema import normalize_query
 from smar.validation import queries
 
@@ -29,7 +30,7 @@ def test_no_texts_are_normal_or_not():
 @pytest.mark.parametrize(
     ("texts", "expected"),
     [([], True), (["a"], True), (["a", "b", "c"], True), (["a", "a"], False),
-     (["b", "a"], False), (["a", "c", "b"], False)],
+     (["b", "a"], False), (["a", "c", "b"], False), (["a", None, "a"], False)],
 )  # fmt: skip
 def test_texts_that_ascend_are_distinct(texts: list[str], *, expected: bool):
-    assert queries._are_ascending(pa.array(texts, pa.string())) == expected
+    assert are_ascending(pa.array(texts, pa.string())) == expected
