@@ -191,15 +191,14 @@ def _strays_move(old: JoinedLog, before: LinkedLog, after: LinkedLog) -> bool:
     """Return whether an event that no id leads to a search may be another search's now."""
     if not len(old.strays):
         return False
-    frames = [log.searches.frame for log in (before, after)]
-    is_known = after.searches.frame["search_id"].isin(frames[0]["search_id"]).to_numpy()
-    told = []
-    for log, rows in ((before, None), (after, np.flatnonzero(is_known))):
-        frame = log.searches.frame.assign(hits=log.searches.hits.to_pylist())
-        chosen = frame if rows is None else frame.iloc[rows]
-        told.append(chosen[["search_id", "client_id", "time", "hits"]].reset_index(drop=True))
-    is_same = told[0].equals(told[1])
-    return not is_same or len(may_be_of(old.strays.to_pandas(), frames[1][~is_known])) > 0
+    frames = [
+        log.searches.frame[["search_id", "client_id", "time"]].assign(
+            listed=pd.Series(map(tuple, log.searches.hits.to_pylist()), dtype=object)
+        )
+        for log in (before, after)
+    ]
+    other = pd.concat(frames).drop_duplicates(keep=False)  # new, or not what they were
+    return len(may_be_of(old.strays.to_pandas(), other)) > 0
 
 
 def _near(old: JoinedLog, strays: pd.DataFrame) -> pa.Array:
