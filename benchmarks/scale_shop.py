@@ -143,7 +143,10 @@ def change_shop(
     items: bool = True,
     day: bool = True,
 ) -> None:
-    """Give every hundredth item another title and picture, and the log one more day."""
+    """Give every hundredth item another title and picture, and the log one more day.
+
+    As in `write_further_day`.
+    """
     shop = make_catalogue(num_items, seed)
     changed = range(0, num_items, 100)
     if items:
@@ -151,8 +154,7 @@ def change_shop(
     if items and pictures:
         write_pictures(folder, changed, seed + 1)
     if day:
-        count = int(SEARCHES_PER_ITEM * num_items / DAYS)
-        write_day(folder, shop, LAST_DAY + timedelta(days=1), count, seed)
+        write_further_day(folder, shop, LAST_DAY + timedelta(days=1), seed)
 
 
 def write_feed(
@@ -200,6 +202,24 @@ def write_day(folder: Path, items: Catalogue, day: date, count: int, seed: int) 
         path = folder / "log" / f"{name}-{day}.ndjson.gz"
         with path.open("wb") as raw, gzip.GzipFile("", "wb", 1, raw, mtime=0) as file:
             file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def write_further_day(folder: Path, items: Catalogue, day: date, seed: int) -> None:
+    """Write a day that follows others: its first clicks are on searches of the day before.
+
+    They are every hundredth engagement of that day once more, in the minutes after midnight.
+    """
+    write_day(folder, items, day, int(SEARCHES_PER_ITEM * len(items) / DAYS), seed)
+    before, path = (
+        folder / "log" / f"events-{when}.ndjson.gz" for when in (day - timedelta(days=1), day)
+    )
+    late = [json.loads(line) for line in gzip.decompress(before.read_bytes()).splitlines()[::100]]
+    start = datetime.combine(day, datetime.min.time(), UTC)
+    for second, row in enumerate(late):
+        row["timestamp"] = (start + timedelta(seconds=second)).isoformat()
+    lines = b"".join(json.dumps(row).encode() + b"\n" for row in late)
+    content = lines + gzip.decompress(path.read_bytes())
+    path.write_bytes(gzip.compress(content, 1, mtime=0))
 
 
 def item_id(item: int) -> str:

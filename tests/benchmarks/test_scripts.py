@@ -1,5 +1,6 @@
 """Every benchmark runs, at a size that says nothing about speed."""
 
+import gzip
 import importlib
 import importlib.util
 import json
@@ -251,6 +252,10 @@ def test_scale_makes_the_same_shop_each_time_and_changes_one_percent(tmp_path: P
     assert set(files("one")) == set(before)
     change_shop(tmp_path / "one", 120, 7, items=False)
     assert files("one") == after
+    late, *rest = gzip.decompress(after["log/events-2026-10-01.ndjson.gz"]).splitlines()
+    assert [json.loads(late)["query_id"][:5], json.loads(rest[-1])["query_id"][:5]] == [
+        "s0930", "s1001"
+    ]  # fmt: skip
 
 
 def test_scale_says_how_costs_grow():
