@@ -65,12 +65,13 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Stamps:
-    """Where the pictures of a store came from; none of pictures that are cut short.
+    """Where the pictures of a store came from.
 
     Args:
         links: What the feed calls them, each once, [S].
-        facts: What the file system says of their files, as `PictureFolder.facts_of`, [S, 4].
-        images: Their image ids, [S].
+        facts: What the file system says of their files, as `PictureFolder.facts_of`, [S, 4];
+            `UNKNOWN` of what is bad or cut short.
+        images: Their image ids, [S]; -1 of what is bad or cut short.
     """
 
     links: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
@@ -79,7 +80,7 @@ class Stamps:
 
     def rows_of(self, links: pa.Array) -> NDArray[np.int64]:
         """Return where links are among the stamps, -1 for those that are not, [n]."""
-        if links.equals(self.links):
+        if links.equals(self.links):  # as they are where no picture came or went
             return np.arange(len(links))
         return places_of(links, self.links)
 
@@ -175,7 +176,7 @@ class DecodedPictures:
     @cached_property
     def _is_whole(self) -> NDArray[np.bool_]:
         whole = np.zeros(0 if self.earlier is None else len(self.earlier.store), bool)
-        whole[self.stamps.images] = True
+        whole[self.stamps.images[self.stamps.images >= 0]] = True
         return whole
 
     def trusted(self, facts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -36,7 +36,7 @@ class Packed(NamedTuple):
 
     Args:
         image_ids: One per file that was asked for, -1 for bad ones.
-        stamps: Where the good ones came from, which `decoded_pictures.remember` keeps.
+        stamps: Where they came from, which `decoded_pictures.remember` keeps.
         shards: Size and SHA-256 of each shard, by name, as a manifest has them.
     """
 
@@ -95,11 +95,11 @@ def pack_images(
             facts[place] = UNKNOWN
     image_of = writer.close(contents, links)
     _report(files, link_of, reasons, cut, quarantine)
-    stamped = np.flatnonzero((image_of >= 0) & (facts[:, 0] >= 0))
+    is_sure = (image_of >= 0) & (facts[:, 0] >= 0)
     stamps = Stamps(
-        links.take(pa.array(stamped)),
-        decoded.trusted(facts[stamped]),
-        image_of[stamped],
+        links,
+        np.where(is_sure[:, None], decoded.trusted(facts), UNKNOWN),
+        np.where(is_sure, image_of, -1),
     )
     return Packed(image_of[link_of].tolist(), stamps, writer.files)
 

@@ -17,7 +17,7 @@ from smar.artifacts import Manifest, write_directory
 from smar.data import images, schema
 from smar.data.images import ImageStore
 from smar.params import ImageStoreParams
-from smar.sources import picture_reading
+from smar.sources import decoded_pictures, picture_reading
 from smar.sources.decoded_pictures import DecodedPictures, Stamp, Stamps, remember
 from smar.sources.picture_files import FACTS
 from smar.sources.picture_shards import _categories
@@ -251,6 +251,23 @@ def test_links_are_found_among_the_stamps_whatever_their_order(asked: list[str],
     expected = [{"a": 0, "b": 1, "c": 2}.get(link, -1) for link in asked[:number]]
     assert stamps.rows_of(pa.array(asked[:number], pa.string())).tolist() == expected
     assert stamps.rows_of(stamps.links).tolist() == [0, 1, 2]
+
+
+def test_links_that_stay_are_not_looked_up_though_some_lead_to_no_picture(
+    raw: Path, monkeypatch: pytest.MonkeyPatch, decodings: list[int]
+):
+    (raw / "bad.png").write_bytes(b"no picture")
+    names = ["none.png", *NAMES, "bad.png"]
+    before, _ = ingest(raw, names)
+    monkeypatch.setattr(decoded_pictures, "places_of", None)
+    decodings.clear()
+    after, quarantine = ingest(raw, names)
+    assert after == before == [-1, *range(10), -1]
+    assert len(decodings) == 1  # what is bad is tried again
+    assert len(quarantine.frame()) == 2
+    draw(raw / "none.png", 50)
+    draw(raw / "bad.png", 51)
+    assert ingest(raw, names)[0] == [*range(12)]
 
 
 @given(st.lists(st.integers(0, 4), max_size=9))
