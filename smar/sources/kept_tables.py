@@ -7,7 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,18 +44,18 @@ def write_tables(
     left_out = pa.Table.from_pandas(quarantine.frame(), QUARANTINE, preserve_index=False)
     told = {"totals": quarantine.totals, "facts": facts}
     first = tables[0].replace_schema_metadata({_FACTS: json.dumps(told)})
-    sink = pa.BufferOutputStream()
-    for table in (first, *tables[1:], left_out):
-        with pa.ipc.new_stream(sink, table.schema) as stream:
-            stream.write_table(table)
-    content = sink.getvalue()
     # Neither flushed nor locked: the checksum tells what a power cut or a second run left behind.
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.write(sha256(content).digest())
+        with pa.OSFile(str(temporary), "wb") as sink:  # memory for a copy of all costs more
+            for table in (first, *tables[1:], left_out):
+                with pa.ipc.new_stream(sink, table.schema) as stream:
+                    stream.write_table(table)
+        with temporary.open("rb+") as file:
+            digest = file_digest(file, "sha256").digest()
+            file.seek(0, os.SEEK_END)
+            file.write(digest)
         temporary.replace(path)
     except OSError as error:
         logger.warning("%s: what was read is not remembered: %s", path, error)

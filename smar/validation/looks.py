@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from smar.data.order import ordered
 
@@ -45,6 +43,9 @@ def group_looks(
         numbers: T.
         same_below: Root mean square difference below which two look the same.
     """
+    from scipy.sparse import coo_matrix  # 0.15 s that runs without new pictures do not wait for
+    from scipy.sparse.csgraph import connected_components
+
     count = len(projections)
     if count < 2:
         return np.zeros(count, np.int64)
