@@ -153,3 +153,18 @@ def test_pictures_that_no_shard_holds_are_refused(raw: Path):
         pq.write_table(store.table.drop_columns(["shard", "place"]), folder / images.TABLE)
     with pytest.raises(ArtifactError, match="packed by an earlier version"):
         ImageStore.open(target)
+
+
+@pytest.mark.parametrize("columns", [[], ["sha256"]])
+def test_store_of_some_columns_has_the_same_pictures(
+    raw: Path, monkeypatch: pytest.MonkeyPatch, columns: list[str]
+):
+    monkeypatch.setattr(images, "SHARD_SIZE", 2)
+    for colour in ("red", "green", "blue"):
+        save(raw / f"{colour}.png", colour)
+    _, _, whole = pack(raw, ["red.png", "green.png", "blue.png"])
+    store = ImageStore.open(raw.parent / "packed", columns=columns)
+    assert store.table.column_names == ["shard", "place", *columns]
+    assert store.table.equals(whole.table.select(store.table.column_names))
+    assert len(store) == 3
+    assert np.array_equal(store.read(np.array([2, 0, 1])), whole.read(np.array([2, 0, 1])))

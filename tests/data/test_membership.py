@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from smar.data.membership import is_in, places_of, rows_of
+from smar.data.membership import are_ascending, is_in, places_of, rows_of
 
 TEXTS = pd.Series(["a", "b", None, "", "a"], index=[9, 3, 5, 7, 1], dtype=str)
 
@@ -47,3 +47,24 @@ def test_places_are_the_first_ones_and_what_is_not_there_has_none(*, chunked: bo
     assert found.tolist() == [1, -1, 0, 4, 1]
     assert places_of(asked, among[:0]).tolist() == [-1] * 5
     assert places_of(asked[:0], among).tolist() == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_few_texts_have_their_first_places_among_many(seed: int):
+    rng = np.random.default_rng(seed)
+    drawn = [None, *(f"t{number}" for number in range(30))]
+    among = [drawn[at] for at in rng.integers(0, 25, 60)]
+    texts = [drawn[at] for at in rng.integers(0, 31, rng.integers(0, 9))]
+    expected = [among.index(text) if text in among else -1 for text in texts]
+    asked = pa.array(texts, pa.string())
+    assert places_of(asked, pa.array(among, pa.string())).tolist() == expected
+    assert places_of(pa.chunked_array([asked[:2], asked[2:]]), pa.array(among)).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([], True), ([7], True), ([1, 2, 5], True), ([1, 1], False), ([2, None, 2], False)],
+)
+def test_numbers_that_ascend_are_distinct(values: list[int | None], *, expected: bool):
+    assert are_ascending(pa.array(values, pa.int64())) == expected
+    assert are_ascending(pa.chunked_array([values[:1], values[1:]], pa.int64())) == expected

@@ -44,3 +44,16 @@ def test_reader_and_contract_leave_out_the_same_rows(rules: tuple[RowRule, ...])
     claims = pd.DataFrame(promises(frame, rules, KNOWN))
     assert kept["row"].tolist() == (frame["row"][claims.all(axis=1)]).tolist() == [1]
     assert (~claims).any().all(), "a rule that no row here breaks"
+
+
+@pytest.mark.parametrize(
+    "ids", [[], ["a"], ["a", "b", "c"], ["a", "a"], ["b", "a", "b"], ["b", None, "b"], [1, 2, 2]]
+)
+def test_ids_are_again_what_they_were_before(ids: list[object]):
+    (rule,) = (rule for rule in row_rules.ITEMS if rule.short_name == "id_unique")
+    frame = pd.DataFrame({"item_id": ids}, index=[7] * len(ids))
+    expected = [name in ids[:at] for at, name in enumerate(ids)]
+    found = rule.is_broken(frame, {})
+    assert found.tolist() == expected
+    assert found.index.equals(frame.index)
+    assert found.dtype == bool

@@ -1,5 +1,6 @@
 """What is remembered of accepted data."""
 
+import json
 import math
 from dataclasses import replace
 from hashlib import blake2b
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from smar.validation.kept_facts import KeptFacts
 from smar.validation.previous import (
     ItemSummary,
     Profile,
@@ -17,6 +19,7 @@ from smar.validation.previous import (
     profile_of,
     read_profile,
     source_key,
+    summary_of,
     volume_table,
     write_profile,
 )
@@ -109,3 +112,22 @@ def test_ids_are_told_by_their_smallest_hashes(count: int):
     frame = items(count)
     hashes = [blake2b(one.encode(), digest_size=8).hexdigest() for one in frame["item_id"]]
     assert made_of(frame, ROWS, 0.1).item_ids == sorted(hashes)[:1024]
+
+
+def test_summary_is_kept_of_a_table_that_was_accepted_whole(tmp_path: Path):
+    asked, files = list[int](), {"items": "a"}
+
+    def summary(count: int, *, are_all: bool) -> ItemSummary:
+        def some() -> pd.DataFrame:
+            asked.append(count)
+            return items(count)
+
+        return summary_of(some, KeptFacts(tmp_path, files), are_all=are_all)
+
+    assert summary(4, are_all=False).rows == 4
+    whole = [summary(5, are_all=True), summary(5, are_all=True), ItemSummary.of(items(5))]
+    assert len({json.dumps(each._asdict()) for each in whole}) == 1
+    assert summary(4, are_all=False).rows == 4
+    files["items"] = "b"
+    assert summary(6, are_all=True).rows == 6
+    assert asked == [4, 5, 4, 6]
