@@ -83,6 +83,8 @@ def places_of(texts: pa.Array | pa.ChunkedArray, among: pa.Array) -> NDArray[np.
 def are_ascending(values: pa.Array | pa.ChunkedArray) -> bool:
     """Return whether each value is greater than the one before it, so that all are distinct."""
     values = in_one_piece(values)
+    if pa.types.is_null(values.type):  # no value at all, which Arrow does not compare
+        return len(values) < 2
     is_greater = pc.less(values[:-1], values[1:])
     return bool(pc.all(is_greater, skip_nulls=False, min_count=0).as_py())
 

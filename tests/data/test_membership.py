@@ -68,3 +68,7 @@ def test_few_texts_have_their_first_places_among_many(seed: int):
 def test_numbers_that_ascend_are_distinct(values: list[int | None], *, expected: bool):
     assert are_ascending(pa.array(values, pa.int64())) == expected
     assert are_ascending(pa.chunked_array([values[:1], values[1:]], pa.int64())) == expected
+
+
+def test_values_without_a_kind_ascend_only_where_there_is_none_to_compare():
+    assert [are_ascending(pa.nulls(length)) for length in (0, 1, 2)] == [True, True, False]
