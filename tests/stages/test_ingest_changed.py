@@ -178,7 +178,7 @@ def test_same_files_are_not_read_where_nothing_of_them_is_asked(
     monkeypatch.setattr(schema.StoredTable, "__getitem__", spy)
     monkeypatch.setattr(schema.StoredTable, "whole", None)
     validate(grown)
-    assert sorted(asked) == ["action", "client_id", "position", "timestamp"]
+    assert sorted(asked) == ["item_id", "place", "shard"]
 
 
 @pytest.mark.whole
