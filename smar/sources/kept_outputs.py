@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from smar.artifacts import digest
 from smar.data import schema
+from smar.errors import ArtifactError
 from smar.replace import write_file
 
 logger = logging.getLogger(__name__)
@@ -94,12 +95,12 @@ class KeptOutputs:
         made = Output(table)
         if self._folder is None or not key:
             return made
-        written = self._folder / f"{name}{_ENDING}"
+        written = self._folder / f"{name}-{os.getpid()}{_ENDING}"  # of two runs each has its own
         try:
             made.write(written)
             file = self._folder / f"{name}-{key}-{digest(written)}{_ENDING}"
             written.replace(file)
-        except OSError as error:
+        except (OSError, ArtifactError) as error:
             logger.warning("%s: is not kept: %s", written, error)
             return made
         self._used[name] = file

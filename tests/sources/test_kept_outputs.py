@@ -90,3 +90,36 @@ def test_disk_without_room_is_no_error(
     made = KeptOutputs(tmp_path).keep("n", KEY, TABLE)
     assert made.table.equals(TABLE)
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+def test_another_run_beside_this_one_does_not_change_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    digest, other = kept_outputs.digest, TABLE.slice(2)
+
+    def beside(path: Path) -> str:
+        monkeypatch.setattr(kept_outputs, "digest", digest)
+        monkeypatch.setattr(os, "getpid", lambda: 1)
+        KeptOutputs(tmp_path).keep("n", OTHER, other)
+        return digest(path)
+
+    monkeypatch.setattr(kept_outputs, "digest", beside)
+    assert KeptOutputs(tmp_path).keep("n", KEY, TABLE).table.equals(TABLE)
+    for key, table in ((KEY, TABLE), (OTHER, other)):
+        found = KeptOutputs(tmp_path).find("n", key)
+        assert found is not None
+        assert found.table.equals(table)
+
+
+def test_run_whose_file_another_one_removed_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    digest = kept_outputs.digest
+
+    def removed(path: Path) -> str:
+        path.unlink()
+        return digest(path)
+
+    monkeypatch.setattr(kept_outputs, "digest", removed)
+    assert KeptOutputs(tmp_path).keep("n", KEY, TABLE).table.equals(TABLE)
+    assert not list(tmp_path.iterdir())
