@@ -20,16 +20,21 @@ ROOT = Path(__file__).parents[2]
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
-@pytest.fixture(scope="module")
-def validated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose good data was accepted."""
-    root = tmp_path_factory.mktemp("project")
+def accept(root: Path) -> None:
+    """Make a project whose good data was accepted."""
     content = yaml.safe_load((ROOT / "params.yaml").read_text())
     content["ingest"]["demo"] = {"num_items": 150, "num_searches": 300}
     content["ingest"]["images"] = {"height": 16, "width": 16, "max_pixels": 100_000}
     (root / "params.yaml").write_text(yaml.safe_dump(content))
     ingest(root)
     run(root)
+
+
+@pytest.fixture(scope="module")
+def validated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose good data was accepted."""
+    root = tmp_path_factory.mktemp("project")
+    accept(root)
     return root
 
 
@@ -48,9 +53,10 @@ def change(paths: Paths, table: str, **columns: dict[int, object]) -> None:
     schema.write_table(paths.ingested(table), frame, schema.TABLES[table])
 
 
-def set_rules(paths: Paths, **rules: object) -> None:
+def set_rules(paths: Paths, section: str = "", **rules: object) -> None:
+    """Set rules of validation, or those of one of its sections."""
     content = yaml.safe_load(paths.params.read_text())
-    content["validate"].update(rules)
+    (content["validate"][section] if section else content["validate"]).update(rules)
     paths.params.write_text(yaml.safe_dump(content))
 
 

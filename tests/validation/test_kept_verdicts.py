@@ -7,19 +7,17 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 
 from smar.artifacts import read_manifest, write_directory
 from smar.data import schema
 from smar.data.images import KIND, TABLE
 from smar.errors import DataError
 from smar.paths import Paths
-from smar.stages.ingest import run as ingest
 from smar.stages.validate import run
 from smar.validation import data_docs, kept_verdicts
 from smar.validation.checker import Checker
+from tests.stages.test_validate import accept, change, set_rules
 
-ROOT = Path(__file__).parents[2]
 COLUMNS = [f"{name}-columns" for name in schema.TABLES]
 ITEMS = ["items-rows", "items-whole"]
 LOG = ["queries-rows", "queries-rows-left", "queries-whole", "searches-rows", "searches-days"]
@@ -35,12 +33,7 @@ PREVIOUS = [f"previous-{part}" for part in ("volume", "missing", "categories", "
 def validated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose data was accepted twice, so that it is compared with what was before."""
     root = tmp_path_factory.mktemp("project")
-    content = yaml.safe_load((ROOT / "params.yaml").read_text())
-    content["ingest"]["demo"] = {"num_items": 150, "num_searches": 300}
-    content["ingest"]["images"] = {"height": 16, "width": 16, "max_pixels": 100_000}
-    (root / "params.yaml").write_text(yaml.safe_dump(content))
-    ingest(root)
-    run(root)
+    accept(root)
     change(Paths(root), "items", price={7: 19.5})
     run(root)
     return root
@@ -63,21 +56,6 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(Checker, "_judge", spy)
     return names
-
-
-def change(paths: Paths, table: str, **columns: dict[int, object]) -> None:
-    """Set values of an ingested table by column and row."""
-    frame = schema.read_table(paths.ingested(table), schema.TABLES[table])
-    for column, values in columns.items():
-        for row, value in values.items():
-            frame.at[row, column] = value
-    schema.write_table(paths.ingested(table), frame, schema.TABLES[table])
-
-
-def set_rules(paths: Paths, section: str = "", **rules: object) -> None:
-    content = yaml.safe_load(paths.params.read_text())
-    (content["validate"][section] if section else content["validate"]).update(rules)
-    paths.params.write_text(yaml.safe_dump(content))
 
 
 def an_item_went(paths: Paths) -> None:
