@@ -70,7 +70,7 @@ def kept_feed(
     own = Quarantine()
     feed = read_feed(folder, params, own)
     quarantine.add(own)
-    items = pa.Table.from_pandas(feed.items[_ITEMS.names], _ITEMS, preserve_index=False)
+    items = schema.table_of(feed.items, _ITEMS)
     listed = feed.pictures
     columns = (listed.item_ids, listed.rows, listed.links, listed.is_main, listed.any_ending)
     arrays = [pa.array(c, f.type) for c, f in zip(columns, _PICTURES, strict=True)]
@@ -90,14 +90,10 @@ def _contents(files: Iterable[Path]) -> list[str]:
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
-    """Return a table as a frame whose whole numbers and lists stay what they are."""
+    """Return a table as a frame whose whole numbers stay what they are."""
     kinds = {pa.int64(): pd.Int64Dtype()}
-    plain = [f.name for f in table.schema if not pa.types.is_list(f.type)]
-    frame: pd.DataFrame = table.select(plain).to_pandas(types_mapper=kinds.get)
-    for name in table.column_names:
-        if name not in plain:
-            frame[name] = pd.Series(pd.arrays.ArrowExtensionArray(table[name].combine_chunks()))
-    return frame[table.column_names]
+    frame: pd.DataFrame = table.to_pandas(types_mapper=kinds.get)
+    return frame
 
 
 def _pictures(table: pa.Table) -> PictureFiles:

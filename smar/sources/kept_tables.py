@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from smar.data.schema import table_of
 from smar.sources.quarantine import QUARANTINE, Quarantine
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ def write_tables(
         quarantine: What was left out of them.
         facts: What else there is to say, as JSON has it.
     """
-    left_out = pa.Table.from_pandas(quarantine.frame(), QUARANTINE, preserve_index=False)
+    left_out = table_of(quarantine.frame(), QUARANTINE)
     told = {"totals": quarantine.totals, "facts": facts}
     first = tables[0].replace_schema_metadata({_FACTS: json.dumps(told)})
     # Neither flushed nor locked: the checksum tells what a power cut or a second run left behind.

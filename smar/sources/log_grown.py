@@ -21,6 +21,7 @@ from smar.data.arrow_numbers import numbers_of
 from smar.data.lookup import is_among, those_of
 from smar.data.membership import in_one_piece, is_in, places_of
 from smar.params import LogParams
+from smar.sources.log_kept import LogPart, joined
 from smar.sources.log_links import may_be_of
 from smar.sources.log_searches import OTHERS
 from smar.sources.positions import SAMPLE, Votes, first_positions
@@ -120,16 +121,13 @@ def grown(
     first = first_positions(votes, str(params.positions))
     if any(first[name] != begin for name, begin in old.facts.first_position.items()):
         return None
-    left = Quarantine(), Quarantine()
-    for own, seen in zip(left, met.left_out, strict=True):
-        own.add(seen)
-    before = join_log(met.before, first, item_ids, left[0])
-    after = join_log(met.after, first, item_ids, left[1])
+    before = join_log(met.before, first, item_ids, met.left_out[0])
+    after = join_log(met.after, first, item_ids, met.left_out[1])
     searches = _searches_grown(old, met, before, after)
     engagements = _engagements_grown(old, before, after)
     if searches is None or engagements is None:
         return None
-    left[1].add(quarantine)
+    met.left_out[1].add(quarantine)
     tellers = zip(old.tellers, _tellers(met.before), _tellers(met.after), strict=True)
     return JoinedLog(
         searches=searches,
@@ -145,13 +143,16 @@ def grown(
             notes=_summed(old.facts.notes, before.notes, after.notes),
             first_position=dict(sorted(first.items())),
         ),
-        quarantine=old.quarantine.changed(*left),
+        quarantine=old.quarantine.changed(*met.left_out),
     )
 
 
 @dataclass(frozen=True)
 class _Met:
-    """Those searches of a log that new files speak of, without these files and with them."""
+    """Those searches of a log that new files speak of, without these files and with them.
+
+    `left_out` has what was left out of each so far, and takes what still is.
+    """
 
     before: LinkedLog
     after: LinkedLog
@@ -171,14 +172,15 @@ def _met(
         left_out = Quarantine(), Quarantine()
         rows = rows_of(again) if len(again) else RawLog()
         before = link_log(rows, params, left_out[0])
-        after = link_log(_both(rows, new), params, left_out[1])
+        both = joined([LogPart(rows), LogPart(new)], left_out[1])
+        after = link_log(both, params, left_out[1])
         near = _near(old, after.strays)
         old_ids = _texts(before.searches.frame["search_id"])
         is_whole = pc.all(pc.is_in(pa.concat_arrays([named, near]), value_set=old_ids)).as_py()
         if is_whole is not False:
             break
-    is_told = is_whole is False or len(before.strays) or (before.searches.teller == OTHERS).any()
-    if is_told or (old.depends and after.depends) or _strays_move(old, before, after):
+    is_open = is_whole is False or len(before.strays) or (before.searches.teller == OTHERS).any()
+    if is_open or (old.depends and after.depends) or _strays_move(old, before, after):
         return None
     is_new = ~is_in(after.searches.frame["search_id"], old_ids)
     new_ids = _texts(after.searches.frame.loc[is_new, "search_id"])
@@ -210,14 +212,6 @@ def _near(old: JoinedLog, strays: pd.DataFrame) -> pa.Array:
     table = table.filter(is_among(in_one_piece(table["client_id"]), clients))
     searches = table.to_pandas().rename(columns={"timestamp": "time"})
     return _texts(may_be_of(strays, searches)["search_id"])
-
-
-def _both(one: RawLog, other: RawLog) -> RawLog:
-    both = RawLog(others=other.others, notes=other.notes)
-    for log in (one, other):
-        both.queries.extend(log.queries.table())
-        both.events.extend(log.events.table())
-    return both
 
 
 def _votes_added(

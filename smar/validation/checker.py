@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from smar.data.schema import table_of
 from smar.errors import DataError
 from smar.validation.contract import QUARANTINE, Contract, Rule
 from smar.validation.gx_costs import judged_once
@@ -82,8 +83,7 @@ class Checker:
             seen = _seen(contract, rule, frame, table) if len(bad) else frame
             results.append(_read(contract, rule, result.success, bad, seen))
             if rule.severity == QUARANTINE and len(bad):
-                rows = _rows_of(contract, rule, bad, seen)
-                left_out.append(pa.Table.from_pandas(rows, LEFT_OUT, preserve_index=False))
+                left_out.append(table_of(_rows_of(contract, rule, bad, seen), LEFT_OUT))
         is_figures = len(frame) == 1 and not contract.key
         numbers = frame.select_dtypes("number").iloc[0].items() if is_figures else ()
         figures = {str(name): float(number) for name, number in numbers}
