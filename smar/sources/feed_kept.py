@@ -12,7 +12,6 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from smar.closure import PARAMS, code_key
@@ -65,7 +64,7 @@ def kept_feed(
         for note in found.facts["notes"]:
             logger.info("feed: %s", note)
         quarantine.add(found.quarantine)
-        tables = _frame(found.tables[0]), _pictures(found.tables[1])
+        tables = found.tables[0].to_pandas(), _pictures(found.tables[1])
         return Feed(*tables, found.facts["notes"], key)
     own = Quarantine()
     feed = read_feed(folder, params, own)
@@ -87,13 +86,6 @@ def _contents(files: Iterable[Path]) -> list[str]:
         with path.open("rb") as file:
             found.append(f"{path.name} {file_digest(file, 'sha256').hexdigest()}")
     return found
-
-
-def _frame(table: pa.Table) -> pd.DataFrame:
-    """Return a table as a frame whose whole numbers stay what they are."""
-    kinds = {pa.int64(): pd.Int64Dtype()}
-    frame: pd.DataFrame = table.to_pandas(types_mapper=kinds.get)
-    return frame
 
 
 def _pictures(table: pa.Table) -> PictureFiles:
