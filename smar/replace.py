@@ -53,6 +53,14 @@ def _takes_bytes(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
+def link_or_copy(file: Path, place: Path) -> None:
+    """Give a file a further name, or put a copy there where the system has no such links."""
+    try:
+        os.link(file.resolve(), place)
+    except OSError:  # another file system, or one without links
+        shutil.copy2(file, place)
+
+
 @contextmanager
 def replacement(path: Path) -> Iterator[Path]:
     """Yield an empty folder that replaces the directory `path` when the block succeeds."""

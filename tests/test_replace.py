@@ -14,7 +14,7 @@ import pytest
 from smar import replace
 from smar.artifacts import Manifest, digest, read_manifest, verify_directory, write_directory
 from smar.errors import ArtifactError
-from smar.replace import write_file
+from smar.replace import link_or_copy, write_file
 
 
 def write(path: Path, text: str = "one") -> None:
@@ -33,6 +33,27 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool
     if not request.param:
         monkeypatch.setattr(replace, "_exchange", lambda one, other: False)
     return bool(request.param)
+
+
+def test_file_gets_a_further_name_not_a_link_to_its_link(tmp_path: Path):
+    file, symbolic, place = tmp_path / "file", tmp_path / "symbolic", tmp_path / "place"
+    file.write_text("one")
+    symbolic.symlink_to(file)
+    link_or_copy(symbolic, place)
+    assert place.samefile(file)
+    assert not place.is_symlink()
+
+
+def test_file_is_copied_where_there_are_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refused(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(os, "link", refused)
+    file, place = tmp_path / "file", tmp_path / "place"
+    file.write_text("one")
+    link_or_copy(file, place)
+    file.write_text("two")
+    assert place.read_text() == "one"
 
 
 def test_a_pipe_gets_the_content_and_stays(tmp_path: Path):

@@ -8,7 +8,6 @@ A shard is named by its content, so that whoever has one of a name has it.
 
 import logging
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from smar.artifacts import Manifest, digest
 from smar.errors import ArtifactError
 from smar.kept_files import held
 from smar.object_store import ObjectStore, StoreError
-from smar.replace import write_file
+from smar.replace import link_or_copy, write_file
 from smar.verified import YOUNG_NS, tell_hashed, unwritten
 
 logger = logging.getLogger(__name__)
@@ -255,10 +254,7 @@ def _keep(file: Path, kept: Path) -> None:
     """Move a shard to where it is kept, unless it is there."""
     if not (kept.exists() and kept.samefile(file)):
         with write_file(kept) as temporary:
-            try:
-                os.link(file, temporary)
-            except OSError:  # another file system, or one without links
-                shutil.copy2(file, temporary)
+            link_or_copy(file, temporary)
         _remember(kept)
     file.unlink()
 

@@ -1,9 +1,7 @@
 """A data set as the raw files of a shop, and the parameters that read them."""
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha1
@@ -16,7 +14,7 @@ from smar.artifacts import write_json
 from smar.datasets.dataset import Dataset, Label, Row, Source
 from smar.datasets.folders import find_source
 from smar.errors import DataError, ParamsError, near_match
-from smar.replace import replacement
+from smar.replace import link_or_copy, replacement
 
 MARK = "dataset.json"
 ARGUMENTS = "settings.args"
@@ -146,10 +144,7 @@ def _put_picture(row: Row, folder: Path) -> tuple[str, str]:
     beside.mkdir(parents=True, exist_ok=True)
     if isinstance(row.picture, Path):
         path = beside / f"{digest}{row.picture.suffix.lower()}"
-        try:
-            os.link(row.picture.resolve(), path)
-        except OSError:
-            shutil.copyfile(row.picture, path)
+        link_or_copy(row.picture, path)
     else:
         head = row.picture[:8]
         ending = next((end for begin, end in _ENDINGS if head.startswith(begin)), ".img")

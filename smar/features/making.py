@@ -4,8 +4,6 @@ Shapes: n rows, F numbers of a row.
 """
 
 import logging
-import os
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +17,7 @@ from tqdm import tqdm
 
 from smar.errors import DataError
 from smar.features.store import TABLE, FeatureRows
-from smar.replace import write_file
+from smar.replace import link_or_copy, write_file
 
 logger = logging.getLogger(__name__)
 
@@ -197,7 +195,7 @@ def _gather(target: Path, sources: Sequence[FeatureRows], keys: Sequence[str]) -
             if len(part) < _LEAST_USED * len(rows.shards[shard]):
                 loose.append((part["at"].to_numpy(), rows.shards[shard][part["place"].to_numpy()]))
                 continue
-            _take(rows.folder / shard, target / shard)
+            link_or_copy(rows.folder / shard, target / shard)
             table.loc[part["at"], "shard"] = shard
             table.loc[part["at"], "place"] = part["place"].to_numpy()
     if loose:
@@ -207,10 +205,3 @@ def _gather(target: Path, sources: Sequence[FeatureRows], keys: Sequence[str]) -
         table.loc[at, "shard"] = shard
         table.loc[at, "place"] = np.arange(len(at))
     table.astype({"shard": "category"}).to_parquet(target / TABLE, index=False)
-
-
-def _take(file: Path, place: Path) -> None:
-    try:
-        os.link(file, place)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(file, place)

@@ -7,7 +7,6 @@ deleted at any time.
 
 import logging
 import os
-import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +14,7 @@ import pyarrow as pa
 from smar.artifacts import digest
 from smar.data import schema
 from smar.errors import ArtifactError
-from smar.replace import write_file
+from smar.replace import link_or_copy, write_file
 
 logger = logging.getLogger(__name__)
 
@@ -57,10 +56,7 @@ class Output:
             schema.write_arrow(path, self._content)
             return
         with write_file(path) as temporary:
-            try:
-                os.link(self._content, temporary)
-            except OSError:  # another file system, or one without links
-                shutil.copyfile(self._content, temporary)
+            link_or_copy(self._content, temporary)
 
 
 class KeptOutputs:

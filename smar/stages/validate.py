@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import shutil
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -145,11 +144,11 @@ def _stop_if_bad(outcome: "Outcome", paths: Paths, profile: Path) -> None:
 def _write_accepted(outcome: "Outcome", tables: "dict[str, pa.Table]", paths: Paths) -> None:
     """Write the accepted rows; a table of which all were is the ingested file, byte for byte."""
     from smar.data import schema
-    from smar.replace import write_file
+    from smar.replace import link_or_copy, write_file
 
     for name, table in outcome.accepted.items():
         if table is tables[name]:
             with write_file(getattr(paths, name)) as temporary:
-                shutil.copyfile(paths.ingested(name), temporary)
+                link_or_copy(paths.ingested(name), temporary)
         else:
             schema.write_arrow(getattr(paths, name), table)
