@@ -90,7 +90,9 @@ def are_ascending(values: pa.Array | pa.ChunkedArray) -> bool:
 
 
 def in_one_piece(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Return a column in one piece."""
+    """Return a column in one piece; what lies in one already is not copied."""
     if not isinstance(column, pa.ChunkedArray):
         return column
+    if column.num_chunks == 1:
+        return column.chunk(0)
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)

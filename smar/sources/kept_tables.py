@@ -7,11 +7,12 @@ import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from hashlib import file_digest, sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+from xxhash import xxh3_128
 
 from smar.data.schema import table_of
 from smar.sources.quarantine import QUARANTINE, Quarantine
@@ -19,7 +20,7 @@ from smar.sources.quarantine import QUARANTINE, Quarantine
 logger = logging.getLogger(__name__)
 
 ENDING = ".arrow"
-_DIGEST_BYTES = 32
+_DIGEST_BYTES = 16
 _FACTS = b"facts"
 
 
@@ -54,7 +55,7 @@ def write_tables(
                 with pa.ipc.new_stream(sink, table.schema) as stream:
                     stream.write_table(table)
         with temporary.open("rb+") as file:
-            digest = file_digest(file, "sha256").digest()
+            digest = file_digest(file, xxh3_128).digest()
             file.seek(0, os.SEEK_END)
             file.write(digest)
         temporary.replace(path)
@@ -76,7 +77,7 @@ def read_tables(path: Path, count: int) -> KeptTables | None:
         with pa.memory_map(str(path)) as file:
             whole = file.read_buffer()
         content = whole.slice(0, max(0, whole.size - _DIGEST_BYTES))
-        if sha256(content).digest() != whole[len(content) :].to_pybytes():
+        if xxh3_128(content).digest() != whole[len(content) :].to_pybytes():
             raise pa.ArrowInvalid("its checksum does not fit")
         source = pa.BufferReader(content)
         first, *rest, left_out = (pa.ipc.open_stream(source).read_all() for _ in range(count + 1))

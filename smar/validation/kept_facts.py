@@ -12,7 +12,6 @@ Shapes: R rows of a table.
 """
 
 from collections.abc import Collection, Mapping
-from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
@@ -21,14 +20,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from xxhash import xxh3_64, xxh3_128
 
 from smar.closure import PARAMS, code_key
 from smar.data.arrow_content import content_of
+from smar.data.membership import in_one_piece
 from smar.sources.kept_by_name import KeptByName
 from smar.sources.kept_tables import KeptTables
 
 _BLOCK = 65_536  # rows that are compared at once
-_DIGITS = 64  # of the digest of a block, marks aside
+_DIGITS = 32  # of the digest of a block, marks aside
 _LIBRARIES = ("pyarrow", "pandas", "numpy", "PyStemmer")
 _MODULES = ("items", "searches", "engagements", "queries", "previous")
 
@@ -220,10 +221,10 @@ class KeptFacts:
     ) -> str:
         """Return what stands for the rows of a block."""
         if (name, start, end) not in self._blocks:
-            known = sha256(repr(table.schema).encode())
-            for column in table.slice(start, end - start).combine_chunks().columns:
-                for part in content_of(pa.concat_arrays(column.chunks)):
+            known = xxh3_128(repr(table.schema).encode())
+            for column in table.slice(start, end - start).columns:
+                for part in content_of(in_one_piece(column)):
                     known.update(part)
             self._blocks[name, start, end] = known.hexdigest()
         marks = b"" if beside is None else np.packbits(beside[start:end]).tobytes()
-        return self._blocks[name, start, end] + sha256(marks).hexdigest()[:16]
+        return self._blocks[name, start, end] + xxh3_64(marks).hexdigest()
