@@ -72,13 +72,11 @@ class _Kept(NamedTuple):
 
     Args:
         key: What stands for it.
-        how: What stands for the way in which it was read and joined, and for the items.
         files: Its files, in their order.
         told: The rest of `JoinedLog`, by name.
     """
 
     key: str
-    how: str
     files: list[_File]
     told: dict[str, Any]
 
@@ -91,8 +89,7 @@ class _Kept(NamedTuple):
         texts, other_ids, strays = found.tables
         told = found.facts
         return cls(
-            path.name.removesuffix(ENDING),
-            told["how"],
+            path.name.removesuffix(ENDING).rpartition("-")[2],
             [_File(*file) for file in told["files"]],
             {
                 "texts": texts,
@@ -106,16 +103,22 @@ class _Kept(NamedTuple):
             },
         )
 
-    def write(self, folder: Path) -> None:
-        """Keep it; what else is in the folder goes."""
+    def write(self, folder: Path, how: str) -> None:
+        """Keep it; what else is in the folder goes.
+
+        Args:
+            folder: Where it is kept.
+            how: What stands for the way in which it was read and joined, and for the items.
+        """
         told = dict(self.told)
         tables = [told.pop(name) for name in ("texts", "other_ids", "strays")]
         quarantine = told.pop("quarantine")
         votes = {name: asdict(votes) for name, votes in told["votes"].items()}
         told |= {"votes": votes, "facts": asdict(told["facts"])}
-        told |= {"how": self.how, "files": self.files}
-        write_tables(folder / f"{self.key}{ENDING}", tables, quarantine, told)
-        forget_others(folder, {self.key})
+        told |= {"files": self.files}
+        name = f"{how}-{self.key}"
+        write_tables(folder / f"{name}{ENDING}", tables, quarantine, told)
+        forget_others(folder, {name})
 
 
 def kept_log(
@@ -170,7 +173,7 @@ class _Joins:
         self._folder, self._outputs = folder, outputs
         self._keys = [files.key(path) for path in files.paths]
         told = params.model_dump_json() + digest_of(item_ids)
-        self._how = code_key([__name__], _LIBRARIES, told, but=PARAMS)
+        self._how = code_key([__name__], _LIBRARIES, told, but=PARAMS)[:16]
         self._key = sha256("\n".join([self._how, *self._keys]).encode()).hexdigest()[:32]
 
     def log(self) -> tuple[Quarantine, LogTables]:
@@ -194,13 +197,13 @@ class _Joins:
         if key:
             told = dict(vars(log))
             del told["searches"], told["engagements"]
-            _Kept(key, self._how, files, told).write(self._folder)
+            _Kept(key, files, told).write(self._folder, self._how)
         return log.quarantine, made
 
     def _earlier(self) -> _Kept | None:
         """Return the last log that was joined in this way."""
-        kept = (_Kept.read(path) for path in self._folder.glob(f"*{ENDING}"))
-        found = [one for one in kept if one and one.how == self._how]
+        kept = (_Kept.read(path) for path in self._folder.glob(f"{self._how}-*{ENDING}"))
+        found = [one for one in kept if one]
         return min(found, key=lambda one: one.key != self._key, default=None)
 
     def _tables_of(self, earlier: _Kept) -> tuple[Output, Output] | None:

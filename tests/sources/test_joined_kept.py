@@ -165,6 +165,18 @@ def test_damage_joins_all_anew(days: Path, joins: list[str], folder: str):
     assert joins == ["joined_whole", "joined_whole"]
 
 
+def test_what_other_code_kept_is_not_read_and_goes(
+    days: Path, joins: list[str], caplog: pytest.LogCaptureFixture
+):
+    (kept,) = (days / "work" / "joined").iterdir()
+    kept.unlink()
+    (kept.parent / f"{'0' * 16}-{'0' * 32}.arrow").write_bytes(b"in another format")
+    read(days)
+    assert joins == ["joined_whole"]
+    assert [file.name for file in kept.parent.iterdir()] == [kept.name]
+    assert not caplog.messages
+
+
 def test_log_of_another_folder_is_not_gone_on_with(days: Path, tmp_path: Path, joins: list[str]):
     other = tmp_path / "other"
     for day in (7, 8):
