@@ -1,7 +1,7 @@
 """Files whose content was found to be what was written, so that none is read through again.
 
     .smar/verified/<name of a directory>.json    its files as the system knew them when hashed
-    .smar/pictures/<key>.json                    shards of pictures that ingest hashed
+    .smar/pictures/<key>.json                    files of the picture store that ingest hashed
 
 To hash a release takes a second for each gigabyte, every time it is opened and in every process;
 pictures of a million items are 15 GB. What the system says of a file (where it lies, its size, when

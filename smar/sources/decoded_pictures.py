@@ -7,7 +7,6 @@ beside it (`stored_shards`).
 """
 
 import logging
-import os
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -20,12 +19,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from smar.data import schema
+from smar.data import images, schema
 from smar.data.arrow_numbers import numbers_of
 from smar.data.membership import places_of
 from smar.errors import ArtifactError
 from smar.params import ImageStoreParams
-from smar.replace import replacement
+from smar.replace import link_or_copy, replacement
 from smar.sources import picture_decoding
 from smar.sources.picture_files import FACTS
 from smar.sources.picture_shards import EarlierStore
@@ -126,7 +125,7 @@ class DecodedPictures:
         if not place.is_dir():
             return cls()
         try:
-            unchanged = unwritten(_shards_of(place), place)
+            unchanged = unwritten(_record_of(place), place)
             earlier = EarlierStore.open(place, unchanged, folder.parent / "shards")
             stamps = Stamps.read(place / _STAMPS)
             if len(stamps.images) and int(stamps.images.max()) >= len(earlier.store):
@@ -197,18 +196,15 @@ def remember(folder: Path, store: Path, params: ImageStoreParams, stamps: Stamps
     place = folder / _key(params)
     with replacement(place) as temporary:
         for file in sorted(store.iterdir()):
-            try:
-                os.link(file, temporary / file.name)
-            except OSError:  # another file system, or one without links
-                shutil.copy2(file, temporary / file.name)
+            link_or_copy(file, temporary / file.name)
         schema.write_arrow(temporary / _STAMPS, stamps.table())
-    tell_hashed(_shards_of(place), place.glob("*.npy"))
+    tell_hashed(_record_of(place), [*place.glob("*.npy"), place / images.TABLE])
     for other in folder.iterdir():
         if other.name.partition(".")[0] != place.name and not other.name.startswith("."):
             shutil.rmtree(other) if other.is_dir() else other.unlink()
 
 
-def _shards_of(place: Path) -> Path:
+def _record_of(place: Path) -> Path:
     return place.with_name(f"{place.name}.json")
 
 

@@ -3,9 +3,7 @@
 Shapes: n pictures of H x W pixels, uint8 RGB.
 """
 
-import os
-import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +19,7 @@ from smar.data import images
 from smar.data.images import ImageStore
 from smar.data.stored_shards import Shards, StoredShards
 from smar.errors import ArtifactError
+from smar.replace import link_or_copy
 
 _MOST_PARTIAL = 8  # shards that are not full; with one more they are packed together
 _LEAST_USED = 0.5  # of a shard's pictures; with less the others are packed anew
@@ -34,11 +33,15 @@ class EarlierStore:
         store: The store.
         shards: Its shards.
         sizes: Width and height of the originals, by image id.
+        table: The file of its table.
+        table_facts: Size and SHA-256 of that, as a manifest has them.
     """
 
     store: ImageStore
     shards: Shards
     sizes: NDArray[np.int64]
+    table: Path
+    table_facts: Mapping[str, Any]
 
     @classmethod
     def open(
@@ -55,13 +58,15 @@ class EarlierStore:
             ArtifactError: If it is missing or damaged, or shards can no longer be had.
         """
         store = ImageStore.open(folder, unchanged=unchanged, kept=kept)
-        stored = StoredShards.of(read_manifest(folder, images.KIND), kept) if kept else None
+        manifest = read_manifest(folder, images.KIND)
+        stored = StoredShards.of(manifest, kept) if kept else None
         if stored and (lost := stored.lost()):
             raise ArtifactError(f"{stored.store.url}: {', '.join(lost)} are gone.")
         sides = [store.table[side].to_numpy() for side in ("width", "height")]
         sizes = np.stack(sides, axis=1).astype(np.int64)
         assert isinstance(store.shards, Shards)  # noqa: S101 - it was opened
-        return cls(store, store.shards, sizes)
+        table = folder / images.TABLE
+        return cls(store, store.shards, sizes, table, manifest.files[images.TABLE])
 
     @cached_property
     def row_of(self) -> dict[str, int]:
@@ -99,7 +104,8 @@ class ShardWriter:
         self._before = len(earlier.store) if earlier else 0
         self._new: list[str] = []  # names of the shards written
         self.files: dict[str, dict[str, Any]] = {}
-        """Size and SHA-256 of the shards in the target, by name, as a manifest has them."""
+        """Size and SHA-256 of files in the target, by name, as a manifest has them: the shards,
+        and a table that is taken over."""
 
     def add(
         self,
@@ -154,10 +160,23 @@ class ShardWriter:
         names = [""] * len(self._old) + self._new
         for number in kept:
             names[number] = self._take_over(number)
-        table = self._facts(used, links.take(pa.array(good[first[order]])))
+        sources = links.take(pa.array(good[first[order]]))
+        if len(kept) == len(self._old) and self._is_earlier(used, sources):
+            assert self._earlier is not None  # noqa: S101 - what is used is of it
+            link_or_copy(self._earlier.table, self._target / images.TABLE)
+            self.files[images.TABLE] = dict(self._earlier.table_facts)
+            return image_of
+        table = self._facts(used, sources)
         table["shard"] = _categories(names, shard)
         table.assign(place=place).to_parquet(self._target / images.TABLE, index=False)
         return image_of
+
+    def _is_earlier(self, used: NDArray[np.int64], sources: pa.Array) -> bool:
+        """Return whether contents are all those of the earlier store, with their first links."""
+        if self._earlier is None or not np.array_equal(used, np.arange(self._before)):
+            return False
+        before: pa.Array = self._earlier.store.table["source"].combine_chunks().cast(pa.string())
+        return bool(before.equals(sources.cast(pa.string())))
 
     def _places(self, used: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the shard and the place of contents, [n] each."""
@@ -224,10 +243,7 @@ class ShardWriter:
         file = self._earlier.shards.file_of(self._earlier.store.names[number])
         target = self._target / file.name
         if not target.exists():
-            try:
-                os.link(file, target)
-            except OSError:  # another file system, or one without links
-                shutil.copy2(file, target)
+            link_or_copy(file, target)
         self.files[file.name] = dict(self._earlier.shards.facts[file.name])
         return file.name
 

@@ -94,6 +94,45 @@ def test_nothing_changed_is_the_same_store_and_decodes_nothing(raw: Path, decodi
     assert len(decodings) == 10
 
 
+def table_file(raw: Path) -> tuple[int, bytes]:
+    table = raw.parent / "images" / images.TABLE
+    return table.stat().st_ino, table.read_bytes()
+
+
+def test_table_of_the_same_pictures_is_the_same_file(raw: Path):
+    names = [*NAMES, *NAMES[:3]]
+    ingest(raw, names)
+    before = table_file(raw)
+    ingest(raw, names)
+    assert table_file(raw) == before
+    ingest(raw, [*names, NAMES[7]])
+    assert table_file(raw) == before
+
+
+@pytest.mark.parametrize("change", ["another link", "another order", "one gone", "one more"])
+def test_table_of_other_pictures_is_written_as_of_a_first_run(raw: Path, change: str):
+    ingest(raw, NAMES)
+    before = table_file(raw)
+    names = list(NAMES)
+    if change == "another link":
+        (raw / "copy.png").write_bytes((raw / NAMES[3]).read_bytes())
+        names[3] = "copy.png"
+    elif change == "another order":
+        names[2:4] = names[3], names[2]
+    elif change == "one gone":
+        names.pop()
+    else:
+        draw(raw / "more.png", 60)
+        names.append("more.png")
+    ingest(raw, names)
+    after = table_file(raw)
+    assert after[0] != before[0]
+    grown = ImageStore.open(raw.parent / "images").table.drop(columns=["shard", "place"])
+    ingest(raw, names, remembering=False)
+    fresh = ImageStore.open(raw.parent / "images").table.drop(columns=["shard", "place"])
+    assert grown.equals(fresh)
+
+
 def test_what_changed_is_decoded_and_full_shards_stay_the_same_files(
     raw: Path, decodings: list[int]
 ):
@@ -147,6 +186,19 @@ def test_many_small_shards_become_few(raw: Path):
         assert np.array_equal(pixels, np.asarray(Image.open(raw / name)))
 
 
+def test_shards_that_are_packed_anew_have_a_table_of_their_own(raw: Path):
+    names = list(NAMES)
+    for day in range(9):  # as many shards that are not full: one too many
+        draw(raw / f"day{day}.png", 100 + day)
+        names.append(f"day{day}.png")
+        ids, _ = ingest(raw, names)
+    many, before = len(shards(raw)), shown(raw, ids)
+    again, _ = ingest(raw, names)
+    assert len(shards(raw)) < many
+    assert again == ids
+    assert np.array_equal(shown(raw, again), before)
+
+
 def test_file_of_the_same_size_changed_in_place_is_noticed(raw: Path):
     Image.new("RGB", (8, 8), (1, 2, 3)).save(raw / "flat.bmp")
     ingest(raw, ["flat.bmp"])
@@ -175,13 +227,13 @@ def test_shard_that_nobody_wrote_to_is_not_hashed_again(raw: Path, monkeypatch: 
     assert ".npy" not in hashed  # they were when they got their names
     ingest(raw, NAMES)
     assert hashed.count(".npy") == 3  # written a moment ago: who knows
-    for shard in (raw.parent / "images").glob("*.npy"):
-        os.utime(shard, (1, 1))
+    for file in (raw.parent / "images").iterdir():
+        os.utime(file, (1, 1))
     ingest(raw, NAMES)
     manifest = (raw.parent / "images" / "manifest.json").read_bytes()
     hashed.clear()
     ids, _ = ingest(raw, NAMES)
-    assert ".npy" not in hashed
+    assert not {".npy", Path(images.TABLE).suffix} & set(hashed)
     assert (raw.parent / "images" / "manifest.json").read_bytes() == manifest
     assert len(shown(raw, ids)) == 10  # opened with every hash compared
     kept = next((raw.parent / "work").rglob("*.npy"))
