@@ -104,7 +104,8 @@ def prepare(
         item_ids: Ids of the accepted items.
         kept: Facts that an earlier run found.
     """
-    frame: pd.DataFrame = table.select(["action", "position"]).to_pandas()
+    asked = table.select(["action", "position"])
+    frame: pd.DataFrame = asked.to_pandas(categories=["action"])  # of which there are a handful
     shop = _Shop(searches, searches_kept, item_ids)
     found = _facts(table, shop) if kept is None else _facts_beside(table, shop, kept)
     frame = frame.assign(**{name: found[name].to_numpy() for name in found.column_names})
@@ -288,7 +289,8 @@ def figures(
     by_place: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return the figures of the accepted engagements, one row; NaN where nothing can be judged."""
-    search, action = frame["search"].to_numpy(np.int64)[kept], frame["action"][kept]
+    left = frame if kept.all() else frame[kept]
+    search, action = left["search"].to_numpy(np.int64), left["action"]
     is_click = (action == "click").to_numpy(bool)
     searches = int(searches_kept.sum())
     clicked = _distinct(search[is_click])

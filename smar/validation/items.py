@@ -186,7 +186,7 @@ def figures(
         kept: Which of them are accepted.
         facts: Facts that an earlier run found.
     """
-    items = frame[kept]
+    items = frame if kept.all() else frame[kept]
     prices = items["price"].notna()
     scripts = script_shares(sample(items["title"]))
     currencies = items.loc[prices, "currency"].value_counts(normalize=True)

@@ -1,6 +1,6 @@
 """What the query table promises."""
 
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -20,9 +20,7 @@ from smar.validation.contract import (
     Contract,
     Rule,
     between,
-    chars,
     holds,
-    lacks,
     one_of,
     promised,
     promises,
@@ -33,9 +31,11 @@ from smar.validation.language import sample, script_shares
 
 # Printable ASCII without capitals, single blanks between.
 _PLAIN = r"^[!-@\[-~]+( [!-@\[-~]+)*$"
+_MARKUP = rf"{MARKUP}|https?://|www\."
 # A row without an id of its own would take the others with it, so that nothing is accepted.
 _IDS = [rule for rule in row_rules.QUERIES if rule.column == "query_id"]
 _TEXT = [rule for rule in row_rules.QUERIES if rule.column == "query"]
+_ASKED = ("is_normal", "is_readable", "is_plain", "chars", *(rule.short_name for rule in _TEXT))
 
 
 def rows(params: QueryRules) -> Contract:
@@ -52,11 +52,11 @@ def rows(params: QueryRules) -> Contract:
              holds("counts_agree"), "num_searches"),
         *promised(_TEXT),
         Rule("text_length", QUARANTINE, f"at most {params.max_query_chars} characters",
-             chars("query", 0, params.max_query_chars)),
+             between("chars", most=params.max_query_chars), "query"),
         Rule("text_readable", QUARANTINE, "text without broken characters",
-             lacks("query", BROKEN_TEXT)),
+             holds("is_readable"), "query"),
         Rule("text_plain", QUARANTINE, "text without HTML and addresses",
-             lacks("query", rf"{MARKUP}|https?://|www\.")),
+             holds("is_plain"), "query"),
         Rule("text_normal", QUARANTINE, "normalised text (NFKC, lower case, single spaces)",
              holds("is_normal"), "query"),
     ]  # fmt: skip
@@ -192,7 +192,9 @@ def prepare(table: pa.Table, searched: Searched, kept: KeptFacts | None = None) 
         facts = _facts_beside(table, searched, kept)
         claims = _claims(frame, facts, searched)
         kept.keep_of_files(_CLAIMS, claims, _OF_BOTH)
-    return frame.assign(**{name: claims[name].to_numpy() for name in claims.column_names})
+    frame = frame.assign(**{name: claims[name].to_numpy() for name in claims.column_names})
+    frame["chars"] = frame["chars"].astype("int64")  # others are judged one by one
+    return frame
 
 
 def _claims(frame: pd.DataFrame, facts: pa.Table, searched: Searched) -> pa.Table:
@@ -203,8 +205,8 @@ def _claims(frame: pd.DataFrame, facts: pa.Table, searched: Searched) -> pa.Tabl
         facts: What their texts say of themselves.
         searched: Which of them the searches are of.
     """
-    again = [rule for rule in row_rules.QUERIES if rule.short_name == _ID_UNIQUE]
-    alone = [rule for rule in row_rules.QUERIES if rule.short_name != _ID_UNIQUE]
+    again = [rule for rule in _IDS if rule.short_name == _ID_UNIQUE]
+    alone = [rule for rule in _IDS if rule.short_name != _ID_UNIQUE]
     numbers = pd.DataFrame({"query_id": searched.first})  # which are equal where the ids are
     claims = promises(frame, alone, {}) | promises(numbers, again, {})
     texts, split = in_one_piece(facts["query"]), pa.array(frame["split"], pa.string())
@@ -221,15 +223,23 @@ def _claims(frame: pd.DataFrame, facts: pa.Table, searched: Searched) -> pa.Tabl
             "is_in_one_split": is_in_one,
             "is_no_leak": ~_leaks(in_one_piece(split), in_one_piece(facts["bag"])),
             "counts_agree": frame["num_searches"].to_numpy() == count,
-            "is_normal": facts["is_normal"],
+            **{name: facts[name] for name in _ASKED},
         }
     )
 
 
 def _facts(texts: pa.Array) -> pa.Table:
-    """Return what texts say of themselves: their stems, whether they are normal."""
+    """Return what texts say of themselves: their stems, and what rules ask of them alone."""
     bags = pa.array([bag_of_stems(text) for text in texts.to_pylist()], pa.string())
-    return pa.table({"query": texts, "bag": bags, "is_normal": _is_normal(texts)})
+    claims: dict[str, Any] = {
+        "is_normal": _is_normal(texts),
+        "is_readable": pc.invert(pc.match_substring_regex(texts, BROKEN_TEXT)),
+        "is_plain": pc.invert(pc.match_substring_regex(texts, _MARKUP)),
+        "chars": pc.utf8_length(texts),
+    }
+    promised_alone = promises(pd.DataFrame({"query": texts.to_pandas()}), _TEXT, {})
+    claims |= {name: claim.to_numpy(bool) for name, claim in promised_alone.items()}
+    return pa.table({"query": texts, "bag": bags, **{name: claims[name] for name in _ASKED}})
 
 
 def _facts_beside(table: pa.Table, searched: Searched, kept: KeptFacts) -> pa.Table:
@@ -266,12 +276,16 @@ _APART = {"test": ("train", "validation"), "validation": ("train", "test", "tria
 def _leaks(split: pa.Array, bags: pa.Array) -> NDArray[np.bool_]:
     """Return which held-out queries share their stems with what they are held out from."""
     leaks = np.zeros(len(split), bool)
+    rows_of = {name: np.flatnonzero(pc.equal(split, name).to_numpy(False)) for name in _APART}
+    held = bags.take(pa.array(np.concatenate([*rows_of.values()])))
+    beside = np.flatnonzero(pc.is_in(bags, value_set=held).to_numpy(False))
+    split, those = split.take(pa.array(beside)), bags.take(pa.array(beside))
     for held_out, apart_from in _APART.items():
-        rows = np.flatnonzero(pc.equal(split, held_out).to_numpy(False))
+        rows = rows_of[held_out]
         some = bags.take(pa.array(rows))
-        with_it = np.flatnonzero(pc.is_in(bags, value_set=some).to_numpy(False))
+        with_it = np.flatnonzero(pc.is_in(those, value_set=some).to_numpy(False))
         apart = pc.is_in(split.take(pa.array(with_it)), value_set=pa.array(apart_from))
-        others = bags.take(pa.array(with_it[apart.to_numpy(False)]))
+        others = those.take(pa.array(with_it[apart.to_numpy(False)]))
         leaks[rows] = pc.is_in(some, value_set=others).to_numpy(False)
     return leaks
 

@@ -214,7 +214,7 @@ def figures(
         as_of: The moment that freshness is measured from, None not to measure it.
         facts: Where a sample of what was shown is that an earlier run took.
     """
-    searches = frame[kept]
+    searches = frame if kept.all() else frame[kept]
     age = np.nan
     if as_of is not None and len(searches):
         age = (as_of - searches["timestamp"].max()).total_seconds() / 86_400

@@ -233,7 +233,8 @@ class _Run:
         return frame
 
     def _left(self, name: str) -> pd.DataFrame:
-        return self._frame(name)[self.kept[name]]
+        frame, kept = self._frame(name), self.kept[name]
+        return frame if kept.all() else frame[kept]
 
     def _rows(self) -> None:
         params, source = self.params, self.checker.kept.source
