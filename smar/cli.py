@@ -183,11 +183,13 @@ def check_params_of(root: Path, *, with_models: bool = False) -> None:
     params = load_params(root / "params.yaml")
     if with_models:
         from smar.models.pretrained_checks import check_pretrained
-        from smar.models.teachers import find_teacher
         from smar.params.tracking import read_tracking
 
         check_pretrained(params.model, root / "backbones")
-        find_teacher(params.finetune.teacher.name, root / "backbones")
+        if params.finetune.teacher.name:
+            from smar.models.teachers import find_teacher
+
+            find_teacher(params.finetune.teacher.name, root / "backbones")
         read_tracking(root)
         _check_precision(params)
 
