@@ -20,7 +20,7 @@ from benchmarks.quality.shop import Shop
 from smar.data import schema
 from smar.data.stems import bag_of_stems
 from smar.errors import DataError
-from smar.index.click_words import Clicks, Searched, words_of_clicks
+from smar.index.click_words import ClickedQueries, Clicks, words_of_clicks
 from smar.index.exclusive_words import ExclusiveWords
 from smar.index.language import stemmer_of
 from smar.index.letters import counted, read_letters
@@ -146,7 +146,7 @@ class Given(Material):
     @cached_property
     def _told(self) -> list[ClickWord]:
         clicks = Clicks.of(self.items, *self.log)
-        return words_of_clicks(self.words, Searched.of(clicks, self.words.stemmer))
+        return words_of_clicks(self.words, ClickedQueries.of(clicks, self.words.stemmer))
 
 
 def check_apart(queries_file: Path) -> None:

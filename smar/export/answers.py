@@ -48,7 +48,7 @@ def expected_answers(source: Source, most: int) -> dict[str, Any]:
         for number, rows in enumerate(found):
             same[number] += {row for row, _ in best[:depth]} == {*rows[place].tolist()} - {-1}
         top = [{"item_id": ids[row], "score": score} for row, score in best]
-        entry = query.as_dict(columns) | {"query": text}
+        entry = {"query": text} | query.as_dict(columns)
         entries.append(entry | {"top": top[:depth], "next": top[depth:]})
     return {"same_as_index": same[0], "same_as_search": same[1], "queries": entries}
 

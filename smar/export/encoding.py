@@ -43,10 +43,13 @@ class EncodedQuery:
     without: tuple[Without, ...] = ()
 
     def as_dict(self, columns: dict[str, int]) -> dict[str, Any]:
-        """Return it for JSON; `columns` numbers the words as the items' sparse vectors do."""
+        """Return it for JSON, but for the query as it was typed.
+
+        Args:
+            columns: Number of each word, as the items' sparse vectors have it.
+        """
         vectors = 1 - self.word_share
         return {
-            "query": self.query,
             "searched": self.query,
             "left_out": list(self.left_out),
             "without": [{"words": each.words, "unless": each.unless} for each in self.without],

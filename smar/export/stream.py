@@ -57,8 +57,7 @@ class Encoder:
                 self.bad[self.read] = problem
                 content = {"query": line.decode(errors="replace"), "error": problem}
             else:
-                content = next(found).as_dict(self._columns)
-                content |= _told(*next(pairs))
+                content = _told(*next(pairs)) | next(found).as_dict(self._columns)
             yield orjson.dumps(
                 content, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
             )

@@ -81,12 +81,6 @@ class Clicks:
         return self.texts.take(pa.array(self.asked))
 
     @classmethod
-    def of_each(cls, rows: Sequence[int], queries: Sequence[str]) -> Self:
-        """Return clicks, each given as the row of an item and its query."""
-        texts = pa.array(queries, pa.string())
-        return cls._of(np.asarray(rows, np.int32), np.arange(len(texts)), texts)
-
-    @classmethod
     def of(
         cls,
         items: "pd.DataFrame | pa.Table",
@@ -100,18 +94,14 @@ class Clicks:
         places = places_of(_texts(engagements, "query_id"), ids)
         rows = places_of(_texts(engagements, "item_id"), _texts(items, "item_id"))
         is_one = (places >= 0) & (rows >= 0)
-        of_query = trained[places[is_one]]
-        return cls._of(rows[is_one].astype(np.int32), of_query, _texts(queries, "query"))
-
-    @classmethod
-    def _of(cls, rows: NDArray[np.int32], of_query: NDArray[np.int64], texts: pa.Array) -> Self:
-        """Return clicks by the place of each one's query; one text may have several places."""
-        of_query = places_of(texts, texts)[of_query]
+        texts = _texts(queries, "query")
+        of_query = places_of(texts, texts)[trained[places[is_one]]]  # one may have several places
         asked, first, numbers = np.unique(of_query, return_index=True, return_inverse=True)
         order = np.argsort(first)
         place = np.empty(len(asked), np.int32)
         place[order] = np.arange(len(asked))
-        return cls(rows, place[numbers], asked[order].astype(np.int32), texts)
+        clicked = rows[is_one].astype(np.int32)
+        return cls(clicked, place[numbers], asked[order].astype(np.int32), texts)
 
 
 def _texts(table: "pd.DataFrame | pa.Table", name: str) -> pa.Array:
@@ -122,7 +112,7 @@ def _texts(table: "pd.DataFrame | pa.Table", name: str) -> pa.Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Searched:
+class ClickedQueries:
     """The words of the queries that items were found by.
 
     Args:
@@ -216,7 +206,7 @@ def _by_row(columns: Sequence[Sequence[int]], width: int) -> csr_matrix:
     return csr_matrix((np.ones(len(numbers), np.float32), numbers, starts), (len(columns), width))
 
 
-def words_of_clicks(words: WordIndex, searched: Searched) -> list[ClickWord]:
+def words_of_clicks(words: WordIndex, searched: ClickedQueries) -> list[ClickWord]:
     """Return the words that items have by their clicks and not by their texts.
 
     Of n different queries that led to an item, n_w with the word w, which a share p_w of all
@@ -267,7 +257,7 @@ def words_of_clicks(words: WordIndex, searched: Searched) -> list[ClickWord]:
     ]
 
 
-def _in_forms(searched: Searched, known: Mapping[str, int], new: Sequence[str]) -> csr_matrix:
+def _in_forms(searched: ClickedQueries, known: Mapping[str, int], new: Sequence[str]) -> csr_matrix:
     """Return which words each word of queries is: all that texts have, else its first form."""
     place = {word: number for number, word in enumerate([*known, *new])}
     columns = []

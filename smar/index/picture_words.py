@@ -19,7 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csr_matrix, hstack
 
-from smar.index.click_words import Clicks, Searched
+from smar.index.click_words import ClickedQueries, Clicks
 from smar.index.picture_views import ERRORS, Learned, Views, learned_of
 from smar.index.spelling import NearWords, is_slip
 from smar.index.told_words import ClickWord
@@ -118,7 +118,7 @@ def words_of_pictures(
     shop: Pictured,
     weight: float,
     seed: int,
-    searched: Searched | None = None,
+    searched: ClickedQueries | None = None,
     clicked: Sequence[ClickWord] = (),
 ) -> list[PictureWord]:
     """Return the words that pictures tell, with the items whose text leaves them out.
@@ -147,7 +147,7 @@ def words_of_pictures(
     has_picture = np.flatnonzero(np.any(shop.image, axis=1))
     if not weight or len(has_picture) < 2 * _LEAST_ITEMS:
         return []
-    searched = searched or Searched.of(shop.clicks, words.stemmer)
+    searched = searched or ClickedQueries.of(shop.clicks, words.stemmer)
     tried = _tried(words, shop, searched, clicked, has_picture)
     drawn = np.random.default_rng(seed).permutation(has_picture)[:_FITTED]
     categories = _numbered(shop.categories)
@@ -182,7 +182,7 @@ def _numbered(categories: Sequence[str] | pa.Array) -> NDArray[np.int64]:
 def _tried(
     words: WordIndex,
     shop: Pictured,
-    searched: Searched,
+    searched: ClickedQueries,
     told: Sequence[ClickWord],
     has_picture: NDArray[np.int64],
 ) -> _Tried:
@@ -222,7 +222,7 @@ def _of_no_text(
 
 
 def _without_slips(
-    chosen: NDArray[np.int64], names: Sequence[str], words: WordIndex, searched: Searched
+    chosen: NDArray[np.int64], names: Sequence[str], words: WordIndex, searched: ClickedQueries
 ) -> NDArray[np.int64]:
     """Return the places of words but for those of no text that are a slip of another."""
     new = [place for place in chosen.tolist() if names[place] not in words.vocabulary]

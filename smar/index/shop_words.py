@@ -16,7 +16,7 @@ from smar.data.images import ImageStore
 from smar.data.membership import in_one_piece
 from smar.data.schema import TABLES, read_columns
 from smar.data.text import FIELDS, item_codes, item_texts
-from smar.index.click_words import Clicks, Searched, words_of_clicks
+from smar.index.click_words import ClickedQueries, Clicks, words_of_clicks
 from smar.index.exclusive_words import ExclusiveWords
 from smar.index.item_words import ItemWords
 from smar.index.kept import Kept
@@ -183,11 +183,11 @@ def words_of(shop: Shop, stemmer: str, earlier: Read) -> ShopWords:
     )
 
 
-def _searched(clicks: Clicks, stemmer: str, earlier: Read) -> Searched:
+def _searched(clicks: Clicks, stemmer: str, earlier: Read) -> ClickedQueries:
     """Return the words of clicks, as they were read of the same clicks."""
     if earlier.searched is None or clicks.rows is not (earlier.clicks and earlier.clicks.rows):
-        return Searched.of(clicks, stemmer, earlier.searched)
-    return Searched(clicks, stemmer, earlier.searched)
+        return ClickedQueries.of(clicks, stemmer, earlier.searched)
+    return ClickedQueries(clicks, stemmer, earlier.searched)
 
 
 def _typed(shop: Shop, earlier: Mapping[str, int] | None) -> Mapping[str, int]:

@@ -89,7 +89,7 @@ _OF_BOTH = ("queries", "searches")
 _SEARCHED, _TEXTS, _CLAIMS = "searched", "queries", "query_claims"
 
 
-class Searched(NamedTuple):
+class SearchQueries(NamedTuple):
     """Which queries searches are of.
 
     Args:
@@ -143,7 +143,7 @@ def _first(ids: pa.Array, before: NDArray[np.int64]) -> NDArray[np.int64]:
 
     Args:
         ids: Their ids, [Q].
-        before: As of `Searched`.
+        before: As of `SearchQueries`.
     """
     there = before >= 0
     new = ids.filter(pa.array(~there))
@@ -163,7 +163,7 @@ def _rows_searched(
         ids: Ids of the queries, [Q].
         searches: The searches.
         kept: Facts that an earlier run found.
-        before: As of `Searched`.
+        before: As of `SearchQueries`.
     """
     there = np.flatnonzero(before >= 0)[::-1]  # the first one of an id is the last to be written
     stand = kept.same_rows(_SEARCHED, "searches", searches) if len(there) else 0
@@ -177,7 +177,9 @@ def _rows_searched(
     return rows
 
 
-def prepare(table: pa.Table, searched: Searched, kept: KeptFacts | None = None) -> pd.DataFrame:
+def prepare(
+    table: pa.Table, searched: SearchQueries, kept: KeptFacts | None = None
+) -> pd.DataFrame:
     """Return the queries with the columns that the rules need.
 
     Args:
@@ -197,7 +199,7 @@ def prepare(table: pa.Table, searched: Searched, kept: KeptFacts | None = None) 
     return frame
 
 
-def _claims(frame: pd.DataFrame, facts: pa.Table, searched: Searched) -> pa.Table:
+def _claims(frame: pd.DataFrame, facts: pa.Table, searched: SearchQueries) -> pa.Table:
     """Return what queries say beside each other and beside the searches.
 
     Args:
@@ -242,7 +244,7 @@ def _facts(texts: pa.Array) -> pa.Table:
     return pa.table({"query": texts, "bag": bags, **{name: claims[name] for name in _ASKED}})
 
 
-def _facts_beside(table: pa.Table, searched: Searched, kept: KeptFacts) -> pa.Table:
+def _facts_beside(table: pa.Table, searched: SearchQueries, kept: KeptFacts) -> pa.Table:
     """Return `_facts` of queries, found of texts that the id had not in an earlier run."""
     texts, known = in_one_piece(table["query"]), kept.of_all(_TEXTS)
     place = searched.before.copy()

@@ -166,9 +166,9 @@ class _Run:
         return Outcome(self.checker, accepted, now)
 
     @cached_property
-    def searched(self) -> queries.Searched:
+    def searched(self) -> queries.SearchQueries:
         """Which queries searches are of."""
-        return queries.Searched.of(self.tables["queries"], self.tables["searches"], self.facts)
+        return queries.SearchQueries.of(self.tables["queries"], self.tables["searches"], self.facts)
 
     @cached_property
     def item_ids(self) -> pa.Array:

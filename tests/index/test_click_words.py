@@ -1,6 +1,6 @@
 """Words that searches used of items: which are told, what they count, and what stays as it was."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 from smar.index import choice
 from smar.index.choice import CLICK_WORDS, choose_click_words
-from smar.index.click_words import Clicks, Searched, words_of_clicks
+from smar.index.click_words import ClickedQueries, Clicks, words_of_clicks
 from smar.index.hybrid import HybridIndex
 from smar.index.picture_words import PictureWord
 from smar.index.told_words import ClickWord
@@ -24,8 +24,17 @@ from tests.index.test_hybrid import QUERIES, encoded, make
 TEXTS = ["acme red dress", "acme dress", "zeta lamp", "zeta red lamp red"]
 
 
-def searched(words: WordIndex, rows: list[int], queries: list[str]) -> Searched:
-    return Searched.of(Clicks.of_each(rows, queries), words.stemmer)
+def clicks_of(rows: Sequence[int], queries: Sequence[str]) -> Clicks:
+    """Return clicks, each given as the row of an item and its query."""
+    ids = [str(number) for number in range(len(queries))]
+    items = pd.DataFrame({"item_id": [str(row) for row in range(max(rows, default=0) + 1)]})
+    asked = pd.DataFrame({"query_id": ids, "query": list(queries), "split": "train"})
+    clicked = pd.DataFrame({"query_id": ids, "item_id": [str(row) for row in rows]})
+    return Clicks.of(items, asked, clicked)
+
+
+def searched(words: WordIndex, rows: list[int], queries: list[str]) -> ClickedQueries:
+    return ClickedQueries.of(clicks_of(rows, queries), words.stemmer)
 
 
 def told(words: WordIndex, rows: list[int], queries: list[str], weight: float = 1.0) -> dict:

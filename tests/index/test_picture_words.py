@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from smar.index import picture_words
-from smar.index.click_words import Clicks, Searched, words_of_clicks
+from smar.index.click_words import ClickedQueries, words_of_clicks
 from smar.index.picture_colours import COLOURS as SHADES
 from smar.index.picture_words import Pictured, PictureWord, words_of_pictures
 from smar.index.words import WordIndex
+from tests.index.test_click_words import clicks_of
 
-NONE = Clicks.of_each([], [])
+NONE = clicks_of([], [])
 COLOURS = ("red", "teal", "pink")
 
 
@@ -43,7 +44,7 @@ def shop(size: int = 400, untold: float = 0.5, *, seed: int = 0) -> tuple[list[s
         colours=colours,
         categories=[kinds[k] for k in kind],
         brands=[brands[b] for b in brand],
-        clicks=Clicks.of_each([*range(size), *range(size)], queries),
+        clicks=clicks_of([*range(size), *range(size)], queries),
     )
 
 
@@ -136,12 +137,12 @@ def wordless(size: int = 400, slips: int = 0) -> tuple[WordIndex, Pictured]:
     for row in of_teal[1::2][:slips]:
         queries[row] = queries[row].replace("teal", "tael")
     words = WordIndex.build([text.replace("teal ", "") for text in texts])
-    return words, replace(given, clicks=Clicks.of_each(rows, queries))
+    return words, replace(given, clicks=clicks_of(rows, queries))
 
 
 def test_a_word_of_no_text_is_learned_from_clicks_and_told_of_what_nobody_clicked():
     words, given = wordless()
-    clicks = words_of_clicks(words, Searched.of(given.clicks, words.stemmer))
+    clicks = words_of_clicks(words, ClickedQueries.of(given.clicks, words.stemmer))
     clicked = next(each for each in clicks if each.word == "teal")
     assert "teal" not in names(words_of_pictures(words, given, 0.5, 7))
     told = words_of_pictures(words, given, 0.5, 7, clicked=clicks)
@@ -164,7 +165,7 @@ def test_a_slip_of_a_word_is_none_of_pictures(slips: int):
         given,
         0.5,
         7,
-        clicked=words_of_clicks(words, Searched.of(given.clicks, words.stemmer)),
+        clicked=words_of_clicks(words, ClickedQueries.of(given.clicks, words.stemmer)),
     )
     assert ("tael" in names(told)) == (slips == 40)  # a third of them is a word of its own
 

@@ -216,10 +216,10 @@ def test_queries_and_searches_of_the_same_files_are_not_looked_at_again(
         rng = np.random.default_rng(7)
         asked.clear()
         kept = KeptFacts(tmp_path / "kept", files_of(tables))
-        searched = queries.Searched.of(table, tables["searches"], kept)
+        searched = queries.SearchQueries.of(table, tables["searches"], kept)
         frame = queries.prepare(table, searched, kept)
         assert bool(asked) == is_new
-        whole = queries.Searched.of(table, tables["searches"])
+        whole = queries.SearchQueries.of(table, tables["searches"])
         are_those_of(searched, whole)
         assert {rows.dtype for rows in searched} == {np.dtype(np.int64)}
         pd.testing.assert_frame_equal(frame, queries.prepare(table, whole))
@@ -227,12 +227,12 @@ def test_queries_and_searches_of_the_same_files_are_not_looked_at_again(
         file.write_bytes(file.read_bytes()[:-1] + b"?")
     asked.clear()
     kept = KeptFacts(tmp_path / "kept", files_of(tables))
-    again = queries.prepare(table, queries.Searched.of(table, tables["searches"], kept), kept)
+    again = queries.prepare(table, queries.SearchQueries.of(table, tables["searches"], kept), kept)
     pd.testing.assert_frame_equal(frame, again)
     assert asked
 
 
-def are_those_of(found: queries.Searched, whole: queries.Searched) -> None:
+def are_those_of(found: queries.SearchQueries, whole: queries.SearchQueries) -> None:
     assert np.array_equal(found.rows, whole.rows)
     assert np.array_equal(found.first, whole.first)
 
@@ -252,12 +252,12 @@ def test_queries_and_searches_that_stand_say_what_they_said_wherever_they_are_no
         filled = {"query": texts, "split": splits, "num_searches": np.zeros(len(ids), np.int64)}
         table = pa.table({"query_id": ids, **filled}, schema=schema.QUERIES)
         tables = {"queries": table, "searches": joined(days[:count])["searches"]}
-        whole = queries.Searched.of(table, tables["searches"])
+        whole = queries.SearchQueries.of(table, tables["searches"])
         expected = queries.prepare(table, whole)
         asked.clear()
         stemmed.clear()
         kept = KeptFacts(folder, files_of(tables))
-        found = queries.Searched.of(table, tables["searches"], kept)
+        found = queries.SearchQueries.of(table, tables["searches"], kept)
         are_those_of(found, whole)
         pd.testing.assert_frame_equal(queries.prepare(table, found, kept), expected)
         firsts = dict(zip(ids[::-1], texts[::-1], strict=True))
