@@ -25,11 +25,12 @@ _FACTS = b"facts"
 
 
 class KeptTables(NamedTuple):
-    """Tables as they were kept, what was left out of them, and what else there is to say."""
+    """Tables as they were kept, what was left out of them, what else there is to say, checksum."""
 
     tables: list[pa.Table]
     quarantine: Quarantine
     facts: dict[str, Any]
+    checksum: str
 
 
 def write_tables(
@@ -77,7 +78,8 @@ def read_tables(path: Path, count: int) -> KeptTables | None:
         with pa.memory_map(str(path)) as file:
             whole = file.read_buffer()
         content = whole.slice(0, max(0, whole.size - _DIGEST_BYTES))
-        if xxh3_128(content).digest() != whole[len(content) :].to_pybytes():
+        checksum = xxh3_128(content).hexdigest()
+        if checksum != whole[len(content) :].to_pybytes().hex():
             raise pa.ArrowInvalid("its checksum does not fit")
         source = pa.BufferReader(content)
         first, *rest, left_out = (pa.ipc.open_stream(source).read_all() for _ in range(count + 1))
@@ -89,7 +91,18 @@ def read_tables(path: Path, count: int) -> KeptTables | None:
         return None
     if len(left_out):
         quarantine.add(Quarantine({}, [left_out.to_pandas()]))
-    return KeptTables([first.replace_schema_metadata(), *rest], quarantine, facts)
+    return KeptTables([first.replace_schema_metadata(), *rest], quarantine, facts, checksum)
+
+
+def checksum_of(path: Path) -> str:
+    """Return the checksum that a file has at its end, "" where there is none.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(-min(_DIGEST_BYTES, path.stat().st_size), os.SEEK_END)
+        return file.read().hex()
 
 
 def forget_others(folder: Path, used: set[str]) -> None:
