@@ -8,6 +8,7 @@ other has the rows that follow. Where less than `_LEAST` of the rows stand it is
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,12 +73,13 @@ class KeptByName:
             used.add(head.file)
             table, about = table.slice(stands), {**about, _HEAD: [head.file.name, stands]}
         write_tables(path, [table], Quarantine(), about)
-        mine = f"{name}-{'?' * len(self._key)}"  # another name may begin like this one
-        heads = f"{mine}-{'?' * _DIGITS}{ENDING}"
-        for pattern in (f"{mine}{ENDING}", heads, f".{mine}{ENDING}.tmp-*"):
-            for file in self._folder.glob(pattern):  # the last are of runs that were killed
-                if file not in used:
-                    file.unlink(missing_ok=True)
+        # Another name may begin like this one; halves are of runs that were killed.
+        any_key, any_head = f".{{{len(self._key)}}}", f"(-.{{{_DIGITS}}})?"
+        ending = rf"{re.escape(ENDING)}(\.tmp-.*)?"
+        mine = re.compile(rf"\.?{re.escape(name)}-{any_key}{any_head}{ending}")
+        for file in self._folder.iterdir() if self._folder.is_dir() else ():
+            if mine.fullmatch(file.name) and file not in used:
+                file.unlink(missing_ok=True)
 
     def _read(self, folder: Path, name: str) -> KeptTables | None:
         path = self._path(folder, name)

@@ -96,7 +96,7 @@ class KeptFacts:
         return 0 if found is None else self._same(of, found.facts["other"], table, beside)
 
     def told(self, name: str) -> str:
-        """Return what else `keep` was told, "" where nothing is kept."""
+        """Return what else facts are of, "" where nothing is kept."""
         found = self._read(name)
         return "" if found is None else str(found.facts["told"])
 
@@ -112,19 +112,20 @@ class KeptFacts:
         facts: pa.Table,
         tables: Collection[str],
         other: tuple[str, pa.Table] | None = None,
+        told: str = "",
     ) -> None:
-        """Keep facts that follow from whole tables alone, and from nothing else.
+        """Keep facts that follow from whole tables alone, and from nothing else but what is told.
 
         Args:
             name: What is kept.
             facts: The facts.
             tables: Names of the tables.
             other: Name and rows of the last of them, if `same_rows` is asked of it.
+            told: What else they are of; who reads them asks for it.
         """
         if files := self._digests(*tables):
-            self.keep_all(
-                name, facts, {"files": files, "other": self._told_of(*other) if other else []}
-            )
+            blocks = self._told_of(*other) if other else []
+            self.keep_all(name, facts, {"files": files, "other": blocks, "told": told})
 
     def are_of_same_files(self, names: Collection[str]) -> bool:
         """Return whether facts were kept of the same files, whichever these were."""

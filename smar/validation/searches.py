@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from smar.data import row_rules
+from smar.data.arrow_content import digest_of
 from smar.data.lookup import is_among
 from smar.data.membership import in_one_piece
 from smar.params import LogRules
@@ -25,7 +26,8 @@ from smar.validation.items import one_row
 from smar.validation.kept_facts import KeptFacts
 
 _DAY = 86_400_000_000  # microseconds
-_SAMPLE = 20_000
+_SAMPLE = 20_000  # searches at most of which the items shown are looked for
+_SHOWN = "shown_sample"
 
 
 def rows(params: LogRules) -> Contract:
@@ -233,19 +235,40 @@ def _shown_known(
     table: pa.Table, kept: NDArray[np.bool_], item_ids: pa.Array, facts: KeptFacts
 ) -> float:
     """Return the share of the items shown that are known, over an even sample of searches."""
-    before = facts.of_files("shown_sample", ["searches"]) if kept.all() else None
+    before = facts.of_files(_SHOWN, ["searches"]) if kept.all() else None
     if before is None:
         rows_kept = np.flatnonzero(kept)
-        chosen = rows_kept[:: max(1, -(-len(rows_kept) // _SAMPLE))]
-        flat = pc.list_flatten(table["shown"].take(pa.array(chosen))).drop_null()
-        if kept.all():
-            facts.keep_of_files("shown_sample", pa.table({"item_id": flat}), ["searches"])
+        # Every so manieth: a power of two, so that of a log that grows mostly the same are drawn.
+        step = 1 << ((len(rows_kept) - 1) // _SAMPLE).bit_length()
+        flat = pc.list_flatten(table["shown"].take(pa.array(rows_kept[::step]))).drop_null()
     else:
         flat = before["item_id"]
     if len(flat) == 0:
         return np.nan
-    known = is_among(in_one_piece(flat), item_ids)
-    return float(pc.mean(known.cast(pa.float64())).as_py())
+    told = digest_of(item_ids)
+    known = _known(in_one_piece(flat), item_ids, facts.of_all(_SHOWN), facts.told(_SHOWN) == told)
+    if kept.all():
+        sample = pa.table({"item_id": flat, "is_known": known})
+        facts.keep_of_files(_SHOWN, sample, ["searches"], told=told)
+    return float(known.mean())
+
+
+def _known(
+    shown: pa.Array, item_ids: pa.Array, before: pa.Table, is_of_items: bool
+) -> NDArray[np.bool_]:
+    """Return which of the items shown, [n], are known; the first as an earlier run found them.
+
+    Args:
+        shown: Ids of the items shown.
+        item_ids: Those that are known.
+        before: Items shown in an earlier run, and whether they were known.
+        is_of_items: Whether the same were known then.
+    """
+    most = min(len(before), len(shown)) if is_of_items else 0
+    same = pc.equal(before["item_id"][:most], shown[:most]).to_numpy() if most else np.ones(0, bool)
+    stands = most if same.all() else int(np.argmin(same))
+    earlier = before["is_known"][:stands].to_numpy() if stands else np.ones(0, bool)
+    return np.append(earlier, is_among(shown[stands:], item_ids).to_numpy(False))
 
 
 def _codes(values: pa.ChunkedArray) -> NDArray[np.int32]:

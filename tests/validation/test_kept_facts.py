@@ -334,3 +334,36 @@ def test_ids_are_hashed_once_as_long_as_those_before_them_stay(tmp_path: Path):
     ids = pd.Series([f"p{number}" for number in range(3000)], dtype="str")
     for now in (ids, ids[:2999], pd.concat([ids, ids[:20] + "x"]), ids[7:], ids[::-1], ids[:0]):
         assert previous._sketch(now, KeptFacts(tmp_path)) == previous._sketch(now, KeptFacts())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_items_shown_are_known_as_if_nothing_were_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+):
+    monkeypatch.setattr(searches, "_SAMPLE", 16)
+    rng = np.random.default_rng(seed)
+    asked = list[int]()
+    is_among = searches.is_among
+    monkeypatch.setattr(
+        searches, "is_among", lambda texts, ids: (asked.append(len(texts)), is_among(texts, ids))[1]
+    )
+    days, items = [some_day(rng, 0)], ["i1", "i2", "i5"]
+    for day in range(1, 9):
+        days = [*days, some_day(rng, day)] if rng.random() < 0.7 else days[1:] or days
+        if rng.random() < 0.2:
+            items = [f"i{n}" for n in rng.choice(10, 4, replace=False)]
+        tables = joined(days)
+        table, kept = tables["searches"], np.ones(len(tables["searches"]), bool)
+        frame = searches.prepare(table, kept)
+        ids = pa.array(items, pa.string())
+        asked.clear()
+        whole = searches.figures(table, frame, kept, ids, None)
+        facts = KeptFacts(tmp_path, files_of(tables))
+        found = searches.figures(table, frame, kept, ids, None, facts)
+        assert found.equals(whole)
+        assert asked[1] <= asked[0]
+        again = searches.figures(
+            table, frame, kept, ids, None, KeptFacts(tmp_path, files_of(tables))
+        )
+        assert again.equals(whole)
+        assert asked[2] == 0
