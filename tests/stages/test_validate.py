@@ -72,6 +72,7 @@ def test_good_tables_are_accepted_byte_for_byte(validated: Path):
     paths = Paths(validated)
     for name in schema.TABLES:
         assert getattr(paths, name).read_bytes() == paths.ingested(name).read_bytes()
+        assert getattr(paths, name).samefile(paths.ingested(name))
     assert results(paths)["verdict"] == "accepted"
     assert verify_directory(paths.validation_report, "validation").counts["quarantined"] == 0
 
