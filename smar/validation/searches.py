@@ -238,7 +238,7 @@ def _shown_known(
     before = facts.of_files(_SHOWN, ["searches"]) if kept.all() else None
     if before is None:
         rows_kept = np.flatnonzero(kept)
-        # Every so manieth: a power of two, so that of a log that grows mostly the same are drawn.
+        # By steps of a power of two, so that of a log that grows mostly the same are drawn.
         step = 1 << ((len(rows_kept) - 1) // _SAMPLE).bit_length()
         flat = pc.list_flatten(table["shown"].take(pa.array(rows_kept[::step]))).drop_null()
     else:
