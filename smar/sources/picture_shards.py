@@ -3,7 +3,7 @@
 Shapes: n pictures of H x W pixels, uint8 RGB.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,14 +34,12 @@ class EarlierStore:
         shards: Its shards.
         sizes: Width and height of the originals, by image id.
         table: The file of its table.
-        table_facts: Size and SHA-256 of that, as a manifest has them.
     """
 
     store: ImageStore
     shards: Shards
     sizes: NDArray[np.int64]
     table: Path
-    table_facts: Mapping[str, Any]
 
     @classmethod
     def open(
@@ -58,15 +56,13 @@ class EarlierStore:
             ArtifactError: If it is missing or damaged, or shards can no longer be had.
         """
         store = ImageStore.open(folder, unchanged=unchanged, kept=kept)
-        manifest = read_manifest(folder, images.KIND)
-        stored = StoredShards.of(manifest, kept) if kept else None
+        stored = StoredShards.of(read_manifest(folder, images.KIND), kept) if kept else None
         if stored and (lost := stored.lost()):
             raise ArtifactError(f"{stored.store.url}: {', '.join(lost)} are gone.")
         sides = [store.table[side].to_numpy() for side in ("width", "height")]
         sizes = np.stack(sides, axis=1).astype(np.int64)
         assert isinstance(store.shards, Shards)  # noqa: S101 - it was opened
-        table = folder / images.TABLE
-        return cls(store, store.shards, sizes, table, manifest.files[images.TABLE])
+        return cls(store, store.shards, sizes, folder / images.TABLE)
 
     @cached_property
     def row_of(self) -> dict[str, int]:
@@ -104,8 +100,7 @@ class ShardWriter:
         self._before = len(earlier.store) if earlier else 0
         self._new: list[str] = []  # names of the shards written
         self.files: dict[str, dict[str, Any]] = {}
-        """Size and SHA-256 of files in the target, by name, as a manifest has them: the shards,
-        and a table that is taken over."""
+        """Size and SHA-256 of the shards in the target, by name, as a manifest has them."""
 
     def add(
         self,
@@ -164,7 +159,6 @@ class ShardWriter:
         if len(kept) == len(self._old) and self._is_earlier(used, sources):
             assert self._earlier is not None  # noqa: S101 - what is used is of it
             link_or_copy(self._earlier.table, self._target / images.TABLE)
-            self.files[images.TABLE] = dict(self._earlier.table_facts)
             return image_of
         table = self._facts(used, sources)
         table["shard"] = _categories(names, shard)
