@@ -53,11 +53,18 @@ def _takes_bytes(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
-def link_or_copy(file: Path, place: Path) -> None:
-    """Give a file a further name, or put a copy there where the system has no such links."""
+def linked(file: Path, place: Path) -> bool:
+    """Return whether a file has a further name now; a file system may have no links."""
     try:
         os.link(file.resolve(), place)
-    except OSError:  # another file system, or one without links
+    except OSError:
+        return False
+    return True
+
+
+def link_or_copy(file: Path, place: Path) -> None:
+    """Give a file a further name, or put a copy there where the system has no such links."""
+    if not linked(file, place):
         shutil.copy2(file, place)
 
 

@@ -25,7 +25,6 @@ Shapes: N items, Q queries, D embedding length.
 """
 
 import logging
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -41,7 +40,8 @@ from smar.data.schema import ITEMS, read_columns
 from smar.errors import ArtifactError
 from smar.index.ann import KIND as INDEX
 from smar.index.kept_parts import Fit, Read, read_fit, read_parts, told_of, write_parts
-from smar.index.kept_shards import FOLDER, KeptShards, is_shard, linked
+from smar.index.kept_shards import FOLDER, KeptShards, is_shard
+from smar.replace import link_or_copy, linked
 
 logger = logging.getLogger(__name__)
 
@@ -196,8 +196,7 @@ def keep(
     written = read_manifest(index, INDEX).files
     with write_directory(folder, manifest) as temporary:
         write_parts(temporary, read, fit)
-        if not linked(items, temporary / _ITEMS):
-            shutil.copyfile(items, temporary / _ITEMS)
+        link_or_copy(items, temporary / _ITEMS)
         (temporary / FOLDER).mkdir()
         for name, key in shards.items():
             kept = f"{FOLDER}/{key}.faiss"

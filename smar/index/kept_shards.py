@@ -10,7 +10,6 @@ Shapes: N items, n of a shard.
 """
 
 import logging
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from smar.artifacts import digest
 from smar.index.shard_files import INDEX, WHOLE, file_of
+from smar.replace import linked
 from smar.verified import tell_hashed, unwritten
 
 if TYPE_CHECKING:
@@ -99,15 +99,6 @@ def _record(folder: Path) -> Path:
 def is_shard(name: str) -> bool:
     """Return whether a file of what is kept is a shard."""
     return Path(name).parts[0] == FOLDER
-
-
-def linked(file: Path, target: Path) -> bool:
-    """Return whether a file has another name now; a file system may have no links."""
-    try:
-        os.link(file, target)
-    except OSError:
-        return False
-    return True
 
 
 def keys_of_shards(index: "VectorIndex", keys: NDArray[np.uint64], how: str) -> dict[str, str]:

@@ -7,7 +7,6 @@ A table that grew at its end is not written whole: the file of before becomes it
 other has the rows that follow. Where less than `_LEAST` of the rows stand it is written whole.
 """
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from smar.replace import linked
 from smar.sources.kept_tables import ENDING, KeptTables, checksum_of, read_tables, write_tables
 from smar.sources.quarantine import Quarantine
 
@@ -34,10 +34,9 @@ class _Head(NamedTuple):
     def is_there(self, whole: Path) -> bool:
         """Return whether the file is there; it may still be that of the whole table alone."""
         try:
-            if not self.file.exists():
-                os.link(whole, self.file)
-            return checksum_of(self.file) == self.checksum  # another run may have written `whole`
-        except OSError:  # a file system without links
+            is_put = self.file.exists() or linked(whole, self.file)
+            return is_put and checksum_of(self.file) == self.checksum  # `whole` may be another now
+        except OSError:  # another run removed it
             return False
 
 

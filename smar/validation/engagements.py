@@ -25,7 +25,7 @@ from smar.validation.contract import (
     promised,
     promises,
 )
-from smar.validation.items import one_row
+from smar.validation.items import one_row, those_left
 from smar.validation.kept_facts import KeptFacts
 
 _DAY = 86_400_000_000  # microseconds
@@ -289,7 +289,7 @@ def figures(
     by_place: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return the figures of the accepted engagements, one row; NaN where nothing can be judged."""
-    left = frame if kept.all() else frame[kept]
+    left = those_left(frame, kept)
     search, action = left["search"].to_numpy(np.int64), left["action"]
     is_click = (action == "click").to_numpy(bool)
     searches = int(searches_kept.sum())

@@ -186,7 +186,7 @@ def figures(
         kept: Which of them are accepted.
         facts: Facts that an earlier run found.
     """
-    items = frame if kept.all() else frame[kept]
+    items = those_left(frame, kept)
     prices = items["price"].notna()
     scripts = script_shares(sample(items["title"]))
     currencies = items.loc[prices, "currency"].value_counts(normalize=True)
@@ -216,6 +216,11 @@ def _distinct(items: pd.DataFrame, kept: KeptFacts) -> tuple[int, int]:
         found = pa.table({"distinct": [len(distinct)], "copies": [copies]})
         kept.keep_of_files(_COPIES, found, [_TABLE])
     return int(found["distinct"][0].as_py()), int(found["copies"][0].as_py())
+
+
+def those_left(frame: pd.DataFrame, kept: NDArray[np.bool_]) -> pd.DataFrame:
+    """Return the rows that are kept; where all are, the frame itself, which nobody may change."""
+    return frame if kept.all() else frame[kept]
 
 
 def one_row(**values: object) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from smar.validation.contract import (
     promised,
     promises,
 )
-from smar.validation.items import one_row
+from smar.validation.items import one_row, those_left
 from smar.validation.kept_facts import KeptFacts
 
 _DAY = 86_400_000_000  # microseconds
@@ -216,7 +216,7 @@ def figures(
         as_of: The moment that freshness is measured from, None not to measure it.
         facts: Where a sample of what was shown is that an earlier run took.
     """
-    searches = frame if kept.all() else frame[kept]
+    searches = those_left(frame, kept)
     age = np.nan
     if as_of is not None and len(searches):
         age = (as_of - searches["timestamp"].max()).total_seconds() / 86_400

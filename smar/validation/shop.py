@@ -233,8 +233,7 @@ class _Run:
         return frame
 
     def _left(self, name: str) -> pd.DataFrame:
-        frame, kept = self._frame(name), self.kept[name]
-        return frame if kept.all() else frame[kept]
+        return items.those_left(self._frame(name), self.kept[name])
 
     def _rows(self) -> None:
         params, source = self.params, self.checker.kept.source

@@ -57,7 +57,7 @@ def numbers(*rows: int) -> pa.Table:
 
 
 def kept_again(folder: Path, table: pa.Table) -> dict[str, int]:
-    """Keep a table as a run does that reads first; return the rows of each file by its inode."""
+    """Keep a table as a run does that reads first; return the inode of each file."""
     kept = KeptByName(folder, "k")
     kept.read("rows")
     kept.write("rows", table, {"told": len(table)})
